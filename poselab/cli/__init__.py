@@ -1,0 +1,81 @@
+"""The command line: one thin file a command, imported only when it is asked for.
+
+A command's file has ``parser()`` → argparse.ArgumentParser, whose description is its help, and
+``run(arguments)`` → exit status. Hydra commands take the raw words instead: ``main(words)``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import poselab
+from poselab.structures import InputError
+
+COMMANDS = {
+    "train": "train one experiment: poselab train experiment=SUITE/NAME key=value ...",
+    "ablate": "answer one question with many runs: poselab ablate ablation=PAPER/QUESTION ...",
+    "evaluate": "score anybody's predictions file against annotations",
+    "predict": "find poses in pictures with a trained run",
+    "data synth": "generate people in COCO or MPII layout",
+    "data check": "say what is missing or broken in a dataset, and how to get it",
+    "data browse": "draw a contact sheet of what training will see",
+}
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run ``poselab`` with these words (default: the process's); 0 done, 1 failed, 2 wrong use."""
+    words = sys.argv[1:] if words is None else words
+    if words[:1] == ["--version"]:
+        print(poselab.__version__)
+        return 0
+    name, rest = _split(words)
+    if name is None:
+        return _overview(words)
+    try:
+        return _dispatch(name, rest)
+    except InputError as error:
+        if os.environ.get("POSELAB_TRACEBACK"):
+            raise
+        print(f"poselab {name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"poselab {name}: interrupted; what was finished is kept", file=sys.stderr)
+        return 130
+
+
+def _split(words: list[str]) -> tuple[str | None, list[str]]:
+    """The command that the words begin with, and the words after it."""
+    for length in (2, 1):
+        name = " ".join(words[:length])
+        if len(words) >= length and name in COMMANDS:
+            return name, words[length:]
+    return None, words
+
+
+def _dispatch(name: str, rest: list[str]) -> int:
+    module = importlib.import_module("poselab.cli." + name.replace(" ", "_").replace("-", "_"))
+    if hasattr(module, "main"):
+        return int(module.main(rest))
+    parser = module.parser()
+    parser.prog = f"poselab {name}"
+    try:
+        arguments = parser.parse_args(rest)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return int(module.run(arguments))
+
+
+def _overview(words: list[str]) -> int:
+    """Say which commands there are; wrong use when some other word was given."""
+    asked_for_help = words in ([], ["--help"], ["-h"])
+    group = [c for c in COMMANDS if words and c.startswith(words[0] + " ")]
+    wanted = group or list(COMMANDS)
+    lines = ["usage: poselab COMMAND ...   (poselab COMMAND --help explains each)", ""]
+    lines += [f"  {name:<14}{COMMANDS[name]}" for name in wanted]
+    if not asked_for_help and not group:
+        print(f"poselab: expected a command, got {words[0]!r}\n", file=sys.stderr)
+    understood = asked_for_help or (bool(group) and words[1:] in (["--help"], ["-h"], []))
+    print("\n".join(lines), file=sys.stdout if understood else sys.stderr)
+    return 0 if understood else 2

@@ -1,0 +1,95 @@
+"""Files that are either whole or absent, and JSON that explains itself when it is broken."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder that takes the final name when the block succeeds.
+
+    Raises:
+        InputError: the folder cannot be written, or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
+        )
+        os.close(handle)
+        Path(name).chmod(0o666 & ~_umask())
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """The process's file mode mask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"expected to write {path}, but {error.strerror or error}; free or choose another place"
+    )
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file or none; errors as in :func:`replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write indented JSON; NumPy values are allowed, NaN becomes null."""
+    import orjson
+
+    options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    write_bytes(path, orjson.dumps(content, option=options))
+
+
+def read_bytes(path: Path, what: str) -> bytes:
+    """The content of a file that ``what`` describes.
+
+    Raises:
+        InputError: there is no such file, or it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"expected {what} at {path}, found no such file; check the path") from None
+    except OSError as error:
+        raise InputError(f"expected {what} at {path}, but {error.strerror}") from error
+
+
+def read_json(path: Path, what: str) -> Any:
+    """The parsed content of a JSON file that ``what`` describes.
+
+    Raises:
+        InputError: no such file, or not JSON.
+    """
+    import orjson
+
+    try:
+        return orjson.loads(read_bytes(path, what))
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"expected JSON in {path} ({what}), but {error}; is it cut off?") from None

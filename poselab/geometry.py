@@ -1,0 +1,148 @@
+"""Affine maps between pixel frames, boxes, and the pixel conventions of the field.
+
+Maps are (…, 2, 3) arrays that act on column vectors; all functions take NumPy arrays or tensors
+where the docstring does not say otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from poselab.structures import Floats, Size
+
+
+@dataclass(frozen=True)
+class PixelConvention:
+    """Where the cells of a grid lie on the pixels of another one that shows the same thing.
+
+    centre: pixels are areas and integers their centres, nothing is ever off by a half.
+    hrnet: grids share their first pixel and scale by width (SimpleBaseline, HRNet, SimCC code).
+    udp: grids share first and last pixel and scale by width - 1 (Huang et al. 2020, section 3.2).
+    """
+
+    name: str
+
+    def grid_to_pixel(self, cells: int, pixels: int) -> tuple[float, float]:
+        """(scale, offset) with pixel = scale·cell + offset along one axis of a network input."""
+        if self.name == "udp":
+            return (pixels - 1) / max(cells - 1, 1), 0.0
+        scale = pixels / cells
+        return scale, (scale - 1) / 2 if self.name == "centre" else 0.0
+
+    def extent(self, pixels: int) -> tuple[float, float]:
+        """(length, middle) of one axis of a grid, to which a box's width and centre are mapped."""
+        if self.name == "udp":
+            return pixels - 1.0, (pixels - 1) / 2
+        return float(pixels), (pixels - 1) / 2 if self.name == "centre" else pixels / 2
+
+    def mirror_shift(self, cells: int, pixels: int) -> float:
+        """Cells by which a mirrored map lies left of the map of the mirrored input.
+
+        Zero where the convention is symmetric; HRNet's code rounds it to one cell.
+        """
+        scale, offset = self.grid_to_pixel(cells, pixels)
+        return (pixels - 1 - 2 * offset) / scale - (cells - 1)
+
+
+CONVENTIONS = {name: PixelConvention(name) for name in ("centre", "hrnet", "udp")}
+
+
+def convention(name: str) -> PixelConvention:
+    """The pixel convention called ``name``.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    if name not in CONVENTIONS:
+        raise InputError(f"expected a pixel convention out of {list(CONVENTIONS)}, got {name!r}")
+    return CONVENTIONS[name]
+
+
+def apply(matrix: Any, points: Any) -> Any:
+    """Map points (…, N, 2) through matrices (…, 2, 3)."""
+    return points @ matrix[..., :2].mT + matrix[..., None, :, 2]
+
+
+def compose(outer: Floats, inner: Floats) -> Floats:
+    """The one NumPy matrix (2, 3) that does ``inner`` first and ``outer`` after it."""
+    return np.concatenate(
+        [outer[:, :2] @ inner[:, :2], outer[:, :2] @ inner[:, 2:] + outer[:, 2:]], axis=1
+    )
+
+
+def invert(matrix: Floats) -> Floats:
+    """The inverse of a NumPy matrix (2, 3).
+
+    Raises:
+        ValueError: the matrix squashes the plane.
+    """
+    (a, b, tx), (c, d, ty) = matrix.tolist()
+    determinant = a * d - b * c
+    if abs(determinant) < 1e-12:
+        raise ValueError(f"expected an invertible matrix, got determinant {determinant:g}")
+    a, b, c, d = d / determinant, -b / determinant, -c / determinant, a / determinant
+    return np.array([[a, b, -a * tx - b * ty], [c, d, -c * tx - d * ty]])
+
+
+def scale_translate(scale: tuple[float, float], offset: tuple[float, float]) -> Floats:
+    """The matrix (2, 3) of x → scale·x + offset, per axis (x, y)."""
+    return np.array([[scale[0], 0.0, offset[0]], [0.0, scale[1], offset[1]]])
+
+
+def mirror(width: int) -> Floats:
+    """The matrix that mirrors a picture of that width: x → width - 1 - x."""
+    return np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0]])
+
+
+def rotation(degrees: float, centre: tuple[float, float]) -> Floats:
+    """The matrix that turns by an angle about a point, clockwise as seen (y points down)."""
+    angle = np.deg2rad(degrees)
+    cos, sin = float(np.cos(angle)), float(np.sin(angle))
+    x, y = centre
+    return np.array([[cos, -sin, x - cos * x + sin * y], [sin, cos, y - sin * x - cos * y]])
+
+
+def fit_aspect(box: Floats, aspect: float, padding: float = 1.0) -> Floats:
+    """Grow boxes (…, 4) x y w h about their centres to width/height = aspect, then by ``padding``.
+
+    Zero-sized boxes become one pixel.
+    """
+    w, h = np.maximum(box[..., 2], 1.0), np.maximum(box[..., 3], 1.0)
+    x, y = box[..., 0] + box[..., 2] / 2, box[..., 1] + box[..., 3] / 2
+    w, h = np.maximum(w, h * aspect) * padding, np.maximum(h, w / aspect) * padding
+    return np.stack([x - w / 2, y - h / 2, w, h], axis=-1)
+
+
+def box_to_input(box: Floats, size: Size, pixels: PixelConvention) -> Floats:
+    """The matrix from picture pixels to an input of ``size`` (height, width) that shows ``box``.
+
+    Each axis is scaled on its own; give a box of the input's aspect to keep proportions.
+    """
+    (length_y, middle_y), (length_x, middle_x) = (pixels.extent(n) for n in size)
+    x, y, w, h = (float(v) for v in box)
+    sx, sy = length_x / w, length_y / h
+    return scale_translate((sx, sy), (middle_x - sx * (x + w / 2), middle_y - sy * (y + h / 2)))
+
+
+def boxes_of_keypoints(keypoints: Floats, labelled: Any) -> Floats:
+    """The tightest boxes (…, 4) around labelled keypoints (…, K, 2); zeros where none is."""
+    seen = np.expand_dims(np.asarray(labelled, dtype=bool), -1)
+    low = np.where(seen, keypoints, np.inf).min(axis=-2)
+    high = np.where(seen, keypoints, -np.inf).max(axis=-2)
+    found = seen.any(axis=(-2, -1))[..., None]
+    return np.where(found, np.concatenate([low, high - low], axis=-1), 0.0)
+
+
+def iou(a: Floats, b: Floats) -> Floats:
+    """Intersection over union (N, M) of boxes (N, 4) and (M, 4), x y w h."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum((a[:, :2] + a[:, 2:])[:, None], (b[:, :2] + b[:, 2:])[None])
+    overlap = np.clip(high - low, 0, None).prod(axis=-1)
+    union = a[:, 2:].prod(axis=-1)[:, None] + b[:, 2:].prod(axis=-1)[None] - overlap
+    return np.asarray(overlap / np.maximum(union, 1e-12))

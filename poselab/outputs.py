@@ -1,0 +1,50 @@
+"""What heads emit where a bare tensor would not say it, and the targets that codecs make.
+
+A heatmap head emits a bare tensor (B, C, h, w).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Coordinates(NamedTuple):
+    """Positions read straight off a network.
+
+    xy (B, K, 2) in units of the input, centred: x = (u + 0.5)·W - 0.5, so mirroring negates u.
+    confidence (B, K) in [0, 1].
+    """
+
+    xy: Any
+    confidence: Any
+
+
+class CoordinateTarget(NamedTuple):
+    """xy (B, K, 2) as in :class:`Coordinates`; weight (B, K), zero for what must not count."""
+
+    xy: Any
+    weight: Any
+
+
+class MapTarget(NamedTuple):
+    """maps (B, C, h, w); weight broadcastable to it, zero for what must not count."""
+
+    maps: Any
+    weight: Any
+
+
+class TaggedMaps(NamedTuple):
+    """Associative embedding (Newell et al. 2017): maps (B, K, h, w) and tags (B, T, K, h, w)."""
+
+    maps: Any
+    tags: Any
+
+
+class TagTarget(NamedTuple):
+    """maps and weight as in :class:`MapTarget`; cell (B, P, K) the flat map index y·w + x of each
+    joint; present (B, P, K) bool, false for what is not there."""
+
+    maps: Any
+    weight: Any
+    cell: Any
+    present: Any

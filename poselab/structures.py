@@ -1,0 +1,159 @@
+"""The nouns of PoseLab; this file imports nothing of poselab.
+
+Axes, in every docstring and comment:
+    B batch   P people   K keypoints   C channels
+    H W height and width of a network input   h w height and width of a map
+Sizes are always (height, width); coordinates are always (x, y) in pixels, 0-based, with integers at
+pixel centres, so a picture of width W covers [-0.5, W - 0.5]. Boxes are (x, y, width, height).
+Visibility: 0 not labelled, 1 labelled but occluded, 2 visible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating[Any]]
+    Ints = NDArray[np.integer[Any]]
+
+Size = tuple[int, int]
+
+
+class InputError(ValueError):
+    """What a person gave is wrong; the message is one sentence: expected, found, what to do."""
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """The keypoints of one labelling scheme, everything else derived from their names.
+
+    ``sigmas`` are COCO's per-keypoint falloffs (the k_i of OKS is 2·sigma); None means that nobody
+    published any, and that ``falloffs`` is a guess.
+    """
+
+    name: str
+    keypoints: tuple[str, ...]
+    limbs: tuple[tuple[str, str], ...]
+    sigmas: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if len(set(self.keypoints)) != len(self.keypoints):
+            raise ValueError(f"expected distinct keypoint names in {self.name}")
+        unknown = {end for limb in self.limbs for end in limb} - set(self.keypoints)
+        if unknown:
+            raise ValueError(f"expected limbs of {self.name} between its keypoints, got {unknown}")
+        if self.sigmas is not None and len(self.sigmas) != len(self.keypoints):
+            raise ValueError(
+                f"expected {len(self.keypoints)} sigmas for {self.name}, got {len(self.sigmas)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    def index(self, keypoint: str) -> int:
+        """Position of a keypoint by its name."""
+        return self.keypoints.index(keypoint)
+
+    @cached_property
+    def flip_index(self) -> tuple[int, ...]:
+        """``keypoints[flip_index[k]]`` is what keypoint k is called in a mirrored picture."""
+        return tuple(
+            self.keypoints.index(mirror) if (mirror := _mirror(name)) in self.keypoints else k
+            for k, name in enumerate(self.keypoints)
+        )
+
+    @cached_property
+    def limb_index(self) -> tuple[tuple[int, int], ...]:
+        """The limbs as pairs of keypoint positions."""
+        return tuple((self.index(a), self.index(b)) for a, b in self.limbs)
+
+    @cached_property
+    def is_upper(self) -> tuple[bool, ...]:
+        """Which keypoints lie above the waist (half-body augmentation of MSPN, Li et al. 2019)."""
+        lower = ("hip", "knee", "ankle", "toe", "heel", "foot", "pelvis")
+        return tuple(not any(part in name for part in lower) for name in self.keypoints)
+
+    @cached_property
+    def falloffs(self) -> tuple[float, ...]:
+        """``sigmas``, or one 0.05 for all keypoints where none were published."""
+        return self.sigmas if self.sigmas is not None else (0.05,) * len(self)
+
+
+def _mirror(name: str) -> str:
+    if name.startswith("left_"):
+        return "right_" + name.removeprefix("left_")
+    if name.startswith("right_"):
+        return "left_" + name.removeprefix("right_")
+    return name
+
+
+@dataclass(frozen=True)
+class Person:
+    """One labelled person of a picture.
+
+    keypoints (K, 2) picture pixels; visible (K,) 0/1/2; box x y width height; area in pixels².
+    A ``crowd`` is a region that holds people nobody labelled. ``head_box`` (x, y, width, height)
+    is what PCKh measures with. ``mask`` is COCO's compressed run-length encoding of the region.
+    """
+
+    keypoints: Floats
+    visible: Ints
+    box: tuple[float, float, float, float]
+    area: float
+    annotation_id: int = -1
+    crowd: bool = False
+    head_box: tuple[float, float, float, float] | None = None
+    mask: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture file and the people labelled in it; size is (height, width)."""
+
+    image_id: int
+    file_name: str
+    size: Size
+    people: tuple[Person, ...]
+
+
+class Frame(NamedTuple):
+    """What a network input shows: one row a sample, a leading B once collated.
+
+    to_image (2, 3) float32, input pixels → picture pixels; image_id and annotation_id int64 (-1:
+    no single person); box (4,) picture pixels; box_score the detector's confidence, 1 for ground
+    truth.
+    """
+
+    to_image: Any
+    image_id: Any
+    annotation_id: Any
+    box: Any
+    box_score: Any
+
+
+class Sample(NamedTuple):
+    """One network input with its labels; collating adds a leading B and keeps the type.
+
+    image (3, H, W) uint8 RGB; keypoints (P, K, 2) float32 input pixels; visible (P, K) uint8, zero
+    for padding and for keypoints outside the input; usable (H, W) or (1, 1) uint8, zero where a
+    crowd or an unlabelled person makes a target unknowable.
+    """
+
+    image: Any
+    keypoints: Any
+    visible: Any
+    usable: Any
+    frame: Frame
+
+
+class Poses(NamedTuple):
+    """What a decoder found: keypoints (B, P, K, 2) pixels, scores (B, P, K), valid (B, P) bool."""
+
+    keypoints: Any
+    scores: Any
+    valid: Any
