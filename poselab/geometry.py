@@ -135,7 +135,7 @@ def boxes_of_keypoints(keypoints: Floats, labelled: Any) -> Floats:
     seen = np.expand_dims(np.asarray(labelled, dtype=bool), -1)
     low = np.where(seen, keypoints, np.inf).min(axis=-2)
     high = np.where(seen, keypoints, -np.inf).max(axis=-2)
-    found = seen.any(axis=(-2, -1))[..., None]
+    found = np.expand_dims(seen.any(axis=(-2, -1)), -1)
     return np.where(found, np.concatenate([low, high - low], axis=-1), 0.0)
 
 
