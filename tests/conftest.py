@@ -1,0 +1,24 @@
+"""What many tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(os.environ.get("POSELAB_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], Path]:
+    """Find a file of the real data by its relative path, or skip the test saying why."""
+
+    def find(name: str) -> Path:
+        path = (SHARED / name).resolve()
+        if not path.exists():
+            pytest.skip(f"needs real data that is not here: {name} (set POSELAB_DATA to its folder)")
+        return path
+
+    return find
