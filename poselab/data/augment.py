@@ -1,0 +1,84 @@
+"""Augmentation: random motion of what is shown, and random changes of its pixels.
+
+Motion is ours, one matrix for picture and labels; pixels are albumentations'.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from poselab import geometry
+from poselab.data.framing import Motion
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from poselab.structures import Floats, Ints, Skeleton
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Random mirror, scale, rotation, shift and half body, then pixel changes.
+
+    Scale is 1 + a normal of deviation ``scale``/2 clipped at ``scale``, rotation a normal of
+    ``degrees``/2 clipped at ``degrees`` and applied with probability ``rotate``; the ranges that
+    SimpleBaseline and HRNet quote (Xiao et al. 2018, section 4.1) with their spread halved, so
+    that the clip is rarely met. ``half_body`` frames only the upper or the lower body of a person
+    with more than ``half_body_joints`` labelled joints (Li et al. 2019, MSPN). ``pixels`` are
+    albumentations transforms that move nothing.
+    """
+
+    mirror: float = 0.5
+    scale: float = 0.35
+    degrees: float = 45.0
+    rotate: float = 0.6
+    shift: float = 0.0
+    half_body: float = 0.0
+    half_body_joints: int = 8
+    pixels: Sequence[Any] = field(default_factory=tuple)
+
+    def motion(self, rng: np.random.Generator) -> Motion:
+        """One random motion."""
+        turned = rng.random() < self.rotate
+        return Motion(
+            scale=1.0 + _clipped_normal(rng, self.scale),
+            degrees=_clipped_normal(rng, self.degrees) if turned else 0.0,
+            shift=(rng.uniform(-self.shift, self.shift), rng.uniform(-self.shift, self.shift)),
+            mirrored=bool(rng.random() < self.mirror),
+        )
+
+    def half(
+        self, keypoints: Floats, visible: Ints, skeleton: Skeleton, rng: np.random.Generator
+    ) -> Floats | None:
+        """The box (4,) of half of a person (K, 2), grown by 1.5, or None: show all of him."""
+        labelled = visible > 0
+        if rng.random() >= self.half_body or labelled.sum() <= self.half_body_joints:
+            return None
+        upper = np.array(skeleton.is_upper)
+        chosen = labelled & (upper if rng.random() < 0.5 else ~upper)
+        if chosen.sum() < 2:
+            return None
+        x, y, w, h = geometry.boxes_of_keypoints(keypoints, chosen).tolist()
+        w, h = max(w, 1.0), max(h, 1.0)
+        return np.array([x - w / 4, y - h / 4, w * 1.5, h * 1.5])
+
+    def paint(self, image: np.ndarray[Any, Any], rng: np.random.Generator) -> np.ndarray[Any, Any]:
+        """Change the pixels of an image (H, W, 3) uint8 RGB."""
+        if not self.pixels:
+            return image
+        self._painter.set_random_seed(int(rng.integers(2**31)))
+        return np.asarray(self._painter(image=image)["image"])
+
+    @cached_property
+    def _painter(self) -> Any:
+        import albumentations
+
+        return albumentations.Compose(list(self.pixels))
+
+
+def _clipped_normal(rng: np.random.Generator, limit: float) -> float:
+    return float(np.clip(rng.normal(0.0, limit / 2), -limit, limit)) if limit else 0.0

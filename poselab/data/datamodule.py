@@ -1,0 +1,117 @@
+"""The one datamodule: loaders of samples over the two splits of any dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from poselab.data.dataset import Key, PoseDataset
+from poselab.structures import InputError, Sample, Skeleton
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from poselab.data.augment import Augment
+    from poselab.data.framing import Framing
+    from poselab.data.layouts import Sources
+
+
+class EpochSampler(Sampler[Key]):
+    """Yields (epoch, index), so that a sample depends on no worker, rank or earlier epoch.
+
+    Every rank gets each ``world``-th item of one order; when shuffling, the order is drawn from
+    seed and epoch, and a few items come twice so that all ranks get equally many.
+    """
+
+    def __init__(self, length: int, shuffle: bool, seed: int, rank: int, world: int) -> None:
+        self.length, self.shuffle, self.seed = length, shuffle, seed
+        self.rank, self.world, self.epoch = rank, world, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def _indices(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        if not self.shuffle:
+            return np.arange(self.rank, self.length, self.world)
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
+        return np.resize(order, -(-self.length // self.world) * self.world)[self.rank :: self.world]
+
+    def __len__(self) -> int:
+        return len(self._indices())
+
+    def __iter__(self) -> Iterator[Key]:
+        return ((self.epoch, index) for index in self._indices().tolist())
+
+
+class PoseData(pl.LightningDataModule):
+    """Training and validation samples of a dataset's two splits.
+
+    batch_size is per device; ``limit`` keeps only the first pictures of either split.
+
+    Raises:
+        InputError: files are missing or broken, or the splits have different skeletons.
+    """
+
+    def __init__(
+        self, sources: Sources, batch_size: int = 32, workers: int = 2, limit: int | None = None
+    ) -> None:
+        super().__init__()
+        self.batch_size, self.workers = batch_size, workers
+        self.train, self.val = (source.open().limited(limit) for source in sources)
+        if self.skeleton != self.val.annotations.skeleton:
+            raise InputError(
+                f"expected one skeleton for both splits, got {self.skeleton.name} for training "
+                f"and {self.val.annotations.skeleton.name} for validation"
+            )
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The keypoints that both splits are labelled with."""
+        skeleton: Skeleton = self.train.annotations.skeleton
+        return skeleton
+
+    def show(self, framing: Framing, augment: Augment, seed: int) -> None:
+        """Choose what a sample shows.
+
+        Raises:
+            InputError: a split holds nothing to show.
+        """
+        self.seed = seed
+        self.train_samples = PoseDataset(self.train, framing, augment, seed)
+        self.val_samples = PoseDataset(self.val, framing)
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Shuffled, augmented samples; a last batch that is not full is dropped."""
+        return self._loader(self.train_samples, training=True)
+
+    def val_dataloader(self) -> DataLoader[Sample]:
+        """Every item once, as it is."""
+        return self._loader(self.val_samples, training=False)
+
+    predict_dataloader = val_dataloader
+
+    def _loader(self, samples: PoseDataset, training: bool) -> DataLoader[Sample]:
+        trainer = self.trainer
+        rank, world = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        sampler = EpochSampler(len(samples), training, self.seed, rank, world)
+        return DataLoader(
+            samples,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            num_workers=self.workers,
+            drop_last=training and len(sampler) >= self.batch_size,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.workers > 0,
+            worker_init_fn=_single_threaded,
+        )
+
+
+def _single_threaded(worker: int) -> None:
+    """Workers share the cores already; OpenCV's own threads would fight over them."""
+    cv2.setNumThreads(0)

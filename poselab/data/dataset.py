@@ -1,0 +1,159 @@
+"""From annotations to samples: one matrix, one warp, no knowledge of any method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from torch.utils.data import Dataset
+
+from poselab import geometry
+from poselab.data.pictures import show
+from poselab.structures import Frame, Sample
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from poselab.annotations import Annotations
+    from poselab.data.augment import Augment
+    from poselab.data.boxes import Items
+    from poselab.data.framing import Framing
+    from poselab.structures import Floats, Ints
+
+Key = int | tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Split:
+    """A set of annotated pictures: the table, the folder of its pictures."""
+
+    annotations: Annotations
+    pictures: Path
+
+    def limited(self, pictures: int | None) -> Split:
+        """The same with only that many pictures, the first ones."""
+        if pictures is None or pictures >= len(self.annotations):
+            return self
+        return replace(self, annotations=self.annotations.select(np.arange(pictures)))
+
+
+class PoseDataset(Dataset[Sample]):
+    """Samples of a split; item (epoch, index) depends on nothing but the seed and these two.
+
+    Without ``augment`` every item shows what the framing says, and the epoch does not matter.
+    """
+
+    def __init__(
+        self, split: Split, framing: Framing, augment: Augment | None = None, seed: int = 0
+    ) -> None:
+        self.split, self.framing, self.augment, self.seed = split, framing, augment, seed
+        self.items: Items = framing.items(split.annotations, training=augment is not None)
+
+    def __len__(self) -> int:
+        return len(self.items.picture)
+
+    def __getitem__(self, key: Key) -> Sample:
+        epoch, index = key if isinstance(key, tuple) else (0, key)
+        rng = np.random.default_rng((self.seed, epoch, index))
+        matrix, mirrored = self._matrix(index, rng)
+        table, picture = self.split.annotations, int(self.items.picture[index])
+        image = show(self.split.pictures / table.file_name(picture), matrix, self.framing.size)
+        if self.augment is not None:
+            image = self.augment.paint(image, rng)
+        keypoints, visible = self._labels(index, matrix, mirrored)
+        return Sample(
+            image=np.ascontiguousarray(image.transpose(2, 0, 1)),
+            keypoints=keypoints,
+            visible=visible,
+            usable=self._usable(index, matrix),
+            frame=self._frame(index, matrix),
+        )
+
+    def _area(self, index: int) -> Floats:
+        box = np.array(self.items.boxes[index], dtype=np.float64)
+        return self.framing.area(box)
+
+    def _matrix(self, index: int, rng: np.random.Generator) -> tuple[Floats, bool]:
+        """Picture → input pixels for one item, and whether it is mirrored."""
+        if self.augment is None:
+            return self.framing.matrix(self._area(index)), False
+        area, person = self._area(index), int(self.items.person[index])
+        if person >= 0:
+            table = self.split.annotations
+            half = self.augment.half(
+                table.keypoints[person], table.visible[person], table.skeleton, rng
+            )
+            area = area if half is None else self.framing.area(half)
+        motion = self.augment.motion(rng)
+        return self.framing.matrix(area, motion), motion.mirrored
+
+    def _people(self, index: int) -> Ints:
+        """Person rows whose keypoints an item is labelled with, biggest first if too many."""
+        table, person = self.split.annotations, int(self.items.person[index])
+        if self.framing.max_people == 1:
+            return np.array([person] if person >= 0 else [], dtype=np.int64)
+        rows = np.array(table.rows(int(self.items.picture[index])), dtype=np.int64)
+        rows = rows[(table.visible[rows] > 0).any(axis=1) & ~table.crowd[rows]]
+        biggest = np.argsort(-table.areas[rows], kind="stable")[: self.framing.max_people]
+        return np.asarray(rows[np.sort(biggest)])
+
+    def _labels(self, index: int, matrix: Floats, mirrored: bool) -> tuple[Any, Any]:
+        """keypoints (P, K, 2) in input pixels and visible (P, K), padded with zeros."""
+        table, rows = self.split.annotations, self._people(index)
+        people, count = self.framing.max_people, len(table.skeleton)
+        keypoints = np.zeros((people, count, 2), dtype=np.float32)
+        visible = np.zeros((people, count), dtype=np.uint8)
+        if not len(rows):
+            return keypoints, visible
+        moved, seen = geometry.apply(matrix, table.keypoints[rows]), table.visible[rows]
+        if mirrored:
+            swap = list(table.skeleton.flip_index)
+            moved, seen = moved[:, swap], seen[:, swap]
+        height, width = self.framing.size
+        inside = ((moved >= -0.5) & (moved <= (width - 0.5, height - 0.5))).all(axis=-1)
+        keypoints[: len(rows)], visible[: len(rows)] = moved, seen * inside
+        return keypoints, visible
+
+    @cached_property
+    def _masked(self) -> dict[int, list[int]]:
+        """Picture row → person rows with a region whose people nobody labelled."""
+        table = self.split.annotations
+        pictures = np.searchsorted(table.first_person, table.mask_rows, side="right") - 1
+        regions: dict[int, list[int]] = {}
+        for picture, person in zip(pictures.tolist(), table.mask_rows.tolist(), strict=True):
+            regions.setdefault(picture, []).append(person)
+        return regions
+
+    def _usable(self, index: int, matrix: Floats) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """Ones (H, W), zero on crowds; a single one where only one person is framed."""
+        if self.framing.max_people == 1:
+            return np.ones((1, 1), dtype=np.uint8)
+        height, width = self.framing.size
+        usable = np.ones((height, width), dtype=np.uint8)
+        picture = int(self.items.picture[index])
+        for person in self._masked.get(picture, []):
+            region = self._region(picture, person)
+            moved = cv2.warpAffine(region, matrix, (width, height), flags=cv2.INTER_NEAREST)
+            usable[moved > 0] = 0
+        return usable
+
+    def _region(self, picture: int, person: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """Ones (height, width of the picture) where the person row's region lies."""
+        from pycocotools import mask
+
+        table = self.split.annotations
+        size = [int(n) for n in table.sizes[picture]]
+        return np.asarray(mask.decode({"size": size, "counts": table.mask(person)}))
+
+    def _frame(self, index: int, matrix: Floats) -> Frame:
+        table, person = self.split.annotations, int(self.items.person[index])
+        return Frame(
+            to_image=geometry.invert(matrix).astype(np.float32),
+            image_id=int(table.image_ids[self.items.picture[index]]),
+            annotation_id=int(table.annotation_ids[person]) if person >= 0 else -1,
+            box=np.asarray(self.items.boxes[index], dtype=np.float32),
+            box_score=float(self.items.scores[index]),
+        )

@@ -1,0 +1,81 @@
+"""Where the datasets keep their files, by their official layouts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from poselab.annotations import open_annotations
+from poselab.data.dataset import Split
+from poselab.structures import InputError
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a split lies: an annotation file, the folder of its pictures, and which of them.
+
+    ``first`` and ``last`` bound the picture rows used, as a Python slice does.
+    """
+
+    annotations: Path
+    pictures: Path
+    layout: str = "auto"
+    first: int | None = None
+    last: int | None = None
+
+    def open(self) -> Split:
+        """Read the annotations.
+
+        Raises:
+            InputError: a file is missing or broken, or no picture is left.
+        """
+        if not self.pictures.is_dir():
+            raise InputError(
+                f"expected a folder of pictures at {self.pictures}, found none; set data.sources."
+                "root, or see `poselab data check` and `poselab data synth`"
+            )
+        table = open_annotations(self.annotations, layout=self.layout)
+        chosen = np.arange(len(table))[self.first : self.last]
+        if not len(chosen):
+            raise InputError(f"expected pictures in {self.annotations}, found none to use")
+        if len(chosen) < len(table):
+            table = table.select(chosen)
+        return Split(table, self.pictures)
+
+
+class Sources(NamedTuple):
+    """The two splits of a dataset."""
+
+    train: Source
+    val: Source
+
+
+def coco(root: str, train: str = "train2017", val: str = "val2017") -> Sources:
+    """COCO: ROOT/annotations/person_keypoints_SPLIT.json and ROOT/SPLIT/*.jpg."""
+
+    def source(split: str) -> Source:
+        file = Path(root) / "annotations" / f"person_keypoints_{split}.json"
+        return Source(file, Path(root) / split, "coco")
+
+    return Sources(source(train), source(val))
+
+
+def mpii(root: str, train: str = "train.json", val: str = "valid.json") -> Sources:
+    """MPII with the community's split: ROOT/annotations/{train,valid}.json and ROOT/images."""
+
+    def source(file: str) -> Source:
+        return Source(Path(root) / "annotations" / file, Path(root) / "images")
+
+    return Sources(source(train), source(val))
+
+
+def lsp(root: str, held_out: int = 500) -> Sources:
+    """Leeds Sports Pose Extended: ROOT/joints.mat, ROOT/images; the last pictures validate."""
+    file, pictures = Path(root) / "joints.mat", Path(root) / "images"
+    return Sources(
+        Source(file, pictures, "lsp", last=-held_out),
+        Source(file, pictures, "lsp", first=-held_out),
+    )

@@ -1,0 +1,73 @@
+"""Picture files: read only as finely as the crop needs, and warped once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from poselab import geometry
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from poselab.structures import Floats, Size
+
+Image = np.ndarray[Any, np.dtype[np.uint8]]
+
+_FLAGS = {
+    1: cv2.IMREAD_COLOR_RGB,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+_JPEG_START, _JPEG_END, _TAIL = b"\xff\xd8", b"\xff\xd9", 4096
+
+
+def read_picture(path: Path, reduction: int = 1) -> Image:
+    """The pixels (H, W, 3) of a picture, RGB, each side divided by ``reduction`` and rounded up.
+
+    The camera's orientation tag is ignored, as the COCO annotations do.
+
+    Raises:
+        InputError: no such file, not a picture, or a JPEG that is cut off.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise InputError(
+            f"expected a picture at {path}, found none; check the dataset with `poselab data check`"
+        ) from None
+    if content[:2] == _JPEG_START and _JPEG_END not in content[-_TAIL:]:
+        raise InputError(f"expected a whole JPEG at {path}, found one that is cut off; get it anew")
+    flags = _FLAGS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    if image is None:
+        raise InputError(f"expected a picture at {path}, found no format that decodes; get it anew")
+    image = image if reduction == 1 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+    return np.asarray(image, dtype=np.uint8)
+
+
+def show(path: Path, matrix: Floats, size: Size, border: int = 114) -> Image:
+    """The input (H, W, 3) of ``size`` that ``matrix`` (2, 3), picture → input pixels, makes.
+
+    Reads the picture at half, quarter or eighth size where the input is that much smaller.
+    Errors as in :func:`read_picture`.
+    """
+    reduction = _reduction(matrix)
+    image = read_picture(path, reduction)
+    if reduction > 1:
+        unreduce = geometry.scale_translate((reduction,) * 2, ((reduction - 1) / 2,) * 2)
+        matrix = geometry.compose(matrix, unreduce)
+    warped = cv2.warpAffine(
+        image, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR, borderValue=(border,) * 3
+    )
+    return np.asarray(warped, dtype=np.uint8)
+
+
+def _reduction(matrix: Floats) -> int:
+    """The coarsest JPEG size at which no detail of the input is lost."""
+    zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    return next((r for r in (8, 4, 2) if zoom * r <= 1.0), 1)
