@@ -1,0 +1,52 @@
+"""Positions straight off the network: direct regression, integral regression, likelihoods."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from poselab.codecs.grid import mirrored_names, only_person
+from poselab.outputs import Coordinates, CoordinateTarget
+from poselab.structures import Poses, Size, Skeleton
+
+
+class CoordinateCodec:
+    """Normalised, centred coordinates of one person: u = (x + 0.5)/W - 0.5.
+
+    Works on positions, so ``stride`` only completes the signature that codecs share, and
+    ``usable`` masks have no say: a labelled position is known whatever surrounds it.
+    """
+
+    def __init__(self, *, skeleton: Skeleton, input_size: Size, stride: int = 1) -> None:
+        self.skeleton = skeleton
+        self.input_size = input_size
+        self.channels = len(skeleton)
+        self.resolution = 1e-5 * max(input_size)  # float32
+
+    def encode(self, keypoints: Tensor, visible: Tensor, usable: Tensor) -> CoordinateTarget:
+        """See :class:`poselab.codecs.contract.Codec`."""
+        points, labelled = only_person(keypoints, visible)
+        height, width = self.input_size
+        u = (points[..., 0] + 0.5) / width - 0.5
+        v = (points[..., 1] + 0.5) / height - 0.5
+        return CoordinateTarget(xy=torch.stack([u, v], dim=-1), weight=labelled.float())
+
+    def decode(self, output: Coordinates) -> Poses:
+        """Poses whose scores are the output's confidence."""
+        height, width = self.input_size
+        u, v = output.xy.float().unbind(-1)
+        points = torch.stack([(u + 0.5) * width - 0.5, (v + 0.5) * height - 0.5], dim=-1)
+        valid = torch.ones(len(points), 1, dtype=torch.bool, device=points.device)
+        return Poses(points[:, None], output.confidence.float()[:, None], valid)
+
+    def unflip(self, output: Coordinates) -> Coordinates:
+        """Negate u and exchange left with right."""
+        names = mirrored_names(self.skeleton, output.xy.device)
+        u, v = output.xy[:, names].unbind(-1)
+        return Coordinates(torch.stack([-u, v], dim=-1), output.confidence[:, names])
+
+    def merge(self, first: Coordinates, second: Coordinates) -> Coordinates:
+        """The mean."""
+        return Coordinates(
+            (first.xy + second.xy) / 2, (first.confidence + second.confidence) / 2
+        )

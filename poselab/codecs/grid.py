@@ -1,0 +1,104 @@
+"""The lattice of map cells over the pixels of a network input, and what map codecs share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from poselab.geometry import PixelConvention
+from poselab.structures import InputError, Size, Skeleton
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Maps of one cell a ``stride`` pixels over an input of ``input_size`` (height, width).
+
+    Raises:
+        InputError: the stride does not divide the input size.
+    """
+
+    input_size: Size
+    stride: int
+    pixels: PixelConvention
+
+    def __post_init__(self) -> None:
+        if any(length % self.stride or length <= 0 for length in self.input_size):
+            raise InputError(
+                f"expected an input size that the stride {self.stride} divides, "
+                f"got {tuple(self.input_size)}; choose another input size"
+            )
+
+    @property
+    def size(self) -> Size:
+        """(h, w) of the maps."""
+        return self.input_size[0] // self.stride, self.input_size[1] // self.stride
+
+    @property
+    def cell(self) -> float:
+        """The longer side of a cell in input pixels."""
+        return max(scale for scale, _ in self._axes())
+
+    @property
+    def mirror_shift(self) -> int:
+        """Whole cells by which mirrored maps must move right (one in HRNet's code)."""
+        return math.floor(self.pixels.mirror_shift(self.size[1], self.input_size[1]) + 0.5)
+
+    def to_cells(self, points: Tensor) -> Tensor:
+        """Input pixels (…, 2) as map cells."""
+        return self._per_axis(points, [(1 / scale, -offset / scale) for scale, offset in self._axes()])
+
+    def to_pixels(self, cells: Tensor) -> Tensor:
+        """Map cells (…, 2) as input pixels."""
+        return self._per_axis(cells, self._axes())
+
+    def _axes(self) -> list[tuple[float, float]]:
+        """(scale, offset) from cell to pixel along x and y."""
+        (h, w), (height, width) = self.size, self.input_size
+        return [self.pixels.grid_to_pixel(w, width), self.pixels.grid_to_pixel(h, height)]
+
+    @staticmethod
+    def _per_axis(points: Tensor, axes: list[tuple[float, float]]) -> Tensor:
+        mapped = [points[..., i] * scale + offset for i, (scale, offset) in enumerate(axes)]
+        return torch.stack(mapped, dim=-1)
+
+    def within(self, cells: Tensor, reach: float) -> Tensor:
+        """Which cells (…, 2) lie at most ``reach`` cells outside the map; false for NaN."""
+        h, w = self.size
+        x, y = cells[..., 0], cells[..., 1]
+        return (x >= -reach) & (x <= w - 1 + reach) & (y >= -reach) & (y <= h - 1 + reach)
+
+    def usable_cells(self, usable: Tensor) -> Tensor:
+        """A mask (B, H, W) or (B, 1, 1) as float (B, 1, h, w) or (B, 1, 1, 1).
+
+        A cell counts where more than half of its pixels do.
+        """
+        mask = usable[:, None].float()
+        if mask.shape[-2:] == (1, 1):
+            return mask
+        return (functional.avg_pool2d(mask, self.stride) > 0.5).float()
+
+
+@lru_cache(maxsize=64)
+def mirrored_names(skeleton: Skeleton, device: torch.device) -> Tensor:
+    """``skeleton.flip_index`` as a tensor, sent to each device once."""
+    return torch.tensor(skeleton.flip_index, device=device)
+
+
+def only_person(keypoints: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+    """Keypoints (B, K, 2), zero where not labelled, and labelled (B, K) bool of one-person inputs.
+
+    Raises:
+        ValueError: the inputs hold room for other than one person.
+    """
+    if keypoints.shape[1] != 1:
+        raise ValueError(
+            f"expected one person an input for a one-person codec, got {keypoints.shape[1]}; "
+            "frame single people or choose a codec for many"
+        )
+    labelled = visible[:, 0] > 0
+    return keypoints[:, 0].float().where(labelled[..., None], 0.0), labelled
