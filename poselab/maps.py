@@ -16,6 +16,11 @@ from poselab.structures import Size
 
 _TINY = 1e-10  # what DARK's and UDP's authors keep the logarithm away from zero with
 _UDP_RANGE = (1e-3, 50.0)
+_SMALL_TAPS = {  # OpenCV's fixed kernels where the width alone is given
+    3: (0.25, 0.5, 0.25),
+    5: (0.0625, 0.25, 0.375, 0.25, 0.0625),
+    7: (0.03125, 0.109375, 0.21875, 0.28125, 0.21875, 0.109375, 0.03125),
+}
 
 
 def gaussians(cells: Tensor, size: Size, sigma: float, *, biased: bool) -> Tensor:
@@ -28,6 +33,28 @@ def gaussians(cells: Tensor, size: Size, sigma: float, *, biased: bool) -> Tenso
     reach = 3 * sigma if biased else math.inf
     x, y = (_profile(centre[..., axis], size[1 - axis], sigma, reach) for axis in (0, 1))
     return y[..., :, None] * x[..., None, :]
+
+
+def splat(cells: Tensor, drawn: Tensor, size: Size, sigma: float) -> Tensor:
+    """Maps (B, K, h, w): the maximum over people of exact Gaussians at cells (B, P, K, 2).
+
+    Each is cut to a square of 3 sigma around its nearest cell; those not ``drawn`` (B, P, K) are
+    left out. Work and memory grow with the Gaussians' squares, not with people times maps.
+    """
+    h, w = size
+    reach = math.ceil(3 * sigma)
+    centre = nearest(cells)
+    steps = torch.arange(-reach, reach + 1, device=cells.device, dtype=cells.dtype)
+    x, y = (centre[..., axis, None] + steps for axis in (0, 1))
+    inside_x, inside_y = (x >= 0) & (x < w), (y >= 0) & (y < h) & drawn[..., None]
+    value_x = torch.exp((x - cells[..., 0, None]).square() * (-0.5 / sigma**2)) * inside_x
+    value_y = torch.exp((y - cells[..., 1, None]).square() * (-0.5 / sigma**2)) * inside_y
+    column, row = x.clamp(0, w - 1).long(), y.clamp(0, h - 1).long()
+    index = row[..., :, None] * w + column[..., None, :]
+    value = value_y[..., :, None] * value_x[..., None, :]
+    empty = cells.new_zeros(*cells.shape[:1], cells.shape[2], h * w)
+    together = (t.transpose(1, 2).flatten(2) for t in (index, value))
+    return empty.scatter_reduce(-1, *together, reduce="amax").unflatten(-1, size)
 
 
 def _profile(centre: Tensor, length: int, sigma: float, reach: float) -> Tensor:
@@ -164,8 +191,8 @@ def blur_width(sigma: float) -> int:
 
 def blur_taps(width: int) -> tuple[float, ...]:
     """A Gaussian kernel as OpenCV makes it from its width alone; sums to one."""
-    if width == 3:
-        return (0.25, 0.5, 0.25)
+    if width in _SMALL_TAPS:
+        return _SMALL_TAPS[width]
     sigma = 0.3 * ((width - 1) * 0.5 - 1) + 0.8
     taps = [math.exp(-((i - width // 2) ** 2) / (2 * sigma**2)) for i in range(width)]
     return tuple(tap / sum(taps) for tap in taps)
@@ -180,6 +207,22 @@ def blur(maps: Tensor, taps: tuple[float, ...]) -> Tensor:
             total.add_(maps.narrow(axis, i, length), alpha=tap)
         maps = total
     return maps
+
+
+def blurred_at(maps: Tensor, cells: Tensor, kernel: int) -> Tensor:
+    """What :func:`blur_whole` would give at whole cells (…, 2), without blurring the rest."""
+    window = _windows(maps, cells, kernel // 2, "mirror")
+    return blur(window, blur_taps(kernel))[..., 0, 0]
+
+
+def blur_whole(maps: Tensor, taps: tuple[float, ...]) -> Tensor:
+    """Blur maps (…, h, w) to the same size, their borders mirrored as OpenCV does by default."""
+    half = len(taps) // 2
+    for axis in (-2, -1):
+        length = maps.shape[axis]
+        steps = torch.arange(-half, length + half, device=maps.device)
+        maps = maps.index_select(axis, _mirrored(steps, length))
+    return blur(maps, taps)
 
 
 def _windows(maps: Tensor, cells: Tensor, radius: int, border: str) -> Tensor:
