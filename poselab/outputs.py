@@ -5,7 +5,10 @@ A heatmap head emits a bare tensor (B, C, h, w).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Coordinates(NamedTuple):
@@ -48,3 +51,11 @@ class TagTarget(NamedTuple):
     weight: Any
     cell: Any
     present: Any
+
+
+def map_tensors(function: Callable[[Any], Any], output: Any) -> Any:
+    """The same output with ``function`` applied to every tensor in it."""
+    if not isinstance(output, tuple):
+        return function(output)
+    parts = [map_tensors(function, part) for part in output]
+    return type(output)(*parts) if hasattr(output, "_fields") else tuple(parts)

@@ -1,0 +1,211 @@
+"""From conf to objects: the only file that knows both.
+
+Every width is derived here: input channels from the backbone, keypoints from the skeleton, map
+sizes from input size and stride.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+
+from poselab.models.pose_net import PoseNet
+from poselab.structures import InputError, Skeleton
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+    from omegaconf import DictConfig
+
+    from poselab.data import PoseData
+    from poselab.data.framing import Framing
+    from poselab.data.layouts import Sources
+    from poselab.modules import PoseModule
+    from poselab.modules.evaluating import Evaluator
+
+CHECKPOINT_KEY = "poselab"
+"""Where a checkpoint keeps the resolved config and the skeleton it was trained with."""
+
+
+def node(config: DictConfig, key: str) -> Any:
+    """The object that one node of the config describes.
+
+    Raises:
+        InputError: the node does not fit what it names.
+    """
+    try:
+        return instantiate(config[key])
+    except InstantiationException as error:
+        if isinstance(error.__cause__, InputError):
+            raise error.__cause__ from None
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise InputError(f"expected `{key}` to be complete and right, but {reason}") from error
+
+
+def data(config: DictConfig) -> PoseData:
+    """The datamodule, showing what framing and augmentation say.
+
+    Raises:
+        InputError: the dataset is missing or broken.
+    """
+    module: PoseData = node(config, "data")
+    module.show(framing(config), node(config, "augment"), config.seed)
+    return module
+
+
+def framing(config: DictConfig) -> Framing:
+    """What one network input shows."""
+    shown: Framing = node(config, "framing")
+    return shown
+
+
+def module(config: DictConfig, skeleton: Skeleton) -> PoseModule:
+    """The Lightning module: network, codec and loss wired together.
+
+    Raises:
+        InputError: the parts do not fit together.
+    """
+    shown = framing(config)
+    size = (int(shown.size[0]), int(shown.size[1]))
+    parts = node(config, "method")
+    try:
+        backbone = node(config, "backbone")(input_size=size)
+        neck = parts["neck"](features=backbone.features)
+        codec = parts["codec"](
+            skeleton=skeleton, input_size=size, stride=neck.features[-1].reduction
+        )
+        head = parts["head"](features=neck.features, channels=codec.channels)
+        estimator = parts["estimator"](
+            net=PoseNet(backbone, neck, head),
+            codec=codec,
+            loss=parts["loss"](),
+            optimizer=node(config, "optimizer"),
+            schedule=node(config, "schedule"),
+            flip_test=config.flip_test,
+        )
+        built: PoseModule = node(config, "module")(estimator=estimator)
+    except InputError:
+        raise
+    except (ValueError, TypeError) as error:
+        raise InputError(f"expected parts that fit together, but {error}") from error
+    _refuse_mismatch(shown, built)
+    return built
+
+
+def _refuse_mismatch(shown: Framing, built: PoseModule) -> None:
+    """A method for one person on whole pictures, or the reverse, would train to nonsense."""
+    one = shown.max_people == 1
+    if one != (built.people == "one"):
+        raise InputError(
+            f"expected framing of {'one person' if built.people == 'one' else 'whole pictures'} "
+            f"for {type(built).__name__}, got {type(shown).__name__}; choose another framing= or "
+            "module="
+        )
+
+
+def single_person(estimator: PoseModule) -> PoseModule:
+    """The module variant that is the estimator itself: one given person, no boxes to rank."""
+    return estimator
+
+
+def generated(
+    root: str,
+    images: int,
+    val: int,
+    layout: str = "coco",
+    size: tuple[int, int] = (256, 256),
+    seed: int = 0,
+) -> Sources:
+    """Sources of generated people, made first where they are not there yet."""
+    from poselab.data import layouts
+    from poselab.synthetic import generate
+
+    generate(Path(root), images=images, seed=seed, layout=layout, size=(size[0], size[1]), val=val)
+    return layouts.coco(root) if layout == "coco" else layouts.mpii(root)
+
+
+def evaluator(config: DictConfig) -> Evaluator:
+    """What scores predictions."""
+    scorer: Evaluator = node(config, "evaluator")
+    return scorer
+
+
+def trainer(
+    config: DictConfig, folder: Path, callbacks: list[pl.Callback], epochs: int | None = None
+) -> pl.Trainer:
+    """Lightning's trainer, its logger writing into the run's folder."""
+    made: pl.Trainer = node(config, "trainer")(
+        logger=[make(save_dir=str(folder)) for make in node(config, "logger").values()],
+        callbacks=callbacks,
+        default_root_dir=str(folder),
+        use_distributed_sampler=False,
+    )
+    return made
+
+
+def described(config: dict[str, Any], skeleton: Skeleton) -> dict[str, Any]:
+    """What a checkpoint remembers of its making: plain values only."""
+    return {"config": config, "skeleton": asdict(skeleton)}
+
+
+def load(checkpoint: Path) -> tuple[PoseModule, DictConfig, Skeleton]:
+    """A trained module with its config and skeleton.
+
+    Raises:
+        InputError: no such file, not one of PoseLab's, or of another method than it says.
+    """
+    import pickle
+
+    import torch
+    from omegaconf import OmegaConf
+
+    try:
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"expected a checkpoint at {checkpoint}, found none") from None
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"expected a checkpoint at {checkpoint}, but {reason}") from error
+    made = content.get(CHECKPOINT_KEY) if isinstance(content, dict) else None
+    if made is None:
+        raise InputError(
+            f"expected a checkpoint of PoseLab at {checkpoint}, found one without its config"
+        )
+    config = OmegaConf.create(made["config"])
+    # The weights follow; a hub or a file of pretrained ones is not needed any more.
+    for key in ("pretrained", "weights"):
+        if config.backbone.get(key):
+            config.backbone[key] = None if key == "weights" else False
+    skeleton = _skeleton(made["skeleton"])
+    built = module(config, skeleton)
+    restore(built, content["state_dict"], checkpoint)
+    return built.eval(), config, skeleton
+
+
+def restore(built: PoseModule, weights: dict[str, Any], source: Path) -> None:
+    """Load weights strictly.
+
+    Raises:
+        InputError: they belong to another network.
+    """
+    try:
+        built.load_state_dict(weights)
+    except RuntimeError as error:
+        differing = len(str(error).splitlines()) - 1
+        raise InputError(
+            f"expected the weights of {type(built).__name__} as configured in {source}, got those "
+            f"of another method ({differing} disagreements); choose the run that made them"
+        ) from error
+
+
+def _skeleton(values: dict[str, Any]) -> Skeleton:
+    sigmas = values["sigmas"]
+    return Skeleton(
+        name=values["name"],
+        keypoints=tuple(values["keypoints"]),
+        limbs=tuple((a, b) for a, b in values["limbs"]),
+        sigmas=None if sigmas is None else tuple(sigmas),
+    )

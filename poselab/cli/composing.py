@@ -1,0 +1,85 @@
+"""Command-line words to a config, by Hydra; what does not compose is said in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import poselab
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from omegaconf import DictConfig
+
+_HYDRA_FLAGS = ("-m", "--multirun", "-c", "--cfg", "--info", "--hydra-help", "--package", "-p")
+
+
+def conf_folder() -> Path:
+    """Where the shipped configs lie: inside an installed package, or beside it in a checkout."""
+    package = Path(poselab.__file__).parent
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parent / "conf"
+
+
+def compose(name: str, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]]:
+    """The config that ``name`` and overrides make, and which option of each group was chosen.
+
+    Raises:
+        InputError: an unknown key or group, or a broken value.
+    """
+    overrides = _with_search_path(words)
+    try:
+        if GlobalHydra.instance().is_initialized():
+            config = hydra.compose(name, overrides, return_hydra_config=True)
+        else:
+            with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
+                config = hydra.compose(name, overrides, return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        reason = "; ".join(line.strip() for line in str(error).splitlines()[:2] if line.strip())
+        raise InputError(
+            f"expected overrides that compose, but {reason} (see {conf_folder()} for what there is)"
+        ) from None
+    choices = dict(config.hydra.runtime.choices)
+    OmegaConf.set_readonly(config, False)
+    OmegaConf.set_struct(config, False)
+    del config["hydra"]
+    OmegaConf.set_struct(config, True)
+    return config, choices
+
+
+def _with_search_path(words: Sequence[str]) -> list[str]:
+    """``--config-dir DIR`` as the override that adds a folder of the user's own configs."""
+    overrides = list(words)
+    while "--config-dir" in overrides:
+        where = overrides.index("--config-dir")
+        if where + 1 == len(overrides):
+            raise InputError("expected a folder after --config-dir, got none")
+        folder = Path(overrides[where + 1]).resolve()
+        if not folder.is_dir():
+            raise InputError(f"expected a folder of configs at {folder}, found none")
+        overrides[where : where + 2] = [f"hydra.searchpath=[file://{folder}]"]
+    return overrides
+
+
+def wants_hydra(words: Sequence[str]) -> bool:
+    """Whether the words hold a flag of Hydra's own (``--multirun``, ``--cfg``, ...)."""
+    return any(word in _HYDRA_FLAGS for word in words)
+
+
+def hand_to_hydra(name: str, words: Sequence[str], task: Callable[[DictConfig], object]) -> None:
+    """Run a task by Hydra's own command line, sweeps and launchers included."""
+    import sys
+
+    kept, sys.argv = sys.argv, [f"poselab {name}", *_with_search_path(words)]
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(task)()
+    finally:
+        sys.argv = kept

@@ -1,0 +1,95 @@
+"""poselab train: one experiment, from a config to a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+_HELP = """usage: poselab train experiment=SUITE/NAME [key=value ...]
+       poselab train resume=RUN [key=value ...]
+
+Train one experiment; every key of its config can be overridden (Hydra's grammar).
+
+  poselab train experiment=quickstart/heatmap
+  poselab train experiment=coco/heatmap_r50_256x192 data.sources.root=/data/coco
+  poselab train experiment=quickstart/heatmap method.codec.sigma=1.5 trainer.max_epochs=3
+  poselab train experiment=quickstart/heatmap seed=0,1,2 --multirun
+  poselab train resume=runs/quickstart/heatmap/2026-01-31_12-00-00
+
+  --cfg job         print the config instead of training
+  --config-dir DIR  also look for configs in a folder of your own
+  --multirun        one run for each combination of comma-separated values
+
+Experiments: {experiments}
+
+The run folder holds config.yaml, run.json (seed, environment, data fingerprint), checkpoints/
+(best.ckpt, last.ckpt), predictions/val.json, metrics.json and the logger's curves. The last line
+of output is `run: FOLDER`.
+"""
+
+
+def main(words: list[str]) -> int:
+    """Run the command."""
+    from poselab.cli.composing import compose, conf_folder, hand_to_hydra, wants_hydra
+
+    if not words or {"-h", "--help"} & set(words):
+        files = sorted((conf_folder() / "experiment").glob("*/*.yaml"))
+        names = " ".join(f"{file.parent.name}/{file.stem}" for file in files)
+        print(_HELP.format(experiments=names))
+        return 0
+    if wants_hydra(words):
+        hand_to_hydra("train", words, _one_of_many)
+        return 0
+    resumed = [word.removeprefix("resume=") for word in words if word.startswith("resume=")]
+    if resumed:
+        return _resume(Path(resumed[0]), [w for w in words if not w.startswith("resume=")])
+    config, choices = compose("train", words)
+    return _train(config, choices.get("experiment") or "custom")
+
+
+def _one_of_many(config: DictConfig) -> float:
+    """One job of a sweep; its headline metric, for Hydra's optimising sweepers."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from poselab import runs
+
+    hydra = HydraConfig.get()
+    name = hydra.runtime.choices.get("experiment") or "custom"
+    folder = runs.new_folder(config, f"{name}/{hydra.job.override_dirname or 'base'}")
+    record = runs.train(config, folder, name)
+    print(f"run: {folder}")
+    return float(next(iter(record.values())))
+
+
+def _train(config: DictConfig, experiment: str) -> int:
+    from poselab import runs
+
+    folder = runs.new_folder(config, experiment)
+    runs.train(config, folder, experiment)
+    print(f"run: {folder}")
+    return 0
+
+
+def _resume(folder: Path, changes: list[str]) -> int:
+    """Go on with a run from its last checkpoint; a finished one only answers."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from poselab import runs
+    from poselab.structures import InputError
+
+    config, experiment = runs.reopen(folder)
+    OmegaConf.set_struct(config, True)
+    try:
+        config.merge_with_dotlist(changes)
+    except OmegaConfBaseException as error:
+        raise InputError(
+            f"expected keys of {folder / 'config.yaml'} to change, but {str(error).splitlines()[0]}"
+        ) from None
+    if changes or not runs.is_finished(folder):
+        runs.train(config, folder, experiment)
+    print(f"run: {folder}")
+    return 0

@@ -1,0 +1,21 @@
+"""Bottom-up: all keypoints of a whole picture at once, then grouped into people."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from poselab.codecs.tags import TagCodec
+from poselab.losses.tags import TagLoss
+from poselab.models.heads import TaggedHead
+from poselab.models.necks import HighestResolution
+from poselab.modules.pose_module import PoseModule, Triple
+
+
+class BottomUp(PoseModule):
+    """Many people a picture; the codec's decoder groups joints (Newell et al. 2017)."""
+
+    accepts: ClassVar[tuple[type, ...]] = (TagCodec,)
+    people: ClassVar[str] = "many"
+    default: ClassVar[Triple] = Triple(
+        neck=HighestResolution, head=TaggedHead, codec=TagCodec, loss=TagLoss
+    )

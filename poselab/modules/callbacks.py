@@ -1,0 +1,80 @@
+"""Small duties around training: exact resumption, self-describing checkpoints, pictures of poses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from poselab.data import PoseDataset
+
+
+class SeedEachEpoch(pl.Callback):
+    """Seed what is random inside the network by run and epoch, so that a resumed run repeats it."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Seed torch's generators."""
+        seeds = np.random.SeedSequence((self.seed, trainer.current_epoch, trainer.global_rank))
+        torch.manual_seed(int(seeds.generate_state(1)[0]))
+
+
+class DescribeCheckpoint(pl.Callback):
+    """Put plain values under a key of every checkpoint, so that it can be loaded without its run."""
+
+    def __init__(self, key: str, description: Mapping[str, Any]) -> None:
+        self.key, self.description = key, dict(description)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Called by Lightning."""
+        checkpoint[self.key] = self.description
+
+
+class PosePictures(pl.Callback):
+    """After each validation, log the first samples of ``samples`` with their poses drawn.
+
+    ``draw(image (H, W, 3), keypoints (P, K, 2), scores (P, K))`` gives the picture; loggers without
+    pictures are left out.
+    """
+
+    def __init__(self, samples: PoseDataset, draw: Callable[..., Any], count: int = 8) -> None:
+        self.samples, self.draw, self.count = samples, draw, min(count, len(samples))
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
+        """Draw and log."""
+        loggers = [log for log in trainer.loggers if _takes_pictures(log)]
+        if not loggers or trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        images = np.stack([self.samples[i].image for i in range(self.count)])
+        with torch.no_grad():
+            batch = torch.as_tensor(images, device=module.device)
+            poses = module.codec.decode(module.flip_tested(module(batch), batch))
+        drawn = [
+            self.draw(image.transpose(1, 2, 0), keypoints[valid], scores[valid])
+            for image, keypoints, scores, valid in zip(
+                images, *(part.cpu().numpy() for part in poses), strict=True
+            )
+        ]
+        for logger in loggers:
+            _log_pictures(logger, drawn, trainer.global_step)
+
+
+def _takes_pictures(logger: Any) -> bool:
+    return isinstance(logger, (pl.loggers.TensorBoardLogger, pl.loggers.WandbLogger))
+
+
+def _log_pictures(logger: Any, pictures: list[Any], step: int) -> None:
+    if isinstance(logger, pl.loggers.WandbLogger):
+        logger.log_image(key="val/poses", images=pictures, step=step)
+        return
+    for i, picture in enumerate(pictures):
+        logger.experiment.add_image(f"val/pose_{i}", picture, step, dataformats="HWC")

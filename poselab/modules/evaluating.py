@@ -1,0 +1,63 @@
+"""Validation through the very files and evaluators that score anybody's results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytorch_lightning as pl
+import torch.distributed
+
+from poselab.evaluation.predictions import Predictions, merge, write_predictions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from poselab.annotations import Annotations
+    from poselab.evaluation.metrics import Metrics
+
+    Evaluator = Callable[[Predictions, Annotations], Metrics]
+
+
+class PoseEvaluation(pl.Callback):
+    """After each validation, write all predictions to ``file``, score and log them as val/NAME.
+
+    Under DDP the ranks' predictions are merged on every rank, and rank 0 writes.
+    """
+
+    def __init__(self, evaluator: Evaluator, annotations: Annotations, file: Path) -> None:
+        self.evaluator, self.annotations, self.file = evaluator, annotations, file
+        self.metrics: Metrics | None = None
+        self._shards: list[Predictions] = []
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, module: Any) -> None:
+        """Forget the last epoch."""
+        self._shards = []
+
+    def on_validation_batch_end(
+        self, trainer: pl.Trainer, module: Any, outputs: Any, *rest: Any
+    ) -> None:
+        """Keep what was found in a batch."""
+        self._shards.append(outputs)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
+        """Merge, write, score, log."""
+        if trainer.sanity_checking:
+            return
+        predictions = module.suppress(merge(_from_all_ranks(self._shards)))
+        if trainer.is_global_zero:
+            write_predictions(self.file, predictions)
+        self.metrics = self.evaluator(predictions, self.annotations)
+        for name, value in self.metrics.values.items():
+            # A joint that nobody labelled has no value; loggers and checkpoints want numbers.
+            shown = name in ("AP", "PCKh@0.5", "PCK@0.2")
+            module.log(f"val/{name}", float("nan") if value is None else value, prog_bar=shown)
+
+
+def _from_all_ranks(shards: list[Predictions]) -> list[Predictions]:
+    """The shards of every rank, in rank order."""
+    if not torch.distributed.is_initialized():
+        return shards
+    gathered: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(gathered, shards)
+    return [shard for rank in gathered for shard in rank]

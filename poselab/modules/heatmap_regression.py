@@ -1,0 +1,20 @@
+"""Heatmap regression: one map a keypoint, read at its peak."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from poselab.codecs.heatmap import HeatmapCodec
+from poselab.losses.maps import MapLoss
+from poselab.models.heads import HeatmapHead
+from poselab.models.necks import DeconvNeck
+from poselab.modules.pose_module import PoseModule, Triple
+
+
+class HeatmapRegression(PoseModule):
+    """One person's keypoints as peaks of Gaussian maps (Tompson et al. 2014; Xiao et al. 2018)."""
+
+    accepts: ClassVar[tuple[type, ...]] = (HeatmapCodec,)
+    default: ClassVar[Triple] = Triple(
+        neck=DeconvNeck, head=HeatmapHead, codec=HeatmapCodec, loss=MapLoss
+    )

@@ -1,0 +1,56 @@
+"""Learning-rate schedules: factors of the base rate for every step of a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+
+Factor = Callable[[int], float]
+"""Step → factor of the base learning rate."""
+
+Schedule = Callable[[int, int], Factor]
+"""(steps per epoch, epochs) → factor."""
+
+
+def constant(steps: int, epochs: int) -> Factor:
+    """The base rate throughout."""
+    return _one
+
+
+def multi_step(
+    steps: int,
+    epochs: int,
+    milestones: Sequence[float] = (170 / 210, 200 / 210),
+    gamma: float = 0.1,
+    warmup: int = 0,
+) -> Factor:
+    """Times ``gamma`` at each milestone (a fraction of the run), after ``warmup`` rising steps.
+
+    The default milestones are epochs 170 and 200 of 210 (Sun et al. 2019, HRNet, section 4.1).
+    """
+    drops = tuple(round(fraction * epochs) * steps for fraction in milestones)
+    return partial(_multi_step, drops=drops, gamma=gamma, warmup=warmup)
+
+
+def cosine(steps: int, epochs: int, warmup: int = 0, floor: float = 0.0) -> Factor:
+    """Half a cosine from 1 to ``floor`` over the run, after ``warmup`` rising steps."""
+    return partial(_cosine, total=max(steps * epochs, 1), warmup=warmup, floor=floor)
+
+
+def _one(step: int) -> float:
+    return 1.0
+
+
+def _rise(step: int, warmup: int) -> float:
+    return min(1.0, (step + 1) / (warmup + 1))
+
+
+def _multi_step(step: int, drops: Sequence[int], gamma: float, warmup: int) -> float:
+    passed = sum(step >= drop for drop in drops)
+    return _rise(step, warmup) * math.pow(gamma, passed)
+
+
+def _cosine(step: int, total: int, warmup: int, floor: float) -> float:
+    progress = min(max(step - warmup, 0) / max(total - warmup, 1), 1.0)
+    return _rise(step, warmup) * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))

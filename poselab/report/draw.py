@@ -1,0 +1,69 @@
+"""Poses drawn on pictures."""
+
+from __future__ import annotations
+
+import colorsys
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from poselab.structures import Floats, Skeleton
+
+Image = np.ndarray[Any, np.dtype[np.uint8]]
+_SHIFT = 4
+"""Fractional bits of OpenCV's sub-pixel drawing."""
+
+
+def draw_poses(image: Image, keypoints: Floats, shown: Any, skeleton: Skeleton) -> Image:
+    """A copy of an image (H, W, 3) RGB with people's keypoints (P, K, 2) and limbs on it.
+
+    shown (P, K) bool. Left limbs are drawn warm, right ones cold, those in between green; people
+    differ in brightness.
+    """
+    drawn = np.ascontiguousarray(image).copy()
+    thick = max(1, round(min(image.shape[:2]) / 128))
+    for n, (points, seen) in enumerate(zip(keypoints, np.asarray(shown, dtype=bool), strict=True)):
+        light = 1.0 - 0.12 * (n % 4)
+        ends = np.round(np.nan_to_num(points) * (1 << _SHIFT)).astype(int)
+        for a, b in skeleton.limb_index:
+            if seen[a] and seen[b]:
+                colour = _colour((skeleton.keypoints[a], skeleton.keypoints[b]), light)
+                cv2.line(drawn, *_pair(ends, a, b), colour, thick, cv2.LINE_AA, _SHIFT)
+        for k in np.flatnonzero(seen):
+            colour = _colour((skeleton.keypoints[k],), light)
+            radius = round(1.2 * thick * (1 << _SHIFT))
+            cv2.circle(drawn, _point(ends[k]), radius, colour, -1, cv2.LINE_AA, _SHIFT)
+    return drawn
+
+
+def contact_sheet(images: Sequence[Image], columns: int = 6, gap: int = 4) -> Image:
+    """Equally large images (H, W, 3) in rows, on white."""
+    height, width = images[0].shape[:2]
+    rows = -(-len(images) // columns)
+    columns = min(columns, len(images))
+    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 255, np.uint8)
+    for n, image in enumerate(images):
+        y = gap + (n // columns) * (height + gap)
+        x = gap + (n % columns) * (width + gap)
+        sheet[y : y + height, x : x + width] = image
+    return sheet
+
+
+def _colour(names: tuple[str, ...], light: float) -> tuple[int, int, int]:
+    left = all(name.startswith("left_") for name in names)
+    right = all(name.startswith("right_") for name in names)
+    hue = 0.06 if left else 0.58 if right else 0.33
+    r, g, b = (round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.85, light))
+    return r, g, b
+
+
+def _point(end: Any) -> tuple[int, int]:
+    return int(end[0]), int(end[1])
+
+
+def _pair(ends: Any, a: int, b: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    return _point(ends[a]), _point(ends[b])
