@@ -7,12 +7,14 @@ float32 or better, and avoid matrix products so that neither autocast nor TF32 c
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from poselab.structures import Size
+if TYPE_CHECKING:
+    from poselab.structures import Size
 
 _TINY = 1e-10  # what DARK's and UDP's authors keep the logarithm away from zero with
 _UDP_RANGE = (1e-3, 50.0)
@@ -52,9 +54,9 @@ def splat(cells: Tensor, drawn: Tensor, size: Size, sigma: float) -> Tensor:
     column, row = x.clamp(0, w - 1).long(), y.clamp(0, h - 1).long()
     index = row[..., :, None] * w + column[..., None, :]
     value = value_y[..., :, None] * value_x[..., None, :]
-    empty = cells.new_zeros(*cells.shape[:1], cells.shape[2], h * w)
-    together = (t.transpose(1, 2).flatten(2) for t in (index, value))
-    return empty.scatter_reduce(-1, *together, reduce="amax").unflatten(-1, size)
+    index, value = (of_joint.transpose(1, 2).flatten(2) for of_joint in (index, value))
+    empty = cells.new_zeros(len(cells), cells.shape[2], h * w)
+    return empty.scatter_reduce(-1, index, value, "amax").reshape(*empty.shape[:2], h, w)
 
 
 def _profile(centre: Tensor, length: int, sigma: float, reach: float) -> Tensor:
@@ -161,7 +163,7 @@ def soft_argmax(logits: Tensor) -> Tensor:
     Source: integral regression, Sun et al. 2018, equation 2.
     """
     precise = logits if logits.dtype == torch.float64 else logits.float()
-    shares = precise.flatten(-2).softmax(dim=-1).unflatten(-1, logits.shape[-2:])
+    shares = precise.flatten(-2).softmax(dim=-1).reshape(logits.shape)
     return torch.stack([_expectation(shares.sum(-2)), _expectation(shares.sum(-1))], dim=-1)
 
 
@@ -235,7 +237,7 @@ def _windows(maps: Tensor, cells: Tensor, radius: int, border: str) -> Tensor:
     x, y = (cells[..., axis, None].long() + reach for axis in (0, 1))
     fold = _mirrored if border == "mirror" else _clamped
     index = fold(y, h)[..., :, None] * w + fold(x, w)[..., None, :]
-    window = maps.flatten(-2).gather(-1, index.flatten(-2)).unflatten(-1, index.shape[-2:])
+    window = maps.flatten(-2).gather(-1, index.flatten(-2)).reshape(index.shape)
     if border != "zero":
         return window
     known = ((y >= 0) & (y < h))[..., :, None] & ((x >= 0) & (x < w))[..., None, :]
@@ -259,7 +261,7 @@ def _repeat_border(window: Tensor, maps: Tensor, cells: Tensor) -> Tensor:
     rows = (y + reach).clamp(0, h - 1) - y + 1
     columns = (x + reach).clamp(0, w - 1) - x + 1
     index = rows[..., :, None] * 3 + columns[..., None, :]
-    return window.flatten(-2).gather(-1, index.flatten(-2)).unflatten(-1, (3, 3))
+    return window.flatten(-2).gather(-1, index.flatten(-2)).reshape(window.shape)
 
 
 def _inside(maps: Tensor, cells: Tensor, margin: int, per_axis: bool = False) -> Tensor:

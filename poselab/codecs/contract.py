@@ -6,11 +6,12 @@ settings, holds no parameters, and works on whatever device its arguments are on
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-from poselab.structures import Poses
+    from poselab.structures import Poses
 
 Output = TypeVar("Output")
 Target = TypeVar("Target", covariant=True)

@@ -47,6 +47,4 @@ class CoordinateCodec:
 
     def merge(self, first: Coordinates, second: Coordinates) -> Coordinates:
         """The mean."""
-        return Coordinates(
-            (first.xy + second.xy) / 2, (first.confidence + second.confidence) / 2
-        )
+        return Coordinates((first.xy + second.xy) / 2, (first.confidence + second.confidence) / 2)

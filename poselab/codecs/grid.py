@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from poselab.geometry import PixelConvention
 from poselab.structures import InputError, Size, Skeleton
+
+if TYPE_CHECKING:
+    from poselab.geometry import PixelConvention
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,9 @@ class Grid:
 
     def to_cells(self, points: Tensor) -> Tensor:
         """Input pixels (…, 2) as map cells."""
-        return self._per_axis(points, [(1 / scale, -offset / scale) for scale, offset in self._axes()])
+        return self._per_axis(
+            points, [(1 / scale, -offset / scale) for scale, offset in self._axes()]
+        )
 
     def to_pixels(self, cells: Tensor) -> Tensor:
         """Map cells (…, 2) as input pixels."""

@@ -77,7 +77,7 @@ class HeatmapCodec:
         return other
 
     def encode(self, keypoints: Tensor, visible: Tensor, usable: Tensor) -> MapTarget:
-        """Maps (B, K, h, w), empty where nothing counts, and weight (B, K, 1, 1) or (B, K, h, w)."""
+        """Maps (B, K, h, w), zero where unlabelled; weight (B, K, 1, 1) or (B, K, h, w)."""
         points, labelled = only_person(keypoints, visible)
         cells = self.grid.to_cells(points)
         counts = labelled & self.grid.within(maps.nearest(cells), 3 * self.sigma)

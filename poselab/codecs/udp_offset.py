@@ -61,11 +61,12 @@ class UdpOffsetCodec:
         disc = (offset.square().sum(2, keepdim=True) <= 1) & counts[..., None, None, None]
         known = counts.float()[..., None, None, None].expand_as(disc)
         weight = torch.cat([known, disc, disc], dim=2) * self.grid.usable_cells(usable)[:, :, None]
-        return MapTarget(torch.cat([disc, offset * disc], dim=2).flatten(1, 2), weight.flatten(1, 2))
+        planes = torch.cat([disc, offset * disc], dim=2)
+        return MapTarget(planes.flatten(1, 2), weight.flatten(1, 2))
 
     def decode(self, output: Tensor) -> Poses:
         """Poses whose scores are the blurred discs' highest values."""
-        heat, x, y = output.float().unflatten(1, (-1, 3)).unbind(2)
+        heat, x, y = _planes(output.float()).unbind(2)
         smooth = maps.blur_whole(heat, maps.blur_taps(_DISC_BLUR))
         cells, values = maps.peaks(smooth)
         offset = torch.stack([maps.blurred_at(m, cells, _OFFSET_BLUR) for m in (x, y)], dim=-1)
@@ -76,10 +77,15 @@ class UdpOffsetCodec:
     def unflip(self, output: Tensor) -> Tensor:
         """Mirror, exchange left with right, negate x offsets, move as the convention asks."""
         names = mirrored_names(self.skeleton, output.device)
-        planes = output.unflatten(1, (-1, 3)).transpose(1, 2)  # B 3 K h w
+        planes = _planes(output).transpose(1, 2)
         disc, x, y = maps.mirror_maps(planes, names, self.grid.mirror_shift).unbind(1)
         return torch.stack([disc, -x, y], dim=2).flatten(1, 2)
 
     def merge(self, first: Tensor, second: Tensor) -> Tensor:
         """The mean."""
         return (first + second) / 2
+
+
+def _planes(output: Tensor) -> Tensor:
+    """(B, 3K, h, w) as (B, K, 3, h, w)."""
+    return output.reshape(len(output), -1, 3, *output.shape[-2:])

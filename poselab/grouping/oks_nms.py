@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from poselab.structures import Floats, Ints
+if TYPE_CHECKING:
+    from poselab.structures import Floats, Ints
 
 
 def oks_nms(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from poselab.outputs import Coordinates, CoordinateTarget
 from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from poselab.outputs import Coordinates, CoordinateTarget
 
 
 class CoordinateLoss(nn.Module):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from torch import Tensor, nn
 
-from poselab.outputs import MapTarget
+if TYPE_CHECKING:
+    from poselab.outputs import MapTarget
 
 
 class MapLoss(nn.Module):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
 from poselab.losses.heatmaps import weighted_square_error
-from poselab.outputs import TaggedMaps, TagTarget
 from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from poselab.outputs import TaggedMaps, TagTarget
 
 
 class TagLoss(nn.Module):
