@@ -1,0 +1,6 @@
+"""Backbones: images (B, 3, H, W) → a list of feature maps; timm is imported when one is built."""
+
+from poselab.models.backbones.timm_backbone import TimmBackbone
+from poselab.models.backbones.tiny import TinyResNet
+
+__all__ = ["TimmBackbone", "TinyResNet"]

@@ -1,0 +1,157 @@
+"""Backbones of timm behind the contract of features; timm is imported when one is built."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from poselab.models.backbones.weights import check_hub, load_strictly, unreachable
+from poselab.models.features import Feature
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from poselab.structures import Size
+
+
+class TimmBackbone(nn.Module):
+    """A timm network without its classifier: ResNet, MobileNet, HRNet, ViT and most others.
+
+    reductions picks the features by their reduction (None: all from 4 on, a ViT's single one) and
+    cuts off every layer that none of them needs, so that all parameters learn. HRNets give their
+    raw branches (Sun et al. 2019), ViTs the normalised last tokens as a map (Xu et al. 2022).
+    pretrained fetches timm's default weights, weights reads them from a file instead.
+
+    Raises:
+        InputError: unknown name, reduction or drop_path for it, an input size that it cannot take,
+            weights that do not fit or cannot be had.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_size: Size,
+        name: str = "resnet50",
+        pretrained: bool = False,
+        weights: str | None = None,
+        drop_path: float = 0.0,
+        reductions: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__()
+        _check_name(name)
+        if pretrained and weights is None:
+            check_hub(name)
+        self.is_hrnet = _family(name) == "hrnet"
+        self.net = _create(name, input_size, pretrained and weights is None, drop_path)
+        levels = _levels(name, self.net, reductions)
+        info = self.net.feature_info
+        self.features = tuple(Feature(info[i]["num_chs"], info[i]["reduction"]) for i in levels)
+        _check_fit(name, input_size, self.features)
+        self.with_norm = levels[-1] == len(info) - 1
+        self.levels = self._prune(levels)
+        if weights is not None:
+            load_strictly(self.net, Path(weights), what=name, convert=_converter(self.net))
+        if self.is_hrnet:
+            self._keep_branches()
+
+    def _prune(self, levels: list[int]) -> list[int]:
+        """Cut off what follows the last level; HRNet's branches all end together."""
+        if self.is_hrnet:
+            return [level - 1 for level in levels]
+        self.net.prune_intermediate_layers(levels, prune_norm=not self.with_norm, prune_head=True)
+        return levels
+
+    def _keep_branches(self) -> None:
+        """Drop the last fusions into branches that nobody reads."""
+        last = self.net.stage4[-1]
+        last.fuse_layers = nn.ModuleList(last.fuse_layers[branch] for branch in self.levels)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        if self.is_hrnet:
+            return self._branches(images)
+        maps: list[Tensor] = self.net.forward_intermediates(
+            images, indices=self.levels, norm=self.with_norm, intermediates_only=True
+        )
+        return maps
+
+    def _branches(self, images: Tensor) -> list[Tensor]:
+        net = self.net
+        x = net.act1(net.bn1(net.conv1(images)))
+        x = net.act2(net.bn2(net.conv2(x)))
+        maps: list[Tensor] = net.stages(x)
+        return maps
+
+
+def _check_name(name: str) -> None:
+    import timm
+
+    plain = name.split(".")[0]
+    if not timm.is_model(plain):
+        close = difflib.get_close_matches(plain, timm.list_models(), n=3)
+        advice = f"did you mean {' or '.join(close)}?" if close else "timm.list_models() has all"
+        raise InputError(f"expected backbone.name to be a network of timm, got {name!r}; {advice}")
+
+
+def _family(name: str) -> str:
+    """The file of timm that defines a network: resnet, vision_transformer, ..."""
+    from timm.models import model_entrypoint
+
+    return str(model_entrypoint(name.split(".")[0]).__module__).rpartition(".")[2]
+
+
+def _create(name: str, input_size: Size, pretrained: bool, drop_path: float) -> Any:
+    """A whole network of timm, made for one input size where it is not free."""
+    import timm
+
+    options: dict[str, Any] = {"head": ""} if _family(name) == "hrnet" else {}
+    if drop_path:
+        options["drop_path_rate"] = drop_path
+    try:
+        if getattr(timm.get_pretrained_cfg(name), "fixed_input_size", False):
+            options["img_size"] = tuple(input_size)
+        return timm.create_model(name, pretrained=pretrained, num_classes=0, **options)
+    except OSError as error:
+        raise unreachable(name, "the hub") from error
+    except (TypeError, RuntimeError, AssertionError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"expected timm to build {name} with input_size={tuple(input_size)} and "
+            f"drop_path={drop_path}, but {reason}; change backbone or input size"
+        ) from error
+
+
+def _levels(name: str, net: Any, reductions: Sequence[int] | None) -> list[int]:
+    """Positions in ``net.feature_info``: the last one of each wanted reduction."""
+    if not hasattr(net, "forward_intermediates"):
+        raise InputError(
+            f"expected a backbone that gives feature maps, timm's {name} does not; choose another"
+        )
+    offered = {entry["reduction"]: level for level, entry in enumerate(net.feature_info)}
+    wanted = [r for r in offered if r >= 4] if reductions is None else list(reductions)
+    if not wanted or wanted != sorted(set(wanted) & set(offered)):
+        raise InputError(
+            f"expected backbone.reductions of {name} to be rising and out of {sorted(offered)}, "
+            f"got {wanted}"
+        )
+    return [offered[reduction] for reduction in wanted]
+
+
+def _check_fit(name: str, input_size: Size, features: tuple[Feature, ...]) -> None:
+    largest = max(feature.reduction for feature in features)
+    if any(side % largest for side in input_size):
+        raise InputError(
+            f"expected an input size divisible by {largest}, the reduction of {name}, "
+            f"got {tuple(input_size)} (height, width)"
+        )
+
+
+def _converter(net: Any) -> Any:
+    """timm's own translation of older checkpoints (and of position embeddings) to this network."""
+    return getattr(inspect.getmodule(type(net)), "checkpoint_filter_fn", None)

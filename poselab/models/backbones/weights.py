@@ -1,0 +1,147 @@
+"""Weights for backbones: from a file, strictly, or from the hub, if there is one."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+import torch
+
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    State = dict[str, Tensor]
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 5.0  # seconds; timm itself retries for most of a minute
+
+
+def load_strictly(
+    net: nn.Module, file: Path, *, what: str, convert: Callable[[State, Any], State] | None = None
+) -> tuple[str, ...]:
+    """Fill every parameter of ``net`` from a state dict; warn of, and return, what was left over.
+
+    Raises:
+        InputError: no such file, no state dict, tensors missing or of another shape.
+    """
+    state = _read(file, what)
+    try:
+        state = convert(state, net) if convert else state
+        missing, left_over = net.load_state_dict(state, strict=False)
+    except (RuntimeError, KeyError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"expected weights of {what} in {file}, but {reason}") from error
+    if missing:
+        raise InputError(
+            f"expected weights of {what} in {file}, but {_listed(missing)} are missing; "
+            "is it another network's?"
+        )
+    if left_over:
+        log.warning("left over in %s, not used by %s: %s", file, what, _listed(left_over))
+    return tuple(left_over)
+
+
+def _listed(keys: list[str], most: int = 6) -> str:
+    shown = ", ".join(keys[:most])
+    return shown if len(keys) <= most else f"{shown} and {len(keys) - most} more"
+
+
+def _read(file: Path, what: str) -> State:
+    """The tensors of a .safetensors file or of a pickle that holds nothing but weights."""
+    if not file.is_file():
+        raise InputError(f"expected weights of {what} at {file}, found no such file; check it")
+    try:
+        if file.suffix == ".safetensors":
+            return _read_safetensors(file)
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"expected a state dict of {what} in {file}, but {reason}") from error
+    for wrapper in ("state_dict", "model"):
+        content = content.get(wrapper, content) if isinstance(content, dict) else content
+    if not isinstance(content, dict) or not all(
+        isinstance(v, torch.Tensor) for v in content.values()
+    ):
+        raise InputError(f"expected a state dict of {what} in {file}, got something else")
+    return {key.removeprefix("module."): value for key, value in content.items()}
+
+
+def _read_safetensors(file: Path) -> State:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(file)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+
+
+def check_hub(name: str) -> None:
+    """Make sure within seconds that timm can get the pretrained weights of ``name``.
+
+    Raises:
+        InputError: there are none, or they are neither in the cache nor to be reached.
+    """
+    config = _pretrained_config(name)
+    address = _address(config)
+    if address is None:
+        raise InputError(
+            f"expected pretrained weights of {name}, timm has none; set backbone.pretrained=false"
+        )
+    if not _is_cached(config) and not _answers(address):
+        raise unreachable(name, address)
+
+
+def unreachable(name: str, address: str) -> InputError:
+    """What to say when pretrained weights cannot be fetched."""
+    return InputError(
+        f"expected pretrained weights of {name} from {address}, which cannot be reached; "
+        "pass backbone.weights=FILE or backbone.pretrained=false"
+    )
+
+
+def _pretrained_config(name: str) -> Any:
+    import timm
+
+    try:
+        return timm.get_pretrained_cfg(name)
+    except RuntimeError as error:
+        raise InputError(f"expected pretrained weights of {name}, but {error}") from error
+
+
+def _address(config: Any) -> str | None:
+    from huggingface_hub.constants import ENDPOINT
+
+    if config.hf_hub_id:
+        return f"{ENDPOINT}/{config.hf_hub_id}"
+    return config.url or None
+
+
+def _is_cached(config: Any) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    files = [config.hf_hub_filename] if config.hf_hub_filename else []
+    files += ["model.safetensors", "pytorch_model.bin"]
+    return bool(config.hf_hub_id) and any(
+        isinstance(try_to_load_from_cache(config.hf_hub_id, file), str) for file in files
+    )
+
+
+def _answers(address: str) -> bool:
+    """Whether a server answers at all, be it with an error that timm will explain."""
+    try:
+        with urlopen(Request(address, method="HEAD"), timeout=_PATIENCE):
+            return True
+    except HTTPError:
+        return True
+    except (URLError, OSError):
+        return False

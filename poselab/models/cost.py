@@ -1,0 +1,43 @@
+"""What a network costs, counted one way for every method."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+if TYPE_CHECKING:
+    from poselab.structures import Size
+
+
+class Cost(NamedTuple):
+    """parameters, trained or not; gmacs, 10⁹ multiply-adds for one image."""
+
+    parameters: int
+    gmacs: float
+
+
+def cost(net: nn.Module, input_size: Size) -> Cost:
+    """Count a network on one image (3, H, W); nothing is computed and ``net`` stays as it is.
+
+    One multiply-add of a convolution or matrix product (attention too) counts once, everything
+    else not at all: what most papers print as "GFLOPs".
+    """
+    shadow = _on_meta(net).eval()
+    images = torch.empty(1, 3, *input_size, device="meta")
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        shadow(images)
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    return Cost(parameters=parameters, gmacs=counter.get_total_flops() / 2e9)
+
+
+def _on_meta(net: nn.Module) -> nn.Module:
+    """A copy of a network that has shapes and no values."""
+    memo: dict[int, object] = {
+        id(p): nn.Parameter(torch.empty_like(p, device="meta")) for p in net.parameters()
+    }
+    memo |= {id(b): torch.empty_like(b, device="meta") for b in net.buffers()}
+    return copy.deepcopy(net, memo)

@@ -1,0 +1,111 @@
+"""Heads: the last feature map (B, C, h, w) → what a codec decodes; ``channels`` is the codec's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from poselab.maps import soft_argmax
+from poselab.outputs import Coordinates, TaggedMaps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from poselab.models.features import Feature
+
+
+def _map_layer(inputs: int, outputs: int, kernel: int = 1) -> nn.Conv2d:
+    """A convolution whose maps start at next to nothing (Xiao et al. 2018, authors' code)."""
+    layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+    nn.init.normal_(layer.weight, std=0.001)
+    nn.init.zeros_(_bias(layer))
+    return layer
+
+
+def _bias(layer: nn.Conv2d | nn.Linear) -> Tensor:
+    assert layer.bias is not None
+    return layer.bias
+
+
+class HeatmapHead(nn.Module):
+    """One convolution with an odd kernel → maps (B, channels, h, w)."""
+
+    def __init__(self, *, features: Sequence[Feature], channels: int, kernel: int = 1) -> None:
+        super().__init__()
+        self.maps = _map_layer(features[-1].channels, channels, kernel)
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        result: Tensor = self.maps(maps[-1])
+        return result
+
+
+class RegressionHead(nn.Module):
+    """Global average pooling and one linear layer → coordinates of ``channels`` keypoints.
+
+    Nothing here says how sure it is: confidence is one throughout.
+    Source: DeepPose, Toshev and Szegedy 2014, on a residual network (Li et al. 2021, table 1).
+    """
+
+    def __init__(self, *, features: Sequence[Feature], channels: int) -> None:
+        super().__init__()
+        self.coordinates = nn.Linear(features[-1].channels, 2 * channels)
+        nn.init.normal_(self.coordinates.weight, std=0.01)
+        nn.init.zeros_(_bias(self.coordinates))
+
+    def forward(self, maps: list[Tensor]) -> Coordinates:
+        xy = self.coordinates(maps[-1].mean(dim=(-2, -1))).unflatten(-1, (-1, 2))
+        return Coordinates(xy=xy, confidence=torch.ones_like(xy[..., 0]))
+
+
+class IntegralHead(nn.Module):
+    """Expected position under the softmax of one map a keypoint → coordinates.
+
+    temperature divides the logits, so below one sharpens. Confidence is the probability of the
+    3×3 cells around the likeliest place; no gradient flows through it.
+    Source: integral pose regression, Sun et al. 2018, equation 1.
+    """
+
+    def __init__(
+        self, *, features: Sequence[Feature], channels: int, temperature: float = 1.0
+    ) -> None:
+        super().__init__()
+        if temperature <= 0:
+            raise ValueError(f"expected a temperature above zero, got {temperature}")
+        self.temperature = temperature
+        self.logits = _map_layer(features[-1].channels, channels)
+
+    def forward(self, maps: list[Tensor]) -> Coordinates:
+        logits = self.logits(maps[-1]).float() / self.temperature
+        return Coordinates(xy=soft_argmax(logits), confidence=_peak_mass(logits.detach()))
+
+
+def _peak_mass(logits: Tensor) -> Tensor:
+    """Largest probability (B, K) of a 3×3 window under the softmax of logits (B, K, h, w)."""
+    mass = logits.flatten(-2).softmax(dim=-1).view_as(logits)
+    return 9 * functional.avg_pool2d(mass, 3, 1, 1).amax(dim=(-2, -1))
+
+
+class TaggedHead(nn.Module):
+    """One convolution → ``channels`` heatmaps and as many maps of ``tags``-dimensional tags.
+
+    Tags start wide apart compared with the maps: the loss that separates people has no gradient
+    where all tags are equal.
+    Source: associative embedding, Newell et al. 2017, section 3.2.
+    """
+
+    def __init__(self, *, features: Sequence[Feature], channels: int, tags: int = 1) -> None:
+        super().__init__()
+        self.channels = channels
+        self.output = nn.Conv2d(features[-1].channels, (1 + tags) * channels, 1)
+        nn.init.normal_(self.output.weight[:channels], std=0.001)
+        nn.init.zeros_(_bias(self.output))
+
+    def forward(self, maps: list[Tensor]) -> TaggedMaps:
+        output = self.output(maps[-1])
+        tags = output[:, self.channels :].unflatten(1, (-1, self.channels))
+        return TaggedMaps(maps=output[:, : self.channels], tags=tags)

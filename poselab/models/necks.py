@@ -1,0 +1,120 @@
+"""Necks: feature maps of a backbone → the maps that a head reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import nn
+from torch.nn import functional
+
+from poselab.models.blocks import conv_norm_relu
+from poselab.models.features import Feature
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+_DECONV_PADDING = {2: (0, 0), 3: (1, 1), 4: (1, 0)}  # kernel → what makes the output twice as large
+
+
+class LastFeature(nn.Module):
+    """Hand on the deepest feature alone."""
+
+    def __init__(self, *, features: Sequence[Feature]) -> None:
+        super().__init__()
+        self.features = (features[-1],)
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        return maps[-1:]
+
+
+class HighestResolution(nn.Module):
+    """Hand on the first, finest feature alone.
+
+    Ask the backbone for nothing else (``reductions=[4]`` for HRNet): the layers behind the others
+    would never learn.
+    """
+
+    def __init__(self, *, features: Sequence[Feature]) -> None:
+        super().__init__()
+        self.features = (features[0],)
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        return maps[:1]
+
+
+class DeconvNeck(nn.Module):
+    """Upsample the deepest feature by transposed convolutions of stride two.
+
+    Raises:
+        InputError: more layers than the feature can be upsampled by, or another kernel than 2 to 4.
+    Source: SimpleBaseline, Xiao et al. 2018, section 2; initialised as in the authors' code.
+    """
+
+    def __init__(
+        self,
+        *,
+        features: Sequence[Feature],
+        layers: int = 3,
+        channels: int = 256,
+        kernel: int = 4,
+    ) -> None:
+        super().__init__()
+        if kernel not in _DECONV_PADDING:
+            raise InputError(f"expected neck.kernel 2, 3 or 4, got {kernel}; choose one of them")
+        inputs, reduction = features[-1]
+        if layers < 1 or reduction % 2**layers:
+            raise InputError(
+                f"expected neck.layers to divide a reduction of {reduction} by two a layer, "
+                f"got {layers}; choose fewer, at least 1"
+            )
+        widths = [inputs] + [channels] * layers
+        self.layers = nn.Sequential(
+            *(_deconv(a, channels, kernel) for a in widths[:-1]),
+        )
+        self.features = (Feature(channels, reduction // 2**layers),)
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        return [self.layers(maps[-1])]
+
+
+def _deconv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
+    padding, extra = _DECONV_PADDING[kernel]
+    deconv = nn.ConvTranspose2d(inputs, outputs, kernel, 2, padding, extra, bias=False)
+    nn.init.normal_(deconv.weight, std=0.001)
+    return nn.Sequential(deconv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+class FuseNeck(nn.Module):
+    """Add the features up, coarse to fine, into one map of the given reduction.
+
+    Every feature passes a 1×1 convolution, nearest-neighbour upsampling brings the coarser ones to
+    the next finer grid, and a 3×3 convolution smooths the sum.
+
+    Raises:
+        InputError: no feature has that reduction.
+    Source: feature pyramid networks, Lin et al. 2017, section 3; finest level only.
+    """
+
+    def __init__(
+        self, *, features: Sequence[Feature], channels: int = 64, reduction: int = 4
+    ) -> None:
+        super().__init__()
+        offered = [feature.reduction for feature in features]
+        if reduction not in offered:
+            raise InputError(f"expected neck.reduction out of {offered}, got {reduction}")
+        self.first = offered.index(reduction)
+        self.laterals = nn.ModuleList(
+            nn.Conv2d(feature.channels, channels, 1) for feature in features[self.first :]
+        )
+        self.smooth = conv_norm_relu(channels, channels)
+        self.features = (Feature(channels, reduction),)
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        used = [lateral(x) for lateral, x in zip(self.laterals, maps[self.first :], strict=True)]
+        total = used.pop()
+        for finer in reversed(used):
+            total = finer + functional.interpolate(total, size=finer.shape[-2:], mode="nearest")
+        return [self.smooth(total)]
