@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from poselab.annotations.regions import run_lengths
 from poselab.structures import Person, Picture, Skeleton
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from poselab.structures import Floats, Ints
 
+PEOPLE = (
+    *("annotation_ids", "keypoints", "visible", "boxes", "areas", "crowd", "head_boxes"),
+    "recorded_keypoints",
+)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Annotations:
     """What people labelled, N pictures and M people; arrays may be memory-mapped and read-only.
 
@@ -21,10 +29,17 @@ class Annotations:
     (N,) bytes, first_person (N + 1,) int64: people of picture n are first_person[n]:[n + 1].
     People: annotation_ids (M,) int64, keypoints (M, K, 2) float64 0-based picture pixels (NaN
     nowhere; 0 where not labelled), visible (M, K) uint8, boxes (M, 4) float64 x y w h, areas (M,)
-    float64, crowd (M,) bool, head_boxes (M, 4) float64 (zeros: none). Masks of regions that crowds
-    or keypoint-less people fill: mask_rows (R,) int64 person rows, mask_ends (R,) int64 and
-    mask_bytes, compressed COCO run-lengths back to back.
+    float64, crowd (M,) bool, head_boxes (M, 4) float64 (zeros: none); within a picture they keep
+    the file's order. Regions that crowds or keypoint-less people fill: mask_rows (R,) int64 person
+    rows, mask_ends (R,) int64 and mask_bytes, records back to back that :meth:`mask` reads.
     ``fingerprint`` names the source file's content.
+
+    What figures depend on: ``layout`` the reader; ``area_rule`` and ``box_rule`` where areas and
+    boxes come from ("annotated": the file; anything else was derived); recorded_keypoints (M,)
+    int64 the file's own ``num_keypoints``, -1 where it has none (see :meth:`labelled`);
+    ``repeated`` how many picture entries were listed again and dropped.
+    ``stored`` is the cache file that the columns are mapped from and ``chosen`` the picture rows
+    taken of it; a table with ``stored`` is pickled as those two, not as arrays.
     """
 
     skeleton: Skeleton
@@ -44,14 +59,33 @@ class Annotations:
     mask_rows: Ints
     mask_ends: Ints
     mask_bytes: np.ndarray[tuple[int], np.dtype[np.uint8]]
+    layout: str = ""
+    area_rule: str = "annotated"
+    box_rule: str = "annotated"
+    recorded_keypoints: Ints | None = None
+    repeated: int = 0
+    stored: str = ""
+    chosen: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.image_ids)
+
+    def __reduce__(self) -> tuple[Callable[..., Annotations], tuple[Any, ...]]:
+        if self.stored:
+            return _again, (self.stored, self.chosen)
+        return Annotations, tuple(getattr(self, field.name) for field in fields(self))
 
     @property
     def people(self) -> int:
         """How many people are labelled in all pictures."""
         return len(self.annotation_ids)
+
+    def labelled(self) -> Ints:
+        """Labelled keypoints (M,) of every person, as the file records or else as counted."""
+        counted: Ints = np.asarray(np.count_nonzero(self.visible, axis=1))
+        if self.recorded_keypoints is None:
+            return counted
+        return np.where(self.recorded_keypoints < 0, counted, self.recorded_keypoints)
 
     def picture_of(self) -> Ints:
         """The picture row (M,) of every person."""
@@ -66,12 +100,14 @@ class Annotations:
         return bytes(self.file_names[picture]).decode()
 
     def mask(self, person: int) -> bytes | None:
-        """The compressed run-lengths of a person's region, where one is kept."""
+        """The compressed COCO run-lengths of a person's region, where one is kept."""
         where = int(np.searchsorted(self.mask_rows, person))
         if where == len(self.mask_rows) or self.mask_rows[where] != person:
             return None
         start = int(self.mask_ends[where - 1]) if where else 0
-        return bytes(self.mask_bytes[start : int(self.mask_ends[where])])
+        picture = int(np.searchsorted(self.first_person, person, side="right")) - 1
+        height, width = (int(n) for n in self.sizes[picture])
+        return run_lengths(bytes(self.mask_bytes[start : self.mask_ends[where]]), (height, width))
 
     def person(self, row: int) -> Person:
         """One row as a :class:`Person`."""
@@ -95,6 +131,51 @@ class Annotations:
             size=(int(self.sizes[row, 0]), int(self.sizes[row, 1])),
             people=tuple(self.person(r) for r in self.rows(row)),
         )
+
+    def select(self, pictures: Any) -> Annotations:
+        """The table of some pictures with their people; rows (n,) or a mask (N,), in that order."""
+        chosen = np.arange(len(self))[pictures]
+        counts = np.diff(self.first_person)[chosen]
+        ends = np.cumsum(counts)
+        people = np.repeat(self.first_person[:-1][chosen] - ends + counts, counts)
+        people = people + np.arange(len(people))
+        mask_rows, mask_ends, mask_bytes = self._masks_of(people)
+        return replace(
+            self,
+            **{name: getattr(self, name)[chosen] for name in ("image_ids", "sizes", "file_names")},
+            **{name: _take(getattr(self, name), people) for name in PEOPLE},
+            first_person=np.concatenate([[0], ends]).astype(np.int64),
+            mask_rows=mask_rows,
+            mask_ends=mask_ends,
+            mask_bytes=mask_bytes,
+            chosen=chosen if self.chosen is None else self.chosen[chosen],
+        )
+
+    def _masks_of(self, people: Ints) -> tuple[Ints, Ints, Any]:
+        """The region columns of some person rows, numbered by their place among them."""
+        where = np.searchsorted(self.mask_rows, people)
+        inside = np.minimum(where, max(len(self.mask_rows) - 1, 0))
+        kept = (
+            np.flatnonzero(self.mask_rows[inside] == people)
+            if len(self.mask_rows)
+            else np.empty(0, np.int64)
+        )
+        starts = np.concatenate([[0], self.mask_ends])
+        records = [self.mask_bytes[starts[i] : starts[i + 1]] for i in where[kept]]
+        ends = np.cumsum([len(record) for record in records], dtype=np.int64)
+        return kept, ends, np.concatenate([np.empty(0, np.uint8), *records])
+
+
+def _take(column: Any, rows: Ints) -> Any:
+    return None if column is None else column[rows]
+
+
+def _again(stored: str, chosen: Ints | None) -> Annotations:
+    """Map the columns of a cache file again, in another process."""
+    from poselab.annotations.cache import load
+
+    table = load(stored)
+    return table if chosen is None else table.select(chosen)
 
 
 def _four(box: Floats) -> tuple[float, float, float, float]:

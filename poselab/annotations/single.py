@@ -1,0 +1,79 @@
+"""Tables of the files that list people, not pictures: MPII, LSP, FLIC."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from poselab.annotations import columns
+from poselab.annotations.columns import People, Pictures, Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from poselab.annotations.source import Source
+    from poselab.annotations.table import Annotations
+    from poselab.structures import Floats, Ints, Skeleton
+
+SIDE = 100.0
+"""Half the side of the box of a person of scale 1: MPII's scale is the height over 200 pixels."""
+
+
+class Labels(NamedTuple):
+    """People in the file's order and pixels: names of their pictures, joints (M, K, 2), visible
+    (M, K), boxes (M, 4) with NaN where the file gives none, head_boxes (M, 4) or None."""
+
+    names: Sequence[str]
+    joints: Floats
+    visible: Ints
+    boxes: Floats
+    head_boxes: Floats | None = None
+    box_rule: str = "around keypoints"
+
+
+def boxes_of_scale(centre: Floats, scale: Floats) -> Floats:
+    """Square boxes (M, 4) of 200·scale a side around centres (M, 2)."""
+    half = SIDE * scale[:, None]
+    return np.concatenate([centre - half, 2 * half, 2 * half], axis=1)
+
+
+def people_table(
+    source: Source, layout: str, skeleton: Skeleton, labels: Labels, origin: int
+) -> Annotations:
+    """The table of people numbered from 1, in pictures in the order of their first person.
+
+    Areas are 0.53 of the box around the keypoints.
+
+    Raises:
+        InputError: a coordinate is not finite, or nobody is labelled.
+    """
+    unique: dict[str, int] = {}
+    picture = np.array([unique.setdefault(name, len(unique)) for name in labels.names], np.int64)
+    keypoints = columns.labelled_only(labels.joints, labels.visible, origin)
+    tight = columns.boxes_around(keypoints, labels.visible)
+    shift = np.array([origin, origin, 0, 0])
+    absent = np.asarray(np.isnan(labels.boxes).all(axis=1))
+    heads = labels.head_boxes
+    people = People(
+        picture=picture,
+        ids=np.arange(1, len(labels.names) + 1),
+        keypoints=keypoints,
+        visible=labels.visible,
+        boxes=np.where(absent[:, None], tight, labels.boxes - shift),
+        areas=tight[:, 2] * tight[:, 3] * columns.AREA_OF_BOX,
+        crowd=np.zeros(len(labels.names), bool),
+        head_boxes=None if heads is None else np.where(heads[:, 2:3] > 0, heads - shift, 0.0),
+    )
+    rules = Rules(area="0.53 box around keypoints", box=labels.box_rule)
+    return columns.table(source, layout, skeleton, _pictures(list(unique)), people, rules)
+
+
+def _pictures(names: list[str]) -> Pictures:
+    """Pictures whose ids are the numbers of their names, or else count from 1."""
+    stems = [PurePosixPath(name).stem for name in names]
+    numbers = [int(stem) for stem in stems if stem.isdecimal() and len(stem) < 19]
+    if len(set(numbers)) < len(names):
+        numbers = list(range(1, len(names) + 1))
+    return Pictures(np.array(numbers, np.int64), np.zeros((len(names), 2), np.int32), names)
