@@ -1,0 +1,105 @@
+"""PCK: the fraction of joints found within a part of the torso or of the box."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from poselab.evaluation.answers import Mask, answers
+from poselab.evaluation.joint_groups import rates, scored
+from poselab.evaluation.metrics import Metrics, annotation_contract
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from poselab.annotations.table import Annotations
+    from poselab.evaluation.predictions import Predictions
+    from poselab.structures import Floats, Ints
+
+TORSO = ("left_shoulder", "right_hip")
+
+
+@dataclass(frozen=True)
+class PckEvaluator:
+    """PCK at ``threshold``, and AUC: the mean over thresholds from 0 to there in steps of 0.01.
+
+    ``reference`` is "torso" (left shoulder to right hip, Yang and Ramanan 2013 as the MPII toolkit
+    measures LSP) or "box" (the longer side). Distances up to and including the threshold count.
+    """
+
+    threshold: float = 0.2
+    reference: str = "torso"
+
+    def __post_init__(self) -> None:
+        if self.reference not in ("torso", "box"):
+            raise InputError(f"expected reference torso or box, got {self.reference!r}")
+
+    def __call__(
+        self,
+        predictions: Predictions,
+        annotations: Annotations,
+        image_ids: Sequence[int] | Ints | None = None,
+    ) -> Metrics:
+        """Score all people whose reference is labelled, or only those of ``image_ids``.
+
+        Raises:
+            InputError: nobody can be measured, a pose without a known annotation id, or a person
+                answered twice.
+        """
+        sizes = torso_sizes(annotations) if self.reference == "torso" else box_sizes(annotations)
+        if not (sizes > 0).any():
+            raise InputError(
+                f"expected people with a {self.reference} in {annotations.source}, got none; "
+                "measure by the other reference"
+            )
+        found = answers(predictions, annotations, sizes > 0, image_ids)
+        distances = found.distances / sizes[found.rows][:, None]
+        right = ((distances <= self.threshold) & found.labelled).sum(axis=0)
+        table = rates(right, found.labelled.sum(axis=0), annotations.skeleton)
+        values = {f"PCK@{self.threshold:g}{suffix}": value for suffix, value in table.items()}
+        values["AUC"] = self._area(distances, found.labelled, scored(annotations.skeleton))
+        pictures = len(np.unique(annotations.picture_of()[found.rows]))
+        contract = annotation_contract(annotations, pictures, len(found.rows))
+        rule = {
+            "metric": "pck",
+            "rule": f"distance <= {self.threshold:g} · {self.reference}",
+            "unanswered_people": found.unanswered,
+        }
+        return Metrics(values, contract | rule)
+
+    def _area(self, distances: Floats, labelled: Mask, joints: list[int]) -> float:
+        """Mean PCK over thresholds, all labelled joints pooled."""
+        seen = distances[:, joints][labelled[:, joints]]
+        steps = round(self.threshold / 0.01)
+        fractions = [(seen <= 0.01 * step).mean() for step in range(steps + 1)]
+        return float(np.mean(fractions)) if seen.size else float("nan")
+
+
+def torso_sizes(annotations: Annotations) -> Floats:
+    """Distance (M,) in pixels from left shoulder to right hip, 0 where either is not labelled.
+
+    Raises:
+        InputError: the skeleton lacks one of the two.
+    """
+    missing = [name for name in TORSO if name not in annotations.skeleton.keypoints]
+    if missing:
+        raise InputError(
+            f"expected {' and '.join(TORSO)} in skeleton {annotations.skeleton.name}, got no "
+            f"{missing[0]}; measure by the box"
+        )
+    shoulder, hip = (annotations.skeleton.index(name) for name in TORSO)
+    length = np.linalg.norm(
+        annotations.keypoints[:, shoulder] - annotations.keypoints[:, hip], axis=1
+    )
+    known = (annotations.visible[:, shoulder] > 0) & (annotations.visible[:, hip] > 0)
+    sizes: Floats = np.where(known, length, 0.0)
+    return sizes
+
+
+def box_sizes(annotations: Annotations) -> Floats:
+    """The longer side (M,) of every person's box in pixels."""
+    sizes: Floats = annotations.boxes[:, 2:].max(axis=1, initial=0.0)
+    return sizes

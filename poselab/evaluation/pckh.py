@@ -1,0 +1,78 @@
+"""PCKh: the fraction of joints found within a part of the head's size (Andriluka et al. 2014)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from poselab.evaluation.answers import answers
+from poselab.evaluation.joint_groups import rates
+from poselab.evaluation.metrics import Metrics, annotation_contract
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from poselab.annotations.table import Annotations
+    from poselab.evaluation.predictions import Predictions
+    from poselab.structures import Floats, Ints
+
+HEAD_FACTOR = 0.6
+
+
+@dataclass(frozen=True)
+class PckhEvaluator:
+    """PCKh at each of ``thresholds``, of heads measured 0.6 times the diagonal of their box.
+
+    Distances up to and including the threshold count; a labelled person nobody predicted counts as
+    wrong. 0.11 is what SimpleBaseline, HRNet, DARK and UDP print as "Mean@0.1", because they read
+    entry 11 of arange(0, 0.51, 0.01).
+    """
+
+    thresholds: Sequence[float] = (0.5, 0.1, 0.11)
+
+    def __call__(
+        self,
+        predictions: Predictions,
+        annotations: Annotations,
+        image_ids: Sequence[int] | Ints | None = None,
+    ) -> Metrics:
+        """Score all people with a head box, or only those of the pictures ``image_ids``.
+
+        Raises:
+            InputError: nobody has a head box, a pose without a known annotation id, or a person
+                answered twice.
+        """
+        heads = head_sizes(annotations)
+        if not (heads > 0).any():
+            raise InputError(
+                f"expected head boxes in {annotations.source}, got none; "
+                "PCKh measures with them: give MPII annotations or use another --metric"
+            )
+        found = answers(predictions, annotations, heads > 0, image_ids)
+        distances = found.distances / heads[found.rows][:, None]
+        labelled = found.labelled.sum(axis=0)
+        values: dict[str, float] = {}
+        for threshold in self.thresholds:
+            right = ((distances <= threshold) & found.labelled).sum(axis=0)
+            table = rates(right, labelled, annotations.skeleton)
+            values |= {f"PCKh@{threshold:g}{suffix}": value for suffix, value in table.items()}
+        pictures = len(np.unique(annotations.picture_of()[found.rows]))
+        contract = annotation_contract(annotations, pictures, len(found.rows))
+        rule = {
+            "metric": "pckh",
+            "rule": f"distance <= threshold · {HEAD_FACTOR} · diagonal of the head box",
+            "unscored": ["pelvis", "thorax"],
+            "unanswered_people": found.unanswered,
+        }
+        return Metrics(values, contract | rule)
+
+
+def head_sizes(annotations: Annotations) -> Floats:
+    """Head size (M,) in pixels, 0 where a person has no head box."""
+    sizes: Floats = HEAD_FACTOR * np.hypot(
+        annotations.head_boxes[:, 2], annotations.head_boxes[:, 3]
+    )
+    return sizes

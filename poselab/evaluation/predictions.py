@@ -1,0 +1,192 @@
+"""Predictions: what every run ends in, and all that an evaluator needs beside annotations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from poselab import files
+from poselab.evaluation import coco_results
+from poselab.evaluation.checks import check as check
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from poselab.structures import Floats, Ints
+
+    Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """N poses of K keypoints, each of one person.
+
+    image_ids (N,) int64; annotation_ids (N,) int64, the labelled person that the pose answers for
+    (-1: none); keypoints (N, K, 2) float64 0-based picture pixels; keypoint_scores (N, K) float64;
+    scores (N,) float64. ``boxes`` (N, 4) float64 x y w h only where a results file brought them:
+    COCO then measures a pose's size by its box instead of the extent of its keypoints.
+    """
+
+    image_ids: Ints
+    annotation_ids: Ints
+    keypoints: Floats
+    keypoint_scores: Floats
+    scores: Floats
+    boxes: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def take(self, rows: Ints | Mask) -> Predictions:
+        """The poses of these rows (indices, or a mask of length N)."""
+        return Predictions(
+            self.image_ids[rows],
+            self.annotation_ids[rows],
+            self.keypoints[rows],
+            self.keypoint_scores[rows],
+            self.scores[rows],
+            None if self.boxes is None else self.boxes[rows],
+        )
+
+    def areas(self) -> Floats:
+        """Size (N,) in pixels² as COCO measures it: the box's, else the keypoints' extent."""
+        if self.boxes is not None:
+            return self.boxes[:, 2] * self.boxes[:, 3]
+        if self.keypoints.size == 0:
+            return np.zeros(len(self))
+        low, high = self.keypoints[:, 0].copy(), self.keypoints[:, 0].copy()
+        for k in range(1, self.keypoints.shape[1]):  # far faster than a reduction over few columns
+            np.minimum(low, self.keypoints[:, k], out=low)
+            np.maximum(high, self.keypoints[:, k], out=high)
+        extent: Floats = high - low
+        return extent[:, 0] * extent[:, 1]
+
+
+def read_predictions(path: Path) -> Predictions:
+    """A file in the COCO results format, with ``annotation_id`` where a person is answered for.
+
+    Raises:
+        InputError: no such file, not JSON, or records that are not predictions of people.
+    """
+    columns = coco_results.parse(files.read_bytes(path, "predictions"), str(path))
+    return Predictions(
+        columns.image_ids,
+        columns.annotation_ids,
+        np.ascontiguousarray(columns.points[..., :2]),
+        np.ascontiguousarray(columns.points[..., 2]),
+        columns.scores,
+        columns.boxes,
+    )
+
+
+def write_predictions(path: Path, predictions: Predictions) -> None:
+    """Write the COCO results format, whole or not at all; coordinates to a thousandth of a pixel.
+
+    Raises:
+        InputError: the folder cannot be written, or the disk is full.
+    """
+    import orjson
+
+    points = np.concatenate(
+        [np.round(predictions.keypoints, 3), np.round(predictions.keypoint_scores, 4)[..., None]],
+        axis=-1,
+        dtype=np.float64,
+    ).reshape(len(predictions), -1)
+    parts = []
+    for start in range(0, len(predictions), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        part = orjson.dumps(_records(predictions, points, rows), option=orjson.OPT_SERIALIZE_NUMPY)
+        parts.append(part[1:-1])
+    files.write_bytes(path, b"[" + b",\n".join(parts) + b"]\n")
+
+
+def _records(predictions: Predictions, points: Floats, rows: slice) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = [
+        {"image_id": image, "category_id": coco_results.PERSON, "keypoints": keypoints, "score": s}
+        for image, keypoints, s in zip(
+            predictions.image_ids[rows].tolist(),
+            points[rows],
+            predictions.scores[rows].tolist(),
+            strict=True,
+        )
+    ]
+    for record, annotation_id in zip(
+        records, predictions.annotation_ids[rows].tolist(), strict=True
+    ):
+        if annotation_id >= 0:
+            record["annotation_id"] = annotation_id
+    if predictions.boxes is not None:
+        for record, box in zip(records, predictions.boxes[rows].tolist(), strict=True):
+            record["bbox"] = box
+    return records
+
+
+def merge(shards: Sequence[Predictions]) -> Predictions:
+    """All shards' poses without the padding of a distributed sampler, in the shards' order.
+
+    Of rows that answer for the same labelled person of a picture the first stays. Poses without an
+    annotation id are padding where another shard has exactly the same pose of the same picture;
+    within one shard equal poses stay, being a method's own doubles.
+    """
+    filled = [shard for shard in shards if len(shard)]
+    if not filled:
+        return shards[0]
+    if len(filled) == 1 and (filled[0].annotation_ids < 0).all():
+        return filled[0]
+    everything = _concatenate(filled)
+    shard_of = np.repeat(np.arange(len(filled)), [len(shard) for shard in filled])
+    named = everything.annotation_ids >= 0
+    keep = np.ones(len(everything), dtype=bool)
+    keep[named] = _first_of_each(
+        np.stack([everything.image_ids[named], everything.annotation_ids[named]], axis=1)
+    )
+    keep[~named] = _from_first_shard(everything.take(~named), shard_of[~named])
+    return everything.take(keep)
+
+
+def _concatenate(shards: Sequence[Predictions]) -> Predictions:
+    boxes = [shard.boxes for shard in shards if shard.boxes is not None]
+    if boxes and len(boxes) != len(shards):
+        raise ValueError("expected boxes in all shards or in none, got them in some")
+    return Predictions(
+        np.concatenate([shard.image_ids for shard in shards]),
+        np.concatenate([shard.annotation_ids for shard in shards]),
+        np.concatenate([shard.keypoints for shard in shards]),
+        np.concatenate([shard.keypoint_scores for shard in shards]),
+        np.concatenate([shard.scores for shard in shards]),
+        np.concatenate(boxes) if boxes else None,
+    )
+
+
+def _first_of_each(keys: Ints) -> Mask:
+    """Mask of the rows whose key (N, D) was not there before."""
+    first = np.zeros(len(keys), dtype=bool)
+    if len(keys):
+        first[np.unique(keys, axis=0, return_index=True)[1]] = True
+    return first
+
+
+def _from_first_shard(poses: Predictions, shard_of: Ints) -> Mask:
+    """Mask of the poses that no earlier shard has."""
+    if not len(poses):
+        return np.zeros(0, dtype=bool)
+    content = np.concatenate(
+        [
+            poses.image_ids[:, None],
+            poses.scores[:, None],
+            poses.keypoints.reshape(len(poses), -1),
+        ],
+        axis=1,
+        dtype=np.float64,
+    )
+    rows = np.ascontiguousarray(content).view(np.dtype((np.void, content.shape[1] * 8))).ravel()
+    _, same = np.unique(rows, return_inverse=True)
+    earliest = np.full(same.max() + 1, shard_of.max() + 1)
+    np.minimum.at(earliest, same, shard_of)
+    return np.asarray(shard_of == earliest[same])
