@@ -106,8 +106,8 @@ def _refuse_mismatch(shown: Framing, built: PoseModule) -> None:
         )
 
 
-def single_person(estimator: PoseModule) -> PoseModule:
-    """The module variant that is the estimator itself: one given person, no boxes to rank."""
+def unchanged(estimator: PoseModule) -> PoseModule:
+    """The module variant that is the method itself, with nothing around it."""
     return estimator
 
 

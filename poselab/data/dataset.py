@@ -44,13 +44,20 @@ class PoseDataset(Dataset[Sample]):
     """Samples of a split; item (epoch, index) depends on nothing but the seed and these two.
 
     Without ``augment`` every item shows what the framing says, and the epoch does not matter.
+    ``items`` go through other things than the framing would choose.
     """
 
     def __init__(
-        self, split: Split, framing: Framing, augment: Augment | None = None, seed: int = 0
+        self,
+        split: Split,
+        framing: Framing,
+        augment: Augment | None = None,
+        seed: int = 0,
+        items: Items | None = None,
     ) -> None:
         self.split, self.framing, self.augment, self.seed = split, framing, augment, seed
-        self.items: Items = framing.items(split.annotations, training=augment is not None)
+        training = augment is not None
+        self.items = items or framing.items(split.annotations, training)
 
     def __len__(self) -> int:
         return len(self.items.picture)

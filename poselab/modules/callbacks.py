@@ -1,4 +1,4 @@
-"""Small duties around training: exact resumption, self-describing checkpoints, pictures of poses."""
+"""Small duties around training: exact resumption, checkpoints that explain themselves, pictures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SeedEachEpoch(pl.Callback):
 
 
 class DescribeCheckpoint(pl.Callback):
-    """Put plain values under a key of every checkpoint, so that it can be loaded without its run."""
+    """Put plain values under a key of every checkpoint: it can then be loaded without its run."""
 
     def __init__(self, key: str, description: Mapping[str, Any]) -> None:
         self.key, self.description = key, dict(description)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import ClassVar
 
 from poselab.codecs.coordinate import CoordinateCodec
-from poselab.losses.coordinate import CoordinateLoss
+from poselab.losses.coordinates import CoordinateLoss
 from poselab.models.heads import RegressionHead
 from poselab.models.necks import LastFeature
 from poselab.modules.pose_module import PoseModule, Triple

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
@@ -44,7 +45,9 @@ class PoseEvaluation(pl.Callback):
         """Merge, write, score, log."""
         if trainer.sanity_checking:
             return
-        predictions = module.suppress(merge(_from_all_ranks(self._shards)))
+        # Boxes stay out of the file: COCO would take a pose's size from them.
+        found = module.suppress(merge(_from_all_ranks(self._shards)))
+        predictions = replace(found, boxes=None)
         if trainer.is_global_zero:
             write_predictions(self.file, predictions)
         self.metrics = self.evaluator(predictions, self.annotations)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from poselab.codecs.heatmap import HeatmapCodec
-from poselab.losses.maps import MapLoss
+from poselab.losses.heatmaps import MapLoss
 from poselab.models.heads import HeatmapHead
 from poselab.models.necks import DeconvNeck
 from poselab.modules.pose_module import PoseModule, Triple

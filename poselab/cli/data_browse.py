@@ -1,0 +1,52 @@
+"""poselab data browse: what training will see, on one sheet."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+_DESCRIPTION = """Draw a contact sheet of what training will see: augmented samples and their labels.
+
+  poselab data browse experiment=quickstart/heatmap --out sheet.png
+  poselab data browse data=coco data.sources.root=/data/coco augment=person_pixels --count 48
+
+Left limbs are drawn warm, right limbs cold, occluded keypoints too; what a crowd mask hides from a
+whole-picture method is darkened."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    arguments = argparse.ArgumentParser(
+        description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("overrides", nargs="*", help="the experiment, as for `poselab train`")
+    arguments.add_argument("--out", type=Path, default=Path("browse.png"), help="(browse.png)")
+    arguments.add_argument("--count", type=int, default=24, help="how many samples (24)")
+    arguments.add_argument("--epoch", type=int, default=0, help="whose augmentation (0)")
+    return arguments
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    import cv2
+    import numpy as np
+
+    from poselab import build
+    from poselab.cli.composing import compose
+    from poselab.files import replacing
+    from poselab.report.draw import contact_sheet, draw_poses
+
+    config, _ = compose("train", arguments.overrides)
+    data = build.data(config)
+    samples = data.train_samples
+    count = min(arguments.count, len(samples))
+    cells = []
+    for index in np.linspace(0, len(samples) - 1, count).astype(int).tolist():
+        sample = samples[(arguments.epoch, index)]
+        lit = np.where(sample.usable[..., None] > 0, 1.0, 0.4)
+        image = (sample.image.transpose(1, 2, 0) * lit).astype(np.uint8)
+        cells.append(draw_poses(image, sample.keypoints, sample.visible > 0, data.skeleton))
+    with replacing(arguments.out) as temporary:
+        cv2.imwrite(str(temporary), contact_sheet(cells)[:, :, ::-1])
+    print(f"{count} of {len(samples)} training samples: {arguments.out}")
+    return 0

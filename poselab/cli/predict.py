@@ -1,0 +1,123 @@
+"""poselab predict: poses of pictures, by a trained run."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from poselab.data import PoseDataset, Split
+    from poselab.data.framing import Framing
+    from poselab.evaluation.predictions import Predictions
+    from poselab.modules import PoseModule
+
+_DESCRIPTION = """Find poses in pictures with a trained run.
+
+Writes OUT/predictions.json (COCO results format), OUT/pictures.json (which image id is which file)
+and OUT/pictures/ (the pictures with poses drawn: left limbs warm, right limbs cold).
+
+A top-down run looks at one person at a time: give --boxes with a detections file (COCO results
+format: image_id, bbox, score), or each picture is taken to show one person who fills it."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    arguments = argparse.ArgumentParser(
+        description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("run", type=Path, help="a run's folder, or a checkpoint file")
+    arguments.add_argument("inputs", type=Path, nargs="+", help="pictures, or folders of them")
+    arguments.add_argument("--out", type=Path, required=True, help="folder to write to")
+    arguments.add_argument("--boxes", type=Path, help="detections file with people's boxes")
+    arguments.add_argument(
+        "--threshold", type=float, default=0.2, help="draw keypoints that score above this (0.2)"
+    )
+    arguments.add_argument("--batch-size", type=int, default=16)
+    arguments.add_argument("--device", default="auto", help="cpu, cuda, ... (the best there is)")
+    return arguments
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from poselab import build
+    from poselab.data.unlabelled import find_pictures, unlabelled
+    from poselab.evaluation.predictions import merge, write_predictions
+    from poselab.files import write_json
+
+    pictures = [path.resolve() for path in find_pictures(arguments.inputs)]
+    checkpoint = arguments.run
+    if checkpoint.is_dir():
+        checkpoint = checkpoint / "checkpoints" / "best.ckpt"
+    module, config, skeleton = build.load(checkpoint)
+    split = unlabelled(pictures, _common_folder(pictures), skeleton)
+    samples = _samples(split, build.framing(config), arguments.boxes)
+    found = merge(list(_batches(module, samples, arguments.batch_size, arguments.device)))
+    predictions = replace(module.suppress(found), boxes=None)
+    write_predictions(arguments.out / "predictions.json", predictions)
+    ids = split.annotations.image_ids.tolist()
+    listed = [{"id": i, "file_name": str(p)} for i, p in zip(ids, pictures, strict=True)]
+    write_json(arguments.out / "pictures.json", listed)
+    _draw(split, predictions, arguments.out / "pictures", arguments.threshold)
+    print(f"{len(predictions)} poses in {len(pictures)} pictures: {arguments.out}")
+    return 0
+
+
+def _common_folder(pictures: list[Path]) -> Path:
+    """The deepest folder that holds all the pictures."""
+    import os
+
+    return Path(os.path.commonpath([str(path.parent) for path in pictures]))
+
+
+def _samples(split: Split, framing: Framing, boxes: Path | None) -> PoseDataset:
+    """Inputs by boxes where there are some, else whole pictures."""
+    from poselab.data import PersonCrop, PoseDataset
+    from poselab.data.boxes import whole_pictures
+
+    if isinstance(framing, PersonCrop):
+        if boxes is not None:
+            return PoseDataset(split, replace(framing, boxes=str(boxes)))
+        framing = replace(framing, padding=1.0)
+    return PoseDataset(split, framing, items=whole_pictures(split.annotations, inhabited=False))
+
+
+def _batches(
+    module: PoseModule, samples: PoseDataset, batch_size: int, device: str
+) -> Iterator[Predictions]:
+    """What the module finds, batch by batch, behind a progress bar."""
+    import torch
+    from rich.progress import track
+    from torch.utils.data import DataLoader
+
+    from poselab.outputs import map_tensors
+
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    module = module.to(device)
+    loader: Any = DataLoader(samples, batch_size=batch_size)
+    with torch.inference_mode():
+        for n, batch in enumerate(track(loader, description="finding poses", transient=True)):
+            yield module.predict_step(map_tensors(lambda part: part.to(device), batch), n)
+
+
+def _draw(split: Split, predictions: Predictions, folder: Path, threshold: float) -> None:
+    import cv2
+    import numpy as np
+
+    from poselab.data.pictures import read_picture
+    from poselab.files import replacing
+    from poselab.report.draw import draw_poses
+
+    table = split.annotations
+    for n in range(len(table)):
+        people = predictions.take(np.flatnonzero(predictions.image_ids == table.image_ids[n]))
+        image = read_picture(split.pictures / table.file_name(n))
+        shown = people.keypoint_scores > threshold
+        drawn = draw_poses(image, people.keypoints, shown, table.skeleton)
+        name = Path(table.file_name(n)).with_suffix(".jpg")
+        with replacing(folder / name) as temporary:
+            cv2.imwrite(str(temporary), drawn[:, :, ::-1])

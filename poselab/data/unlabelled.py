@@ -1,0 +1,87 @@
+"""Pictures that nobody labelled, as a split."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from poselab.annotations.table import Annotations
+from poselab.data.dataset import Split
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from poselab.structures import Size, Skeleton
+
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+
+
+def find_pictures(inputs: Sequence[Path]) -> list[Path]:
+    """The picture files named, and those in the folders named, in order of name.
+
+    Raises:
+        InputError: something named does not exist, or there is no picture.
+    """
+    found: list[Path] = []
+    for path in inputs:
+        if not path.exists():
+            raise InputError(f"expected a picture or a folder at {path}, found neither")
+        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES)
+        found += inside if path.is_dir() else [path]
+    if not found:
+        raise InputError(f"expected pictures ({', '.join(sorted(_SUFFIXES))}), found none")
+    return found
+
+
+def unlabelled(pictures: Sequence[Path], root: Path, skeleton: Skeleton) -> Split:
+    """A split of pictures below ``root`` without people; image ids are file numbers, or counted.
+
+    Raises:
+        InputError: a file is not a picture.
+    """
+    count, nobody = len(pictures), 0
+    keypoints = len(skeleton)
+    return Split(
+        Annotations(
+            skeleton=skeleton,
+            source=str(root),
+            fingerprint="",
+            image_ids=_ids(pictures),
+            sizes=np.array([_size(path) for path in pictures], dtype=np.int32),
+            file_names=np.array([str(p.relative_to(root)).encode() for p in pictures]),
+            first_person=np.zeros(count + 1, dtype=np.int64),
+            annotation_ids=np.zeros(nobody, dtype=np.int64),
+            keypoints=np.zeros((nobody, keypoints, 2)),
+            visible=np.zeros((nobody, keypoints), dtype=np.uint8),
+            boxes=np.zeros((nobody, 4)),
+            areas=np.zeros(nobody),
+            crowd=np.zeros(nobody, dtype=bool),
+            head_boxes=np.zeros((nobody, 4)),
+            mask_rows=np.zeros(0, dtype=np.int64),
+            mask_ends=np.zeros(0, dtype=np.int64),
+            mask_bytes=np.zeros(0, dtype=np.uint8),
+        ),
+        root,
+    )
+
+
+def _ids(pictures: Sequence[Path]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """COCO's ids are its file names; other pictures are counted from one."""
+    stems = [path.stem for path in pictures]
+    numbered = all(stem.isdecimal() for stem in stems) and len({int(s) for s in stems}) == len(
+        stems
+    )
+    ids = [int(stem) for stem in stems] if numbered else range(1, len(stems) + 1)
+    return np.array(ids, dtype=np.int64)
+
+
+def _size(path: Path) -> Size:
+    try:
+        with Image.open(path) as picture:
+            return picture.height, picture.width
+    except (OSError, UnidentifiedImageError):
+        raise InputError(f"expected a picture at {path}, found no format that opens") from None
