@@ -16,7 +16,6 @@ from poselab.annotations import columns
 from poselab.annotations.category import category_skeleton
 from poselab.annotations.columns import People, Pictures, Rules
 from poselab.annotations.regions import record
-from poselab.annotations.source import collector_paused
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -54,15 +53,13 @@ def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
         InputError: the file is not of that format, or what it says cannot be true; the message
             names the first guilty annotation.
     """
-    with collector_paused():
-        images, entries, category = _sections(source)
-        pictures, repeated = _pictures(source, images)
-        skeleton = category_skeleton(source.path, category, entries, skeleton)
-        people, rules = _people(source, entries, pictures, (len(skeleton), origin))
-        table = columns.table(
-            source, "coco", skeleton, pictures, people, rules._replace(repeated=repeated)
-        )
-        return _with_regions(source, table, entries, people)
+    images, entries, category = _sections(source)
+    pictures, repeated = _pictures(source, images)
+    skeleton = category_skeleton(source.path, category, entries, skeleton)
+    people, rules = _people(source, entries, pictures, (len(skeleton), origin))
+    rules = rules._replace(repeated=repeated)
+    table = columns.table(source, "coco", skeleton, pictures, people, rules)
+    return _with_regions(source, table, entries, people)
 
 
 def _sections(source: Source) -> tuple[Entries, Entries, dict[str, Any]]:
@@ -98,20 +95,25 @@ def _column(
 
     ``default`` stands for a key that is absent, and with ``empty`` for an empty value.
     """
-    key, build = field.key, field.build
     try:
-        if empty:
-            return build([entry.get(key) or default for entry in entries])
-        if default is None:
-            return build([entry[key] for entry in entries])
-        return build([entry.get(key, default) for entry in entries])
+        return field.build([entry[field.key] for entry in entries])
+    except _MISFITS:
+        pass
+    try:
+        values = [_value(entry, field.key, default, empty) for entry in entries]
+        return field.build(values)
     except _MISFITS:
         for row, entry in enumerate(entries):
             try:
-                build([(entry.get(key) or default) if empty else entry.get(key, default)])
+                field.build([_value(entry, field.key, default, empty)])
             except _MISFITS:
                 raise InputError(_misfit(source, row, entry, field)) from None
         raise
+
+
+def _value(entry: dict[str, Any], key: str, default: Any, empty: bool) -> Any:
+    value = entry.get(key, default)
+    return default if empty and not value else value
 
 
 def _misfit(source: Source, row: int, entry: Any, field: Field) -> str:
@@ -228,7 +230,8 @@ def _boxes(
     field = Field("bbox", "x, y, width, height", lambda values: columns.vectors(values, 4))
     boxes = _column(source, entries, field, default=_ABSENT_BOX, empty=True)
     boxes = boxes - np.array([origin, origin, 0, 0]) if origin else boxes.astype(np.float64)
-    missing = np.array([not entry.get("bbox") for entry in entries], dtype=bool)
+    missing = ~boxes.any(axis=1)
+    missing[missing] = [not entries[row].get("bbox") for row in np.flatnonzero(missing)]
     if not missing.any():
         return boxes, "annotated"
     tight = columns.boxes_around(keypoints, visible)

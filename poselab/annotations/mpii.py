@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poselab.annotations.single import Labels, boxes_of_scale, people_table
-from poselab.annotations.source import collector_paused
 from poselab.skeletons import MPII16
 from poselab.structures import InputError
 
@@ -33,14 +32,13 @@ def read_json(source: Source, skeleton: Skeleton | None, origin: int) -> Annotat
     Raises:
         InputError: the file is not of that form.
     """
-    with collector_paused():
-        entries = _entries(source)
-        count = len(skeleton or MPII16)
-        joints = _numbers(source, entries, "joints", (count, 2))
-        labelled = _numbers(source, entries, "joints_vis", (count,)) > 0
-        centre = _numbers(source, entries, "center", (2,))
-        scale = _numbers(source, entries, "scale", ())
-        names = [str(entry["image"]) for entry in entries]
+    entries = _entries(source)
+    count = len(skeleton or MPII16)
+    joints = _numbers(source, entries, "joints", (count, 2))
+    labelled = _numbers(source, entries, "joints_vis", (count,)) > 0
+    centre = _numbers(source, entries, "center", (2,))
+    scale = _numbers(source, entries, "scale", ())
+    names = [str(entry["image"]) for entry in entries]
     labels = Labels(
         names=names,
         joints=joints,

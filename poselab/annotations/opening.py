@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from poselab.annotations import cache as kept
 from poselab.annotations import coco, hourglass, lsp, mpii
-from poselab.annotations.source import files_of, read_source
+from poselab.annotations.source import collector_paused, files_of, read_source
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def _parse(
     source: Source, layout: str, skeleton: Skeleton | None, origin: int | None
 ) -> Annotations:
     reader, usual = READERS[recognise(source) if layout == "auto" else layout]
-    return reader(source, skeleton, usual if origin is None else origin)
+    with collector_paused():
+        return reader(source, skeleton, usual if origin is None else origin)
 
 
 def _cached(path: Path, layout: str, skeleton: Skeleton | None, origin: int | None) -> Annotations:
