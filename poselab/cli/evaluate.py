@@ -84,10 +84,6 @@ def _pck(engine: str) -> Evaluator:
 
 
 _EVALUATORS = {"oks": _oks, "pckh": _pckh, "pck": _pck}
-    "oks": _oks,
-    "pckh": _pckh,
-    "pck": _pck,
-}
 
 
 def _show(metrics: Metrics) -> None:
