@@ -79,7 +79,7 @@ def module(config: DictConfig, skeleton: Skeleton) -> PoseModule:
         )
         head = parts["head"](features=neck.features, channels=codec.channels)
         estimator = parts["estimator"](
-            net=PoseNet(backbone, neck, head),
+            net=PoseNet(backbone=backbone, neck=neck, head=head),
             codec=codec,
             loss=parts["loss"](),
             optimizer=node(config, "optimizer"),
@@ -133,14 +133,14 @@ def evaluator(config: DictConfig) -> Evaluator:
     return scorer
 
 
-def trainer(
-    config: DictConfig, folder: Path, callbacks: list[pl.Callback], epochs: int | None = None
-) -> pl.Trainer:
-    """Lightning's trainer, its logger writing into the run's folder."""
+def trainer(config: DictConfig, folder: Path | None, callbacks: list[pl.Callback]) -> pl.Trainer:
+    """Lightning's trainer, its loggers writing into ``folder`` (None: nothing is logged)."""
+    loggers = node(config, "logger").values() if folder else ()
     made: pl.Trainer = node(config, "trainer")(
-        logger=[make(save_dir=str(folder)) for make in node(config, "logger").values()],
+        logger=[make(save_dir=str(folder)) for make in loggers],
         callbacks=callbacks,
-        default_root_dir=str(folder),
+        default_root_dir=folder,
+        enable_checkpointing=folder is not None,
         use_distributed_sampler=False,
     )
     return made

@@ -7,14 +7,14 @@ import re
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 
 from poselab import build
@@ -26,8 +26,6 @@ from poselab.report.draw import draw_poses
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
     from poselab.data import PoseData
     from poselab.data.dataset import Split
     from poselab.modules import PoseModule
@@ -107,10 +105,7 @@ def validate_best(
     weights = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
     build.restore(module, weights, best)
     evaluation = _evaluation(config, data, folder)
-    quiet = OmegaConf.merge(config, {"logger": {}})
-    assert OmegaConf.is_dict(quiet)
-    quiet.logger = {}
-    build.trainer(quiet, folder, [evaluation]).validate(module, datamodule=data, verbose=False)
+    build.trainer(config, None, [evaluation]).validate(module, datamodule=data, verbose=False)
     assert evaluation.metrics is not None
     record: dict[str, Any] = evaluation.metrics.to_json()
     write_json(folder / "metrics.json", record)
@@ -125,7 +120,7 @@ def reopen(folder: Path) -> tuple[DictConfig, str]:
     """
     manifest = read_json(folder / "run.json", "a run's manifest")
     config = OmegaConf.load(folder / "config.yaml")
-    assert OmegaConf.is_dict(config)
+    assert isinstance(config, DictConfig)
     return config, str(manifest["experiment"])
 
 
@@ -145,10 +140,10 @@ def _evaluation(config: DictConfig, data: PoseData, folder: Path) -> PoseEvaluat
 
 def _checkpoints(folder: Path, headline: str) -> list[pl.Callback]:
     """The best by the evaluator's headline metric, and the last after every epoch."""
-    place = {"dirpath": folder / "checkpoints", "enable_version_counter": False}
+    keep = partial(ModelCheckpoint, dirpath=folder / "checkpoints", enable_version_counter=False)
     return [
-        ModelCheckpoint(filename="best", monitor=f"val/{headline}", mode="max", **place),
-        ModelCheckpoint(filename="last", save_on_train_epoch_end=True, **place),
+        keep(filename="best", monitor=f"val/{headline}", mode="max"),
+        keep(filename="last", save_on_train_epoch_end=True),
     ]
 
 
@@ -177,7 +172,7 @@ def _manifest(
         },
         "git": _revision(),
         "data": {"train": _fingerprint(data.train), "val": _fingerprint(data.val)},
-        "cost": asdict(cost(module.net, (height, width))),
+        "cost": cost(module.net, (height, width))._asdict(),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-_DESCRIPTION = """Draw a contact sheet of what training will see: augmented samples and their labels.
+_DESCRIPTION = """Draw a contact sheet of what training will see: augmented samples with labels.
 
   poselab data browse experiment=quickstart/heatmap --out sheet.png
   poselab data browse data=coco data.sources.root=/data/coco augment=person_pixels --count 48

@@ -72,11 +72,10 @@ def unlabelled(pictures: Sequence[Path], root: Path, skeleton: Skeleton) -> Spli
 def _ids(pictures: Sequence[Path]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """COCO's ids are its file names; other pictures are counted from one."""
     stems = [path.stem for path in pictures]
-    numbered = all(stem.isdecimal() for stem in stems) and len({int(s) for s in stems}) == len(
-        stems
-    )
-    ids = [int(stem) for stem in stems] if numbered else range(1, len(stems) + 1)
-    return np.array(ids, dtype=np.int64)
+    numbers = {int(stem) for stem in stems if stem.isdecimal()}
+    if len(numbers) == len(stems):
+        return np.array([int(stem) for stem in stems], dtype=np.int64)
+    return np.arange(1, len(stems) + 1)
 
 
 def _size(path: Path) -> Size:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytorch_lightning as pl
 import torch.distributed
@@ -11,13 +11,18 @@ import torch.distributed
 from poselab.evaluation.predictions import Predictions, merge, write_predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from poselab.annotations import Annotations
     from poselab.evaluation.metrics import Metrics
 
-    Evaluator = Callable[[Predictions, Annotations], Metrics]
+    class Evaluator(Protocol):
+        """Scores predictions; ``headline`` is the first of its metrics."""
+
+        headline: str
+
+        def __call__(self, predictions: Predictions, annotations: Annotations) -> Metrics:
+            """The metrics record."""
 
 
 class PoseEvaluation(pl.Callback):
@@ -30,6 +35,11 @@ class PoseEvaluation(pl.Callback):
         self.evaluator, self.annotations, self.file = evaluator, annotations, file
         self.metrics: Metrics | None = None
         self._shards: list[Predictions] = []
+
+    @property
+    def headline(self) -> str:
+        """The metric that says which checkpoint is best."""
+        return self.evaluator.headline
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, module: Any) -> None:
         """Forget the last epoch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import pytorch_lightning as pl
@@ -30,7 +31,7 @@ class Triple(NamedTuple):
 
     neck: Callable[..., nn.Module]
     head: Callable[..., nn.Module]
-    codec: Callable[..., Codec]
+    codec: Callable[..., Codec[Any, Any]]
     loss: Callable[[], nn.Module]
 
 
@@ -48,7 +49,7 @@ class PoseModule(pl.LightningModule):
     def __init__(
         self,
         net: nn.Module,
-        codec: Codec,
+        codec: Codec[Any, Any],
         loss: nn.Module,
         optimizer: Callable[..., Optimizer] = torch.optim.AdamW,
         schedule: Schedule = constant,
@@ -100,7 +101,9 @@ class PoseModule(pl.LightningModule):
         self._log_parts("train", parts, total, len(batch.image))
         return total
 
-    def validation_step(self, batch: Sample, batch_idx: int) -> Predictions:
+    def validation_step(  # type: ignore[override]  # Lightning passes it on as it is
+        self, batch: Sample, batch_idx: int
+    ) -> Predictions:
         """Log the loss of a batch, return what was found in it."""
         output = self(batch.image)
         parts = self.losses(output, batch)
@@ -167,7 +170,7 @@ class PoseModule(pl.LightningModule):
         """The sentence that names the samples whose own loss is not finite."""
         guilty = []
         for i in range(len(batch.image)):
-            one = map_tensors(lambda part, i=i: part[i : i + 1], (output, batch))
+            one = map_tensors(itemgetter(slice(i, i + 1)), (output, batch))
             parts = self.losses(*one).values()
             if not all(torch.isfinite(part) for part in parts):
                 frame = batch.frame

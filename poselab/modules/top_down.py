@@ -47,8 +47,7 @@ class TopDown(PoseModule):
         """OKS-NMS within each picture."""
         if self.nms is None or not len(predictions.scores):
             return predictions
-        areas = predictions.boxes[:, 2:].prod(axis=1)
-        falloffs = np.array(self.codec.skeleton.falloffs)
+        areas, falloffs = predictions.areas(), np.array(self.codec.skeleton.falloffs)
         order = np.argsort(predictions.image_ids, kind="stable")
         _, starts = np.unique(predictions.image_ids[order], return_index=True)
         kept = [
