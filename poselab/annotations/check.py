@@ -1,0 +1,132 @@
+"""What is wrong with annotations and pictures, as findings that a person can act on.
+
+Opening a file refuses what no table can hold (see :func:`poselab.annotations.open_annotations`).
+Here is the rest. Errors break or falsify training: a picture that is missing, cannot be decoded to
+its end, or has another size than annotated. Warnings do not: empty boxes, keypoints outside the
+picture, counts that disagree, pictures listed again.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from poselab.annotations.table import Annotations
+    from poselab.structures import Ints, Size
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong; row is the person's or picture's row of the table, -1 for all."""
+
+    file: str
+    row: int
+    sentence: str
+    severity: Literal["error", "warning"]
+
+
+def annotation_findings(table: Annotations) -> list[Finding]:
+    """Everything odd about the labels themselves, without looking at pictures."""
+    return [
+        *empty_boxes(table),
+        *keypoints_outside(table),
+        *disagreeing_counts(table),
+        *repeated_pictures(table),
+    ]
+
+
+def empty_boxes(table: Annotations) -> list[Finding]:
+    """People whose box has no area; framing falls back to their keypoints."""
+    return _warnings(
+        table,
+        np.flatnonzero((table.boxes[:, 2:] <= 0).any(axis=1)),
+        "its box has no area; give it one around the person",
+    )
+
+
+def keypoints_outside(table: Annotations) -> list[Finding]:
+    """People with a labelled keypoint outside their picture, where its size is known."""
+    sizes = table.sizes[table.picture_of()][:, None, ::-1]
+    outside = (table.keypoints < -0.5) | (table.keypoints > sizes - 0.5)
+    strange = outside.any(axis=2) & (table.visible > 0) & (sizes > 0).all(axis=2)
+    return _warnings(
+        table,
+        np.flatnonzero(strange.any(axis=1)),
+        "a labelled keypoint lies outside the picture; mark it as not labelled",
+    )
+
+
+def disagreeing_counts(table: Annotations) -> list[Finding]:
+    """People whose ``num_keypoints`` is not the number of their labelled keypoints."""
+    counted = np.count_nonzero(table.visible, axis=1)
+    return _warnings(
+        table,
+        np.flatnonzero(table.labelled() != counted),
+        "its num_keypoints is not the number of labelled keypoints; evaluation believes the former",
+    )
+
+
+def repeated_pictures(table: Annotations) -> list[Finding]:
+    """Picture entries that were dropped because the same picture came before."""
+    if not table.repeated:
+        return []
+    sentence = f"{table.repeated} entries list a picture again; each is read once"
+    return [Finding(table.source, -1, sentence, "warning")]
+
+
+def _warnings(table: Annotations, rows: Ints, sentence: str) -> list[Finding]:
+    ids = table.annotation_ids[rows].tolist()
+    return [
+        Finding(table.source, row, f"annotation {number}: {sentence}", "warning")
+        for row, number in zip(rows.tolist(), ids, strict=True)
+    ]
+
+
+def picture_findings(
+    table: Annotations, pictures: Path, decode: bool = True, threads: int = 4
+) -> Iterator[Finding | None]:
+    """What is wrong with each picture's file, None where nothing is, in the table's order.
+
+    Without ``decode`` it only looks whether the files are there.
+    """
+
+    def one(row: int) -> Finding | None:
+        size = (int(table.sizes[row, 0]), int(table.sizes[row, 1]))
+        file = pictures / table.file_name(row)
+        sentence = picture_sentence(file, size, decode)
+        return None if sentence is None else Finding(str(file), row, sentence, "error")
+
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(one, range(len(table)))
+
+
+def picture_sentence(file: Path, size: Size, decode: bool) -> str | None:
+    """What is wrong with one picture's file of (height, width) ``size``; zeros: not known."""
+    if not file.is_file():
+        return "is missing; fetch the pictures of the data set"
+    if not decode:
+        return None
+    from PIL import Image
+
+    try:
+        with Image.open(file) as picture:
+            width, height = picture.size
+            picture.draft("RGB", (max(width // 8, 1), max(height // 8, 1)))
+            picture.load()
+    except (OSError, SyntaxError, ValueError) as error:
+        return f"cannot be decoded to its end ({_reason(error)}); fetch it again"
+    if all(size) and size != (height, width):
+        return (
+            f"is {width} × {height} pixels, annotated as {size[1]} × {size[0]}; fetch the pictures "
+            "that belong to the annotations"
+        )
+    return None
+
+
+def _reason(error: Exception) -> str:
+    return "not a picture" if "cannot identify" in str(error) else str(error)

@@ -1,0 +1,76 @@
+"""Where COCO and MPII lie on disk as their publishers unpack them, and where to get them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_COCO = "http://images.cocodataset.org"
+_MPII = "https://datasets.d2.mpi-inf.mpg.de/andriluka14cvpr"
+_COCO_LABELS = (
+    f"{_COCO}/annotations/annotations_trainval2017.zip (md5 f4bbac642086de4f52a3fdda2de5fa2c)"
+)
+_MPII_LABELS = f"{_MPII}/mpii_human_pose_v1_u12_2.zip"
+_MPII_PICTURES = f"{_MPII}/mpii_human_pose_v1.tar.gz"
+
+
+class Part(NamedTuple):
+    """One split: the files that may hold its annotations (any one will do), the folder of its
+    pictures, and addresses of both."""
+
+    name: str
+    annotations: tuple[str, ...]
+    pictures: str
+    get_annotations: str
+    get_pictures: str
+
+    def found(self, root: Path) -> Path | None:
+        """The annotation file that is there."""
+        return next((root / name for name in self.annotations if (root / name).is_file()), None)
+
+
+def _coco(split: str, md5: str) -> Part:
+    return Part(
+        name=f"COCO {split}2017",
+        annotations=(
+            f"annotations/person_keypoints_{split}2017.json",
+            f"annotations/person_keypoints_{split}2017.json.gz",
+        ),
+        pictures=f"{split}2017",
+        get_annotations=_COCO_LABELS,
+        get_pictures=f"{_COCO}/zips/{split}2017.zip (md5 {md5})",
+    )
+
+
+def _mpii(split: str) -> Part:
+    return Part(
+        name=f"MPII {split}",
+        annotations=tuple(
+            f"{folder}/{name}"
+            for folder in ("annotations", "annot", ".")
+            for name in (f"{split}.json", f"{split}.h5", *_OFFICIAL)
+        ),
+        pictures="images",
+        get_annotations=f"{_MPII_LABELS} (or {split}.json of the SimpleBaseline and HRNet code)",
+        get_pictures=_MPII_PICTURES,
+    )
+
+
+_OFFICIAL = ("mpii_human_pose_v1_u12_1.mat", "mpii_human_pose_v1_u12_2.mat")
+LAYOUTS = {
+    "coco": (
+        _coco("train", "cced6f7f71b7629ddf16f17bbcfab6b2"),
+        _coco("val", "442b8da7639aecaf257c1dceb8ba8c80"),
+    ),
+    "mpii": (_mpii("train"), _mpii("valid")),
+}
+
+
+def layout_of(root: Path) -> str | None:
+    """The layout of which a folder holds anything that the others do not share."""
+    for name, parts in LAYOUTS.items():
+        if any(part.found(root) or (root / part.pictures).is_dir() for part in parts):
+            return name
+    return None
