@@ -1,0 +1,5 @@
+"""Generated people: pictures of articulated bodies with exact labels, in COCO and MPII layout."""
+
+from poselab.synthetic.generate import generate
+
+__all__ = ["generate"]

@@ -1,0 +1,200 @@
+"""What stands behind and before people: textured walls and floors, furniture, clutter, noise.
+
+Textures are made once a process from a fixed seed; a picture takes random windows of them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import cv2
+import numpy as np
+
+from poselab.synthetic.figure import capsules
+from poselab.synthetic.wardrobe import Colour, cloth_colour, shade, skin_colour
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from poselab.structures import Floats, Size
+    from poselab.synthetic.canvas import Canvas
+
+_SIDE = 416
+
+
+class Textures(NamedTuple):
+    """scenes (N, S, S, 3) uint8; patterns and grain (N, S, S) int16 about zero."""
+
+    scenes: NDArray[np.uint8]
+    patterns: NDArray[np.int16]
+    grain: NDArray[np.int16]
+
+
+@lru_cache(maxsize=1)
+def textures() -> Textures:
+    """The pool that every picture draws from."""
+    rng = np.random.default_rng(20240607)
+    scenes = np.stack([_scene(rng) for _ in range(20)])
+    patterns = np.stack([_pattern(rng, kind % 5) for kind in range(15)])
+    grain = np.stack([rng.normal(0.0, 1.0, (_SIDE, _SIDE)) * 32 for _ in range(3)])
+    return Textures(scenes, patterns, grain.astype(np.int16))
+
+
+def _clouds(rng: np.random.Generator, finest: int, roughness: float) -> NDArray[np.float32]:
+    """Noise (S, S) in 0 to 1 with detail from coarse to cells of a ``finest``-th of the side."""
+    total, cells, weight = np.zeros((_SIDE, _SIDE), np.float32), 3, 1.0
+    while cells <= finest:
+        stretch = int(max(2, cells * rng.choice([0.5, 1.0, 1.0, 2.0])))
+        coarse = rng.random((cells, stretch), dtype=np.float32) * np.float32(weight)
+        total += cv2.resize(coarse, (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC)
+        cells, weight = cells * 2, weight * roughness
+    middle, spread = total.mean(), 2.2 * total.std()
+    return np.clip((total - middle) / (2 * spread) + 0.5, 0.0, 1.0, dtype=np.float32)
+
+
+def _scene(rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Clouds through a ladder of colours, sometimes with bricks, boards or stripes on them."""
+    rungs = np.array([cloth_colour(rng) for _ in range(int(rng.integers(2, 6)))])
+    level = _clouds(rng, int(rng.choice([12, 48, 160])), rng.uniform(0.35, 0.85)) * 255
+    at, steps = np.linspace(0.0, 255.0, len(rungs)), np.arange(256.0)
+    gain, offset = rng.uniform(0.4, 0.85), rng.uniform(10, 80)
+    ladder = np.stack([np.interp(steps, at, rungs[:, c]) for c in range(3)], axis=-1)
+    picture = (ladder * gain + offset).astype(np.int16)[level.astype(np.uint8)]
+    if rng.random() < 0.55:
+        picture += (_pattern(rng, int(rng.integers(5))) * rng.uniform(0.1, 0.8)).astype(np.int16)[
+            ..., None
+        ]
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def _pattern(rng: np.random.Generator, kind: int) -> NDArray[np.int16]:
+    """Stripes, checks, dots, bricks or blotches (S, S), about -64 to 64."""
+    turn, pitch = rng.uniform(0, np.pi), rng.uniform(7, 22)
+    if kind == 4:
+        return (128 * _clouds(rng, 96, 0.8) - 64).astype(np.int16)
+    y, x = np.mgrid[:_SIDE, :_SIDE].astype(np.float32)
+    if kind == 3:
+        course = np.floor(y / pitch) % 2 * pitch
+        return np.where((y % pitch < 2) | ((x + course) % (2 * pitch) < 2), -64, 20).astype(
+            np.int16
+        )
+    cos, sin = (np.float32(v * 2 * np.pi / pitch) for v in (np.cos(turn), np.sin(turn)))
+    u, v = np.sin(x * cos + y * sin), np.sin(y * cos - x * sin)
+    if kind == 0:
+        return (u * 64).astype(np.int16)
+    if kind == 1:
+        return ((np.sign(u) + np.sign(v)) * 32).astype(np.int16)
+    return np.where(u * v > 0.45, 64, -26).astype(np.int16)
+
+
+def window(rng: np.random.Generator, stack: NDArray[np.generic], size: Size) -> NDArray[np.generic]:
+    """A random window of a random member of a texture stack, enlarged only where it must be."""
+    member = stack[rng.integers(len(stack))]
+    high, wide = min(size[0], _SIDE - 32), min(size[1], _SIDE - 32)
+    top, left = int(rng.integers(_SIDE - high + 1)), int(rng.integers(_SIDE - wide + 1))
+    cut = member[top : top + high, left : left + wide]
+    if rng.random() < 0.5:
+        cut = cv2.flip(cut, 1)
+    if (high, wide) == size:
+        return np.ascontiguousarray(cut)
+    return cv2.resize(cut, size[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def backdrop(rng: np.random.Generator, size: Size, horizon: Floats) -> NDArray[np.uint8]:
+    """A wall or sky above the horizon (2, 2), a floor below, (H, W, 3)."""
+    pool = textures()
+    image = np.asarray(window(rng, pool.scenes, size), dtype=np.uint8)
+    if rng.random() < 0.8:
+        foot = horizon + [0.0, rng.uniform(0.0, 0.14) * size[0]]
+        line = np.clip(foot[:, 1], -4 * size[0], 5 * size[0])
+        corners = [[0, line[0]], [size[1], line[1]], [size[1], size[0]], [0, size[0]]]
+        mask = np.zeros(size, np.uint8)
+        if line.max() < size[0]:
+            cv2.fillConvexPoly(mask, np.array(corners).astype(np.int32), 255)
+            cv2.copyTo(window(rng, pool.scenes, size), mask, image)
+    return image
+
+
+def clutter(rng: np.random.Generator, canvas: Canvas) -> None:
+    """Draw boxes, shapes, poles and limb-like sticks that belong to nobody."""
+    for _ in range(int(rng.integers(0, 9))):
+        place = rng.random(2) * canvas.size[::-1]
+        reach = rng.uniform(0.04, 0.26) * min(canvas.size)
+        draw = (box, blob, stick, stick, pane)[rng.integers(5)]
+        draw(rng, canvas, place, reach)
+    if rng.random() < 0.35:
+        spread = int(rng.integers(1, 4)) * 2 + 1
+        canvas.image[:] = cv2.blur(canvas.image, (spread, spread))
+
+
+def foreground(rng: np.random.Generator, canvas: Canvas) -> None:
+    """Draw one thing that hides what lies behind it; nobody is on top there."""
+    height, width = canvas.size
+    if rng.random() < 0.45:
+        place = np.array([rng.random() * width, rng.uniform(0.75, 1.05) * height])
+        box(rng, canvas, place, rng.uniform(0.12, 0.3) * min(height, width), 0)
+    elif rng.random() < 0.6:
+        place = np.array([rng.random() * width, 0.5 * height])
+        lean = rng.normal(0.0, 0.03) * height
+        ends = place + np.array([[lean, -0.6 * height], [-lean, 0.6 * height]])
+        bar = capsules(ends, np.full(2, rng.uniform(0.008, 0.035) * width))
+        canvas.fill(bar, cloth_colour(rng), 0)
+    else:
+        place = rng.uniform(0.2, 0.9, 2) * (width, height)
+        blob(rng, canvas, place, rng.uniform(0.05, 0.14) * min(height, width), 0)
+
+
+def box(
+    rng: np.random.Generator, canvas: Canvas, place: Floats, reach: float, ident: int | None = None
+) -> None:
+    """A furniture-like box: front, top and one side."""
+    w, h = reach * rng.uniform(0.5, 1.4, 2)
+    back = np.array([rng.uniform(-0.5, 0.5) * w, -rng.uniform(0.15, 0.45) * h])
+    colour = cloth_colour(rng)
+    a, b, c, d = place + np.array([[-w, -h], [w, -h], [w, h], [-w, h]])
+    canvas.fill(np.stack([a, b, b + back, a + back]), shade(colour, 1.15), ident)
+    near, far = (b, c) if back[0] > 0 else (a, d)
+    canvas.fill(np.stack([near, far, far + back, near + back]), shade(colour, 0.6), ident)
+    canvas.fill(np.stack([a, b, c, d]), shade(colour, 0.85), ident)
+    if rng.random() < 0.6:
+        inner = place + (np.stack([a, b, c, d]) - place) * rng.uniform(0.5, 0.9, 2)
+        canvas.fill(inner, shade(colour, rng.uniform(0.6, 1.2)), ident)
+
+
+def blob(
+    rng: np.random.Generator, canvas: Canvas, place: Floats, reach: float, ident: int | None = None
+) -> None:
+    """A convex shape with a lighter inside."""
+    angle = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 9))))
+    rim = np.stack([np.cos(angle), np.sin(angle)], axis=1) * reach * rng.uniform(0.5, 1.3, 2)
+    colour = cloth_colour(rng)
+    canvas.fill(place + rim, shade(colour, 0.8), ident)
+    canvas.fill(place + rim * 0.75, colour, ident)
+
+
+def stick(rng: np.random.Generator, canvas: Canvas, place: Floats, reach: float) -> None:
+    """One or two tapered sticks that look like limbs, some of them in skin tones."""
+    colour = skin_colour(rng) if rng.random() < 0.4 else cloth_colour(rng)
+    radius = reach * rng.uniform(0.06, 0.2)
+    for _ in range(int(rng.integers(1, 3))):
+        angle = rng.uniform(0, 2 * np.pi)
+        stop = place + reach * np.array([np.cos(angle), np.sin(angle)])
+        ends, radii = np.stack([place, stop]), np.array([radius, radius * 0.75])
+        rim, core = capsules(np.stack([ends, ends]), np.stack([radii, radii * 0.7]))
+        canvas.fill(rim, shade(colour, 0.7))
+        canvas.fill(core, colour)
+        place, radius = stop, radius * 0.75
+
+
+def pane(rng: np.random.Generator, canvas: Canvas, place: Floats, reach: float) -> None:
+    """A window or a picture on the wall: a frame with something in it."""
+    half = reach * rng.uniform(0.5, 1.3, 2)
+    corners = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]) * half
+    frame: Colour = cloth_colour(rng)
+    canvas.fill(place + corners, frame)
+    canvas.fill(place + corners * 0.85, cloth_colour(rng))
+    if rng.random() < 0.5:
+        bar = corners * [0.06, 0.85]
+        canvas.fill(place + bar, frame)
+        canvas.fill(place + bar[:, ::-1] * (half / half[::-1]), frame)

@@ -1,0 +1,133 @@
+"""Make a dataset of generated people: the work, shared out among processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING, Any
+
+from poselab.files import write_bytes
+from poselab.structures import InputError
+from poselab.synthetic.plan import SPLITS, Chunk, Settings, chunks, claim, collect, is_finished
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from poselab.structures import Size
+
+
+def generate(
+    out: Path,
+    images: int,
+    seed: int = 0,
+    layout: str = "coco",
+    size: Size = (256, 256),
+    people: tuple[int, int] = (1, 4),
+    val: int | None = None,
+    workers: int | None = None,
+) -> Path:
+    """Write ``images`` training and ``val`` validation pictures (None: a fifth more) with labels.
+
+    Every picture depends on the seed and its number alone, never on the workers. A call that was
+    interrupted goes on where it stopped; one that is finished returns at once.
+
+    Raises:
+        InputError: a value is out of its range, the folder holds something else, or the disk is
+            full.
+    """
+    settings = Settings(images, images // 5 if val is None else val, seed, layout, size, people)
+    workers = (os.cpu_count() or 1) if workers is None else workers
+    if workers < 1:
+        raise InputError(f"expected 1 or more workers, got {workers}; correct the value")
+    claim(out, settings)
+    if is_finished(out, settings):
+        return out
+    left = [chunk for chunk in chunks(settings) if not chunk.is_done(out, layout)]
+    _folders(out, settings)
+    _show(_work(out, settings, left, min(workers, len(left))), settings, left)
+    collect(out, settings)
+    return out
+
+
+def paint_picture(settings: Settings, split: str, number: int) -> tuple[bytes, dict[str, Any]]:
+    """JPEG and labels of one picture; they depend on the settings' seed and the number alone."""
+    import cv2
+    import numpy as np
+
+    from poselab.synthetic.labels import describe
+    from poselab.synthetic.scene import sample_scene
+
+    seeds = np.random.SeedSequence([settings.seed, SPLITS.index(split), number])
+    rng = np.random.Generator(np.random.PCG64(seeds))
+    scene = sample_scene(rng, settings.size, settings.people)
+    quality = int(rng.integers(60, 96))
+    _, jpeg = cv2.imencode(".jpg", scene.image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return jpeg.tobytes(), describe(scene)
+
+
+def paint_chunk(out: Path, settings: Settings, chunk: Chunk) -> int:
+    """Write a chunk's pictures, then its labels, and say how many pictures there were.
+
+    Pictures are written plainly: they count only once the labels beside them are there.
+    """
+    import cv2
+    import orjson
+
+    cv2.setNumThreads(1)
+    rows = []
+    paths = chunk.pictures(out, settings.layout)
+    for number, path in zip(range(chunk.start, chunk.stop), paths, strict=True):
+        jpeg, row = paint_picture(settings, chunk.split, number)
+        try:
+            path.write_bytes(jpeg)
+        except OSError as error:
+            raise InputError(
+                f"expected to write {path}, but {error.strerror}; free or choose another place"
+            ) from None
+        rows.append(row)
+    write_bytes(chunk.part(out), orjson.dumps(rows))
+    return len(rows)
+
+
+def _folders(out: Path, settings: Settings) -> None:
+    """Make every folder that pictures go to."""
+    for split in SPLITS:
+        for picture in Chunk(split, 0, 1).pictures(out, settings.layout):
+            picture.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _work(out: Path, settings: Settings, left: list[Chunk], workers: int) -> Iterator[int]:
+    """Do chunks here or in processes; yields pictures done."""
+    if workers <= 1:
+        for chunk in left:
+            yield paint_chunk(out, settings, chunk)
+        return
+    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context(method))
+    try:
+        for done in as_completed([pool.submit(paint_chunk, out, settings, c) for c in left]):
+            yield done.result()
+    except BrokenProcessPool:
+        raise InputError(
+            "expected workers to finish, but one was killed (too little memory?); "
+            "run it again with fewer workers, what is finished is kept"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _show(work: Iterator[int], settings: Settings, left: list[Chunk]) -> None:
+    """A progress bar on a terminal, silence elsewhere."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        total = sum(chunk.stop - chunk.start for chunk in left)
+        task = bar.add_task(f"people, seed {settings.seed}", total=total)
+        for done in work:
+            bar.advance(task, done)

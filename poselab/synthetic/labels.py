@@ -1,0 +1,75 @@
+"""From a finished scene to what a labelling team would write down: points, boxes, outlines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from poselab.synthetic.scene import Scene
+
+LEAST_AREA = 24  # square pixels; who shows less than this is not labelled
+
+
+def describe(scene: Scene) -> dict[str, Any]:
+    """The labels of a picture as plain lists, so that they can be kept as JSON.
+
+    people: points [[x, y, v]] in the order of NAMED, box x y w h tight about the pixels that show
+    the person (as pycocotools' ``toBbox`` makes it), area their number, polygons, head_box. crowd:
+    box, area and column-major run-lengths of a far crowd, or None.
+    """
+    crowd = np.flatnonzero(scene.crowd)
+    people = [_person(scene, int(p)) for p in np.flatnonzero(~scene.crowd)]
+    mask = scene.owner >= crowd[0] if len(crowd) else None
+    return {
+        "people": [person for person in people if person is not None],
+        "crowd": None if mask is None else _crowd(mask),
+    }
+
+
+def _person(scene: Scene, person: int) -> dict[str, Any] | None:
+    mask = (scene.owner == person).view(np.uint8)
+    area = cv2.countNonZero(mask)
+    if area < LEAST_AREA:
+        return None
+    x, y, w, h = cv2.boundingRect(mask)
+    visible = scene.visible[person]
+    placed = np.round(np.where(visible[:, None] > 0, scene.points[person], 0.0), 2).tolist()
+    return {
+        "points": [[*xy, v] for xy, v in zip(placed, visible.tolist(), strict=True)],
+        "box": [x, y, w, h],
+        "area": area,
+        "polygons": _polygons(mask[y : y + h, x : x + w], (x, y)) or [_corners(x, y, w, h)],
+        "head_box": np.round(scene.head_boxes[person], 2).tolist(),
+    }
+
+
+def _polygons(mask: NDArray[np.uint8], offset: tuple[int, int]) -> list[list[int]]:
+    """The outer outlines of a mask, simplified to within a pixel; slivers are left out."""
+    found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=offset)
+    simple = (cv2.approxPolyDP(outline, 0.9, True) for outline in found)
+    return [outline.reshape(-1).tolist() for outline in simple if len(outline) >= 3]
+
+
+def _corners(x: int, y: int, w: int, h: int) -> list[int]:
+    return [x, y, x + w, y, x + w, y + h, x, y + h]
+
+
+def _crowd(mask: NDArray[np.bool_]) -> dict[str, Any] | None:
+    whole = mask.view(np.uint8)
+    area = cv2.countNonZero(whole)
+    if area < LEAST_AREA:
+        return None
+    return {"box": list(cv2.boundingRect(whole)), "area": area, "counts": run_lengths(mask)}
+
+
+def run_lengths(mask: NDArray[np.bool_]) -> list[int]:
+    """Uncompressed COCO run-lengths of a mask (H, W): column by column, zeros first."""
+    flat = mask.T.reshape(-1)
+    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    starts = [0, 0] if flat[0] else [0]
+    return np.diff(np.concatenate([starts, changes, [len(flat)]])).tolist()

@@ -1,0 +1,170 @@
+"""Write generated people as MPII is found: the official .mat, community JSON, evaluation ground
+truth.
+
+All of these count pixels from 1. MPII knows no crowds: far ones stay unlabelled.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from poselab.files import replacing, write_json
+from poselab.skeletons import MPII16
+from poselab.synthetic.visibility import NAMED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from poselab.structures import Floats, Size
+    from poselab.synthetic.plan import Rows
+
+_ROWS = [NAMED.index(name) for name in MPII16.keypoints]
+_SHORT = (
+    *("rank", "rkne", "rhip", "lhip", "lkne", "lank", "pelv", "thor", "neck", "head"),
+    *("rwri", "relb", "rsho", "lsho", "lelb", "lwri"),
+)
+_JSON = {"train": "annotations/train.json", "val": "annotations/valid.json"}
+_GROUND_TRUTH = "annotations/gt_valid.mat"
+_OFFICIAL = "annotations/mpii_human_pose_v1_u12_1.mat"
+
+
+def picture_path(split: str, image_id: int) -> str:
+    """Where a picture lies in the dataset's folder, whatever its split."""
+    del split
+    return f"images/{image_id:09d}.jpg"
+
+
+def annotation_paths() -> tuple[str, ...]:
+    """What is there once a dataset is finished."""
+    return (*_JSON.values(), _GROUND_TRUTH, _OFFICIAL)
+
+
+def write(out: Path, size: Size, rows: dict[str, Rows]) -> None:
+    """Write every form of the labels, the community JSON last."""
+    _save(
+        out / _OFFICIAL,
+        {"RELEASE": _release([r for s in ("train", "val") for r in _files(rows[s])])},
+    )
+    _save(out / _GROUND_TRUTH, _evaluation(rows["val"]))
+    for split, name in _JSON.items():
+        people = [_record(file, person) for file, found in _files(rows[split]) for person in found]
+        write_json(out / name, people)
+
+
+def _save(path: Path, content: dict[str, Any]) -> None:
+    from scipy.io import savemat
+
+    with replacing(path) as temporary:
+        savemat(temporary, content, do_compression=True, oned_as="row")
+
+
+def _files(pictures: Rows) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    for image_id, labels in pictures.items():
+        yield picture_path("", image_id).rpartition("/")[2], labels["people"]
+
+
+def _joints(person: dict[str, Any]) -> tuple[Floats, Floats]:
+    """Joints (16, 2) counted from 1, and their visibility (16,)."""
+    points = np.array([person["points"][row] for row in _ROWS], dtype=float)
+    return points[:, :2] + 1.0, points[:, 2]
+
+
+def _place(person: dict[str, Any]) -> tuple[float, list[float]]:
+    """Scale in 200ths of a pixel and rough position, from 1.
+
+    The position lies 15·scale above the middle, where HRNet's reader moves it back to.
+    """
+    x, y, w, h = person["box"]
+    scale = max(w, h) / 200
+    return round(scale, 6), [x + (w - 1) / 2 + 1, round(y + (h - 1) / 2 + 1 - 15 * scale, 4)]
+
+
+def _record(file: str, person: dict[str, Any]) -> dict[str, Any]:
+    joints, visible = _joints(person)
+    scale, centre = _place(person)
+    labelled = visible > 0
+    return {
+        "image": file,
+        "joints": np.round(np.where(labelled[:, None], joints, -1.0), 2).tolist(),
+        "joints_vis": labelled.astype(int).tolist(),
+        "scale": scale,
+        "center": centre,
+    }
+
+
+def _head(person: dict[str, Any]) -> tuple[float, float, float, float]:
+    x, y, w, h = person["head_box"]
+    return x + 1, y + 1, x + w + 1, y + h + 1
+
+
+def _evaluation(pictures: Rows) -> dict[str, Any]:
+    """Ground truth as HRNet's PCKh script reads it: people along the last axis."""
+    people = [person for _, found in _files(pictures) for person in found]
+    joints = np.zeros((16, 2, len(people)))
+    missing = np.zeros((16, len(people)), np.uint8)
+    heads = np.zeros((2, 2, len(people)))
+    for row, person in enumerate(people):
+        position, visible = _joints(person)
+        missing[:, row] = visible == 0
+        joints[..., row] = np.where(visible[:, None] > 0, position, 0.0)
+        heads[..., row] = np.reshape(_head(person), (2, 2))
+    names = np.empty((1, 16), dtype=object)
+    names[0] = _SHORT
+    return {
+        "dataset_joints": names,
+        "jnt_missing": missing,
+        "pos_gt_src": joints,
+        "headboxes_src": heads,
+    }
+
+
+def _structs(rows: list[dict[str, Any]], fields: tuple[str, ...]) -> np.ndarray[Any, Any]:
+    """A MATLAB struct array (1, N)."""
+    array = np.empty((1, len(rows)), dtype=[(field, object) for field in fields])
+    for column, row in enumerate(rows):
+        array[0, column] = tuple(row[field] for field in fields)
+    return array
+
+
+def _release(files: list[tuple[str, list[dict[str, Any]]]]) -> dict[str, Any]:
+    """The official nesting; all pictures carry labels, so all count as training ones."""
+    singles = np.empty((len(files), 1), dtype=object)
+    for row, (_, people) in enumerate(files):
+        singles[row, 0] = np.arange(1, len(people) + 1, dtype=float)[:, None]
+    pictures = [
+        {
+            "image": {"name": file},
+            "annorect": _structs([_rectangle(p) for p in people], _RECTANGLE),
+            "frame_sec": np.zeros((0, 0)),
+            "vididx": np.zeros((0, 0)),
+        }
+        for file, people in files
+    ]
+    return {
+        "annolist": _structs(pictures, ("image", "annorect", "frame_sec", "vididx")),
+        "img_train": np.ones((1, len(files))),
+        "version": "12",
+        "single_person": singles,
+    }
+
+
+_RECTANGLE = ("x1", "y1", "x2", "y2", "annopoints", "scale", "objpos")
+
+
+def _rectangle(person: dict[str, Any]) -> dict[str, Any]:
+    joints, visible = _joints(person)
+    scale, (x, y) = _place(person)
+    points = [
+        {"x": joints[row, 0], "y": joints[row, 1], "id": float(row), "is_visible": float(seen == 2)}
+        for row, seen in enumerate(visible)
+        if seen > 0
+    ]
+    return {
+        **dict(zip(_RECTANGLE[:4], _head(person), strict=True)),
+        "annopoints": {"point": _structs(points, ("x", "y", "id", "is_visible"))},
+        "scale": scale,
+        "objpos": {"x": x, "y": y},
+    }

@@ -1,0 +1,147 @@
+"""What a dataset is to hold, and what of it a folder already holds."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from poselab.files import read_json, write_json
+from poselab.structures import InputError
+from poselab.synthetic import coco_layout, mpii_layout
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from poselab.structures import Size
+
+Rows = dict[int, dict[str, Any]]
+"""Labels of a split's pictures (:func:`poselab.synthetic.labels.describe`) by image id."""
+
+LAYOUTS = {"coco": coco_layout, "mpii": mpii_layout}
+SPLITS = ("train", "val")
+CHUNK = 50
+PAINTER = 1  # raise it when the same seed no longer paints the same pictures
+_VAL_FIRST = 100_000_001
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides every byte of a dataset; size is (height, width).
+
+    Raises:
+        InputError: a value is out of its range.
+    """
+
+    images: int
+    val: int
+    seed: int
+    layout: str
+    size: Size
+    people: tuple[int, int]
+    painter: int = PAINTER
+
+    def __post_init__(self) -> None:
+        _expect(1 <= self.images < _VAL_FIRST, "1 or more images", self.images)
+        _expect(self.val >= 0, "0 or more validation pictures", self.val)
+        _expect(self.seed >= 0, "a seed of 0 or more", self.seed)
+        _expect(self.layout in LAYOUTS, f"a layout out of {', '.join(LAYOUTS)}", self.layout)
+        sides = all(64 <= side <= 2048 for side in self.size)
+        _expect(sides, "a height and a width of 64 to 2048 pixels", self.size)
+        low, high = self.people
+        _expect(0 <= low <= high <= 30, "0 to 30 people, fewest first", self.people)
+
+    def count(self, split: str) -> int:
+        """How many pictures a split has."""
+        return self.images if split == "train" else self.val
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Pictures ``start`` to ``stop`` - 1 of a split: what one worker does at a time."""
+
+    split: str
+    start: int
+    stop: int
+
+    def image_id(self, number: int) -> int:
+        """The image id of the split's picture of that number; no two splits share one."""
+        return number + (1 if self.split == "train" else _VAL_FIRST)
+
+    def part(self, out: Path) -> Path:
+        """Where the labels wait until the dataset is finished."""
+        return out / ".parts" / f"{self.split}-{self.start:08d}.json"
+
+    def pictures(self, out: Path, layout: str) -> list[Path]:
+        """The files that it makes."""
+        numbers = range(self.start, self.stop)
+        locate = LAYOUTS[layout].picture_path
+        return [out / locate(self.split, self.image_id(number)) for number in numbers]
+
+    def is_done(self, out: Path, layout: str) -> bool:
+        """Labels are there, and so is every picture."""
+        return self.part(out).exists() and all(p.exists() for p in self.pictures(out, layout))
+
+
+def chunks(settings: Settings) -> list[Chunk]:
+    """The whole work, in order."""
+    return [
+        Chunk(split, start, min(start + CHUNK, settings.count(split)))
+        for split in SPLITS
+        for start in range(0, settings.count(split), CHUNK)
+    ]
+
+
+def claim(out: Path, settings: Settings) -> None:
+    """Make the folder that dataset's, or make sure that it is.
+
+    Raises:
+        InputError: the folder holds something else, or cannot be written.
+    """
+    import orjson
+
+    note = out / "synth.json"
+    wanted = orjson.loads(orjson.dumps(asdict(settings)))
+    if note.exists():
+        found = read_json(note, "the settings of a generated dataset")
+        found = found if isinstance(found, dict) else {}
+        other = [f"{key} {found.get(key)}" for key in wanted if found.get(key) != wanted[key]]
+        if other:
+            raise InputError(
+                f"expected {out} to be made with these settings, found {', '.join(other)}; "
+                f"give another folder or those settings"
+            )
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(
+            f"expected an empty folder or an earlier generated dataset at {out}, "
+            f"found something else; give another folder"
+        )
+    write_json(note, wanted)
+
+
+def is_finished(out: Path, settings: Settings) -> bool:
+    """Every label file is there, and as many pictures as there should be."""
+    layout = LAYOUTS[settings.layout]
+    if not all((out / name).exists() for name in layout.annotation_paths()):
+        return False
+    pictures = (p for chunk in chunks(settings) for p in chunk.pictures(out, settings.layout))
+    return all(picture.exists() for picture in pictures)
+
+
+def collect(out: Path, settings: Settings) -> None:
+    """Join the labels of all chunks in the layout's files and drop the parts."""
+    rows: dict[str, Rows] = {split: {} for split in SPLITS}
+    for chunk in chunks(settings):
+        labels = read_json(chunk.part(out), "labels of generated pictures")
+        numbers = range(chunk.start, chunk.stop)
+        rows[chunk.split].update(
+            (chunk.image_id(number), row) for number, row in zip(numbers, labels, strict=True)
+        )
+    LAYOUTS[settings.layout].write(out, settings.size, rows)
+    shutil.rmtree(out / ".parts", ignore_errors=True)
+
+
+def _expect(holds: bool, what: str, found: object) -> None:
+    if not holds:
+        raise InputError(f"expected {what}, got {found}; correct the value")
