@@ -83,6 +83,11 @@ def cells_of(index: Tensor, width: int) -> Tensor:
     return torch.stack([index % width, index.div(width, rounding_mode="floor")], dim=-1).float()
 
 
+def read_at(maps: Tensor, index: Tensor) -> Tensor:
+    """Values (…, N) of maps (…, h, w) at flat indices y·w + x (…, N)."""
+    return maps.flatten(-2).gather(-1, index)
+
+
 def non_maximum_suppression(maps: Tensor, window: int = 5) -> Tensor:
     """Maps (B, K, h, w) with everything but the maxima of a window·window square set to zero."""
     return torch.where(maps == highest_around(maps, window), maps, torch.zeros_like(maps))
@@ -230,6 +235,7 @@ def blur_whole(maps: Tensor, taps: tuple[float, ...]) -> Tensor:
 def _windows(maps: Tensor, cells: Tensor, radius: int, border: str) -> Tensor:
     """The squares (…, 2r + 1, 2r + 1) of maps (…, h, w) around whole cells (…, 2).
 
+    With one axis more, cells (…, N, 2) are N of each map.
     border: what lies outside: "zero", the nearest "edge", or the map's "mirror" image.
     """
     h, w = maps.shape[-2:]
@@ -237,7 +243,7 @@ def _windows(maps: Tensor, cells: Tensor, radius: int, border: str) -> Tensor:
     x, y = (cells[..., axis, None].long() + reach for axis in (0, 1))
     fold = _mirrored if border == "mirror" else _clamped
     index = fold(y, h)[..., :, None] * w + fold(x, w)[..., None, :]
-    window = maps.flatten(-2).gather(-1, index.flatten(-2)).reshape(index.shape)
+    window = read_at(maps, index.flatten(maps.ndim - 2)).reshape(index.shape)
     if border != "zero":
         return window
     known = ((y >= 0) & (y < h))[..., :, None] & ((x >= 0) & (x < w))[..., None, :]
@@ -261,7 +267,7 @@ def _repeat_border(window: Tensor, maps: Tensor, cells: Tensor) -> Tensor:
     rows = (y + reach).clamp(0, h - 1) - y + 1
     columns = (x + reach).clamp(0, w - 1) - x + 1
     index = rows[..., :, None] * 3 + columns[..., None, :]
-    return window.flatten(-2).gather(-1, index.flatten(-2)).reshape(window.shape)
+    return read_at(window, index.flatten(-2)).reshape(window.shape)
 
 
 def _inside(maps: Tensor, cells: Tensor, margin: int, per_axis: bool = False) -> Tensor:

@@ -68,7 +68,7 @@ class TagCodec:
         heat, tags = output.maps.float(), output.tags.float()
         values, index = self._candidates(heat)
         depth = tags.shape[1]
-        read = tags.flatten(-2).gather(-1, index[:, None].expand(-1, depth, -1, -1))
+        read = maps.read_at(tags, index[:, None].expand(-1, depth, -1, -1))
         members = self._members(values, read).to(heat.device)  # B P K
         joints = members >= 0
         chosen = members.clamp(min=0).mT  # B K P

@@ -11,6 +11,7 @@ from poselab.outputs import MapTarget
 from poselab.structures import InputError, Poses, Size, Skeleton
 
 _DISC_BLUR, _OFFSET_BLUR = 15, 7  # kernel widths of the authors' decoder
+_RESOLUTION = 0.25  # cells, measured: the blur of the offsets reaches past the disc of radius 3
 
 
 class UdpOffsetCodec:
@@ -21,7 +22,7 @@ class UdpOffsetCodec:
     the blurs from its code.
 
     Raises:
-        InputError: a radius not above one cell, an unknown convention, or a stride that does not
+        InputError: a radius below three cells, an unknown convention, or a stride that does not
             divide the input size.
     """
 
@@ -34,8 +35,8 @@ class UdpOffsetCodec:
         radius: float = 3.5,
         pixels: str = "udp",
     ) -> None:
-        if not radius > 1:
-            raise InputError(f"expected a radius above 1 map cell, got {radius}")
+        if not radius >= 3:
+            raise InputError(f"expected a radius of 3 map cells or more, got {radius}")
         self.skeleton = skeleton
         self.grid = Grid(input_size, stride, geometry.convention(pixels))
         self.radius = radius
@@ -43,8 +44,8 @@ class UdpOffsetCodec:
 
     @property
     def resolution(self) -> float:
-        """Worst error in input pixels where the map covers three radii around the keypoint."""
-        return 0.1 * self.grid.cell
+        """Worst error in input pixels two radii inside the map, nearer up to a radius."""
+        return _RESOLUTION * self.grid.cell
 
     def encode(self, keypoints: Tensor, visible: Tensor, usable: Tensor) -> MapTarget:
         """Maps and weight (B, 3K, h, w)."""

@@ -63,7 +63,8 @@ def group(scores: Floats, tags: Floats, order: tuple[int, ...], rules: TagRules)
 
     scores (K, M) and tags (K, M, T) of M candidates a joint. Joint by joint, candidates go to the
     people whose mean tag so far is nearest (Hungarian assignment on the distance rounded to whole
-    tags, ties to the higher score); those that fit nobody found new people.
+    tags; where candidates outnumber people, the higher scores); those that fit nobody found new
+    people.
     """
     joints, _, depth = tags.shape
     people = np.full((0, joints), -1)
@@ -93,8 +94,11 @@ def _owners(scores: Floats, tags: Floats, means: Floats, rules: TagRules) -> Int
 
     distance = np.linalg.norm(tags[:, None] - means[None], axis=-1)
     fits = distance < rules.tag_threshold
-    # The authors' cost: whole tags first, scores break ties; nobody is worse than any misfit.
+    # The authors' cost: whole tags first, then scores decide who goes without a person. The last
+    # term, small and strictly convex, settles what theirs leaves to the order of candidates:
+    # which of two people as near gets which of two candidates.
     cost = np.round(distance) * 100 - scores[:, None]
+    cost += 1e-3 * distance**2 / (1 + distance)
     spare = np.full((len(scores), max(len(scores) - len(means), 0)), _FORBIDDEN)
     rows, columns = linear_sum_assignment(np.concatenate([cost, spare], axis=1))
     taken = columns < len(means)

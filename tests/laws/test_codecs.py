@@ -1,0 +1,243 @@
+"""The three laws of codecs, over every codec, pixel convention and input size.
+
+1. decode∘encode is the identity within the codec's resolution.
+2. unflip∘encode∘mirror is encode.
+3. Unlabelled keypoints weigh nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+
+from poselab.codecs.coordinate import CoordinateCodec
+from poselab.codecs.heatmap import HeatmapCodec
+from poselab.codecs.tags import TagCodec
+from poselab.codecs.udp_offset import UdpOffsetCodec
+from poselab.grouping.tags import TagRules
+from poselab.losses.coordinates import CoordinateLoss
+from poselab.losses.heatmaps import MapLoss
+from poselab.losses.tags import TagLoss
+from poselab.outputs import Coordinates, TaggedMaps
+from poselab.skeletons import COCO17, MPII16
+
+SIZES = ((64, 64), (128, 96), (256, 192), (132, 108))
+CONVENTIONS = ("centre", "hrnet", "udp")
+BATCH = 6
+
+
+class Case(NamedTuple):
+    """A codec with the loss it trains with and how far from the border it keeps its promise."""
+
+    codec: Any
+    loss: Any
+    border: float
+
+
+def cases() -> list[Any]:
+    """Every member of the family; ids read codec-settings-convention-height x width."""
+    found = []
+    for size, stride in [*((size, 4) for size in SIZES), ((256, 192), 8), ((64, 64), 1)]:
+        common = {"skeleton": COCO17, "input_size": size, "stride": stride}
+        name = f"{size[0]}x{size[1]}s{stride}"
+        found.append(case(f"coordinate-{name}", CoordinateCodec(**common), CoordinateLoss(), 0))
+        for pixels in CONVENTIONS:
+            where = common | {"pixels": pixels}
+            for encoding, decoder in itertools.product(
+                ("biased", "unbiased"), ("argmax", "quarter", "dark", "udp")
+            ):
+                codec = HeatmapCodec(**where, encoding=encoding, decoder=decoder, sigma=1.5)
+                text = f"heatmap-{encoding}-{decoder}-{pixels}-{name}"
+                found.append(case(text, codec, MapLoss(), 4.5 * stride))
+            offsets = UdpOffsetCodec(**where)
+            found.append(case(f"offset-{pixels}-{name}", offsets, MapLoss(), 7.0 * stride))
+            tags = TagCodec(**where, grouping=TagRules(max_people=3))
+            found.append(case(f"tags-{pixels}-{name}", tags, TagLoss(), 2.0 * stride))
+    return found
+
+
+def case(name: str, codec: Any, loss: Any, border: float) -> Any:
+    """One member of the family as a test parameter."""
+    return pytest.param(Case(codec, loss, border), id=name)
+
+
+def symmetric(codec: Any) -> bool:
+    """Whether mirrored maps meet cell for cell."""
+    return not hasattr(codec, "grid") or codec.grid.pixels.name != "hrnet" or codec.grid.stride == 1
+
+
+family = pytest.mark.parametrize("case", cases())
+
+
+def keypoints_within(codec: Any, border: float, seed: int = 0) -> torch.Tensor:
+    """Random sub-pixel keypoints (B, 1, K, 2) at least ``border`` pixels inside the input."""
+    height, width = codec.grid.input_size if hasattr(codec, "grid") else codec.input_size
+    low = torch.tensor([border - 0.5, border - 0.5])
+    high = torch.tensor([width - 0.5 - border, height - 0.5 - border])
+    share = torch.rand(BATCH, 1, len(codec.skeleton), 2, generator=generator(seed))
+    return low + share * (high - low)
+
+
+def generator(seed: int) -> torch.Generator:
+    """A random source of its own."""
+    return torch.Generator().manual_seed(seed)
+
+
+def encode(codec: Any, keypoints: torch.Tensor, visible: torch.Tensor | None = None) -> Any:
+    """Targets where everything is usable, and seen unless told otherwise."""
+    seen = torch.full(keypoints.shape[:-1], 2, dtype=torch.uint8) if visible is None else visible
+    return codec.encode(keypoints, seen, torch.ones(len(keypoints), 1, 1, dtype=torch.uint8))
+
+
+def ideal(target: Any) -> Any:
+    """The output of a network that makes no mistake."""
+    if hasattr(target, "cell"):
+        return TaggedMaps(target.maps, torch.zeros_like(target.maps)[:, None])
+    if hasattr(target, "xy"):
+        return Coordinates(target.xy, target.weight)
+    return target.maps
+
+
+def mirrored(codec: Any, keypoints: torch.Tensor) -> torch.Tensor:
+    """The keypoints of the mirrored input."""
+    width = (codec.grid.input_size if hasattr(codec, "grid") else codec.input_size)[1]
+    flipped = keypoints[:, :, list(codec.skeleton.flip_index)].clone()
+    flipped[..., 0] = width - 1 - flipped[..., 0]
+    return flipped
+
+
+def maps_of(output: Any) -> torch.Tensor:
+    """The part of an output that holds its positions."""
+    return next(part for part in (output if isinstance(output, tuple) else (output,)))
+
+
+@family
+def test_decoding_an_encoding_gives_the_keypoints_back(case: Case) -> None:
+    keypoints = keypoints_within(case.codec, case.border)
+    poses = case.codec.decode(ideal(encode(case.codec, keypoints)))
+    assert poses.valid[:, 0].all()
+    assert not poses.valid[:, 1:].any()
+    error = (poses.keypoints[:, :1] - keypoints).abs().max().item()
+    assert error <= case.codec.resolution * 1.001
+
+
+@family
+def test_a_border_costs_at_most_a_cell(case: Case) -> None:
+    """HRNet's convention has no cell for the last half stride, which costs it more there."""
+    keypoints = keypoints_within(case.codec, 0.0, seed=1)
+    poses = case.codec.decode(ideal(encode(case.codec, keypoints)))
+    if not hasattr(case.codec, "grid"):
+        assert (poses.keypoints - keypoints).abs().max() <= case.codec.resolution
+        return
+    grid = case.codec.grid
+    lost = 0.5 if grid.pixels.name == "hrnet" else 0.0
+    discs = 3.5 if isinstance(case.codec, UdpOffsetCodec) else 1.0
+    error = (poses.keypoints[:, :1] - keypoints).abs().max().item()
+    assert error <= (discs + lost) * grid.cell
+
+
+@pytest.mark.parametrize("case", [c for c in cases() if symmetric(c.values[0].codec)])
+def test_unflipping_the_mirror_image_gives_the_output(case: Case) -> None:
+    """To float32 where the convention is symmetric; see the next test for HRNet's."""
+    codec = case.codec
+    keypoints = keypoints_within(codec, 0.0, seed=2)
+    straight = ideal(encode(codec, keypoints))
+    back = codec.unflip(ideal(encode(codec, mirrored(codec, keypoints))))
+    assert type(back) is type(straight)
+    # a keypoint within float32 of a cell's or disc's edge may fall to either side
+    difference = (maps_of(back) - maps_of(straight)).abs()
+    per_map = difference.flatten(2).amax(-1)
+    assert (per_map < 1e-4).float().mean() > 0.995
+
+
+@pytest.mark.parametrize("stride", [2, 4, 8])
+@pytest.mark.parametrize("size", SIZES)
+def test_hrnet_unflips_to_a_fraction_of_a_cell(size: tuple[int, int], stride: int) -> None:
+    """One whole cell instead of 1 - 1/stride of one: positions are off by one input pixel.
+
+    A map then differs by at most its steepest slope, exp(-1/2)/sigma, times 1/stride.
+    """
+    size = (size[0] // 8 * 8, size[1] // 8 * 8)
+    codec = HeatmapCodec(
+        skeleton=COCO17, input_size=size, stride=stride, encoding="unbiased", pixels="hrnet"
+    )
+    assert codec.grid.mirror_shift == 1
+    keypoints = keypoints_within(codec, 2.0 * stride)
+    straight = encode(codec, keypoints).maps
+    back = codec.unflip(encode(codec, mirrored(codec, keypoints)).maps)
+    slope = 0.6066 / codec.sigma
+    assert (back - straight)[..., 1:].abs().max() <= slope / stride
+    assert (back - straight)[..., 1:].abs().max() >= 0.5 * slope / stride
+
+
+@family
+def test_unlabelled_keypoints_weigh_nothing(case: Case) -> None:
+    codec, loss = case.codec, case.loss
+    keypoints = keypoints_within(codec, 0.0, seed=3)
+    visible = torch.randint(0, 3, keypoints.shape[:-1], generator=generator(4)).to(torch.uint8)
+    garbage = torch.tensor([float("nan"), float("inf"), -7.0]).repeat(BATCH * 17 * 2)
+    elsewhere = torch.where(
+        (visible > 0)[..., None], keypoints, garbage[: keypoints.numel()].view_as(keypoints)
+    )
+    output = noise_like(ideal(encode(codec, keypoints)))
+    first = total_and_gradient(loss, output, encode(codec, keypoints, visible))
+    second = total_and_gradient(loss, output, encode(codec, elsewhere, visible))
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+    assert torch.isfinite(first[0])
+    if not isinstance(codec, TagCodec):  # whose maps must be empty where nobody is
+        untouched = first[1].reshape(BATCH, 17, -1)[visible[:, 0] == 0]
+        assert untouched.numel() > 0
+        assert (untouched == 0).all()
+
+
+def noise_like(output: Any) -> Any:
+    """An output of the same type that is wrong everywhere."""
+    if isinstance(output, tuple):
+        return type(output)(*(noise_like(part) for part in output))
+    return torch.randn(output.shape, generator=generator(5))
+
+
+def total_and_gradient(loss: Any, output: Any, target: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """The summed loss, and its gradient in the part of the output that holds positions."""
+    leaf = maps_of(output).clone().requires_grad_()
+    whole = type(output)(leaf, *output[1:]) if isinstance(output, tuple) else leaf
+    total = sum(loss(whole, target).values())
+    total.backward()
+    return total.detach(), leaf.grad
+
+
+@family
+def test_a_perfect_output_costs_nothing_and_an_empty_target_is_finite(case: Case) -> None:
+    keypoints = keypoints_within(case.codec, 0.0, seed=6)
+    target = encode(case.codec, keypoints)
+    assert sum(case.loss(ideal(target), target).values()) < 1e-6
+    assert sum(case.loss(noise_like(ideal(target)), target).values()) > 1e-3
+    nobody = encode(case.codec, keypoints, torch.zeros(keypoints.shape[:-1], dtype=torch.uint8))
+    total, gradient = total_and_gradient(case.loss, noise_like(ideal(target)), nobody)
+    assert torch.isfinite(total)
+    assert torch.isfinite(gradient).all()
+
+
+@family
+def test_merging_an_output_with_itself_decodes_the_same(case: Case) -> None:
+    output = ideal(encode(case.codec, keypoints_within(case.codec, case.border, seed=7)))
+    once = case.codec.decode(output)
+    twice = case.codec.decode(case.codec.merge(output, output))
+    torch.testing.assert_close(once.keypoints, twice.keypoints)
+    assert (once.valid == twice.valid).all()
+
+
+@family
+def test_channels_are_what_the_output_has(case: Case) -> None:
+    output = maps_of(ideal(encode(case.codec, keypoints_within(case.codec, 0.0))))
+    assert output.shape[1] == case.codec.channels
+
+
+@pytest.mark.parametrize("kind", [CoordinateCodec, HeatmapCodec, UdpOffsetCodec])
+def test_one_person_codecs_refuse_crowds(kind: Any) -> None:
+    codec = kind(skeleton=MPII16, input_size=(64, 64), stride=4)
+    with pytest.raises(ValueError, match="expected one person"):
+        encode(codec, torch.zeros(1, 2, 16, 2))
