@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from omegaconf import OmegaConf
 
 from poselab.models.pose_net import PoseNet
 from poselab.structures import InputError, Skeleton
@@ -146,9 +147,9 @@ def trainer(config: DictConfig, folder: Path | None, callbacks: list[pl.Callback
     return made
 
 
-def described(config: dict[str, Any], skeleton: Skeleton) -> dict[str, Any]:
+def described(config: DictConfig, skeleton: Skeleton) -> dict[str, Any]:
     """What a checkpoint remembers of its making: plain values only."""
-    return {"config": config, "skeleton": asdict(skeleton)}
+    return {"config": OmegaConf.to_container(config, resolve=True), "skeleton": asdict(skeleton)}
 
 
 def load(checkpoint: Path) -> tuple[PoseModule, DictConfig, Skeleton]:
@@ -160,7 +161,6 @@ def load(checkpoint: Path) -> tuple[PoseModule, DictConfig, Skeleton]:
     import pickle
 
     import torch
-    from omegaconf import OmegaConf
 
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)

@@ -1,28 +1,22 @@
-"""Runs: one folder each, from a resolved config to checkpoints, predictions and metrics."""
+"""Run folders: where a run lies, what it was made of, and whether it is finished."""
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import subprocess
 import sys
-import time
 from datetime import datetime
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 
 from poselab import build
-from poselab.files import read_json, write_bytes, write_json
+from poselab.files import read_json
 from poselab.models.cost import cost
-from poselab.modules.callbacks import DescribeCheckpoint, PosePictures, SeedEachEpoch
-from poselab.modules.evaluating import PoseEvaluation
-from poselab.report.draw import draw_poses
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -31,6 +25,8 @@ if TYPE_CHECKING:
     from poselab.modules import PoseModule
 
 _PACKAGES = ("poselab", "torch", "pytorch-lightning", "timm", "numpy", "hotcoco", "pycocotools")
+_FOLDER_OF_RANK_0 = "POSELAB_RUN_FOLDER"
+"""Environment variable by which Lightning's child processes learn the folder of their run."""
 
 
 def new_folder(config: DictConfig, experiment: str) -> Path:
@@ -39,6 +35,8 @@ def new_folder(config: DictConfig, experiment: str) -> Path:
     Raises:
         InputError: it holds something already.
     """
+    if "LOCAL_RANK" in os.environ and _FOLDER_OF_RANK_0 in os.environ:
+        return Path(os.environ[_FOLDER_OF_RANK_0])
     folder = config.folder
     if folder is None:
         stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
@@ -49,67 +47,32 @@ def new_folder(config: DictConfig, experiment: str) -> Path:
             f"expected a new run folder, found {folder} with files in it; continue that run with "
             f"resume={folder}, or choose another folder="
         )
+    os.environ[_FOLDER_OF_RANK_0] = str(folder)
     return folder
 
 
-def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
-    """Train (or go on training) in ``folder``, validate the best checkpoint; its metrics record.
+def settle(config: DictConfig, folder: Path) -> dict[str, Any] | None:
+    """The metrics record of a finished run of this very config in ``folder``, None if it must train.
 
     Raises:
-        InputError: the config, the data or the folder are not usable; nothing was trained then.
-        FloatingPointError: training diverged.
+        InputError: the folder holds a run of another config.
     """
-    started = time.monotonic()
-    pl.seed_everything(config.seed, workers=False, verbose=False)
-    data = build.data(config)
-    module = build.module(config, data.skeleton)
-    resolved = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(resolved, dict)
-    description = build.described({str(k): v for k, v in resolved.items()}, data.skeleton)
-    manifest = _manifest(config, experiment, data, module)
-    write_bytes(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
-    write_json(folder / "run.json", manifest)
-    evaluation = _evaluation(config, data, folder)
-    trainer = build.trainer(
-        config,
-        folder,
-        [
-            SeedEachEpoch(config.seed),
-            DescribeCheckpoint(build.CHECKPOINT_KEY, description),
-            PosePictures(data.val_samples, _drawer(data)),
-            evaluation,
-            *_checkpoints(folder, evaluation.headline),
-            *([LearningRateMonitor()] if config.logger else []),
-            *([EMAWeightAveraging(decay=config.ema)] if config.ema else []),
-        ],
-    )
-    for logger in trainer.loggers:
-        logger.log_hyperparams(description["config"])
-    last = folder / "checkpoints" / "last.ckpt"
-    trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    metrics = validate_best(config, data, module, folder)
-    manifest |= {"seconds": time.monotonic() - started, "state": "finished"}
-    write_json(folder / "run.json", manifest)
-    return metrics
+    if not (folder / "config.yaml").exists():
+        return None
+    before, _ = reopen(folder)
+    if _essence(before) != _essence(config):
+        raise InputError(
+            f"expected the run in {folder} to have this config, found another one; move that "
+            "folder away or choose another runs="
+        )
+    return dict(read_json(folder / "metrics.json", "metrics")) if is_finished(folder) else None
 
 
-def validate_best(
-    config: DictConfig, data: PoseData, module: PoseModule, folder: Path
-) -> dict[str, Any]:
-    """Write predictions and metrics of the best checkpoint; the metrics record."""
-    import torch
-
-    best = folder / "checkpoints" / "best.ckpt"
-    weights = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
-    build.restore(module, weights, best)
-    evaluation = _evaluation(config, data, folder)
-    build.trainer(config, None, [evaluation]).validate(module, datamodule=data, verbose=False)
-    assert evaluation.metrics is not None
-    record: dict[str, Any] = evaluation.metrics.to_json()
-    write_json(folder / "metrics.json", record)
-    return record
+def _essence(config: DictConfig) -> Any:
+    """What of a config decides a run's figures: not where it lies, nor how it is logged."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    return {k: v for k, v in plain.items() if k not in ("folder", "runs", "logger", "published")}
 
 
 def reopen(folder: Path) -> tuple[DictConfig, str]:
@@ -132,29 +95,7 @@ def is_finished(folder: Path) -> bool:
     return bool(read_json(manifest, "a run's manifest").get("state") == "finished")
 
 
-def _evaluation(config: DictConfig, data: PoseData, folder: Path) -> PoseEvaluation:
-    return PoseEvaluation(
-        build.evaluator(config), data.val.annotations, folder / "predictions" / "val.json"
-    )
-
-
-def _checkpoints(folder: Path, headline: str) -> list[pl.Callback]:
-    """The best by the evaluator's headline metric, and the last after every epoch."""
-    keep = partial(ModelCheckpoint, dirpath=folder / "checkpoints", enable_version_counter=False)
-    return [
-        keep(filename="best", monitor=f"val/{headline}", mode="max"),
-        keep(filename="last", save_on_train_epoch_end=True),
-    ]
-
-
-def _drawer(data: PoseData) -> Any:
-    def draw(image: Any, keypoints: Any, scores: Any) -> Any:
-        return draw_poses(image, keypoints, scores > 0.2, data.skeleton)
-
-    return draw
-
-
-def _manifest(
+def manifest(
     config: DictConfig, experiment: str, data: PoseData, module: PoseModule
 ) -> dict[str, Any]:
     """What a figure of this run depends on besides its config."""

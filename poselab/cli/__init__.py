@@ -15,6 +15,7 @@ from poselab.structures import InputError
 
 COMMANDS = {
     "train": "train one experiment: poselab train experiment=SUITE/NAME key=value ...",
+    "suite": "train every experiment of a suite in one process, and print one table",
     "ablate": "answer one question with many runs: poselab ablate ablation=PAPER/QUESTION ...",
     "evaluate": "score anybody's predictions file against annotations",
     "predict": "find poses in pictures with a trained run",

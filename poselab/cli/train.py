@@ -54,21 +54,21 @@ def _one_of_many(config: DictConfig) -> float:
     """One job of a sweep; its headline metric, for Hydra's optimising sweepers."""
     from hydra.core.hydra_config import HydraConfig
 
-    from poselab import runs
+    from poselab import runs, training
 
     hydra = HydraConfig.get()
     name = hydra.runtime.choices.get("experiment") or "custom"
     folder = runs.new_folder(config, f"{name}/{hydra.job.override_dirname or 'base'}")
-    record = runs.train(config, folder, name)
+    record = training.train(config, folder, name)
     print(f"run: {folder}")
     return float(next(iter(record.values())))
 
 
 def _train(config: DictConfig, experiment: str) -> int:
-    from poselab import runs
+    from poselab import runs, training
 
     folder = runs.new_folder(config, experiment)
-    runs.train(config, folder, experiment)
+    training.train(config, folder, experiment)
     print(f"run: {folder}")
     return 0
 
@@ -78,7 +78,7 @@ def _resume(folder: Path, changes: list[str]) -> int:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    from poselab import runs
+    from poselab import runs, training
     from poselab.structures import InputError
 
     config, experiment = runs.reopen(folder)
@@ -90,6 +90,6 @@ def _resume(folder: Path, changes: list[str]) -> int:
             f"expected keys of {folder / 'config.yaml'} to change, but {str(error).splitlines()[0]}"
         ) from None
     if changes or not runs.is_finished(folder):
-        runs.train(config, folder, experiment)
+        training.train(config, folder, experiment)
     print(f"run: {folder}")
     return 0

@@ -34,6 +34,7 @@ class PoseEvaluation(pl.Callback):
     def __init__(self, evaluator: Evaluator, annotations: Annotations, file: Path) -> None:
         self.evaluator, self.annotations, self.file = evaluator, annotations, file
         self.metrics: Metrics | None = None
+        self.untrained: Metrics | None = None
         self._shards: list[Predictions] = []
 
     @property
@@ -52,8 +53,8 @@ class PoseEvaluation(pl.Callback):
         self._shards.append(outputs)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
-        """Merge, write, score, log."""
-        if trainer.sanity_checking:
+        """Merge, write, score, log; a whole sanity check scores the untrained network."""
+        if trainer.sanity_checking and trainer.num_sanity_val_steps != float("inf"):
             return
         # Boxes stay out of the file: COCO would take a pose's size from them.
         found = module.suppress(merge(_from_all_ranks(self._shards)))
@@ -61,6 +62,9 @@ class PoseEvaluation(pl.Callback):
         if trainer.is_global_zero:
             write_predictions(self.file, predictions)
         self.metrics = self.evaluator(predictions, self.annotations)
+        if trainer.sanity_checking:
+            self.untrained = self.metrics
+            return
         for name, value in self.metrics.values.items():
             # A joint that nobody labelled has no value; loggers and checkpoints want numbers.
             shown = name in ("AP", "PCKh@0.5", "PCK@0.2")

@@ -154,9 +154,9 @@ class PoseModule(pl.LightningModule):
     def _log_parts(
         self, stage: str, parts: dict[str, Tensor], total: Tensor, batch_size: int
     ) -> None:
-        values = {f"{stage}/{name}": part.detach() for name, part in parts.items()}
+        values = {f"{stage}/loss": total.detach()}
         if len(parts) > 1:
-            values[f"{stage}/loss"] = total.detach()
+            values |= {f"{stage}/loss_{name}": part.detach() for name, part in parts.items()}
         self.log_dict(
             values,
             on_step=False,

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from poselab.structures import Floats, Skeleton
+    from poselab.structures import Floats, Size, Skeleton
 
 Image = np.ndarray[Any, np.dtype[np.uint8]]
 _SHIFT = 4
@@ -51,6 +51,17 @@ def contact_sheet(images: Sequence[Image], columns: int = 6, gap: int = 4) -> Im
         x = gap + (n % columns) * (width + gap)
         sheet[y : y + height, x : x + width] = image
     return sheet
+
+
+def fit_into(image: Image, size: Size) -> Image:
+    """An image scaled to lie in the middle of ``size`` (height, width), on grey."""
+    scale = min(size[0] / image.shape[0], size[1] / image.shape[1])
+    height, width = (max(1, round(n * scale)) for n in image.shape[:2])
+    fitted = np.full((*size, 3), 230, dtype=np.uint8)
+    y, x = (size[0] - height) // 2, (size[1] - width) // 2
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    fitted[y : y + height, x : x + width] = cv2.resize(image, (width, height), interpolation=method)
+    return fitted
 
 
 def _colour(names: tuple[str, ...], light: float) -> tuple[int, int, int]:

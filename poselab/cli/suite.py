@@ -1,0 +1,78 @@
+"""poselab suite: every experiment of a suite in one process, and one table of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from poselab.report.tables import Row
+
+_HELP = """usage: poselab suite NAME [key=value ...]
+
+Train every experiment in conf/experiment/NAME/ in one process, and print one table: accuracy on
+the validation pictures, parameters, multiply-adds (GMACs, one picture, no flip test), seconds.
+
+  poselab suite quickstart
+  poselab suite quickstart trainer.max_epochs=2 runs=/tmp/runs
+
+What is finished already is not trained again; what was interrupted goes on from its last epoch.
+"""
+
+
+def main(words: list[str]) -> int:
+    """Run the command."""
+    from poselab.cli.composing import conf_folder
+    from poselab.structures import InputError
+
+    if not words or {"-h", "--help"} & set(words):
+        print(_HELP)
+        return 0 if words else 2
+    files = sorted((conf_folder() / "experiment" / words[0]).glob("*.yaml"))
+    if not files:
+        there = sorted(f.name for f in (conf_folder() / "experiment").iterdir())
+        raise InputError(f"expected a suite out of {', '.join(there)}, got {words[0]!r}")
+    return _run([f"{words[0]}/{file.stem}" for file in files], words[1:])
+
+
+def _run(experiments: list[str], changes: list[str]) -> int:
+    from poselab.cli.composing import compose
+    from poselab.report.tables import markdown, print_table
+
+    configs = [compose("train", [f"experiment={name}", *changes])[0] for name in experiments]
+    place = Path(configs[0].runs) / "suite"
+    rows = []
+    for n, (name, config) in enumerate(zip(experiments, configs, strict=True), start=1):
+        print(f"[{n}/{len(experiments)}] {name}: {place / name}", flush=True)
+        rows.append(_row(config, place / name, name))
+    table = place / experiments[0].split("/")[0] / "table.md"
+    from poselab.files import write_bytes
+
+    write_bytes(table, markdown(rows).encode())
+    print_table(rows, "validation pictures that no method was trained on")
+    print(f"table: {table}")
+    for name in experiments:
+        print(
+            f"{name}: {place / name}  (predictions/val.json, predictions/pictures.jpg, curves.png)"
+        )
+    return 0
+
+
+def _row(config: Any, folder: Path, name: str) -> Row:
+    """Train where it must, and gather one row of the table."""
+    from poselab import runs, training
+    from poselab.files import read_json
+
+    record = runs.settle(config, folder) or training.train(config, folder, name)
+    manifest = read_json(folder / "run.json", "a run's manifest")
+    untrained = (manifest.get("untrained") or {}).get("AP")
+    figures = {key: record.get(key) for key in ("AP", "AP50", "AP75", "AR", "PCKh@0.5")}
+    cost = manifest["cost"]
+    return {
+        "method": name,
+        **figures,
+        "untrained AP": untrained,
+        "parameters": f"{cost['parameters'] / 1e6:.2f} M",
+        "GMACs": f"{cost['gmacs']:.3f}",
+        "seconds": f"{manifest['seconds']:.0f}",
+    }
