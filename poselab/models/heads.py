@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from poselab.outputs import Coordinates, TaggedMaps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from torch import Tensor
 
@@ -32,6 +34,13 @@ def _bias(layer: nn.Conv2d | nn.Linear) -> Tensor:
     return layer.bias
 
 
+def _full_precision(device: str) -> AbstractContextManager[Any]:
+    """Autocast off, on devices that have any (meta, which costs are counted on, has none)."""
+    if not torch.amp.is_autocast_available(device):
+        return nullcontext()
+    return torch.autocast(device, enabled=False)
+
+
 class HeatmapHead(nn.Module):
     """One convolution with an odd kernel → maps (B, channels, h, w)."""
 
@@ -47,7 +56,8 @@ class HeatmapHead(nn.Module):
 class RegressionHead(nn.Module):
     """Global average pooling and one linear layer → coordinates of ``channels`` keypoints.
 
-    Nothing here says how sure it is: confidence is one throughout.
+    Nothing here says how sure it is: confidence is one throughout. The linear layer stays out of
+    autocast, whose eight bits of mantissa would round positions by up to half a pixel.
     Source: DeepPose, Toshev and Szegedy 2014, on a residual network (Li et al. 2021, table 1).
     """
 
@@ -58,7 +68,9 @@ class RegressionHead(nn.Module):
         nn.init.zeros_(_bias(self.coordinates))
 
     def forward(self, maps: list[Tensor]) -> Coordinates:
-        xy = self.coordinates(maps[-1].mean(dim=(-2, -1))).unflatten(-1, (-1, 2))
+        pooled = maps[-1].float().mean(dim=(-2, -1))
+        with _full_precision(pooled.device.type):
+            xy = self.coordinates(pooled).unflatten(-1, (-1, 2))
         return Coordinates(xy=xy, confidence=torch.ones_like(xy[..., 0]))
 
 

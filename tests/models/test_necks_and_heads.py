@@ -1,0 +1,195 @@
+"""Necks and heads: shapes, hand-computed values, and a gradient for everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch import nn
+
+from poselab.models import Feature, PoseNet
+from poselab.models.backbones import TinyResNet
+from poselab.models.heads import HeatmapHead, IntegralHead, RegressionHead, TaggedHead
+from poselab.models.necks import DeconvNeck, FuseNeck, HighestResolution, LastFeature
+from poselab.outputs import Coordinates, TaggedMaps
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FEATURES = (Feature(8, 4), Feature(16, 8), Feature(24, 16))
+K = 5
+
+
+def maps_of(features: tuple[Feature, ...], size: tuple[int, int] = (64, 48)) -> list[torch.Tensor]:
+    return [torch.randn(2, c, size[0] // r, size[1] // r) for c, r in features]
+
+
+def one_channel(layer: nn.Module, weight: float) -> None:
+    """Make a 1×1 convolution multiply by one number."""
+    assert isinstance(layer, nn.Conv2d)
+    nn.init.constant_(layer.weight, weight)
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+
+# ---- necks ---------------------------------------------------------------------------------------
+
+
+def test_selecting_necks_hand_on_what_they_say() -> None:
+    maps = maps_of(FEATURES)
+    last, first = LastFeature(features=FEATURES), HighestResolution(features=FEATURES)
+    assert last.features == FEATURES[-1:]
+    assert last(maps)[0] is maps[-1]
+    assert first.features == FEATURES[:1]
+    assert first(maps)[0] is maps[0]
+
+
+@pytest.mark.parametrize("kernel", [2, 3, 4])
+@pytest.mark.parametrize(("layers", "reduction"), [(1, 8), (2, 4), (4, 1)])
+def test_each_deconvolution_halves_the_reduction(kernel: int, layers: int, reduction: int) -> None:
+    neck = DeconvNeck(features=FEATURES, layers=layers, channels=6, kernel=kernel)
+    assert neck.features == (Feature(6, reduction),)
+    assert neck(maps_of(FEATURES))[0].shape == (2, 6, 64 // reduction, 48 // reduction)
+
+
+def test_deconvolution_keeps_positions_mirror_symmetric() -> None:
+    neck = DeconvNeck(features=FEATURES, layers=2, channels=4).eval()
+    for module in neck.modules():
+        if isinstance(module, nn.ConvTranspose2d):
+            nn.init.normal_(module.weight)
+            module.weight.data += module.weight.data.flip(-1)
+    maps = maps_of(FEATURES)
+    mirrored = neck([x.flip(-1) for x in maps])[0]
+    torch.testing.assert_close(mirrored.flip(-1), neck(maps)[0])
+
+
+@pytest.mark.parametrize("options", [{"kernel": 5}, {"layers": 5}, {"layers": 0}])
+def test_impossible_deconvolutions_are_refused(options: dict[str, int]) -> None:
+    with pytest.raises(InputError, match="expected neck"):
+        DeconvNeck(features=FEATURES, **options)
+
+
+def test_fusing_adds_upsampled_features() -> None:
+    features = (Feature(1, 4), Feature(1, 8), Feature(1, 16))
+    neck = FuseNeck(features=features, channels=1).eval()
+    for weight, lateral in zip((1.0, 10.0, 100.0), neck.laterals, strict=True):
+        one_channel(lateral, weight)
+    neck.smooth = nn.Identity()
+    coarse = torch.tensor([[[[1.0, 2.0]]]])
+    maps = [torch.full((1, 1, 4, 8), 3.0), torch.full((1, 1, 2, 4), 2.0), coarse]
+    row = torch.tensor([123.0] * 4 + [223.0] * 4)
+    assert torch.equal(neck(maps)[0], row.expand(1, 1, 4, 8))
+
+
+def test_fusing_stops_at_the_wanted_reduction() -> None:
+    neck = FuseNeck(features=FEATURES, channels=6, reduction=8)
+    assert neck.features == (Feature(6, 8),)
+    assert neck(maps_of(FEATURES))[0].shape == (2, 6, 8, 6)
+    with pytest.raises(InputError, match=r"out of \[4, 8, 16\], got 2"):
+        FuseNeck(features=FEATURES, reduction=2)
+
+
+# ---- heads ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_heatmaps_start_near_nothing(kernel: int) -> None:
+    head = HeatmapHead(features=FEATURES, channels=K, kernel=kernel)
+    output = head(maps_of(FEATURES))
+    assert output.shape == (2, K, 4, 3)
+    assert output.abs().max() < 0.1
+
+
+def test_regression_starts_at_the_centre_and_reads_the_mean() -> None:
+    head = RegressionHead(features=FEATURES, channels=K)
+    maps = maps_of(FEATURES)
+    output = head(maps)
+    assert isinstance(output, Coordinates)
+    assert output.xy.shape == (2, K, 2)
+    assert output.xy.abs().max() < 0.5
+    assert torch.equal(output.confidence, torch.ones(2, K))
+    shuffled = maps[-1].flatten(2)[..., torch.randperm(12)].view_as(maps[-1])
+    torch.testing.assert_close(head([shuffled]).xy, output.xy)
+
+
+@pytest.mark.parametrize("head", [RegressionHead, IntegralHead])
+def test_half_precision_does_not_round_positions(head: Callable[..., Any]) -> None:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = head(features=FEATURES, channels=K)(maps_of(FEATURES))
+    assert output.xy.dtype == torch.float32
+    assert not torch.equal(output.xy, output.xy.bfloat16().float())
+
+
+def test_integral_reads_the_peak_and_how_sharp_it_is() -> None:
+    head = IntegralHead(features=(Feature(1, 4),), channels=1, temperature=0.5)
+    one_channel(head.logits, 1.0)
+    logits = torch.zeros(2, 1, 8, 10)
+    logits[0, 0, 2, 7] = 50.0
+    output = head([logits])
+    torch.testing.assert_close(output.xy[0, 0], torch.tensor([7.5 / 10 - 0.5, 2.5 / 8 - 0.5]))
+    torch.testing.assert_close(output.xy[1, 0], torch.zeros(2), atol=1e-6, rtol=0)
+    torch.testing.assert_close(output.confidence[:, 0], torch.tensor([1.0, 9 / 80]))
+    assert not output.confidence.requires_grad
+
+
+def test_temperature_divides_the_logits() -> None:
+    maps = [torch.randn(1, 1, 4, 4)]
+    warm = IntegralHead(features=(Feature(1, 4),), channels=1, temperature=2.0)
+    cold = IntegralHead(features=(Feature(1, 4),), channels=1)
+    one_channel(warm.logits, 3.0)
+    one_channel(cold.logits, 1.5)
+    torch.testing.assert_close(warm(maps), cold(maps))
+    with pytest.raises(ValueError, match="above zero"):
+        IntegralHead(features=FEATURES, channels=K, temperature=0.0)
+
+
+def test_tags_lie_behind_the_maps() -> None:
+    head = TaggedHead(features=FEATURES, channels=K, tags=2)
+    maps = maps_of(FEATURES)
+    output = head(maps)
+    assert isinstance(output, TaggedMaps)
+    assert output.maps.shape == (2, K, 4, 3)
+    assert output.tags.shape == (2, 2, K, 4, 3)
+    raw = head.output(maps[-1])
+    assert torch.equal(output.tags[:, 1, 3], raw[:, K + K + 3])
+    assert output.tags.std() > 10 * output.maps.std()
+
+
+# ---- the whole -----------------------------------------------------------------------------------
+
+NECKS: dict[str, Callable[..., Any]] = {"last": LastFeature, "deconv": DeconvNeck, "fuse": FuseNeck}
+HEADS: dict[str, Callable[..., Any]] = {
+    "heatmap": HeatmapHead,
+    "regression": RegressionHead,
+    "integral": IntegralHead,
+    "tagged": TaggedHead,
+}
+
+
+def pose_net(neck: str, head: str) -> PoseNet:
+    backbone = TinyResNet(input_size=(64, 64), widths=(8, 16, 24))
+    shaped = NECKS[neck](features=backbone.features)
+    return PoseNet(
+        backbone=backbone,
+        neck=shaped,
+        head=HEADS[head](features=shaped.features, channels=K),
+    )
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("neck", NECKS)
+def test_every_parameter_of_a_pose_net_receives_a_gradient(neck: str, head: str) -> None:
+    net = pose_net(neck, head)
+    output = net(torch.randn(2, 3, 64, 64))
+    parts = output if isinstance(output, tuple) else (output,)
+    sum((part * torch.randn_like(part)).sum() for part in parts).backward()
+    assert [name for name, p in net.named_parameters() if p.grad is None] == []
+    assert any(p.grad.abs().sum() > 0 for p in net.backbone.parameters())
+
+
+def test_layout_in_memory_does_not_change_the_output() -> None:
+    net = pose_net("fuse", "heatmap").eval()
+    images = torch.randn(2, 3, 64, 64)
+    plain = net.head(net.neck(net.backbone.to(memory_format=torch.contiguous_format)(images)))
+    torch.testing.assert_close(net(images), plain)
