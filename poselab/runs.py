@@ -52,7 +52,7 @@ def new_folder(config: DictConfig, experiment: str) -> Path:
 
 
 def settle(config: DictConfig, folder: Path) -> dict[str, Any] | None:
-    """The metrics record of a finished run of this very config in ``folder``, None if it must train.
+    """The metrics of a finished run of this very config in ``folder``, None if it must train.
 
     Raises:
         InputError: the folder holds a run of another config.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -24,6 +23,8 @@ from poselab.report.curves import draw_curves, read_curves
 from poselab.report.draw import contact_sheet, draw_poses, fit_into
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from poselab.data import PoseData
     from poselab.modules import PoseModule
 

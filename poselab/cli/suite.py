@@ -50,11 +50,9 @@ def _run(experiments: list[str], changes: list[str]) -> int:
 
     write_bytes(table, markdown(rows).encode())
     print_table(rows, "validation pictures that no method was trained on")
-    print(f"table: {table}")
+    print(f"table: {table}\npictures with poses (predictions beside them, curves.png above):")
     for name in experiments:
-        print(
-            f"{name}: {place / name}  (predictions/val.json, predictions/pictures.jpg, curves.png)"
-        )
+        print(f"  {place / name}/predictions/pictures.jpg")
     return 0
 
 

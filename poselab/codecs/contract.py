@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from poselab.structures import Poses
+    from poselab.structures import Poses, Skeleton
 
 Output = TypeVar("Output")
 Target = TypeVar("Target", covariant=True)
@@ -19,6 +19,10 @@ Target = TypeVar("Target", covariant=True)
 
 class Codec(Protocol[Output, Target]):
     """Keypoints to targets and outputs to poses, in pixels of the network input."""
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Whose keypoints these are."""
 
     @property
     def channels(self) -> int:

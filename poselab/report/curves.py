@@ -14,7 +14,7 @@ Curves = dict[str, dict[int, float]]
 
 
 def read_curves(folder: Path) -> Curves:
-    """All curves below a run's folder; where a resumed run wrote an epoch again, the later counts."""
+    """All curves of a run; where a resumed run went through an epoch again, the later counts."""
     curves: Curves = defaultdict(dict)
     for file in sorted(folder.glob("logs/version_*/metrics.csv"), key=_version):
         with file.open(newline="") as lines:
