@@ -90,7 +90,7 @@ def _numbers(source: Source, entries: Any, key: str, shape: tuple[int, ...]) -> 
 
 
 def _boxes(centre: Floats, scale: Floats) -> Floats:
-    return boxes_of_scale(centre + np.stack([0 * scale, 15 * scale], axis=1), scale)
+    return boxes_of_scale(centre + np.stack([np.zeros_like(scale), 15 * scale], axis=1), scale)
 
 
 def _heads_beside(source: Source, people: int) -> Floats | None:

@@ -36,7 +36,8 @@ class Labels(NamedTuple):
 def boxes_of_scale(centre: Floats, scale: Floats) -> Floats:
     """Square boxes (M, 4) of 200·scale a side around centres (M, 2)."""
     half = SIDE * scale[:, None]
-    return np.concatenate([centre - half, 2 * half, 2 * half], axis=1)
+    with np.errstate(invalid="ignore"):  # infinity is refused later, with its annotation's name
+        return np.concatenate([centre - half, 2 * half, 2 * half], axis=1)
 
 
 def people_table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not arguments.root.exists():
         raise InputError(f"expected a data set at {arguments.root}, found nothing; {_how_to_get()}")
-    console = Console(highlight=False, soft_wrap=True)
+    width = None if sys.stdout.isatty() else 120
+    console = Console(highlight=False, soft_wrap=True, width=width)
     check = _check_file if arguments.root.is_file() else _check_folder
     findings = check(console, arguments)
     _print_findings(console, findings)
@@ -160,7 +162,7 @@ def _print_table(console: Console, rows: list[tuple[str, ...]]) -> None:
     from rich.table import Table
 
     table = Table("split")
-    table.add_column("annotations", overflow="fold", ratio=1)
+    table.add_column("annotations", overflow="fold", min_width=32)
     table.add_column("pictures in", overflow="fold")
     table.add_column("skeleton")
     for count in ("pictures", "people", "crowds"):

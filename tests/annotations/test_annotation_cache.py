@@ -1,0 +1,151 @@
+"""The cache never changes what is read, whatever happens to it or to the source."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from coco_labels import coco, person
+
+from poselab.annotations import cache, open_annotations
+from poselab.structures import InputError
+
+PEOPLE = [person(n, 10 * (1 + n % 3), iscrowd=int(n == 4)) for n in range(1, 9)]
+ARRAYS = (
+    *("image_ids", "sizes", "file_names", "first_person", "annotation_ids", "keypoints"),
+    *("visible", "boxes", "areas", "crowd", "head_boxes", "recorded_keypoints"),
+    *("mask_rows", "mask_ends", "mask_bytes"),
+)
+
+
+def same(a, b):
+    return a.skeleton == b.skeleton and all(
+        np.array_equal(getattr(a, name), getattr(b, name)) for name in ARRAYS
+    )
+
+
+def test_cached_and_uncached_tables_are_the_same(write):
+    path = write(coco(PEOPLE))
+    plain = open_annotations(path, cache=False)
+    assert not plain.stored
+    first, second = open_annotations(path), open_annotations(path)
+    assert first.stored == second.stored != ""
+    assert same(plain, first)
+    assert same(first, second)
+    assert plain.fingerprint == second.fingerprint
+    assert not second.keypoints.flags.writeable
+
+
+def test_a_file_changed_in_place_within_the_same_second_is_read_anew(write):
+    path = write(coco([person(1, 10, area=100.5)]))
+    stamp = path.stat()
+    assert open_annotations(path).areas[0] == 100.5
+    write(coco([person(1, 10, area=900.5)]))
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert path.stat().st_size == stamp.st_size
+    assert open_annotations(path).areas[0] == 900.5
+
+
+def test_a_settled_file_is_remembered_until_it_changes(write, monkeypatch):
+    monkeypatch.setattr(cache, "_SETTLED", -1.0)
+    path = write(coco([person(1, 10, area=100.5)]))
+    open_annotations(path)
+    with monkeypatch.context() as without_reading:
+        without_reading.setattr("poselab.annotations.opening.read_source", None)
+        assert open_annotations(path).areas[0] == 100.5
+    write(coco([person(1, 10, area=900.5)]))
+    assert open_annotations(path).areas[0] == 900.5
+
+
+@pytest.mark.parametrize("how", ["cut off", "empty", "garbage", "head", "json"])
+def test_a_broken_cache_is_made_again(write, cache_folder, monkeypatch, how):
+    monkeypatch.setattr(cache, "_SETTLED", -1.0)
+    path = write(coco(PEOPLE))
+    open_annotations(path)
+    for kept in cache_folder.iterdir():
+        if how == "json" and kept.suffix == ".json":
+            kept.write_text("{")
+        if how != "json" and kept.suffix == ".table":
+            content = kept.read_bytes()
+            spoiled = {
+                "cut off": content[:-100],
+                "empty": b"",
+                "garbage": b"x" * len(content),
+                "head": content[:40] + b"#" + content[41:],
+            }[how]
+            kept.write_bytes(spoiled)
+    assert same(open_annotations(path), open_annotations(path, cache=False))
+    assert open_annotations(path).stored
+
+
+def test_an_unwritable_cache_warns_once_and_works(write, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("POSELAB_CACHE", str(tmp_path / "file"))
+    path = write(coco(PEOPLE))
+    with pytest.warns(UserWarning, match="annotations are not cached, .* POSELAB_CACHE") as said:
+        first = open_annotations(path)
+    assert len(said) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert same(first, open_annotations(path))
+
+
+def test_other_ways_of_reading_have_tables_of_their_own(write):
+    path = write(coco(PEOPLE))
+    zero, one = open_annotations(path), open_annotations(path, origin=1)
+    assert not same(zero, one)
+    assert same(zero, open_annotations(path, layout="coco"))
+
+
+def test_a_cached_table_is_pickled_by_name(write):
+    table = open_annotations(write(coco([person(n, 10) for n in range(1, 400)])))
+    assert len(pickle.dumps(table)) < 1000
+    assert same(pickle.loads(pickle.dumps(table)), table)
+    part = table.select([2, 0])
+    assert len(pickle.dumps(part)) < 1000
+    assert same(pickle.loads(pickle.dumps(part)), part)
+
+
+def test_an_uncached_table_is_pickled_whole(write):
+    table = open_annotations(write(coco(PEOPLE)), cache=False)
+    assert same(pickle.loads(pickle.dumps(table)), table)
+
+
+def test_a_vanished_cache_is_explained(write, cache_folder):
+    table = open_annotations(write(coco(PEOPLE)))
+    again = pickle.dumps(table)
+    for kept in cache_folder.iterdir():
+        kept.unlink()
+    with pytest.raises(
+        InputError, match=r"expected a whole annotation cache at .*; open the source"
+    ):
+        pickle.loads(again)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_select_keeps_every_picture_whole_in_the_order_asked_for(write, cached):
+    table = open_annotations(write(coco(PEOPLE)), cache=cached)
+    for chosen in ([2, 0], [1], [], slice(-2, None), np.array([True, False, True])):
+        rows = np.arange(3)[chosen]
+        part = table.select(chosen)
+        assert len(part) == len(rows)
+        assert part.people == sum(len(table.rows(int(row))) for row in rows)
+        for new, old in enumerate(rows.tolist()):
+            mine, theirs = part.picture(new), table.picture(old)
+            assert (mine.image_id, mine.file_name, mine.size) == (
+                theirs.image_id,
+                theirs.file_name,
+                theirs.size,
+            )
+            for a, b in zip(mine.people, theirs.people, strict=True):
+                assert (a.annotation_id, a.mask, a.crowd, a.box) == (
+                    b.annotation_id,
+                    b.mask,
+                    b.crowd,
+                    b.box,
+                )
+                assert np.array_equal(a.keypoints, b.keypoints)
+    assert same(table.select([2, 0, 1]).select([1, 2, 0]), table.select(slice(None)))

@@ -1,0 +1,171 @@
+"""``poselab data check`` names what is broken, says how to get it, and exits accordingly."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from coco_labels import coco, person
+
+from poselab.annotations import check, open_annotations
+from poselab.cli import main
+
+
+def good(number, image_id):
+    """A person without anything to complain about in a 100 × 120 picture."""
+    return person(number, image_id)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A whole data set in the official COCO layout."""
+    folder = tmp_path / "coco"
+    (folder / "annotations").mkdir(parents=True)
+    for split in ("train", "val"):
+        (folder / f"{split}2017").mkdir()
+        content = coco([good(1, 10), good(2, 20)])
+        (folder / f"annotations/person_keypoints_{split}2017.json").write_text(json.dumps(content))
+        for image in content["images"]:
+            noise = np.random.default_rng(image["id"]).integers(0, 255, (100, 120, 3), np.uint8)
+            cv2.imwrite(str(folder / f"{split}2017" / image["file_name"]), noise)
+    return folder
+
+
+def checked(capsys, *words):
+    status = main(["data", "check", *map(str, words)])
+    said = capsys.readouterr()
+    return status, " ".join((said.out + said.err).split())
+
+
+def test_a_whole_data_set_is_clean(root, capsys):
+    status, said = checked(capsys, root)
+    assert status == 0
+    assert "nothing is missing or broken" in said
+    assert "COCO train2017" in said
+    assert "person_keypoints_val2017.json" in said
+
+
+def break_truncated(root):
+    file = root / "train2017/002.jpg"
+    file.write_bytes(file.read_bytes()[:-3000])
+
+
+def break_nonpicture(root):
+    (root / "train2017/002.jpg").write_text("hello")
+
+
+def break_missing(root):
+    (root / "train2017/002.jpg").unlink()
+
+
+def break_size(root):
+    cv2.imwrite(str(root / "train2017/002.jpg"), np.zeros((90, 120, 3), np.uint8))
+
+
+def break_annotations(root):
+    file = root / "annotations/person_keypoints_train2017.json"
+    file.write_text(file.read_text()[:100])
+
+
+def break_split(root):
+    (root / "annotations/person_keypoints_val2017.json").unlink()
+
+
+def break_folder(root):
+    (root / "val2017").rename(root / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("breaking", "sentence"),
+    [
+        (break_truncated, "002.jpg cannot be decoded to its end (image file is truncated"),
+        (break_nonpicture, "002.jpg cannot be decoded to its end (not a picture); fetch it again"),
+        (break_missing, "train2017/002.jpg is missing; fetch the pictures"),
+        (break_size, "002.jpg is 120 × 90 pixels, annotated as 120 × 100"),
+        (break_annotations, "expected JSON in"),
+        (break_split, "val2017.json is missing; get it from http://images.cocodataset.org/annot"),
+        (break_folder, "val2017 is missing; unpack http://images.cocodataset.org/zips/val2017.zip"),
+    ],
+)
+def test_what_breaks_training_exits_1_and_says_what_to_do(root, capsys, breaking, sentence):
+    breaking(root)
+    status, said = checked(capsys, root)
+    assert status == 1
+    assert said.count("error: ") == 1
+    assert sentence in said
+
+
+def test_quick_does_not_decode_but_finds_the_missing(root, capsys):
+    break_truncated(root)
+    assert checked(capsys, root, "--quick")[0] == 0
+    break_missing(root)
+    assert checked(capsys, root, "--quick")[0] == 1
+
+
+def test_a_folder_of_nothing_and_no_folder_say_where_to_get_data(tmp_path, capsys):
+    for folder in (tmp_path, tmp_path / "none"):
+        status, said = checked(capsys, folder)
+        assert status == 1
+        assert "http://images.cocodataset.org/zips/train2017.zip" in said
+        assert "mpii_human_pose_v1.tar.gz" in said
+
+
+def test_mpii_is_recognised_and_its_missing_half_named(tmp_path, capsys):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "annotations").mkdir()
+    entry = {"image": "1.png", "joints": [[5, 6]] * 16, "joints_vis": [1] * 16}
+    entries = [entry | {"center": [50, 50], "scale": 1.0}]
+    (tmp_path / "annotations/valid.json").write_text(json.dumps(entries))
+    cv2.imwrite(str(tmp_path / "images/1.png"), np.zeros((100, 100, 3), np.uint8))
+    status, said = checked(capsys, tmp_path)
+    assert status == 1
+    assert "train.json is missing; get it from https://datasets.d2.mpi-inf.mpg.de" in said
+    (tmp_path / "annotations/train.json").write_text(json.dumps(entries))
+    assert checked(capsys, tmp_path)[0] == 0
+
+
+def test_a_single_file_with_pictures_elsewhere(root, capsys):
+    file = root / "annotations/person_keypoints_train2017.json"
+    assert checked(capsys, file)[0] == 0
+    assert checked(capsys, file, "--pictures", root / "val2017")[0] == 0
+    assert checked(capsys, file, "--pictures", root / "annotations")[0] == 1
+    assert checked(capsys, file, "--pictures", root / "nowhere")[0] == 1
+
+
+def test_an_unknown_layout_is_refused(root, capsys):
+    status, said = checked(capsys, root, "--layout", "mpi")
+    assert status == 1
+    assert "expected a folder layout out of coco, mpii, got 'mpi'" in said
+
+
+ODD = {
+    "its box has no area": {"bbox": [10, 20, 0, 30]},
+    "lies outside the picture": {"keypoints": [119.6, 50, 2] * 17, "num_keypoints": 17},
+    "num_keypoints is not the number": {"num_keypoints": 1},
+}
+
+
+@pytest.mark.parametrize("sentence", ODD)
+def test_oddities_are_warnings_about_the_guilty_alone(write, capsys, sentence):
+    path = write(coco([good(1, 10), person(2, 20, **ODD[sentence])]))
+    (finding,) = check.annotation_findings(open_annotations(path))
+    assert (finding.file, finding.row, finding.severity) == (str(path), 1, "warning")
+    assert finding.sentence.startswith("annotation 2: ")
+    assert sentence in finding.sentence
+    status, said = checked(capsys, path)
+    assert status == 0
+    assert f"warning: {path} annotation 2" in said
+
+
+def test_a_keypoint_on_the_last_pixel_is_inside(write):
+    edge = person(1, 10, keypoints=[119.5, 99.5, 2] * 17, num_keypoints=17)
+    assert check.annotation_findings(open_annotations(write(coco([edge])))) == []
+
+
+def test_pictures_listed_again_are_told(write):
+    content = coco([good(1, 10)])
+    content["images"] *= 2
+    (finding,) = check.annotation_findings(open_annotations(write(content)))
+    assert finding.sentence.startswith("3 entries list a picture again")

@@ -1,0 +1,230 @@
+"""One set of people in MPII's three forms is one table."""
+
+from __future__ import annotations
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+
+from poselab.annotations import open_annotations
+from poselab.structures import InputError
+
+NAMES = ["000000007.jpg", "000000005.jpg", "000000007.jpg"]
+
+
+class People:
+    """Three labelled people in two pictures, 1-based, the last without its first two joints."""
+
+    def __init__(self) -> None:
+        draw = np.random.default_rng(0)
+        self.joints = draw.integers(2, 900, (3, 16, 2)).astype(float)
+        self.labelled = np.ones((3, 16), int)
+        self.labelled[2, :2] = 0
+        self.joints[self.labelled == 0] = 0
+        self.centre = draw.integers(200, 600, (3, 2)).astype(float)
+        self.scale = np.array([1.5, 2.25, 4.0])
+        low = draw.integers(1, 400, (3, 2)).astype(float)
+        self.heads = np.concatenate([low, low + np.array([30, 40])], axis=1)
+
+
+@pytest.fixture
+def people() -> People:
+    return People()
+
+
+def write_json(folder, people):
+    entries = [
+        {
+            "image": NAMES[n],
+            "joints": people.joints[n].tolist(),
+            "joints_vis": people.labelled[n].tolist(),
+            "center": people.centre[n].tolist(),
+            "scale": float(people.scale[n]),
+        }
+        for n in range(3)
+    ]
+    path = folder / "valid.json"
+    path.write_text(json.dumps(entries))
+    return path
+
+
+def write_heads(folder, people):
+    corners = people.heads.reshape(3, 2, 2).transpose(1, 2, 0)
+    scipy.io.savemat(folder / "gt_valid.mat", {"headboxes_src": corners})
+
+
+def structs(fields, rows):
+    """A MATLAB struct array of one row."""
+    array = np.empty((1, len(rows)), dtype=[(name, object) for name in fields])
+    for n, row in enumerate(rows):
+        array[0, n] = row
+    return array
+
+
+def rectangle(people, n, with_points=True):
+    rows = [
+        (x, y, k, [np.empty((0, 0)), "1", 1][k % 3])
+        for k, (x, y) in enumerate(people.joints[n])
+        if people.labelled[n, k]
+    ]
+    points = structs(("x", "y", "id", "is_visible"), rows)
+    annopoints = structs(("point",), [(points,)]) if with_points else np.empty((0, 0))
+    place = structs(("x", "y"), [tuple(people.centre[n])])
+    return (*people.heads[n], annopoints, people.scale[n], place)
+
+
+def write_mat(folder, people):
+    """The official nesting, with a test picture, an empty one and a person without joints."""
+    fields = ("x1", "y1", "x2", "y2", "annopoints", "scale", "objpos")
+    both = structs(
+        fields,
+        [rectangle(people, 0), rectangle(people, 1, with_points=False), rectangle(people, 2)],
+    )
+    one, none = structs(fields, [rectangle(people, 1)]), np.empty((0, 0))
+    named = [
+        (structs(("name",), [(name,)]), rectangles)
+        for name, rectangles in (
+            ("000000001.jpg", one),
+            (NAMES[0], both),
+            ("000000002.jpg", none),
+            (NAMES[1], one),
+        )
+    ]
+    release = structs(
+        ("annolist", "img_train"), [(structs(("image", "annorect"), named), [[0, 1, 1, 1]])]
+    )
+    path = folder / "mpii_human_pose_v1_u12_1.mat"
+    scipy.io.savemat(path, {"RELEASE": release})
+    return path
+
+
+def write_h5(folder, people):
+    path = folder / "valid.h5"
+    heads = people.heads[:, 2:] - people.heads[:, :2]
+    with h5py.File(path, "w") as file:
+        file["part"] = people.joints
+        file["visible"] = people.labelled.astype(float)
+        file["center"] = people.centre + np.stack([0 * people.scale, 15 * people.scale], axis=1)
+        file["scale"] = people.scale * 1.25
+        file["normalize"] = 0.6 * np.linalg.norm(heads, axis=1)
+    (folder / "valid_images.txt").write_text("\n".join(NAMES) + "\n")
+    return path
+
+
+def test_json_has_zero_based_joints_boxes_of_simplebaseline_and_heads_from_beside(tmp_path, people):
+    write_heads(tmp_path, people)
+    table = open_annotations(write_json(tmp_path, people))
+    assert table.image_ids.tolist() == [7, 5]
+    assert table.annotation_ids.tolist() == [1, 3, 2]
+    labelled = people.labelled[[0, 2, 1]] > 0
+    assert np.array_equal(table.visible, np.where(labelled, 2, 0))
+    assert np.array_equal(table.keypoints[labelled], people.joints[[0, 2, 1]][labelled] - 1)
+    assert not table.keypoints[~labelled].any()
+    # the HRNet code crops 200·1.25·scale around (x, y + 15·scale), 1-based
+    middle = table.boxes[:, :2] + table.boxes[:, 2:] / 2
+    scale = people.scale[[0, 2, 1]]
+    assert np.allclose(middle, people.centre[[0, 2, 1]] + np.stack([0 * scale, 15 * scale], 1) - 1)
+    assert np.allclose(table.boxes[:, 2:], 200 * scale[:, None])
+    heads = people.heads[[0, 2, 1]]
+    assert np.allclose(table.head_boxes, np.c_[heads[:, :2] - 1, heads[:, 2:] - heads[:, :2]])
+    assert (table.area_rule, table.box_rule) == (
+        "0.53 box around keypoints",
+        "centre and scale",
+    )
+
+
+def test_the_official_nesting_is_the_same_table(tmp_path, people):
+    write_heads(tmp_path, people)
+    json_table = open_annotations(write_json(tmp_path, people))
+    table = open_annotations(write_mat(tmp_path, people))
+    for name in ("image_ids", "file_names", "first_person", "keypoints", "visible", "boxes"):
+        assert np.array_equal(getattr(table, name), getattr(json_table, name)), name
+    assert np.array_equal(table.areas, json_table.areas)
+    assert np.array_equal(table.head_boxes, json_table.head_boxes)
+    assert table.annotation_ids.tolist() == [1, 2, 3]  # its own order of people
+
+
+def test_occluded_joints_of_the_official_file_are_told_apart(tmp_path, people):
+    path = write_mat(tmp_path, people)
+    content = scipy.io.loadmat(path)
+    point = content["RELEASE"]["annolist"][0, 0]["annorect"][0, 1]["annopoints"][0, 0]["point"][
+        0, 0
+    ]
+    point["is_visible"][0, 4], point["is_visible"][0, 5] = "0", 0
+    scipy.io.savemat(path, {"RELEASE": content["RELEASE"]})
+    assert open_annotations(path).visible[0].tolist() == [2] * 4 + [1] * 2 + [2] * 10
+
+
+def test_h5_is_the_same_but_for_square_heads_of_the_same_length(tmp_path, people):
+    write_heads(tmp_path, people)
+    json_table = open_annotations(write_json(tmp_path, people))
+    table = open_annotations(write_h5(tmp_path, people))
+    for name in ("image_ids", "file_names", "annotation_ids", "keypoints", "visible"):
+        assert np.array_equal(getattr(table, name), getattr(json_table, name)), name
+    assert np.allclose(table.boxes, json_table.boxes)
+    assert np.allclose(
+        np.linalg.norm(table.head_boxes[:, 2:], axis=1),
+        np.linalg.norm(json_table.head_boxes[:, 2:], axis=1),
+    )
+
+
+def test_changed_head_boxes_beside_the_file_are_noticed(tmp_path, people):
+    path = write_json(tmp_path, people)
+    assert not open_annotations(path).head_boxes.any()
+    write_heads(tmp_path, people)
+    before = open_annotations(path).head_boxes[0, 2:].tolist()
+    people.heads[:, 2:] += 7
+    write_heads(tmp_path, people)
+    after = open_annotations(path).head_boxes[0, 2:].tolist()
+    assert (before, after) == ([30, 40], [37, 47])
+
+
+def spoil(path, **changes):
+    entries = json.loads(path.read_text())
+    entries[1] |= changes
+    path.write_text(json.dumps(entries))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"joints": [[1, 2]] * 15}, r"expected `joints` of shape \(16, 2\) in annotation 2"),
+        ({"joints": [[float("nan"), 2]] * 16}, "NaN or infinity in the keypoints of annotation 2"),
+        ({"center": "here"}, "expected `center` of shape .* in annotation 2 .* got here"),
+        ({"scale": float("inf")}, "NaN or infinity in the box of annotation 2"),
+    ],
+)
+def test_bad_json_entries_are_refused(tmp_path, people, changes, sentence):
+    path = spoil(write_json(tmp_path, people), **changes)
+    with pytest.raises(InputError, match=sentence):
+        open_annotations(path)
+
+
+def test_other_files_are_refused(tmp_path, people):
+    path = tmp_path / "some.mat"
+    scipy.io.savemat(path, {"apples": np.ones(3)})
+    with pytest.raises(InputError, match=r"expected MPII's RELEASE, .* found apples"):
+        open_annotations(path)
+    scipy.io.savemat(path, {"RELEASE": np.ones(3)})
+    with pytest.raises(InputError, match="expected MPII's nesting"):
+        open_annotations(path)
+    scipy.io.savemat(path, {"joints": np.ones((14, 2, 9))})
+    with pytest.raises(InputError, match=r"shape \(14, 3, people\) .* got \(14, 2, 9\)"):
+        open_annotations(path)
+    path.write_bytes(b"cut off")
+    with pytest.raises(InputError, match="expected a MATLAB file"):
+        open_annotations(path)
+    h5 = write_h5(tmp_path, people)
+    (tmp_path / "valid_images.txt").write_text("one.jpg\n")
+    with pytest.raises(InputError, match=r"expected 3 names in valid_images.txt"):
+        open_annotations(h5)
+    (tmp_path / "valid_images.txt").unlink()
+    with pytest.raises(InputError, match=r"expected valid_images.txt beside"):
+        open_annotations(h5)
+    h5.write_bytes(h5.read_bytes()[:900])
+    with pytest.raises(InputError, match="expected an HDF5 file"):
+        open_annotations(h5)
