@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     """Score, warn on stderr, print the table, write the JSON."""
     from poselab.annotations import open_annotations
+    from poselab.annotations.source import collector_paused
     from poselab.evaluation.checks import check
 
     annotations = open_annotations(arguments.annotations, layout=arguments.layout)
@@ -52,8 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
 
         predictions = read_results(arguments.predictions, annotations)
     warnings = check(predictions, annotations)
-    evaluator = _EVALUATORS[arguments.metric](arguments.engine)
-    metrics = evaluator(predictions, annotations)
+    with collector_paused():
+        metrics = _EVALUATORS[arguments.metric](arguments.engine)(predictions, annotations)
     missing = metrics.contract.get("unanswered_people")
     if missing:
         warnings.append(f"{missing} labelled people have no prediction and count as wrong")

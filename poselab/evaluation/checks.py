@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats
 
-PEOPLE_SAMPLED = 500
+PEOPLE_SAMPLED = 200
 JOINTS_NEEDED = 50
 
 

@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -48,6 +48,7 @@ class OksEvaluator:
     al. 2014 and cocodataset.org/#keypoints-eval.
     """
 
+    headline: ClassVar[str] = "AP"
     engine: str = "hotcoco"
     sigmas: Sequence[float] | None = None
     max_detections: int = 20
@@ -69,8 +70,9 @@ class OksEvaluator:
         """
         sigmas = self._sigmas(annotations)
         chosen = _chosen(annotations, image_ids)
-        wanted = predictions.take(np.isin(predictions.image_ids, annotations.image_ids[chosen]))
-        best = wanted.take(_best(wanted, self.max_detections))
+        best = predictions.take(_best(predictions, self.max_detections))
+        if image_ids is not None:
+            best = best.take(np.isin(best.image_ids, image_ids))
         truth, people = _truth(annotations, chosen)
         result = self._evaluate(truth, _found(best, truth), sigmas)
         values = {key: _mean(result[of][at], area) for key, (of, at, area) in KEYS.items()}
@@ -192,29 +194,33 @@ def _pictures(
 
 
 def _found(predictions: Predictions, truth: dict[str, Any]) -> dict[str, Any]:
-    """Predictions in COCO's layout; a keypoint's third number plays no part and is left 1."""
+    """Predictions in COCO's layout; a keypoint's third number plays no part and is left 1.
+
+    Keypoints are views, which both engines read without a million Python numbers in between; the
+    box exists only to bring its area.
+    """
     points = np.ones((*predictions.keypoint_scores.shape, 3))
     points[..., :2] = predictions.keypoints
-    areas = predictions.areas().tolist()
+    width = 3 * points.shape[1]
+    flat = points.reshape(-1).data
     columns = zip(
         predictions.image_ids.tolist(),
-        points.reshape(len(predictions), points.shape[1] * 3),
         predictions.scores.tolist(),
-        areas,
+        predictions.areas().tolist(),
         strict=True,
     )
     poses = [
         {
-            "id": number,
+            "id": number + 1,
             "image_id": image_id,
             "category_id": CATEGORY["id"],
-            "keypoints": keypoints.tolist(),
+            "keypoints": flat[number * width : (number + 1) * width],
             "score": score,
             "area": area,
             "bbox": (0.0, 0.0, area, 1.0),
             "iscrowd": 0,
         }
-        for number, (image_id, keypoints, score, area) in enumerate(columns, start=1)
+        for number, (image_id, score, area) in enumerate(columns)
     ]
     return {**truth, "annotations": poses}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -30,6 +30,7 @@ class PckEvaluator:
     measures LSP) or "box" (the longer side). Distances up to and including the threshold count.
     """
 
+    headline: ClassVar[str] = "PCK@0.2"
     threshold: float = 0.2
     reference: str = "torso"
 

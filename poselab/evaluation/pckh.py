@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class PckhEvaluator:
     entry 11 of arange(0, 0.51, 0.01).
     """
 
+    headline: ClassVar[str] = "PCKh@0.5"
     thresholds: Sequence[float] = (0.5, 0.1, 0.11)
 
     def __call__(
