@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,10 +78,12 @@ def wants_hydra(words: Sequence[str]) -> bool:
 
 def hand_to_hydra(name: str, words: Sequence[str], task: Callable[[DictConfig], object]) -> None:
     """Run a task by Hydra's own command line, sweeps and launchers included."""
-    import sys
-
-    kept, sys.argv = sys.argv, [f"poselab {name}", *_with_search_path(words)]
+    arguments, environment = sys.argv, dict(os.environ)
+    sys.argv = [f"poselab {name}", *_with_search_path(words)]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors itself and exits
     try:
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(task)()
     finally:
-        sys.argv = kept
+        sys.argv = arguments
+        os.environ.clear()
+        os.environ.update(environment)
