@@ -124,7 +124,7 @@ def table(
     skeleton: Skeleton,
     pictures: Pictures,
     people: People,
-    rules: Rules = Rules(),  # noqa: B008
+    rules: Rules,
 ) -> Annotations:
     """The table of these pictures and people, people sorted by picture, without regions.
 
@@ -132,15 +132,11 @@ def table(
         InputError: nobody has a labelled keypoint, or a coordinate is not finite.
     """
     refuse_nonfinite(source, people)
-    if not np.any(people.visible):
-        raise InputError(
-            f"expected people with labelled keypoints in {source.path}, found none among "
-            f"{len(people.ids)} annotations; is it the keypoints file of the data set?"
-        )
+    _refuse_nobody(source, people)
     counts = np.bincount(people.picture, minlength=len(pictures.ids))
     if np.any(np.diff(people.picture) < 0):
         people = _sorted(people)
-    heads = people.head_boxes
+    heads, nothing = people.head_boxes, np.empty(0, np.int64)
     return Annotations(
         skeleton=skeleton,
         source=str(source.path),
@@ -156,15 +152,23 @@ def table(
         areas=people.areas,
         crowd=np.asarray(people.crowd, dtype=bool),
         head_boxes=np.broadcast_to(0.0, (len(people.ids), 4)) if heads is None else heads,
-        mask_rows=np.empty(0, np.int64),
-        mask_ends=np.empty(0, np.int64),
-        mask_bytes=np.empty(0, np.uint8),
+        mask_rows=nothing,
+        mask_ends=nothing,
+        mask_bytes=nothing.astype(np.uint8),
         layout=layout,
         area_rule=rules.area,
         box_rule=rules.box,
         recorded_keypoints=people.recorded,
         repeated=rules.repeated,
     )
+
+
+def _refuse_nobody(source: Source, people: People) -> None:
+    if not np.any(people.visible):
+        raise InputError(
+            f"expected people with labelled keypoints in {source.path}, found none among "
+            f"{len(people.ids)} annotations; is it the keypoints file of the data set?"
+        )
 
 
 def _sorted(people: People) -> People:
