@@ -143,5 +143,5 @@ def _answers(address: str) -> bool:
             return True
     except HTTPError:
         return True
-    except (URLError, OSError):
+    except (URLError, OSError, ValueError):
         return False
