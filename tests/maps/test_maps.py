@@ -85,6 +85,13 @@ def test_non_maximum_suppression_by_hand() -> None:
     assert wide.nonzero().tolist() == [[1, 3]]
 
 
+@pytest.mark.parametrize("window", [1, 3, 5, 7])
+def test_highest_around_is_max_pooling(window: int) -> None:
+    heat = torch.randn(2, 3, 9, 4, generator=torch.Generator().manual_seed(6))
+    pooled = torch.nn.functional.max_pool2d(heat, window, 1, window // 2)
+    assert torch.equal(maps.highest_around(heat, window), pooled)
+
+
 def test_soft_argmax_by_hand() -> None:
     """Cells of a row of four lie at -3/8, -1/8, 1/8 and 3/8; shares 1:1:1:3 of them."""
     logits = torch.log(torch.tensor([[1.0, 1.0, 1.0, 3.0]]))
