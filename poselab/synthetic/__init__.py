@@ -1,5 +1,5 @@
 """Generated people: pictures of articulated bodies with exact labels, in COCO and MPII layout."""
 
-from poselab.synthetic.generate import generate
+from poselab.synthetic.dataset import generate
 
 __all__ = ["generate"]

@@ -6,11 +6,12 @@ Textures are made once a process from a fixed seed; a picture takes random windo
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 
+from poselab.synthetic.canvas import NOBODY
 from poselab.synthetic.figure import capsules
 from poselab.synthetic.wardrobe import Colour, cloth_colour, shade, skin_colour
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from poselab.synthetic.canvas import Canvas
 
 _SIDE = 416
+_Pixel = TypeVar("_Pixel", np.uint8, np.int16)
 
 
 class Textures(NamedTuple):
@@ -50,7 +52,7 @@ def _clouds(rng: np.random.Generator, finest: int, roughness: float) -> NDArray[
         total += cv2.resize(coarse, (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC)
         cells, weight = cells * 2, weight * roughness
     middle, spread = total.mean(), 2.2 * total.std()
-    return np.clip((total - middle) / (2 * spread) + 0.5, 0.0, 1.0, dtype=np.float32)
+    return np.asarray(np.clip((total - middle) / (2 * spread) + 0.5, 0.0, 1.0), np.float32)
 
 
 def _scene(rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -62,9 +64,8 @@ def _scene(rng: np.random.Generator) -> NDArray[np.uint8]:
     ladder = np.stack([np.interp(steps, at, rungs[:, c]) for c in range(3)], axis=-1)
     picture = (ladder * gain + offset).astype(np.int16)[level.astype(np.uint8)]
     if rng.random() < 0.55:
-        picture += (_pattern(rng, int(rng.integers(5))) * rng.uniform(0.1, 0.8)).astype(np.int16)[
-            ..., None
-        ]
+        relief = _pattern(rng, int(rng.integers(5))) * rng.uniform(0.1, 0.8)
+        picture += relief.astype(np.int16)[..., None]
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
@@ -72,42 +73,39 @@ def _pattern(rng: np.random.Generator, kind: int) -> NDArray[np.int16]:
     """Stripes, checks, dots, bricks or blotches (S, S), about -64 to 64."""
     turn, pitch = rng.uniform(0, np.pi), rng.uniform(7, 22)
     if kind == 4:
-        return (128 * _clouds(rng, 96, 0.8) - 64).astype(np.int16)
+        return np.asarray(128 * _clouds(rng, 96, 0.8) - 64).astype(np.int16)
     y, x = np.mgrid[:_SIDE, :_SIDE].astype(np.float32)
     if kind == 3:
         course = np.floor(y / pitch) % 2 * pitch
-        return np.where((y % pitch < 2) | ((x + course) % (2 * pitch) < 2), -64, 20).astype(
-            np.int16
-        )
+        joints = (y % pitch < 2) | ((x + course) % (2 * pitch) < 2)
+        return np.where(joints, -64, 20).astype(np.int16)
     cos, sin = (np.float32(v * 2 * np.pi / pitch) for v in (np.cos(turn), np.sin(turn)))
     u, v = np.sin(x * cos + y * sin), np.sin(y * cos - x * sin)
     if kind == 0:
-        return (u * 64).astype(np.int16)
-    if kind == 1:
-        return ((np.sign(u) + np.sign(v)) * 32).astype(np.int16)
-    return np.where(u * v > 0.45, 64, -26).astype(np.int16)
+        return np.asarray(u * 64).astype(np.int16)
+    checks, dots = (np.sign(u) + np.sign(v)) * 32, np.where(u * v > 0.45, 64, -26)
+    return np.asarray(checks if kind == 1 else dots).astype(np.int16)
 
 
-def window(rng: np.random.Generator, stack: NDArray[np.generic], size: Size) -> NDArray[np.generic]:
-    """A random window of a random member of a texture stack, enlarged only where it must be."""
+def window(rng: np.random.Generator, stack: NDArray[_Pixel], size: Size) -> NDArray[_Pixel]:
+    """A copy of a random window of a random texture, enlarged only where it must be."""
     member = stack[rng.integers(len(stack))]
     high, wide = min(size[0], _SIDE - 32), min(size[1], _SIDE - 32)
     top, left = int(rng.integers(_SIDE - high + 1)), int(rng.integers(_SIDE - wide + 1))
     cut = member[top : top + high, left : left + wide]
-    if rng.random() < 0.5:
-        cut = cv2.flip(cut, 1)
-    if (high, wide) == size:
-        return np.ascontiguousarray(cut)
-    return cv2.resize(cut, size[::-1], interpolation=cv2.INTER_LINEAR)
+    mirrored = rng.random() < 0.5
+    if (high, wide) != size:
+        cut = cv2.resize(cut, size[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.flip(cut, 1) if mirrored else cut.copy(), dtype=stack.dtype)
 
 
 def backdrop(rng: np.random.Generator, size: Size, horizon: Floats) -> NDArray[np.uint8]:
-    """A wall or sky above the horizon (2, 2), a floor below, (H, W, 3)."""
+    """A wall or sky above the horizon (2,), a floor below, (H, W, 3)."""
     pool = textures()
-    image = np.asarray(window(rng, pool.scenes, size), dtype=np.uint8)
+    image = window(rng, pool.scenes, size)
     if rng.random() < 0.8:
-        foot = horizon + [0.0, rng.uniform(0.0, 0.14) * size[0]]
-        line = np.clip(foot[:, 1], -4 * size[0], 5 * size[0])
+        foot = horizon + rng.uniform(0.0, 0.14) * size[0]
+        line = np.clip(foot, -4 * size[0], 5 * size[0])
         corners = [[0, line[0]], [size[1], line[1]], [size[1], size[0]], [0, size[0]]]
         mask = np.zeros(size, np.uint8)
         if line.max() < size[0]:
@@ -133,57 +131,56 @@ def foreground(rng: np.random.Generator, canvas: Canvas) -> None:
     height, width = canvas.size
     if rng.random() < 0.45:
         place = np.array([rng.random() * width, rng.uniform(0.75, 1.05) * height])
-        box(rng, canvas, place, rng.uniform(0.12, 0.3) * min(height, width), 0)
+        box(rng, canvas, place, rng.uniform(0.12, 0.3) * min(height, width), NOBODY)
     elif rng.random() < 0.6:
         place = np.array([rng.random() * width, 0.5 * height])
         lean = rng.normal(0.0, 0.03) * height
         ends = place + np.array([[lean, -0.6 * height], [-lean, 0.6 * height]])
         bar = capsules(ends, np.full(2, rng.uniform(0.008, 0.035) * width))
-        canvas.fill(bar, cloth_colour(rng), 0)
+        canvas.fill(bar, cloth_colour(rng), NOBODY)
     else:
         place = rng.uniform(0.2, 0.9, 2) * (width, height)
-        blob(rng, canvas, place, rng.uniform(0.05, 0.14) * min(height, width), 0)
+        blob(rng, canvas, place, rng.uniform(0.05, 0.14) * min(height, width), NOBODY)
 
 
 def box(
-    rng: np.random.Generator, canvas: Canvas, place: Floats, reach: float, ident: int | None = None
+    rng: np.random.Generator, canvas: Canvas, place: Floats, reach: float, part: int | None = None
 ) -> None:
     """A furniture-like box: front, top and one side."""
     w, h = reach * rng.uniform(0.5, 1.4, 2)
     back = np.array([rng.uniform(-0.5, 0.5) * w, -rng.uniform(0.15, 0.45) * h])
     colour = cloth_colour(rng)
     a, b, c, d = place + np.array([[-w, -h], [w, -h], [w, h], [-w, h]])
-    canvas.fill(np.stack([a, b, b + back, a + back]), shade(colour, 1.15), ident)
+    canvas.fill(np.stack([a, b, b + back, a + back]), shade(colour, 1.15), part)
     near, far = (b, c) if back[0] > 0 else (a, d)
-    canvas.fill(np.stack([near, far, far + back, near + back]), shade(colour, 0.6), ident)
-    canvas.fill(np.stack([a, b, c, d]), shade(colour, 0.85), ident)
+    canvas.fill(np.stack([near, far, far + back, near + back]), shade(colour, 0.6), part)
+    canvas.fill(np.stack([a, b, c, d]), shade(colour, 0.85), part)
     if rng.random() < 0.6:
         inner = place + (np.stack([a, b, c, d]) - place) * rng.uniform(0.5, 0.9, 2)
-        canvas.fill(inner, shade(colour, rng.uniform(0.6, 1.2)), ident)
+        canvas.fill(inner, shade(colour, rng.uniform(0.6, 1.2)), part)
 
 
 def blob(
-    rng: np.random.Generator, canvas: Canvas, place: Floats, reach: float, ident: int | None = None
+    rng: np.random.Generator, canvas: Canvas, place: Floats, reach: float, part: int | None = None
 ) -> None:
     """A convex shape with a lighter inside."""
     angle = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 9))))
     rim = np.stack([np.cos(angle), np.sin(angle)], axis=1) * reach * rng.uniform(0.5, 1.3, 2)
     colour = cloth_colour(rng)
-    canvas.fill(place + rim, shade(colour, 0.8), ident)
-    canvas.fill(place + rim * 0.75, colour, ident)
+    canvas.fill(place + rim, shade(colour, 0.8), part)
+    canvas.fill(place + rim * 0.75, colour, part)
 
 
 def stick(rng: np.random.Generator, canvas: Canvas, place: Floats, reach: float) -> None:
-    """One or two tapered sticks that look like limbs, some of them in skin tones."""
+    """One or two sticks that look like limbs, some of them in skin tones."""
     colour = skin_colour(rng) if rng.random() < 0.4 else cloth_colour(rng)
     radius = reach * rng.uniform(0.06, 0.2)
     for _ in range(int(rng.integers(1, 3))):
         angle = rng.uniform(0, 2 * np.pi)
         stop = place + reach * np.array([np.cos(angle), np.sin(angle)])
-        ends, radii = np.stack([place, stop]), np.array([radius, radius * 0.75])
-        rim, core = capsules(np.stack([ends, ends]), np.stack([radii, radii * 0.7]))
-        canvas.fill(rim, shade(colour, 0.7))
-        canvas.fill(core, colour)
+        ends = np.stack([place, stop])
+        canvas.stroke(ends, radius, shade(colour, 0.7))
+        canvas.stroke(ends, radius * 0.7, colour)
         place, radius = stop, radius * 0.75
 
 

@@ -1,4 +1,4 @@
-"""A perspective camera above the ground that looks along -z, and where people stand before it."""
+"""Perspective cameras above the ground that look along -z, and where people stand before them."""
 
 from __future__ import annotations
 
@@ -9,48 +9,64 @@ import numpy as np
 from poselab.synthetic.body import turns
 
 if TYPE_CHECKING:
-    from poselab.structures import Floats, Size
+    from poselab.structures import Floats, Ints, Size
 
 NEAREST = 0.25
 
 
-class Camera(NamedTuple):
-    """position (3,) metres; rotation (3, 3) world → camera; focal in pixels; centre (x, y)."""
+class Cameras(NamedTuple):
+    """C cameras of one picture size.
+
+    position (C, 3) metres; rotation (C, 3, 3) world → camera; focal (C,) pixels; centre (2,) x y.
+    """
 
     position: Floats
     rotation: Floats
-    focal: float
+    focal: Floats
     centre: Floats
 
+    def each(self, rows: Ints) -> Cameras:
+        """The cameras of those rows, one for each of them."""
+        return self._replace(
+            position=self.position[rows], rotation=self.rotation[rows], focal=self.focal[rows]
+        )
+
     def project(self, points: Floats) -> Floats:
-        """World points (..., 3) → x and y in pixels and depth in metres (..., 3)."""
-        seen = (points - self.position) @ self.rotation.T
+        """World points (C, ..., 3) → x and y in pixels and depth in metres (C, ..., 3)."""
+        flat = points.reshape(len(points), -1, 3) - self.position[:, None]
+        seen = flat @ self.rotation.mT
         depth = np.maximum(-seen[..., 2], NEAREST)
-        scale = self.focal / depth
-        x = self.centre[0] + seen[..., 0] * scale
-        y = self.centre[1] - seen[..., 1] * scale
-        return np.stack([x, y, depth], axis=-1)
+        seen[..., :2] *= (self.focal[:, None] / depth)[..., None] * np.array([1.0, -1.0])
+        seen[..., :2] += self.centre
+        seen[..., 2] = depth
+        return np.asarray(seen.reshape(points.shape))
 
-    def horizon(self, width: int) -> Floats:
-        """The two points (2, 2) where the horizon leaves the picture at its left and right."""
-        normal = self.rotation[:, 1]
-        x = np.array([0.0, width - 1.0])
-        ray = (x - self.centre[0]) / self.focal
-        # Rays (ray, v, -1) that are level: normal · ray = 0.
-        level = (normal[2] - normal[0] * ray) / normal[1]
-        return np.stack([x, self.centre[1] - level * self.focal], axis=1)
+    def horizon(self, row: int, width: int) -> Floats:
+        """Where the horizon (2,) leaves the picture at its left and right, y in pixels."""
+        # A ray (x, y, -1) is level where it is square to the world's up in the camera's frame.
+        right, up, back = self.rotation[row, :, 1]
+        ray = (np.array([0.0, width - 1.0]) - self.centre[0]) / self.focal[row]
+        return np.asarray(self.centre[1] - (back - right * ray) / up * self.focal[row])
 
 
-def look(height: float, tilt: float, roll: float, focal: float, size: Size) -> Camera:
-    """A camera ``height`` metres above the ground, tilted down and rolled by radians."""
-    rotation = turns(2, np.asarray(roll)) @ turns(0, np.asarray(tilt))
+def look(height: float, tilt: float, roll: float, focal: float, size: Size) -> Cameras:
+    """One camera ``height`` metres above the ground, tilted down and rolled by radians."""
+    rotation = turns(2, np.array([roll])) @ turns(0, np.array([tilt]))
     centre = np.array([(size[1] - 1) / 2, (size[0] - 1) / 2])
-    return Camera(np.array([0.0, height, 0.0]), rotation, focal, centre)
+    return Cameras(np.array([[0.0, height, 0.0]]), rotation, np.array([focal]), centre)
+
+
+def stack(cameras: list[Cameras]) -> Cameras:
+    """All cameras as one."""
+    position, rotation, focal = (
+        np.concatenate(field) for field in list(zip(*cameras, strict=True))[:3]
+    )
+    return Cameras(position, rotation, focal, cameras[0].centre)
 
 
 def sample_camera(
     rng: np.random.Generator, size: Size, middle: float, distance: float, focal: float
-) -> Camera:
+) -> Cameras:
     """Draw a camera that sees a point ``middle`` metres up, ``distance`` away, near the centre."""
     height = middle + float(np.clip(rng.normal(0.25, 0.55), -0.4 * distance, 0.45 * distance))
     jitter = rng.uniform(-0.07, 0.07) * size[0] / focal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -21,36 +21,64 @@ STRIDE = 2 * len(PARTS)
 _SHIFT = 4
 
 
-def identity(person: int, part: str, *, cloth: bool = False) -> int:
-    """What the identity map holds where that person's part is on top."""
-    return 1 + person * STRIDE + PART[part] + (len(PARTS) if cloth else 0)
+BARE = PART
+CLOTH = {name: row + len(PARTS) for name, row in PART.items()}
+NOBODY = -1
 
 
 class Canvas:
-    """A picture (H, W, 3) uint8 BGR, drawn in place, and its identity map (H, W) int16."""
+    """A picture (H, W, 3) uint8 BGR, drawn in place, and its identity map (H, W) int16.
+
+    ``person`` is the number of whoever is being drawn.
+    """
 
     def __init__(self, image: NDArray[np.uint8]) -> None:
         self.image = image
         self.ids = np.zeros(image.shape[:2], np.int16)
+        self.person = 0
 
     @property
     def size(self) -> Size:
         """Height and width."""
         return self.image.shape[0], self.image.shape[1]
 
-    def fill(self, outline: Floats, colour: Colour, ident: int | None = None) -> None:
-        """Fill a convex outline (N, 2) in pixels; with an identity, claim its pixels too."""
+    @property
+    def owner(self) -> NDArray[np.int16]:
+        """The person on top of each pixel (H, W), -1 for none."""
+        people = int(self.ids.max() + STRIDE - 1) // STRIDE
+        return self.look_up(np.repeat(np.arange(-1, people), [1] + [STRIDE] * people))
+
+    def look_up(self, table: NDArray[np.integer[Any]]) -> NDArray[np.int16]:
+        """What a table (identities,) holds for each pixel's identity (H, W)."""
+        table = table.astype(np.int16)
+        if len(table) > 256:
+            return np.take(table, self.ids, mode="clip")
+        padded = np.zeros(256, np.int16)
+        padded[: len(table)] = table
+        return np.asarray(cv2.LUT(self.ids.astype(np.uint8), padded), dtype=np.int16)
+
+    def fill(self, outline: Floats, colour: Colour, part: int | None = None) -> None:
+        """Fill a convex outline (N, 2) in pixels; claim them for a part (BARE, CLOTH, NOBODY)."""
         fixed = fixed_point(outline)
-        if ident is not None:
-            cv2.fillConvexPoly(self.ids, fixed, ident, cv2.LINE_8, _SHIFT)
+        if part is not None:
+            cv2.fillConvexPoly(self.ids, fixed, self._identity(part), cv2.LINE_8, _SHIFT)
         cv2.fillConvexPoly(self.image, fixed, colour, cv2.LINE_AA, _SHIFT)
 
-    def solid(self, layers: NDArray[np.int32], tones: tuple[Colour, ...], ident: int) -> None:
-        """Fill nested fixed-point outlines (3, N, 2) from the rim inwards, one tone each."""
-        cv2.fillConvexPoly(self.ids, layers[0], ident, cv2.LINE_8, _SHIFT)
+    def stroke(self, ends: Floats, radius: float, colour: Colour) -> None:
+        """Draw a stick with round ends (2, 2) that belongs to nobody, under all people."""
+        (x0, y0), (x1, y1) = fixed_point(ends).tolist()
+        width = max(round(2 * radius), 1)
+        cv2.line(self.image, (x0, y0), (x1, y1), colour, width, cv2.LINE_AA, _SHIFT)
+
+    def solid(self, layers: NDArray[np.int32], tones: tuple[Colour, ...], part: int) -> None:
+        """Fill nested fixed-point outlines (T, N, 2) from the rim inwards, one tone each."""
+        cv2.fillConvexPoly(self.ids, layers[0], self._identity(part), cv2.LINE_8, _SHIFT)
         cv2.fillConvexPoly(self.image, layers[0], tones[0], cv2.LINE_AA, _SHIFT)
-        for outline, tone in zip(layers[1:], tones[1:], strict=True):
+        for outline, tone in zip(layers[1:], tones[1:], strict=False):
             cv2.fillConvexPoly(self.image, outline, tone, cv2.LINE_8, _SHIFT)
+
+    def _identity(self, part: int) -> int:
+        return 0 if part == NOBODY else 1 + part + STRIDE * self.person
 
 
 def fixed_point(points: Floats) -> NDArray[np.int32]:

@@ -14,7 +14,7 @@ from poselab.synthetic.body import JOINT
 if TYPE_CHECKING:
     from poselab.structures import Floats
     from poselab.synthetic.body import Bodies, Shape
-    from poselab.synthetic.camera import Camera
+    from poselab.synthetic.camera import Cameras
     from poselab.synthetic.wardrobe import Looks
 
 _BONES = ("upper_arm", "forearm", "hand", "thigh", "shank", "foot")
@@ -51,7 +51,7 @@ _ARC = np.linspace(0.0, 1.0, 7)
 
 class Skulls(NamedTuple):
     """Heads on the picture: centre (P, 2); matrix (P, 3, 3) from the unit sphere to pixels (rows
-    x, y, depth towards the camera); front (P, 3) unit, the sphere's direction to the camera."""
+    x, y, depth towards the camera); front (P, 3) unit, the sphere's direction to the cameras."""
 
     centre: Floats
     matrix: Floats
@@ -91,17 +91,17 @@ class Figures(NamedTuple):
     skulls: Skulls
 
 
-def figures(bodies: Bodies, shape: Shape, looks: list[Looks], camera: Camera) -> Figures:
-    """Project posed bodies through a camera."""
-    joints = camera.project(bodies.joints)
-    skulls = _skulls(bodies, camera, joints)
-    ends, depths, radii = _limbs(bodies, shape, looks, camera, joints)
+def figures(bodies: Bodies, shape: Shape, looks: list[Looks], cameras: Cameras) -> Figures:
+    """Project posed bodies, each through its own camera."""
+    joints = cameras.project(bodies.joints)
+    skulls = _skulls(bodies, cameras, joints)
+    ends, depths, radii = _limbs(bodies, shape, looks, cameras, joints)
     thick = np.sqrt(shape.girth)
     frames = (bodies.chest, bodies.joints[:, JOINT["thorax"]])
-    chest = camera.project(_rings(_CHEST_RINGS, shape, shape.shoulders, thick, frames))
+    chest = cameras.project(_rings(_CHEST_RINGS, shape, shape.shoulders, thick, frames))
     frames = (bodies.pelvis, bodies.joints[:, JOINT["pelvis"]])
-    pelvis = camera.project(_rings(_PELVIS_RINGS, shape, shape.hips, thick, frames))
-    towards = camera.position - bodies.joints[:, JOINT["thorax"]]
+    pelvis = cameras.project(_rings(_PELVIS_RINGS, shape, shape.hips, thick, frames))
+    towards = cameras.position - bodies.joints[:, JOINT["thorax"]]
     towards /= np.linalg.norm(towards, axis=-1, keepdims=True)
     facing = [np.einsum("pc,pc->p", f[:, :, 2], towards) for f in (bodies.chest, bodies.head)]
     return Figures(
@@ -112,7 +112,7 @@ def figures(bodies: Bodies, shape: Shape, looks: list[Looks], camera: Camera) ->
         chest[..., :2],
         pelvis[..., :2],
         np.stack(facing, axis=1),
-        camera.focal / joints[:, JOINT["pelvis"], 2],
+        cameras.focal / joints[:, JOINT["pelvis"], 2],
         skulls,
     )
 
@@ -140,7 +140,8 @@ def capsules(ends: Floats, radii: Floats) -> Floats:
     angle = np.concatenate([start, stop], axis=-1)
     centre = np.repeat(ends, len(_ARC), axis=-2)
     reach = np.repeat(radii, len(_ARC), axis=-1)
-    return centre + reach[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    rim = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    return np.asarray(centre + reach[..., None] * rim)
 
 
 def _rings(
@@ -157,7 +158,7 @@ def _rings(
 
 
 def _limbs(
-    bodies: Bodies, shape: Shape, looks: list[Looks], camera: Camera, joints: Floats
+    bodies: Bodies, shape: Shape, looks: list[Looks], cameras: Cameras, joints: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Ends (P, L, 2, 2), mean depths (P, L) and radii in pixels (P, L, 2) of LIMBS."""
     neck = [JOINT["thorax"], JOINT["head"]]
@@ -166,7 +167,7 @@ def _limbs(
     skull = bodies.joints[:, JOINT["head"]]
     locks = np.array([[0.0, 0.15, -0.45], [0.0, -1.5, -0.75]])
     hang = skull[:, None] + (locks * bodies.head_axes[:, None]) @ bodies.head.mT
-    hair = camera.project(hang)
+    hair = cameras.project(hang)
     start = np.concatenate([start, hair[:, :1]], axis=1)
     stop = np.concatenate([stop, hair[:, 1:]], axis=1)
     girth = np.sqrt(shape.girth)
@@ -175,19 +176,23 @@ def _limbs(
     for row, look in enumerate(looks):
         metres[row, -1] *= (0.0, 0.0, 1.0, 0.5)[look.hair]
     both = np.stack([start, stop], axis=2)
-    return both[..., :2], both[..., 2].mean(axis=-1), metres * camera.focal / both[..., 2]
+    return (
+        both[..., :2],
+        both[..., 2].mean(axis=-1),
+        metres * cameras.focal[:, None, None] / both[..., 2],
+    )
 
 
-def _skulls(bodies: Bodies, camera: Camera, joints: Floats) -> Skulls:
+def _skulls(bodies: Bodies, cameras: Cameras, joints: Floats) -> Skulls:
     head = joints[:, JOINT["head"]]
-    turned = camera.rotation @ bodies.head * bodies.head_axes[:, None]
-    ray = camera.position - bodies.joints[:, JOINT["head"]]
+    turned = cameras.rotation @ bodies.head * bodies.head_axes[:, None]
+    ray = cameras.position - bodies.joints[:, JOINT["head"]]
     front = np.einsum("pcd,pc->pd", bodies.head, ray) / bodies.head_axes
     front /= np.linalg.norm(front, axis=-1, keepdims=True)
     # Perspective made affine about the head's centre: what it squashes is exactly the view ray.
-    slant = (head[:, :2] - camera.centre) / camera.focal * np.array([1.0, -1.0])
+    slant = (head[:, :2] - cameras.centre) / cameras.focal[:, None] * np.array([1.0, -1.0])
     turned[:, :2] += slant[..., None] * turned[:, 2:]
-    scale = (camera.focal / head[:, 2])[:, None, None] * np.array([[1.0], [-1.0], [1.0]])
+    scale = (cameras.focal / head[:, 2])[:, None, None] * np.array([[1.0], [-1.0], [1.0]])
     return Skulls(head[:, :2], turned * scale, front)
 
 

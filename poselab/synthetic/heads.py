@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from poselab.synthetic.canvas import Canvas, identity
+from poselab.synthetic.canvas import BARE, Canvas
 from poselab.synthetic.wardrobe import Looks, shade
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ EYES = np.array([[0.36, 0.1, 0.92], [-0.36, 0.1, 0.92]])
 EARS = np.array([[1.02, 0.0, -0.08], [-1.02, 0.0, -0.08]])
 NOSE = np.array([0.0, -0.2, 1.17])
 
+_HEAD = BARE["head"]
 _ROUND = np.linspace(0.0, 2 * np.pi, 12, endpoint=False)
 
 
@@ -78,14 +79,13 @@ class Heads:
 
     def paint(self, canvas: Canvas, person: int, look: Looks) -> None:
         """Draw one head."""
-        ident = identity(person, "head")
         near = 0 if self.front[person, 0] >= 0 else 1
         if look.hair != 2:
-            canvas.fill(self.ears[person, 1 - near], shade(look.skin, 0.7), ident)
+            canvas.fill(self.ears[person, 1 - near], shade(look.skin, 0.7), _HEAD)
         self._skull(canvas, person, look)
         self._face(canvas, person, look)
         if look.hair != 2 and abs(self.front[person, 0]) > 0.12:
-            canvas.fill(self.ears[person, near], shade(look.skin, 0.8), ident)
+            canvas.fill(self.ears[person, near], shade(look.skin, 0.8), _HEAD)
         self._hat(canvas, person, look)
 
     def _cap(self, person: int, cap: int) -> Floats | None:
@@ -102,15 +102,14 @@ class Heads:
         middle = outline.mean(axis=0)
         colour = look.skin if look.hair == 0 else look.hair_colour
         grown = middle + (outline - middle) * (1.0 if look.hair == 0 else 1.07)
-        canvas.fill(grown, shade(colour, 0.72), identity(person, "head"))
+        canvas.fill(grown, shade(colour, 0.72), _HEAD)
         canvas.fill(middle + (outline - middle) * 0.88, colour)
 
     def _face(self, canvas: Canvas, person: int, look: Looks) -> None:
-        ident = identity(person, "head")
         face = self._cap(person, _FACE)
         if face is not None:
             middle = face.mean(axis=0)
-            canvas.fill(face, shade(look.skin, 0.88), ident)
+            canvas.fill(face, shade(look.skin, 0.88), _HEAD)
             canvas.fill(middle + (face - middle) * 0.84, look.skin)
         marks, shown = self.marks[person], self.shown[person]
         if shown[_MOUTH] > 0.1:
@@ -122,16 +121,15 @@ class Heads:
                 canvas.fill(marks[_BROWS + eye], shade(look.hair_colour, 0.7))
         if self.front[person, 2] > -0.05:
             nose = cv2.convexHull(self.nose[person].astype(np.float32))[:, 0]
-            canvas.fill(nose, shade(look.skin, 0.76), ident)
+            canvas.fill(nose, shade(look.skin, 0.76), _HEAD)
 
     def _hat(self, canvas: Canvas, person: int, look: Looks) -> None:
         if look.hat == 0:
             return
         outline = self._cap(person, _CAP if look.hat == 1 else _BEANIE)
-        ident = identity(person, "head")
         if outline is not None:
             middle = self.outline[person].mean(axis=0)
-            canvas.fill(middle + (outline - middle) * 1.1, look.trim, ident)
+            canvas.fill(middle + (outline - middle) * 1.1, look.trim, _HEAD)
         if look.hat == 1 and self.front[person, 2] > -0.5:
             brim = cv2.convexHull(self.brim[person].astype(np.float32))[:, 0]
-            canvas.fill(brim, shade(look.trim, 0.75), ident)
+            canvas.fill(brim, shade(look.trim, 0.75), _HEAD)

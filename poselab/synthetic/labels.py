@@ -48,11 +48,11 @@ def _person(scene: Scene, person: int) -> dict[str, Any] | None:
     }
 
 
-def _polygons(mask: NDArray[np.uint8], offset: tuple[int, int]) -> list[list[int]]:
+def _polygons(mask: NDArray[np.uint8], offset: tuple[int, int]) -> list[Any]:
     """The outer outlines of a mask, simplified to within a pixel; slivers are left out."""
     found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=offset)
     simple = (cv2.approxPolyDP(outline, 0.9, True) for outline in found)
-    return [outline.reshape(-1).tolist() for outline in simple if len(outline) >= 3]
+    return [np.ravel(outline).tolist() for outline in simple if len(outline) >= 3]
 
 
 def _corners(x: int, y: int, w: int, h: int) -> list[int]:
@@ -72,4 +72,5 @@ def run_lengths(mask: NDArray[np.bool_]) -> list[int]:
     flat = mask.T.reshape(-1)
     changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     starts = [0, 0] if flat[0] else [0]
-    return np.diff(np.concatenate([starts, changes, [len(flat)]])).tolist()
+    lengths: list[int] = np.diff(np.concatenate([starts, changes, [len(flat)]])).tolist()
+    return lengths

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from poselab.synthetic.canvas import Canvas, fixed_point, identity
+from poselab.synthetic.canvas import BARE, CLOTH, Canvas, fixed_point
 from poselab.synthetic.figure import LIMBS, PARTS, Figures, capsules
 from poselab.synthetic.heads import Heads
 from poselab.synthetic.wardrobe import Colour, Looks, shade
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _SIZES = np.array([1.0, 0.8, 0.46])
 _SHIFTS = np.array([0.0, 0.12, 0.28])
 _GAINS = (0.68, 0.92, 1.06)
+_FINE = 3.5  # pixels; thinner limbs do without the innermost tone
 
 _LIMB = {name: row for row, name in enumerate(LIMBS)}
 _BONE = tuple(name.removeprefix("left_").removeprefix("right_") for name in LIMBS)
@@ -30,99 +31,93 @@ _DISC = np.stack([np.cos(_ROUND), np.sin(_ROUND)], axis=1)
 
 
 class Painter:
-    """The people of one picture, outlines made for all at once; :meth:`paint` draws one.
+    """People's outlines, made for all at once; :meth:`paint` draws one on a picture.
 
-    light (2,) points from the middle of a limb to where the picture's light comes from.
+    lights (P, 2) point from the middle of a limb to where the light on its picture comes from.
     """
 
-    def __init__(self, canvas: Canvas, people: Figures, looks: list[Looks], light: Floats) -> None:
-        self.canvas, self.people, self.looks, self.light = canvas, people, looks, light
-        self.share = np.array([[_cover(look).get(bone, 0.0) for bone in _BONE] for look in looks])
-        self.bare, self.covered = _limb_outlines(people, self.share, looks, light)
-        self.order = np.argsort(-people.depth, axis=1)
+    def __init__(self, people: Figures, looks: list[Looks], lights: Floats) -> None:
+        self.people, self.looks, self.lights = people, looks, lights
+        covers = [_cover(look) for look in looks]
+        self.share = [[cover.get(bone, 0.0) for bone in _BONE] for cover in covers]
+        self.bare, self.covered = _limb_outlines(people, np.array(self.share), looks, lights)
+        self.layers = np.where(people.radii[..., 0] > _FINE, 3, 2).tolist()
+        self.order = np.argsort(-people.depth, axis=1).tolist()
         self.heads = Heads(people)
 
-    def paint(self, person: int) -> None:
+    def paint(self, canvas: Canvas, person: int) -> None:
         """Draw one person over what is there."""
-        for part in self.order[person].tolist():
+        for part in self.order[person]:
             name = PARTS[part]
             if name == "head":
-                self.heads.paint(self.canvas, person, self.looks[person])
+                self.heads.paint(canvas, person, self.looks[person])
             elif name == "chest":
-                self._chest(person)
+                self._chest(canvas, person)
             elif name == "pelvis":
-                self._pelvis(person)
+                self._pelvis(canvas, person)
             elif name == "skirt":
-                self._skirt(person)
+                self._skirt(canvas, person)
             else:
-                self._limb(person, name)
+                self._limb(canvas, person, name)
 
-    def _limb(self, person: int, name: str) -> None:
+    def _limb(self, canvas: Canvas, person: int, name: str) -> None:
         look, row = self.looks[person], _LIMB[name]
         if name == "hair" and look.hair < 2:
             return
-        bone, share = _BONE[row], self.share[person, row]
+        bone, share = _BONE[row], self.share[person][row]
+        layers = self.layers[person][row]
         if share < 1.0:
             colour = {"hair": look.hair_colour, "foot": look.shoes}.get(bone, look.skin)
-            self.canvas.solid(self.bare[person, row], _tones(colour), identity(person, name))
+            outlines = self.bare[person, row, :layers]
+            canvas.solid(outlines, _tones(colour), BARE[name])
         if share > 0.0:
-            ident = identity(person, name, cloth=True)
             cloth = look.upper if "arm" in bone else look.lower
-            self.canvas.solid(self.covered[person, row], _tones(cloth), ident)
+            canvas.solid(self.covered[person, row, :layers], _tones(cloth), CLOTH[name])
 
-    def _hull(self, points: Floats, colour: Colour, ident: int) -> None:
+    def _hull(self, canvas: Canvas, person: int, points: Floats, colour: Colour, part: str) -> None:
         """Draw the convex hull of points (N, 2) as a lit solid."""
         outline = cv2.convexHull(points.astype(np.float32))[:, 0]
-        middle = outline.mean(axis=0)
-        reach = (outline.max(axis=0) - outline.min(axis=0)).min() * 0.5
-        moved = middle + self.light * reach * _SHIFTS[:, None]
+        low, high = outline.min(axis=0), outline.max(axis=0)
+        middle, reach = (low + high) * 0.5, (high - low).min() * 0.5
+        moved = middle + self.lights[person] * reach * _SHIFTS[:, None]
         layers = moved[:, None] + (outline - middle) * _SIZES[:, None, None]
-        self.canvas.solid(fixed_point(layers), _tones(colour), ident)
+        canvas.solid(fixed_point(layers), _tones(colour), CLOTH[part])
 
-    def _chest(self, person: int) -> None:
+    def _chest(self, canvas: Canvas, person: int) -> None:
         look, rings = self.looks[person], self.people.chest[person]
         radii = self.people.radii[person, :2, 0, None, None] * 0.9
         shoulders = self.people.ends[person, :2, 0, None] + radii * _DISC
         points = np.concatenate([rings.reshape(-1, 2), shoulders.reshape(-1, 2)])
-        self._hull(points, look.upper, identity(person, "chest", cloth=True))
+        self._hull(canvas, person, points, look.upper, "chest")
         for stripe in range(look.stripes):
-            self._stripe(rings, (stripe + 0.5) / look.stripes, 0.25 / look.stripes, look.trim)
+            _stripe(canvas, rings, (stripe + 0.5) / look.stripes, 0.25 / look.stripes, look.trim)
         if look.neckline and self.people.facing[person, 0] > 0.25:
-            self._front(person, look)
+            self._front(canvas, person, look)
 
-    def _stripe(self, rings: Floats, place: float, half: float, colour: Colour) -> None:
-        """A band about the trunk between the shoulder ring and the waist ring."""
-        levels = np.clip([place - half, place + half], 0.0, 1.0)[:, None, None]
-        upper = rings[1] + (rings[2] - rings[1]) * levels * 3
-        lower = rings[2] + (rings[3] - rings[2]) * (levels * 1.5 - 0.5)
-        band = np.where(levels < 1 / 3, upper, lower).reshape(-1, 2)
-        self.canvas.fill(cv2.convexHull(band.astype(np.float32))[:, 0], colour)
-
-    def _front(self, person: int, look: Looks) -> None:
+    def _front(self, canvas: Canvas, person: int, look: Looks) -> None:
         """What tells a chest from a back: an open collar, a row of buttons or a print."""
         rings = self.people.chest[person]
         front = rings[:, 3]
         if look.neckline == 1:
             collar = rings[0][[1, 5]]
-            self.canvas.fill(np.concatenate([collar, [front[1] * 0.6 + front[2] * 0.4]]), look.skin)
+            canvas.fill(np.concatenate([collar, [front[1] * 0.6 + front[2] * 0.4]]), look.skin)
         elif look.neckline == 2:
             half = np.array([0.012, 0.0]) * self.people.scale[person]
             strip = np.stack([front[0] + half, front[0] - half, front[3] - half, front[3] + half])
-            self.canvas.fill(strip, look.trim)
+            canvas.fill(strip, look.trim)
         else:
             top = rings[2][[2, 4]] * 0.65 + front[1] * 0.35
             base = rings[2][[4, 2]] * 0.65 + front[3] * 0.35
-            self.canvas.fill(np.concatenate([top, base]), look.trim)
+            canvas.fill(np.concatenate([top, base]), look.trim)
 
-    def _pelvis(self, person: int) -> None:
+    def _pelvis(self, canvas: Canvas, person: int) -> None:
         look, rings = self.looks[person], self.people.pelvis[person]
-        ident = identity(person, "pelvis", cloth=True)
-        self._hull(rings.reshape(-1, 2), look.lower, ident)
+        self._hull(canvas, person, rings.reshape(-1, 2), look.lower, "pelvis")
         if not look.tucked:
             hem = np.concatenate([self.people.chest[person, 3], rings[0], rings[1]])
-            self._hull(hem, look.upper, ident - PARTS.index("pelvis") + PARTS.index("chest"))
+            self._hull(canvas, person, hem, look.upper, "chest")
 
-    def _skirt(self, person: int) -> None:
+    def _skirt(self, canvas: Canvas, person: int) -> None:
         look, people = self.looks[person], self.people
         if not look.skirt:
             return
@@ -131,7 +126,16 @@ class Painter:
         hem = ends[:, 0] + (ends[:, 1] - ends[:, 0]) * look.skirt
         discs = hem[:, None] + (radii[:, 0] * look.loose)[:, None, None] * _DISC
         points = np.concatenate([people.pelvis[person, :2].reshape(-1, 2), discs.reshape(-1, 2)])
-        self._hull(points, look.lower, identity(person, "skirt", cloth=True))
+        self._hull(canvas, person, points, look.lower, "skirt")
+
+
+def _stripe(canvas: Canvas, rings: Floats, place: float, half: float, colour: Colour) -> None:
+    """A band about the trunk between the shoulder ring and the waist ring."""
+    levels = np.clip([place - half, place + half], 0.0, 1.0)[:, None, None]
+    upper = rings[1] + (rings[2] - rings[1]) * levels * 3
+    lower = rings[2] + (rings[3] - rings[2]) * (levels * 1.5 - 0.5)
+    band = np.where(levels < 1 / 3, upper, lower).reshape(-1, 2)
+    canvas.fill(cv2.convexHull(band.astype(np.float32))[:, 0], colour)
 
 
 @lru_cache(maxsize=256)
@@ -150,7 +154,7 @@ def _cover(look: Looks) -> dict[str, float]:
 
 
 def _limb_outlines(
-    people: Figures, share: Floats, looks: list[Looks], light: Floats
+    people: Figures, share: Floats, looks: list[Looks], lights: Floats
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Bare and clothed limbs of everybody (P, L, 3, 14, 2) in three tones, fixed point."""
     loose = np.array([look.loose for look in looks])[:, None, None]
@@ -161,6 +165,6 @@ def _limb_outlines(
     radii = np.stack([people.radii, cloth], axis=2)
     tones = radii[..., None, :] * _SIZES[:, None]
     shifts = radii[..., None, :] * _SHIFTS[:, None]
-    moved = ends[..., None, :, :] + shifts[..., None] * light
+    moved = ends[..., None, :, :] + shifts[..., None] * lights[:, None, None, None, None]
     outlines = fixed_point(capsules(moved, tones))
     return outlines[:, :, 0], outlines[:, :, 1]

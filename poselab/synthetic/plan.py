@@ -20,7 +20,7 @@ Rows = dict[int, dict[str, Any]]
 
 LAYOUTS = {"coco": coco_layout, "mpii": mpii_layout}
 SPLITS = ("train", "val")
-CHUNK = 50
+CHUNK = 32
 PAINTER = 1  # raise it when the same seed no longer paints the same pictures
 _VAL_FIRST = 100_000_001
 

@@ -153,7 +153,7 @@ def _table(limits: Mapping[str, Range], *layers: Mapping[str, Range]) -> Floats:
     merged = {name: ranges for layer in layers for name, ranges in layer.items()}
     rows = np.array([merged[name] for name in limits], dtype=float)
     low, high = np.array(list(limits.values())).T
-    return np.deg2rad(np.clip(rows, low[:, None], high[:, None]))
+    return np.asarray(np.deg2rad(np.clip(rows, low[:, None], high[:, None])))
 
 
 _SHARES = np.cumsum([family.share for family in FAMILIES.values()])

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
 
 from poselab.synthetic.background import backdrop, clutter, foreground, textures, window
-from poselab.synthetic.body import JOINT, Bodies, Shape, pose, sample_shapes
-from poselab.synthetic.camera import Camera, sample_camera, sample_focal, sample_places
-from poselab.synthetic.canvas import STRIDE, Canvas
-from poselab.synthetic.figure import PARTS, figures
+from poselab.synthetic.body import JOINT, Angles, Bodies, Shape, pose, sample_shapes
+from poselab.synthetic.camera import Cameras, sample_camera, sample_focal, sample_places, stack
+from poselab.synthetic.canvas import Canvas
+from poselab.synthetic.figure import PARTS, Figures, figures
 from poselab.synthetic.paint import Painter
 from poselab.synthetic.poses import sample_poses
-from poselab.synthetic.visibility import NAMED, points_of, visible_points
+from poselab.synthetic.visibility import NAMED, near_points, points_of, visible_points
 from poselab.synthetic.wardrobe import Looks, sample_looks, shade
 
 if TYPE_CHECKING:
@@ -26,16 +26,20 @@ _LOW = [JOINT[name] for name in ("left_heel", "right_heel", "left_toes", "right_
 _LOW += [JOINT[name] for name in ("left_knee", "right_knee", "left_fingers", "right_fingers")]
 _LOW += [JOINT["pelvis"], JOINT["head"]]
 _CLEARANCE = np.array([0.02, 0.02, 0.02, 0.02, 0.04, 0.04, 0.02, 0.02, 0.07, 0.08])
-EMPTY_SHARE, CROWD_SHARE, CLUTTER_SHARE = 0.02, 0.03, 0.3
+EMPTY_SHARE, CROWD_SHARE, PROP_SHARE = 0.02, 0.03, 0.3
 
 
 class Cast(NamedTuple):
-    """Who is in a picture: bodies in the world, their shapes and looks; crowd (P,) bool marks the
-    far people whom nobody labels one by one."""
+    """Who is in which picture: bodies in the world, their shapes and looks.
+
+    picture (P,) is the row of the picture that each is in, ascending; crowd (P,) bool marks the
+    far people whom nobody labels one by one.
+    """
 
     bodies: Bodies
     shape: Shape
     looks: list[Looks]
+    picture: Ints
     crowd: NDArray[np.bool_]
 
 
@@ -54,39 +58,71 @@ class Scene(NamedTuple):
     crowd: NDArray[np.bool_]
 
 
-def sample_scene(rng: np.random.Generator, size: Size, people: tuple[int, int]) -> Scene:
-    """Draw one picture with between ``people[0]`` and ``people[1]`` people.
+def sample_scenes(
+    rngs: list[np.random.Generator], size: Size, people: tuple[int, int]
+) -> list[Scene]:
+    """Draw one picture from each generator, with ``people[0]`` to ``people[1]`` people.
 
-    A few pictures are empty, and a few have a far crowd besides.
+    A few pictures are empty, and a few have a far crowd besides. Numbers are drawn picture by
+    picture, but kinematics and outlines are worked out for all people at once.
     """
-    count = int(rng.integers(people[0], people[1] + 1))
-    if rng.random() < EMPTY_SHARE:
-        count = 0
-    far = int(rng.integers(5, 12)) if rng.random() < CROWD_SHARE else 0
-    cast, camera = _gather(rng, size, count, far)
-    canvas = Canvas(backdrop(rng, size, camera.horizon(size[1])))
-    clutter(rng, canvas)
-    return draw(rng, canvas, cast, camera)
-
-
-def _gather(rng: np.random.Generator, size: Size, count: int, far: int) -> tuple[Cast, Camera]:
-    """Draw people and stand them on the ground before a camera that sees them."""
-    total = count + far
-    shape = sample_shapes(rng, total)
-    angles, lift = sample_poses(rng, total)
+    drafts = [_draft(rng, size, people) for rng in rngs]
+    shape = Shape(
+        *(np.concatenate(field) for field in zip(*(d.shape for d in drafts), strict=True))
+    )
+    angles = Angles(
+        *(np.concatenate(field) for field in zip(*(d.angles for d in drafts), strict=True))
+    )
     bodies = pose(shape, angles)
-    focal = sample_focal(rng, size)
-    places = sample_places(rng, size, shape.stature[:count], focal)
-    if far:
-        places = np.concatenate([places, _far_places(rng, size, far, focal, places)])
     low = (bodies.joints[:, _LOW, 1] - _CLEARANCE * shape.stature[:, None]).min(axis=1)
-    bodies = bodies.moved(np.stack([places[:, 0], lift - low, -places[:, 1]], axis=1))
-    nearest = int(np.argmin(places[:, 1])) if total else 0
-    middle = float(bodies.joints[nearest, JOINT["pelvis"], 1]) if total else 1.0
-    distance = float(places[nearest, 1]) if total else 4.0
-    camera = sample_camera(rng, size, middle, distance, focal)
-    looks = [sample_looks(rng) for _ in range(total)]
-    return Cast(bodies, shape, looks, np.arange(total) >= count), camera
+    bodies = bodies.moved(np.concatenate([d.places for d in drafts]) - low[:, None] * [0, 1, 0])
+    counts = [len(draft.places) for draft in drafts]
+    crowd = np.concatenate([np.arange(len(d.places)) >= d.near for d in drafts])
+    starts = np.cumsum([0, *counts])
+    cameras, canvases, looks = [], [], []
+    for rng, draft, start in zip(rngs, drafts, starts[:-1].tolist(), strict=True):
+        camera = _camera(rng, size, draft, bodies.joints[start:, JOINT["pelvis"]])
+        looks += [sample_looks(rng) for _ in draft.places]
+        canvases.append(Canvas(backdrop(rng, size, camera.horizon(0, size[1]))))
+        clutter(rng, canvases[-1])
+        cameras.append(camera)
+    cast = Cast(bodies, shape, looks, np.repeat(np.arange(len(drafts)), counts), crowd)
+    return paint_scenes(rngs, canvases, cast, stack(cameras))
+
+
+class _Draft(NamedTuple):
+    """One picture's people before they are posed; the first ``near`` of them are no crowd.
+
+    places (P, 3) metres: sideways, above the ground, -away; focal in pixels.
+    """
+
+    shape: Shape
+    angles: Angles
+    places: Floats
+    near: int
+    focal: float
+
+
+def _draft(rng: np.random.Generator, size: Size, people: tuple[int, int]) -> _Draft:
+    near = int(rng.integers(people[0], people[1] + 1))
+    near = 0 if rng.random() < EMPTY_SHARE else near
+    far = int(rng.integers(5, 12)) if rng.random() < CROWD_SHARE else 0
+    shape = sample_shapes(rng, near + far)
+    angles, lift = sample_poses(rng, near + far)
+    focal = sample_focal(rng, size)
+    ground = sample_places(rng, size, shape.stature[:near], focal)
+    if far:
+        ground = np.concatenate([ground, _far_places(rng, size, far, focal, ground)])
+    places = np.stack([ground[:, 0], lift, -ground[:, 1]], axis=1)
+    return _Draft(shape, angles, places, near, focal)
+
+
+def _camera(rng: np.random.Generator, size: Size, draft: _Draft, pelvis: Floats) -> Cameras:
+    """A camera that sees the nearest person's pelvis (P, 3), or an empty place."""
+    if not len(draft.places):
+        return sample_camera(rng, size, 1.0, 4.0, draft.focal)
+    _, middle, away = pelvis[int(np.argmax(draft.places[:, 2]))].tolist()
+    return sample_camera(rng, size, middle, -away, draft.focal)
 
 
 def _far_places(
@@ -100,35 +136,78 @@ def _far_places(
     return np.stack([across + steps, away + rng.uniform(0.0, 2.0, far)], axis=1)
 
 
-def draw(rng: np.random.Generator, canvas: Canvas, cast: Cast, camera: Camera) -> Scene:
-    """Paint a cast on a canvas, far people first, and find out what of them can be seen."""
-    total = len(cast.looks)
-    if not total:
-        empty = np.zeros((0, len(NAMED), 2))
-        visible = np.zeros((0, len(NAMED)), np.int64)
-        owner = np.full(canvas.size, -1, np.int16)
-        image = finish(rng, canvas, cast.looks)
-        return Scene(image, owner, empty, visible, np.zeros((0, 4)), cast.crowd)
-    people = figures(cast.bodies, cast.shape, cast.looks, camera)
-    painter = Painter(canvas, people, cast.looks, _light(rng))
-    _shadows(rng, canvas, cast.bodies, camera)
-    order = np.argsort(-people.joints[:, JOINT["pelvis"], 2]).tolist()
-    prop_after = int(rng.integers(total)) if rng.random() < CLUTTER_SHARE else -1
-    for place, person in enumerate(order):
-        painter.paint(person)
-        if place == prop_after:
-            foreground(rng, canvas)
-    points = points_of(people)
-    visible = visible_points(people, points, canvas.ids)
-    owner = (canvas.ids + (STRIDE - 1)) // STRIDE - 1
-    image = finish(rng, canvas, cast.looks)
-    return Scene(image, owner, points, visible, _head_boxes(painter), cast.crowd)
+def paint_scenes(
+    rngs: list[np.random.Generator], canvases: list[Canvas], cast: Cast, cameras: Cameras
+) -> list[Scene]:
+    """Paint everybody, far people first, and find out what of them can be seen."""
+    if not cast.looks:
+        return [
+            _deserted(finish(rng, canvas, [])) for rng, canvas in zip(rngs, canvases, strict=True)
+        ]
+    own = cameras.each(cast.picture)
+    people = figures(cast.bodies, cast.shape, cast.looks, own)
+    lights = np.stack([_light(rng) for rng in rngs])
+    stage = _Stage(
+        cast,
+        people,
+        Painter(people, cast.looks, lights[cast.picture]),
+        points_of(people),
+        near_points(people),
+        _shadows(cast.bodies, own),
+    )
+    return [
+        stage.scene(rng, canvas, row)
+        for row, (rng, canvas) in enumerate(zip(rngs, canvases, strict=True))
+    ]
 
 
-def _head_boxes(painter: Painter) -> Floats:
-    outline = painter.heads.outline
-    low, high = outline.min(axis=1), outline.max(axis=1)
-    return np.concatenate([low, high - low], axis=1)
+class _Stage(NamedTuple):
+    """All people of several pictures, ready to be painted: (P, ...) each."""
+
+    cast: Cast
+    people: Figures
+    painter: Painter
+    points: Floats
+    near: NDArray[np.bool_]
+    shadows: Floats
+
+    def scene(self, rng: np.random.Generator, canvas: Canvas, picture: int) -> Scene:
+        """Paint one picture."""
+        here = np.flatnonzero(self.cast.picture == picture)
+        if not len(here):
+            return _deserted(finish(rng, canvas, []))
+        for person in here.tolist():
+            _shade_ground(rng, canvas, self.shadows[person])
+        away = self.people.joints[here, JOINT["pelvis"], 2]
+        prop_after = int(rng.integers(len(here))) if rng.random() < PROP_SHARE else -1
+        for place, number in enumerate(np.argsort(-away).tolist()):
+            canvas.person = number
+            self.painter.paint(canvas, int(here[number]))
+            if place == prop_after:
+                foreground(rng, canvas)
+        image = finish(rng, canvas, [self.cast.looks[person] for person in here])
+        outline = self.painter.heads.outline[here]
+        low, high = outline.min(axis=1), outline.max(axis=1)
+        return Scene(
+            image,
+            canvas.owner,
+            self.points[here],
+            visible_points(self.points[here], self.near[here], canvas.ids),
+            np.concatenate([low, high - low], axis=1),
+            self.cast.crowd[here],
+        )
+
+
+def _deserted(image: NDArray[np.uint8]) -> Scene:
+    """A picture without people."""
+    return Scene(
+        image,
+        np.full(image.shape[:2], -1, np.int16),
+        np.zeros((0, len(NAMED), 2)),
+        np.zeros((0, len(NAMED)), np.int64),
+        np.zeros((0, 4)),
+        np.zeros(0, bool),
+    )
 
 
 def _light(rng: np.random.Generator) -> Floats:
@@ -136,37 +215,42 @@ def _light(rng: np.random.Generator) -> Floats:
     return np.array([np.cos(angle), np.sin(angle)])
 
 
-def _shadows(rng: np.random.Generator, canvas: Canvas, bodies: Bodies, camera: Camera) -> None:
-    """Darken the ground under people, in one tone of what is there."""
+def _shadows(bodies: Bodies, cameras: Cameras) -> Floats:
+    """Where people darken the ground (P, 16, 2), pixels."""
     turn = np.linspace(0.0, 2 * np.pi, 16, endpoint=False)
     ring = np.stack([0.42 * np.cos(turn), np.zeros(16), 0.3 * np.sin(turn)], axis=1)
     feet = bodies.joints[:, _LOW[:4]].mean(axis=1) * [1.0, 0.0, 1.0]
-    spots = camera.project(feet[:, None] + ring)
+    return cameras.project(feet[:, None] + ring)[..., :2]
+
+
+def _shade_ground(rng: np.random.Generator, canvas: Canvas, spot: Floats) -> None:
+    """Darken the ground in one tone of what is there."""
     height, width = canvas.size
-    for spot in spots:
-        x, y = (int(v) for v in spot[:, :2].mean(axis=0))
-        if 0 <= x < width and 0 <= y < height:
-            blue, green, red = canvas.image[y, x].tolist()
-            canvas.fill(spot[:, :2], shade((blue, green, red), rng.uniform(0.45, 0.8)))
+    x, y = (int(v) for v in spot.mean(axis=0))
+    if 0 <= x < width and 0 <= y < height:
+        blue, green, red = canvas.image[y, x].tolist()
+        canvas.fill(spot, shade((blue, green, red), rng.uniform(0.45, 0.8)))
 
 
 def finish(rng: np.random.Generator, canvas: Canvas, looks: list[Looks]) -> NDArray[np.uint8]:
     """Cloth patterns, uneven light, grain, contrast and a little blur, as a camera would add."""
     pool, size = textures(), canvas.size
-    change: NDArray[Any] = window(rng, pool.grain, size) * np.int16(rng.integers(0, 10))
+    change = window(rng, pool.grain, size)
+    change *= np.int16(rng.integers(0, 10))
     change += _ramp(rng, size)
-    for slot in (0, 1):
-        strength = _strengths(looks, slot)
-        if strength.any():
-            pattern = window(rng, pool.patterns, size)
-            change += cv2.multiply(pattern, np.take(strength, canvas.ids, mode="clip"))
+    strength = _strengths(looks)
+    if strength.any():
+        pattern = window(rng, pool.patterns, size)
+        pattern *= canvas.look_up(strength)
+        change += pattern
     change >>= 5
-    image = cv2.add(canvas.image, cv2.merge([change] * 3), dtype=cv2.CV_8U)
-    contrast, brightness = rng.uniform(0.75, 1.15), rng.uniform(-25.0, 25.0)
-    image = cv2.convertScaleAbs(image, alpha=contrast, beta=max(brightness, 0.0))
+    grey = cv2.convertScaleAbs(change, alpha=1.0, beta=128.0)
+    contrast, brightness = rng.uniform(0.75, 1.15), rng.uniform(-15.0, 25.0)
+    bias = brightness - 128.0
+    image = cv2.addWeighted(canvas.image, contrast, cv2.merge([grey] * 3), 1.0, bias)
     if rng.random() < 0.25:
         image = cv2.GaussianBlur(image, (3, 3), rng.uniform(0.4, 1.0))
-    return np.asarray(image)
+    return np.asarray(image, dtype=np.uint8)
 
 
 def _ramp(rng: np.random.Generator, size: Size) -> NDArray[np.int16]:
@@ -176,11 +260,11 @@ def _ramp(rng: np.random.Generator, size: Size) -> NDArray[np.int16]:
     return (y.astype(np.int16)[:, None] + x.astype(np.int16)).astype(np.int16)
 
 
-def _strengths(looks: list[Looks], slot: int) -> NDArray[np.int16]:
-    """How strongly a pattern shows on each identity: on the cloth of those who wear it."""
+def _strengths(looks: list[Looks]) -> NDArray[np.int16]:
+    """How strongly the pattern shows on each identity: on the cloth of those who wear it."""
     table = np.zeros((len(looks), 2, len(PARTS)), np.int16)
     for row, look in enumerate(looks):
-        upper, lower = (16 if pattern == slot else 0 for pattern in look.patterns)
+        upper, lower = look.patterns
         for column, part in enumerate(PARTS):
             table[row, 1, column] = upper if "arm" in part or part == "chest" else lower
     return np.concatenate([[0], table.reshape(-1)]).astype(np.int16)

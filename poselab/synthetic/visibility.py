@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -57,6 +57,9 @@ def _holders() -> NDArray[np.bool_]:
 
 _TABLE = _holders()
 _ROOTED = [NAMED.index(f"{s}_{j}") for j in ("shoulder", "hip") for s in ("left", "right")]
+_ROOTED_JOINTS = [JOINT[NAMED[row]] for row in _ROOTED]
+# Metres behind the trunk's middle, two thirds of what it is in profile.
+_LEAST_BEHIND = np.array([0.11, 0.11, 0.06, 0.06])
 _ROOTS = [JOINT["thorax"], JOINT["thorax"], JOINT["pelvis"], JOINT["pelvis"]]
 
 
@@ -66,11 +69,10 @@ def points_of(people: Figures) -> Floats:
     return np.concatenate([face, people.joints[:, _BODY, :2]], axis=1)
 
 
-def visible_points(people: Figures, points: Floats, ids: NDArray[np.int16]) -> Ints:
-    """Visibility (P, N): 0 outside the picture, 1 hidden, 2 seen.
+def visible_points(points: Floats, near: NDArray[np.bool_], ids: NDArray[np.int16]) -> Ints:
+    """Visibility (P, N) of one picture's people: 0 outside the picture, 1 hidden, 2 seen.
 
-    A point is seen where the part on top of it is one that holds it; a shoulder or hip also has to
-    lie on the near side of the trunk, a point of the face on the near side of the skull.
+    A point is seen where it is ``near`` and the part on top of it is one that holds it.
     """
     height, width = ids.shape
     x, y = points[..., 0], points[..., 1]
@@ -79,17 +81,19 @@ def visible_points(people: Figures, points: Floats, ids: NDArray[np.int16]) -> I
     row = np.rint(np.where(inside, y, 0)).astype(int)
     top = ids[row, column].astype(int) - 1
     own = top // STRIDE == np.arange(len(points))[:, None]
-    seen = own & _TABLE[np.arange(len(NAMED)), top % STRIDE]
-    seen &= _turned_to_camera(people)
+    seen = own & near & _TABLE[np.arange(len(NAMED)), top % STRIDE]
     return np.where(inside, 1 + seen, 0)
 
 
-def _turned_to_camera(people: Figures) -> NDArray[np.bool_]:
-    near: NDArray[Any] = np.ones((len(people.joints), len(NAMED)), dtype=bool)
+def near_points(people: Figures) -> NDArray[np.bool_]:
+    """Which points (P, N) no part that holds them hides.
+
+    A shoulder or hip has to lie on the near side of the trunk, a point of the face on the near
+    side of the skull.
+    """
+    near = np.ones((len(people.joints), len(NAMED)), dtype=bool)
     near[:, : len(_FACE)] = people.skulls.front @ _FACE_MIDDLES.T > _FACE_LEAST
     joints = people.joints
-    own = [JOINT[NAMED[row]] for row in _ROOTED]
-    pair = joints[:, own, 2] - joints[:, _ROOTS, 2]
-    half = np.array([0.1, 0.1, 0.055, 0.055]) * 1.7
-    near[:, _ROOTED] = pair < 0.65 * half
+    behind = joints[:, _ROOTED_JOINTS, 2] - joints[:, _ROOTS, 2]
+    near[:, _ROOTED] = behind < _LEAST_BEHIND
     return near

@@ -20,7 +20,8 @@ class Looks(NamedTuple):
 
     sleeve and trousers are the covered share of a limb, 0 to 1; skirt the covered share of the
     thigh (0: none); hair 0 bald, 1 short, 2 long, 3 tied; hat 0 none, 1 cap, 2 beanie;
-    patterns (upper, lower) name one of the picture's two patterns or -1; stripes across the chest.
+    patterns (upper, lower) say how strongly the picture's cloth pattern shows; stripes across the
+    chest.
     """
 
     skin: Colour
@@ -97,7 +98,8 @@ def shade(colour: Colour, gain: float) -> Colour:
 
 
 def _pattern(rng: np.random.Generator, chance: float) -> int:
-    return int(rng.integers(2)) if rng.random() < chance else -1
+    """Strength of a pattern in 32nds, negative for its opposite, 0 for plain cloth."""
+    return int(rng.choice((-18, -10, 10, 18))) if rng.random() < chance else 0
 
 
 def _pick(rng: np.random.Generator, shares: tuple[float, ...]) -> int:

@@ -52,20 +52,24 @@ def generate(
     return out
 
 
-def paint_picture(settings: Settings, split: str, number: int) -> tuple[bytes, dict[str, Any]]:
-    """JPEG and labels of one picture; they depend on the settings' seed and the number alone."""
+def paint_pictures(
+    settings: Settings, split: str, numbers: range
+) -> list[tuple[bytes, dict[str, Any]]]:
+    """JPEG and labels of pictures; each depends on the settings and its number alone."""
     import cv2
     import numpy as np
 
     from poselab.synthetic.labels import describe
-    from poselab.synthetic.scene import sample_scene
+    from poselab.synthetic.scene import sample_scenes
 
-    seeds = np.random.SeedSequence([settings.seed, SPLITS.index(split), number])
-    rng = np.random.Generator(np.random.PCG64(seeds))
-    scene = sample_scene(rng, settings.size, settings.people)
-    quality = int(rng.integers(60, 96))
-    _, jpeg = cv2.imencode(".jpg", scene.image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return jpeg.tobytes(), describe(scene)
+    seeds = ([settings.seed, SPLITS.index(split), number] for number in numbers)
+    rngs = [np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed))) for seed in seeds]
+    pictures = []
+    for rng, scene in zip(rngs, sample_scenes(rngs, settings.size, settings.people), strict=True):
+        quality = int(rng.integers(60, 96))
+        _, jpeg = cv2.imencode(".jpg", scene.image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        pictures.append((jpeg.tobytes(), describe(scene)))
+    return pictures
 
 
 def paint_chunk(out: Path, settings: Settings, chunk: Chunk) -> int:
@@ -77,19 +81,17 @@ def paint_chunk(out: Path, settings: Settings, chunk: Chunk) -> int:
     import orjson
 
     cv2.setNumThreads(1)
-    rows = []
     paths = chunk.pictures(out, settings.layout)
-    for number, path in zip(range(chunk.start, chunk.stop), paths, strict=True):
-        jpeg, row = paint_picture(settings, chunk.split, number)
+    done = paint_pictures(settings, chunk.split, range(chunk.start, chunk.stop))
+    for path, (jpeg, _) in zip(paths, done, strict=True):
         try:
             path.write_bytes(jpeg)
         except OSError as error:
             raise InputError(
                 f"expected to write {path}, but {error.strerror}; free or choose another place"
             ) from None
-        rows.append(row)
-    write_bytes(chunk.part(out), orjson.dumps(rows))
-    return len(rows)
+    write_bytes(chunk.part(out), orjson.dumps([labels for _, labels in done]))
+    return len(done)
 
 
 def _folders(out: Path, settings: Settings) -> None:
