@@ -92,14 +92,14 @@ def _columns(records: list[Any], source: str) -> Columns:
         pack = struct.Struct(f"{width}d").pack
         packed = b"".join([pack(*point) for point in points])
         boxes = [r["bbox"] for r in records] if records[0].get("bbox") else None
-        if width % 3 or set(categories) != {PERSON}:
+        if not width or width % 3 or set(categories) != {PERSON}:
             raise TypeError
         return Columns(
             _whole_numbers(image_ids),
             _annotation_ids(records),
             np.frombuffer(packed).reshape(len(records), width // 3, 3),
-            np.array(scores, dtype=np.float64),
-            None if boxes is None else np.array(boxes, dtype=np.float64).reshape(-1, 4),
+            _numbers(scores),
+            None if boxes is None else _numbers(boxes).reshape(len(records), 4),
         )
     except (KeyError, TypeError, AttributeError, ValueError, struct.error):
         raise InputError(_complaint(records, source)) from None
@@ -109,6 +109,13 @@ def _annotation_ids(records: list[Any]) -> Ints:
     if not any("annotation_id" in record for record in records):
         return np.full(len(records), -1)
     return _whole_numbers([record.get("annotation_id", -1) for record in records])
+
+
+def _numbers(values: Sequence[Any]) -> Floats:
+    numbers = np.array(values)
+    if numbers.dtype.kind not in "iuf":
+        raise TypeError
+    return numbers.astype(np.float64)
 
 
 def _whole_numbers(values: Sequence[Any]) -> Ints:

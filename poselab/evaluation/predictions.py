@@ -97,7 +97,7 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
         [np.round(predictions.keypoints, 3), np.round(predictions.keypoint_scores, 4)[..., None]],
         axis=-1,
         dtype=np.float64,
-    ).reshape(len(predictions), -1)
+    ).reshape(len(predictions), 3 * predictions.keypoints.shape[1])
     parts = []
     for start in range(0, len(predictions), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)

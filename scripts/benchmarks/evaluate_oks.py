@@ -107,7 +107,9 @@ def detections(truth: dict[str, Any]) -> list[dict[str, Any]]:
     sure = np.exp(-8 * spread / size) * rng.uniform(0.6, 1.0, DETECTIONS)
     scores = np.where(wrong, 0.5 * rng.random(DETECTIONS), sure)
     each = np.round(np.concatenate([poses, rng.random(labelled.shape)], axis=2), 3)
-    columns = zip(image_ids.tolist(), each.reshape(DETECTIONS, -1).tolist(), scores.tolist(), strict=True)
+    columns = zip(
+        image_ids.tolist(), each.reshape(DETECTIONS, -1).tolist(), scores.tolist(), strict=True
+    )
     return [
         {"image_id": image_id, "category_id": 1, "keypoints": keypoints, "score": score}
         for image_id, keypoints, score in columns

@@ -1,0 +1,131 @@
+"""``poselab evaluate`` from its words: tables, JSON, warnings and exit statuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from poselab.cli import main
+from poselab.skeletons import COCO17
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A truth of six people in three pictures and perfect predictions, as words and records."""
+    monkeypatch.setenv("POSELAB_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    people, found = [], []
+    for number in range(6):
+        points = np.column_stack([rng.uniform(10, 200, (17, 2)).round(2), np.full(17, 2)])
+        person = {"image_id": number // 2 + 1, "category_id": 1}
+        keypoints = points.ravel().tolist()
+        people.append(
+            person
+            | {"id": number + 1, "bbox": [10, 10, 190, 190], "area": 15000.0, "iscrowd": 0}
+            | {"keypoints": keypoints, "num_keypoints": 17}
+        )
+        found.append(person | {"keypoints": keypoints, "score": 0.9, "annotation_id": number + 1})
+    images = [{"id": n, "file_name": f"{n}.jpg", "height": 240, "width": 320} for n in (1, 2, 3)]
+    category = {"id": 1, "name": "person", "keypoints": list(COCO17.keypoints), "skeleton": []}
+    truth = {"images": images, "annotations": people, "categories": [category]}
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    (tmp_path / "found.json").write_text(json.dumps(found))
+    words = ["evaluate", str(tmp_path / "found.json")]
+    words += ["--annotations", str(tmp_path / "truth.json")]
+    return {"words": words, "found": found, "folder": tmp_path}
+
+
+@pytest.mark.parametrize("engine", ["hotcoco", "pycocotools"])
+def test_table_and_json(
+    files: dict[str, Any], capsys: pytest.CaptureFixture[str], engine: str
+) -> None:
+    out = files["folder"] / "new" / "metrics.json"
+    assert main([*files["words"], "--engine", engine, "--json", str(out)]) == 0
+    said = capsys.readouterr()
+    assert "AP50" in said.out
+    assert "100.000" in said.out
+    assert "6 people in 3 pictures of truth.json" in said.out
+    assert said.err == ""
+    record = json.loads(out.read_text())
+    assert (record["AP"], record["APM"]) == (1.0, None)
+    assert record["contract"]["engine"] == engine
+    assert record["contract"]["annotations"] == "truth.json"
+
+
+def test_pck(files: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*files["words"], "--metric", "pck"]) == 0
+    assert "PCK@0.2/ankle" in capsys.readouterr().out
+
+
+def test_warnings_go_to_stderr(files: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    records = [record | {"score": 7.0} for record in files["found"][:5]]
+    (files["folder"] / "found.json").write_text(json.dumps(records))
+    assert main([*files["words"], "--metric", "pck"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in said] == ["warning", "warning"]
+    assert "1 labelled people have no prediction" in said[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"image_id": 99}, "expected image ids of"),
+        ({"keypoints": [1.0, 2.0, 0.5]}, "keypoints"),
+        ({"annotation_id": 99}, ""),
+    ],
+)
+def test_bad_predictions_fail_in_one_line(
+    files: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    change: dict[str, Any],
+    sentence: str,
+) -> None:
+    records = [record | change for record in files["found"]]
+    (files["folder"] / "found.json").write_text(json.dumps(records))
+    metric = "oks" if sentence else "pck"
+    assert main([*files["words"], "--metric", metric]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("poselab evaluate: expected ")
+    assert sentence in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_missing_files_and_wrong_metric_for_the_labels(files: dict[str, Any]) -> None:
+    words = files["words"]
+    assert main([words[0], "nowhere.json", *words[2:]]) == 1
+    assert main([words[0], "nowhere.mat", *words[2:]]) == 1
+    assert main([*words[:3], "nowhere.json"]) == 1
+    assert main([*words, "--metric", "pckh"]) == 1
+
+
+def test_wrong_use_is_status_2(files: dict[str, Any]) -> None:
+    assert main(["evaluate"]) == 2
+    assert main([*files["words"], "--metric", "mota"]) == 2
+    assert main([*files["words"], "--engine", "fast"]) == 2
+    assert main(["evaluate", "--help"]) == 0
+
+
+def test_an_unwritable_json_fails(files: dict[str, Any]) -> None:
+    (files["folder"] / "file").write_text("")
+    assert main([*files["words"], "--json", str(files["folder"] / "file" / "m.json")]) == 1
+
+
+def test_nothing_heavy_is_imported(files: dict[str, Any]) -> None:
+    script = (
+        "import sys; from poselab.cli import main; main(sys.argv[1:]);"
+        "heavy = {'torch', 'scipy', 'cv2', 'matplotlib', 'h5py', 'albumentations', 'hydra'};"
+        "sys.exit(sorted(heavy & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *files["words"]], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
