@@ -200,7 +200,7 @@ def _depths(joints: Floats, limbs: Floats, chest: Floats, pelvis: Floats) -> Flo
     """How far each part (P, PARTS) lies, with ties settled as they look right."""
     depth = np.empty((len(joints), len(PARTS)))
     depth[:, 6:] = limbs[:, :-2]
-    depth[:, PART["left_upper_arm"] : PART["right_upper_arm"] + 1] -= 0.03
+    depth[:, PART["left_upper_arm"] : PART["right_hand"] + 1] -= 0.03
     depth[:, PART["chest"]] = chest[..., 2].mean(axis=(1, 2))
     depth[:, PART["pelvis"]] = pelvis[..., 2].mean(axis=(1, 2)) - 0.01
     depth[:, PART["head"]] = joints[:, JOINT["head"], 2]

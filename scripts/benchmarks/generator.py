@@ -1,0 +1,42 @@
+"""How many pictures of people a second one core makes, JPEG and writing included.
+
+Prints the best of several rounds of ``poselab.synthetic.generate`` with one worker, and its ratio
+to the limit of 150 a second; exits with 1 below it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from poselab.synthetic import generate
+
+LIMIT = 150.0
+
+
+def main() -> int:
+    """Measure and print; 0 where the limit is met."""
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--images", type=int, default=256, help="pictures a round")
+    words.add_argument("--rounds", type=int, default=5)
+    arguments = words.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        generate(Path(folder) / "warm", 8, val=0, workers=1)
+        rates = []
+        for number in range(arguments.rounds):
+            start = time.perf_counter()
+            generate(Path(folder) / str(number), arguments.images, val=0, workers=1)
+            rates.append(arguments.images / (time.perf_counter() - start))
+    best = max(rates)
+    print(f"rounds: {', '.join(f'{rate:.0f}' for rate in rates)} pictures/s")
+    print(
+        f"generator: {best:.0f} pictures/s on one core, {best / LIMIT:.2f} of the limit {LIMIT:.0f}"
+    )
+    return 0 if best >= LIMIT else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
