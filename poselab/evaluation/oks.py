@@ -196,8 +196,7 @@ def _pictures(
 def _found(predictions: Predictions, truth: dict[str, Any]) -> dict[str, Any]:
     """Predictions in COCO's layout; a keypoint's third number plays no part and is left 1.
 
-    Keypoints are views, which both engines read without a million Python numbers in between; the
-    box exists only to bring its area.
+    Keypoints are views, which both engines read without a million Python numbers in between.
     """
     points = np.ones((*predictions.keypoint_scores.shape, 3))
     points[..., :2] = predictions.keypoints
@@ -217,8 +216,6 @@ def _found(predictions: Predictions, truth: dict[str, Any]) -> dict[str, Any]:
             "keypoints": flat[number * width : (number + 1) * width],
             "score": score,
             "area": area,
-            "bbox": (0.0, 0.0, area, 1.0),
-            "iscrowd": 0,
         }
         for number, (image_id, score, area) in enumerate(columns)
     ]

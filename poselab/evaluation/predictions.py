@@ -78,8 +78,8 @@ def read_predictions(path: Path) -> Predictions:
     return Predictions(
         columns.image_ids,
         columns.annotation_ids,
-        np.ascontiguousarray(columns.points[..., :2]),
-        np.ascontiguousarray(columns.points[..., 2]),
+        columns.points[..., :2],
+        columns.points[..., 2],
         columns.scores,
         columns.boxes,
     )
