@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from poselab.files import write_bytes
@@ -77,12 +78,11 @@ def paint_chunk(out: Path, settings: Settings, chunk: Chunk) -> int:
 
     Pictures are written plainly: they count only once the labels beside them are there.
     """
-    import cv2
     import orjson
 
-    cv2.setNumThreads(1)
     paths = chunk.pictures(out, settings.layout)
-    done = paint_pictures(settings, chunk.split, range(chunk.start, chunk.stop))
+    with _one_thread():
+        done = paint_pictures(settings, chunk.split, range(chunk.start, chunk.stop))
     for path, (jpeg, _) in zip(paths, done, strict=True):
         try:
             path.write_bytes(jpeg)
@@ -92,6 +92,19 @@ def paint_chunk(out: Path, settings: Settings, chunk: Chunk) -> int:
             ) from None
     write_bytes(chunk.part(out), orjson.dumps([labels for _, labels in done]))
     return len(done)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep OpenCV to one thread: pictures are small, and processes share the work."""
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def _folders(out: Path, settings: Settings) -> None:
@@ -108,6 +121,8 @@ def _work(out: Path, settings: Settings, left: list[Chunk], workers: int) -> Ite
             yield paint_chunk(out, settings, chunk)
         return
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+    if method == "fork":
+        _share_textures()
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context(method))
     try:
         for done in as_completed([pool.submit(paint_chunk, out, settings, c) for c in left]):
@@ -119,6 +134,14 @@ def _work(out: Path, settings: Settings, left: list[Chunk], workers: int) -> Ite
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _share_textures() -> None:
+    """Make the textures before forking, so that all workers read the same copy."""
+    from poselab.synthetic.background import textures
+
+    with _one_thread():
+        textures()
 
 
 def _show(work: Iterator[int], settings: Settings, left: list[Chunk]) -> None:

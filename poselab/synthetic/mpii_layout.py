@@ -62,8 +62,10 @@ def _save(path: Path, content: dict[str, Any]) -> None:
 
 
 def _files(pictures: Rows) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Picture files and those of their people who have any joint in the picture."""
     for image_id, labels in pictures.items():
-        yield picture_path("", image_id).rpartition("/")[2], labels["people"]
+        people = [p for p in labels["people"] if any(p["points"][row][2] for row in _ROWS)]
+        yield picture_path("", image_id).rpartition("/")[2], people
 
 
 def _joints(person: dict[str, Any]) -> tuple[Floats, Floats]:
