@@ -118,13 +118,14 @@ def generated(
     val: int,
     layout: str = "coco",
     size: tuple[int, int] = (256, 256),
+    people: tuple[int, int] = (1, 4),
     seed: int = 0,
 ) -> Sources:
     """Sources of generated people, made first where they are not there yet."""
     from poselab.data import layouts
     from poselab.synthetic import generate
 
-    generate(Path(root), images=images, seed=seed, layout=layout, size=(size[0], size[1]), val=val)
+    generate(Path(root), images, seed, layout, (size[0], size[1]), (people[0], people[1]), val=val)
     return layouts.coco(root) if layout == "coco" else layouts.mpii(root)
 
 

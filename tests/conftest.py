@@ -18,7 +18,7 @@ def shared_data() -> Callable[[str], Path]:
     def find(name: str) -> Path:
         path = (SHARED / name).resolve()
         if not path.exists():
-            pytest.skip(f"needs real data that is not here: {name} (set POSELAB_DATA to its folder)")
+            pytest.skip(f"needs real data: {name} is not there (POSELAB_DATA names its folder)")
         return path
 
     return find

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poselab.cli.shipped import shipped
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
@@ -25,14 +27,13 @@ Ablations: {ablations}
 
 def main(words: list[str]) -> int:
     """Run the command."""
-    from poselab.cli.composing import compose, conf_folder, hand_to_hydra
     from poselab.structures import InputError
 
-    folder = conf_folder() / "ablation"
     if not words or {"-h", "--help"} & set(words):
-        names = (f"{file.parent.name}/{file.stem}" for file in sorted(folder.glob("*/*.yaml")))
-        print(_HELP.format(ablations=" ".join(names)))
+        print(_HELP.format(ablations=" ".join(shipped("ablation"))))
         return 0
+    from poselab.cli.composing import compose, hand_to_hydra
+
     config, choices = compose("ablate", words)
     if choices.get("ablation") is None:
         raise InputError("expected ablation=PAPER/QUESTION, got none; see poselab ablate --help")

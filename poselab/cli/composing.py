@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-import poselab
+from poselab.cli.shipped import conf_folder
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 _HYDRA_FLAGS = ("-m", "--multirun", "-c", "--cfg", "--info", "--hydra-help", "--package", "-p")
-
-
-def conf_folder() -> Path:
-    """Where the shipped configs lie: inside an installed package, or beside it in a checkout."""
-    package = Path(poselab.__file__).parent
-    inside = package / "conf"
-    return inside if inside.is_dir() else package.parent / "conf"
 
 
 def compose(name: str, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poselab.cli.shipped import shipped
+
 if TYPE_CHECKING:
     from poselab.report.tables import Row
 
@@ -22,17 +24,17 @@ What is finished already is not trained again; what was interrupted goes on from
 
 def main(words: list[str]) -> int:
     """Run the command."""
-    from poselab.cli.composing import conf_folder
     from poselab.structures import InputError
 
     if not words or {"-h", "--help"} & set(words):
         print(_HELP)
         return 0 if words else 2
-    files = sorted((conf_folder() / "experiment" / words[0]).glob("*.yaml"))
-    if not files:
-        there = sorted(f.name for f in (conf_folder() / "experiment").iterdir())
+    experiments = shipped("experiment")
+    chosen = [name for name in experiments if name.split("/")[0] == words[0]]
+    if not chosen:
+        there = sorted({name.split("/")[0] for name in experiments})
         raise InputError(f"expected a suite out of {', '.join(there)}, got {words[0]!r}")
-    return _run([f"{words[0]}/{file.stem}" for file in files], words[1:])
+    return _run(chosen, words[1:])
 
 
 def _run(experiments: list[str], changes: list[str]) -> int:

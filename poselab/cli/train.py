@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poselab.cli.shipped import shipped
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
@@ -33,13 +35,11 @@ of output is `run: FOLDER`.
 
 def main(words: list[str]) -> int:
     """Run the command."""
-    from poselab.cli.composing import compose, conf_folder, hand_to_hydra, wants_hydra
-
     if not words or {"-h", "--help"} & set(words):
-        files = sorted((conf_folder() / "experiment").glob("*/*.yaml"))
-        names = " ".join(f"{file.parent.name}/{file.stem}" for file in files)
-        print(_HELP.format(experiments=names))
+        print(_HELP.format(experiments=" ".join(shipped("experiment"))))
         return 0
+    from poselab.cli.composing import compose, hand_to_hydra, wants_hydra
+
     if wants_hydra(words):
         hand_to_hydra("train", words, _one_of_many)
         return 0

@@ -1,0 +1,23 @@
+"""A small generated dataset, made once for all tests of this folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from poselab.data import Split
+from poselab.data.layouts import coco
+from poselab.synthetic import generate
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return generate(
+        tmp_path_factory.mktemp("people"), images=24, val=8, seed=4, people=(1, 4), workers=1
+    )
+
+
+@pytest.fixture(scope="session")
+def split(root: Path) -> Split:
+    return coco(str(root)).train.open()

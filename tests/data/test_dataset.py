@@ -1,0 +1,234 @@
+"""Samples depend on seed, epoch and index alone, and their labels follow the picture."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from poselab import geometry
+from poselab.data import Augment, PersonCrop, PoseData, PoseDataset, Split, WholeImage
+from poselab.data.boxes import detected_people, labelled_people
+from poselab.data.datamodule import EpochSampler
+from poselab.data.layouts import Sources, coco
+from poselab.structures import InputError, Sample
+
+CROP, WHOLE = PersonCrop((128, 96)), WholeImage((128, 128), max_people=6)
+
+
+def same(a: Sample, b: Sample) -> bool:
+    flat_a, flat_b = (torch.utils._pytree.tree_leaves(x) for x in (a, b))
+    return all(
+        np.array_equal(np.asarray(x), np.asarray(y)) for x, y in zip(flat_a, flat_b, strict=True)
+    )
+
+
+@pytest.mark.parametrize("framing", [CROP, WHOLE], ids=["person", "whole"])
+def test_a_sample_depends_on_seed_epoch_and_index_only(split: Split, framing: PersonCrop) -> None:
+    samples = PoseDataset(split, framing, Augment(half_body=0.5), seed=1)
+    first = samples[(2, 5)]
+    assert same(first, PoseDataset(split, framing, Augment(half_body=0.5), seed=1)[(2, 5)])
+    assert not same(first, samples[(3, 5)])
+    assert not same(first, PoseDataset(split, framing, Augment(half_body=0.5), seed=2)[(2, 5)])
+
+
+def test_workers_change_nothing(root: Path) -> None:
+    def epochs(workers: int) -> list[Sample]:
+        data = PoseData(coco(str(root)), batch_size=8, workers=workers)
+        data.show(CROP, Augment(), seed=5)
+        loader = data.train_dataloader()
+        batches = []
+        for epoch in range(2):
+            loader.sampler.set_epoch(epoch)
+            batches += list(loader)
+        return batches
+
+    alone, helped = epochs(0), epochs(2)
+    assert len(alone) == len(helped) > 4
+    assert all(same(a, b) for a, b in zip(alone, helped, strict=True))
+    assert not torch.equal(alone[0].image, alone[len(alone) // 2].image)
+
+
+def test_collating_keeps_the_type_and_adds_the_batch(root: Path) -> None:
+    data = PoseData(coco(str(root)), batch_size=4, workers=0)
+    data.show(WHOLE, Augment(), seed=0)
+    batch = next(iter(data.val_dataloader()))
+    assert type(batch) is Sample
+    assert batch.image.shape == (4, 3, 128, 128)
+    assert batch.image.dtype == torch.uint8
+    assert batch.keypoints.shape == (4, 6, 17, 2)
+    assert batch.usable.shape == (4, 128, 128)
+    assert batch.frame.to_image.shape == (4, 2, 3)
+
+
+def test_labels_go_back_to_the_picture_through_the_frame(split: Split) -> None:
+    samples, table = PoseDataset(split, CROP), split.annotations
+    for index in range(len(samples)):
+        sample, person = samples[index], samples.items.person[index]
+        seen = sample.visible[0] > 0
+        back = geometry.apply(sample.frame.to_image.astype(float), sample.keypoints[0])
+        np.testing.assert_allclose(back[seen], table.keypoints[person][seen], atol=1e-3)
+        assert sample.frame.annotation_id == table.annotation_ids[person]
+
+
+def test_mirrored_samples_swap_left_and_right_by_name(split: Split) -> None:
+    plain = PoseDataset(split, CROP)[0]
+    only_mirror = Augment(mirror=1.0, scale=0.0, degrees=0.0)
+    mirrored = PoseDataset(split, CROP, only_mirror)[(0, 0)]
+    left, right = (split.annotations.skeleton.index(f"{s}_shoulder") for s in ("left", "right"))
+    expected = plain.keypoints[0, left] * (-1, 1) + (CROP.size[1] - 1, 0)
+    np.testing.assert_allclose(mirrored.keypoints[0, right], expected, atol=1e-4)
+    np.testing.assert_array_equal(mirrored.image, plain.image[:, :, ::-1])
+
+
+def test_keypoints_outside_the_input_are_not_labelled(split: Split) -> None:
+    samples = PoseDataset(split, replace(CROP, padding=0.5))
+    outside = 0
+    for index in range(len(samples)):
+        sample = samples[index]
+        points, seen = sample.keypoints[0], sample.visible[0] > 0
+        inside = ((points >= -0.5) & (points <= (95.5, 127.5))).all(axis=-1)
+        outside += int((~inside).sum())
+        assert not (seen & ~inside).any()
+    assert outside > 20
+
+
+def test_crowds_are_not_usable(split: Split) -> None:
+    table = split.annotations
+    crowds = np.flatnonzero(table.crowd)
+    assert len(crowds), "the generated data must hold a crowd for this test to mean anything"
+    picture = int(table.picture_of()[crowds[0]])
+    samples = PoseDataset(split, WHOLE)
+    usable = samples[picture].usable
+    x, y, w, h = table.boxes[crowds[0]]
+    matrix = WHOLE.matrix(WHOLE.area(samples.items.boxes[picture]))
+    column, row = geometry.apply(matrix, np.array([[x + w / 2, y + h / 2]]))[0].round().astype(int)
+    assert usable[row, column] == 0
+    assert 0 < (usable == 0).mean() < 0.5
+
+
+def test_pixel_augmentation_moves_nothing_and_is_seeded(split: Split) -> None:
+    import albumentations
+
+    pixels = (albumentations.ColorJitter(p=1.0),)
+    still = Augment(mirror=0, scale=0, degrees=0, pixels=pixels)
+    samples = PoseDataset(split, CROP, still)
+    painted, plain = samples[(0, 1)], PoseDataset(split, CROP)[1]
+    assert not np.array_equal(painted.image, plain.image)
+    np.testing.assert_array_equal(painted.keypoints, plain.keypoints)
+    assert same(painted, samples[(0, 1)])
+
+
+def test_half_body_shows_half_of_the_labelled_joints(split: Split) -> None:
+    table, augment = split.annotations, Augment(half_body=1.0)
+    full = int(np.argmax((table.visible > 0).sum(axis=1)))
+    rng = np.random.default_rng(0)
+    seen = set()
+    for _ in range(20):
+        box = augment.half(table.keypoints[full], table.visible[full], table.skeleton, rng)
+        assert box is not None
+        x, y, w, h = box
+        points = table.keypoints[full][table.visible[full] > 0]
+        inside = ((points >= (x, y)) & (points <= (x + w, y + h))).all(axis=1)
+        seen.add(int(inside.sum()))
+        assert inside.sum() >= 5
+    few = np.where(np.arange(17) < 5, table.visible[full], 0)
+    assert augment.half(table.keypoints[full], few, table.skeleton, rng) is None
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_ranks_share_an_epoch(world: int) -> None:
+    for shuffle in (True, False):
+        ranks = [list(EpochSampler(10, shuffle, 0, rank, world)) for rank in range(world)]
+        assert {index for keys in ranks for _, index in keys} == set(range(10))
+        if shuffle:
+            assert len({len(keys) for keys in ranks}) == 1
+        else:
+            assert sum(map(len, ranks)) == 10
+
+
+def test_detected_boxes_frame_people(split: Split, tmp_path: Path) -> None:
+    table = split.annotations
+    truth = labelled_people(table)
+    records = [
+        {
+            "image_id": int(table.image_ids[p]),
+            "bbox": list(map(float, box)),
+            "score": 0.25 + n % 2 / 2,
+            "category_id": 1,
+        }
+        for n, (p, box) in enumerate(zip(truth.picture, truth.boxes, strict=True))
+    ]
+    file = tmp_path / "detections.json"
+    file.write_text(json.dumps(records))
+    everybody = detected_people(table, file, threshold=0.0)
+    np.testing.assert_array_equal(everybody.picture, truth.picture)
+    np.testing.assert_allclose(everybody.boxes, truth.boxes)
+    assert len(detected_people(table, file, threshold=0.5).scores) == len(records) // 2
+    with pytest.raises(InputError, match="score >= 0.9"):
+        detected_people(table, file, threshold=0.9)
+    framing = PersonCrop((128, 96), boxes=str(file))
+    assert PoseDataset(split, framing)[1].frame.box_score == 0.75
+    assert PoseDataset(split, framing)[1].frame.annotation_id == -1
+
+
+class TestBadPictures:
+    def broken(self, root: Path, tmp_path: Path, content: bytes | None) -> PoseDataset:
+        copy = tmp_path / "people"
+        shutil.copytree(root, copy)
+        split = coco(str(copy)).train.open()
+        file = split.pictures / split.annotations.file_name(
+            int(PoseDataset(split, CROP).items.picture[0])
+        )
+        file.unlink() if content is None else file.write_bytes(content)
+        return PoseDataset(split, CROP)
+
+    def test_missing(self, root: Path, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match="expected a picture at .*data check"):
+            self.broken(root, tmp_path, None)[0]
+
+    def test_cut_off(self, root: Path, tmp_path: Path) -> None:
+        whole = next((root / "train2017").glob("*.jpg")).read_bytes()
+        with pytest.raises(InputError, match="cut off"):
+            self.broken(root, tmp_path, whole[: len(whole) // 2])[0]
+
+    def test_not_a_picture(self, root: Path, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match="no format that decodes"):
+            self.broken(root, tmp_path, b"hello")[0]
+
+
+def test_missing_root_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"expected a folder of pictures at .*data\.sources\.root"):
+        PoseData(coco(str(tmp_path / "nothing")))
+
+
+def test_different_skeletons_are_refused(root: Path, tmp_path: Path) -> None:
+    train = coco(str(root)).train
+    content = json.loads(train.annotations.read_text())
+    content["categories"][0]["keypoints"] = ["head", "tail"]
+    content["categories"][0]["skeleton"] = [[1, 2]]
+    for record in content["annotations"]:
+        if record.get("keypoints"):
+            record["keypoints"], record["num_keypoints"] = record["keypoints"][:6], 1
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="expected one skeleton"):
+        PoseData(Sources(train, replace(train, annotations=other)))
+
+
+def test_contact_sheet_of_what_training_sees(root: Path, tmp_path: Path) -> None:
+    from poselab.cli import main
+
+    out = tmp_path / "sheet.png"
+    words = ["experiment=quickstart/bottom_up", f"data.sources.root={root}"]
+    sizes = ["data.sources.images=24", "data.sources.val=8", "data.sources.seed=4"]
+    assert main(["data", "browse", *words, *sizes, "--out", str(out), "--count", "7"]) == 0
+    sheet = cv2.imread(str(out))
+    assert sheet.shape[0] > 2 * 192
+    assert sheet.std() > 20

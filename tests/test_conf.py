@@ -1,0 +1,101 @@
+"""Every experiment composes, fits together, and names a figure only with a source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from poselab import build
+from poselab.cli.composing import compose
+from poselab.cli.shipped import shipped
+from poselab.skeletons import COCO17, LSP14, MPII16
+from poselab.structures import InputError
+
+EXPERIMENTS, ABLATIONS = shipped("experiment"), shipped("ablation")
+SKELETON = {"coco": COCO17, "mpii": MPII16, "lsp": LSP14, "quickstart": COCO17}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_builds(name: str) -> None:
+    config, choices = compose("train", [f"experiment={name}", "++backbone.pretrained=false"])
+    assert choices["experiment"] == name
+    if "tiny" in config.backbone["_target_"].lower():
+        del config.backbone.pretrained
+    suite = name.split("/")[0]
+    module = build.module(config, SKELETON[suite])
+    size = build.framing(config).size
+    assert module.codec.channels == len(SKELETON[suite])
+    assert sum(p.numel() for p in module.parameters()) > 1e5
+    assert tuple(module.codec.input_size) == tuple(size)
+
+
+@pytest.mark.parametrize("name", [n for n in EXPERIMENTS if n.split("/")[0] in ("coco", "mpii")])
+def test_published_figures_carry_paper_and_grade(name: str) -> None:
+    config, _ = compose("train", [f"experiment={name}"])
+    figures = [key for key in config.published if key.startswith(("AP", "AR", "PCK"))]
+    assert config.published.paper
+    assert (config.published.grade == "V") == bool(figures)
+    assert all(0 < config.published[key] < 100 for key in figures)
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_every_row_of_every_ablation_composes(name: str) -> None:
+    ablation = compose("ablate", [f"ablation={name}"])[0].ablation
+    assert ablation.question
+    assert ablation.paper
+    assert ablation.comparable
+    assert len({row.label for row in ablation.rows}) == len(ablation.rows) > 1
+    configs = [
+        compose("train", [f"experiment={ablation.experiment}", *row.overrides])[0]
+        for row in ablation.rows
+    ]
+    assert len({str(config.method) + str(config.framing) for config in configs}) == len(configs)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["experimnt=quickstart/heatmap"], "experimnt"),
+        (["method.codec.sigm=2"], "sigm"),
+        (["method=heatmop"], "heatmop"),
+        (["experiment=quickstart/nothing"], "nothing"),
+        (["seed=[1"], "seed=[1"),
+        (["--config-dir", "/nowhere/at/all"], "/nowhere/at/all"),
+    ],
+)
+def test_what_does_not_compose_is_said_in_one_sentence(words: list[str], said: str) -> None:
+    with pytest.raises(InputError, match="expected") as caught:
+        compose("train", words)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["framing=whole"], "whole"),
+        (["experiment=quickstart/bottom_up", "framing=person", "framing.size=[128,128]"], "crop"),
+        (["method=associative_embedding", "framing=whole"], "single-person"),
+        (["method.estimator._target_=poselab.modules.DirectRegression"], "CoordinateCodec"),
+        (["method.codec.decoder=darker"], "darker"),
+        (["framing.pixels=middle"], "middle"),
+        (["backbone=resnet18", "backbone.pretrained=false", "backbone.name=resnet19"], "resnet18"),
+    ],
+)
+def test_impossible_pairs_are_refused_before_training(words: list[str], said: str) -> None:
+    config, _ = compose("train", words)
+    with pytest.raises(InputError) as caught:
+        build.module(config, COCO17)
+    assert said.lower() in str(caught.value).lower()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_of_ones_own_configs_is_found(tmp_path: Path) -> None:
+    (tmp_path / "experiment" / "mine").mkdir(parents=True)
+    (tmp_path / "experiment" / "mine" / "small.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /method: direct\nseed: 7\n"
+    )
+    config, _ = compose("train", ["--config-dir", str(tmp_path), "experiment=mine/small"])
+    assert config.seed == 7
+    assert "DirectRegression" in config.method.estimator["_target_"]
