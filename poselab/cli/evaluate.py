@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,31 +40,40 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Score, warn on stderr, print the table, write the JSON."""
-    from poselab.annotations import open_annotations
     from poselab.annotations.source import collector_paused
-    from poselab.evaluation.checks import check
 
-    annotations = open_annotations(arguments.annotations, layout=arguments.layout)
-    if arguments.predictions.suffix == ".json":
-        from poselab.evaluation.predictions import read_predictions
-
-        predictions = read_predictions(arguments.predictions)
-    else:
-        from poselab.evaluation.foreign import read_results
-
-        predictions = read_results(arguments.predictions, annotations)
-    warnings = check(predictions, annotations)
     with collector_paused():
-        metrics = _EVALUATORS[arguments.metric](arguments.engine)(predictions, annotations)
-    missing = metrics.contract.get("unanswered_people")
-    if missing:
-        warnings.append(f"{missing} labelled people have no prediction and count as wrong")
+        warnings, metrics = _score(arguments)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     _show(metrics)
     if arguments.json:
         metrics.write(arguments.json)
     return 0
+
+
+def _score(arguments: argparse.Namespace) -> tuple[list[str], Metrics]:
+    from poselab.annotations import open_annotations
+    from poselab.evaluation.checks import check
+
+    annotations = open_annotations(arguments.annotations, layout=arguments.layout)
+    predictions = _predictions(arguments.predictions, annotations)
+    warnings = check(predictions, annotations)
+    metrics = _EVALUATORS[arguments.metric](arguments.engine)(predictions, annotations)
+    missing = metrics.contract.get("unanswered_people")
+    if missing:
+        warnings.append(f"{missing} labelled people have no prediction and count as wrong")
+    return warnings, metrics
+
+
+def _predictions(path: Path, annotations: Annotations) -> Predictions:
+    if path.suffix in (".mat", ".h5"):
+        from poselab.evaluation.foreign import read_results
+
+        return read_results(path, annotations)
+    from poselab.evaluation.predictions import read_predictions
+
+    return read_predictions(path)
 
 
 def _oks(engine: str) -> Evaluator:
@@ -88,19 +98,29 @@ _EVALUATORS = {"oks": _oks, "pckh": _pckh, "pck": _pck}
 
 
 def _show(metrics: Metrics) -> None:
-    """Print the figures in percent, and under them what they depend on."""
+    """Print the figures in percent: a drawn table on a terminal, bare columns into a pipe."""
+    figures = {
+        key: "–" if math.isnan(value) else f"{100 * value:.3f}"
+        for key, value in metrics.values.items()
+    }
+    if sys.stdout.isatty():
+        _draw(figures)
+    else:
+        print("\n".join(f"{key:<20}{value:>8}" for key, value in figures.items()))
+    contract = metrics.contract
+    print(
+        f"{contract['people']} people in {contract['pictures']} pictures of "
+        f"{contract['annotations']}"
+    )
+
+
+def _draw(figures: dict[str, str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table()
     table.add_column("figure")
     table.add_column("%", justify="right")
-    for key, value in metrics.to_json().items():
-        if key != "contract":
-            table.add_row(key, "–" if value is None else f"{100 * value:.3f}")
-    Console(width=60).print(table)
-    contract = metrics.contract
-    print(
-        f"{contract['people']} people in {contract['pictures']} pictures of "
-        f"{contract['annotations']}"
-    )
+    for figure in figures.items():
+        table.add_row(*figure)
+    Console().print(table)

@@ -94,11 +94,12 @@ def _shifted(predictions: Predictions, annotations: Annotations) -> str:
 
 def _offsets(predictions: Predictions, annotations: Annotations) -> Floats:
     """Prediction minus label (J, 2) of a sample of people and the pose nearest to each."""
-    order = np.argsort(predictions.image_ids, kind="stable")
-    sorted_ids = predictions.image_ids[order]
     people = np.flatnonzero((annotations.visible > 0).any(axis=1) & ~annotations.crowd)
     sample = people[:: max(1, len(people) // PEOPLE_SAMPLED)]
     pictures = annotations.image_ids[annotations.picture_of()[sample]]
+    near = np.flatnonzero(np.isin(predictions.image_ids, pictures))
+    order = near[np.argsort(predictions.image_ids[near], kind="stable")]
+    sorted_ids = predictions.image_ids[order]
     begins = np.searchsorted(sorted_ids, pictures, side="left")
     ends = np.searchsorted(sorted_ids, pictures, side="right")
     found = []

@@ -30,11 +30,12 @@ _FIELDS = itemgetter("image_id", "score", "keypoints", "category_id")
 
 
 class Columns(NamedTuple):
-    """Records as columns: points (N, K, 3) x y score; boxes (N, 4), None where there are none."""
+    """Records as columns, named and shaped as in Predictions."""
 
     image_ids: Ints
     annotation_ids: Ints
-    points: Floats
+    keypoints: Floats
+    keypoint_scores: Floats
     scores: Floats
     boxes: Floats | None
 
@@ -94,10 +95,12 @@ def _columns(records: list[Any], source: str) -> Columns:
         boxes = [r["bbox"] for r in records] if records[0].get("bbox") else None
         if not width or width % 3 or set(categories) != {PERSON}:
             raise TypeError
+        triples = np.frombuffer(packed).reshape(len(records), width // 3, 3)
         return Columns(
             _whole_numbers(image_ids),
             _annotation_ids(records),
-            np.frombuffer(packed).reshape(len(records), width // 3, 3),
+            triples[..., :2],
+            triples[..., 2],
             _numbers(scores),
             None if boxes is None else _numbers(boxes).reshape(len(records), 4),
         )
@@ -173,8 +176,8 @@ def _join(pieces: list[Columns]) -> Columns:
     """All pieces as one; no pieces make a file without predictions, of no keypoints."""
     if not pieces:
         none = np.empty(0, dtype=np.int64)
-        return Columns(none, none, np.empty((0, 0, 3)), np.empty(0), None)
-    widths = {piece.points.shape[1] for piece in pieces}
+        return Columns(none, none, np.empty((0, 0, 2)), np.empty((0, 0)), np.empty(0), None)
+    widths = {piece.keypoints.shape[1] for piece in pieces}
     if len(widths) > 1:
         raise InputError(f"expected as many keypoints in every prediction, got {sorted(widths)}")
     boxes = [piece.boxes for piece in pieces if piece.boxes is not None]
@@ -183,7 +186,8 @@ def _join(pieces: list[Columns]) -> Columns:
     return Columns(
         np.concatenate([piece.image_ids for piece in pieces]),
         np.concatenate([piece.annotation_ids for piece in pieces]),
-        np.concatenate([piece.points for piece in pieces]),
+        np.concatenate([piece.keypoints for piece in pieces]),
+        np.concatenate([piece.keypoint_scores for piece in pieces]),
         np.concatenate([piece.scores for piece in pieces]),
         np.concatenate(boxes) if boxes else None,
     )

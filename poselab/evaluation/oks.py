@@ -147,8 +147,12 @@ def _chosen(
 
 def _best(predictions: Predictions, limit: int) -> Ints:
     """Rows, in their order, of the ``limit`` best poses of every picture, ties by row as COCO's."""
-    order = np.lexsort((-predictions.scores, predictions.image_ids))
-    pictures = predictions.image_ids[order]
+    by_score = np.argsort(-predictions.scores, kind="stable")
+    _, picture = np.unique(predictions.image_ids, return_inverse=True)
+    if picture.size and picture.max() < 1 << 16:
+        picture = picture.astype(np.uint16)  # NumPy sorts short integers by radix
+    order = by_score[np.argsort(picture[by_score], kind="stable")]
+    pictures = picture[order]
     begin = np.searchsorted(pictures, pictures, side="left")
     kept: Ints = np.sort(order[np.arange(len(order)) - begin < limit])
     return kept

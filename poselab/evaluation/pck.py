@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from poselab.evaluation.answers import Mask, answers
+from poselab.evaluation.assignment import check_match, match_contract
 from poselab.evaluation.joint_groups import rates, scored
 from poselab.evaluation.metrics import Metrics, annotation_contract
 from poselab.structures import InputError
@@ -28,15 +29,18 @@ class PckEvaluator:
 
     ``reference`` is "torso" (left shoulder to right hip, Yang and Ramanan 2013 as the MPII toolkit
     measures LSP) or "box" (the longer side). Distances up to and including the threshold count.
+    ``match`` as for PCKh.
     """
 
     headline: ClassVar[str] = "PCK@0.2"
     threshold: float = 0.2
     reference: str = "torso"
+    match: str = "annotation_id"
 
     def __post_init__(self) -> None:
         if self.reference not in ("torso", "box"):
             raise InputError(f"expected reference torso or box, got {self.reference!r}")
+        check_match(self.match)
 
     def __call__(
         self,
@@ -47,8 +51,7 @@ class PckEvaluator:
         """Score all people whose reference is labelled, or only those of ``image_ids``.
 
         Raises:
-            InputError: nobody can be measured, a pose without a known annotation id, or a person
-                answered twice.
+            InputError: nobody can be measured, or the rule of matching refuses the poses.
         """
         sizes = torso_sizes(annotations) if self.reference == "torso" else box_sizes(annotations)
         if not (sizes > 0).any():
@@ -56,7 +59,7 @@ class PckEvaluator:
                 f"expected people with a {self.reference} in {annotations.source}, got none; "
                 "measure by the other reference"
             )
-        found = answers(predictions, annotations, sizes > 0, image_ids)
+        found = answers(predictions, annotations, sizes > 0, image_ids, self.match)
         distances = found.distances / sizes[found.rows][:, None]
         right = ((distances <= self.threshold) & found.labelled).sum(axis=0)
         table = rates(right, found.labelled.sum(axis=0), annotations.skeleton)
@@ -69,7 +72,7 @@ class PckEvaluator:
             "rule": f"distance <= {self.threshold:g} · {self.reference}",
             "unanswered_people": found.unanswered,
         }
-        return Metrics(values, contract | rule)
+        return Metrics(values, contract | rule | match_contract(self.match, annotations))
 
     def _area(self, distances: Floats, labelled: Mask, joints: list[int]) -> float:
         """Mean PCK over thresholds, all labelled joints pooled."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from poselab.evaluation.answers import answers
+from poselab.evaluation.assignment import check_match, match_contract
 from poselab.evaluation.joint_groups import rates
 from poselab.evaluation.metrics import Metrics, annotation_contract
 from poselab.structures import InputError
@@ -28,11 +29,16 @@ class PckhEvaluator:
 
     Distances up to and including the threshold count; a labelled person nobody predicted counts as
     wrong. 0.11 is what SimpleBaseline, HRNet, DARK and UDP print as "Mean@0.1", because they read
-    entry 11 of arange(0, 0.51, 0.01).
+    entry 11 of arange(0, 0.51, 0.01). ``match`` is how poses find their people: "annotation_id", or
+    "best_oks" for predictions that name no people.
     """
 
     headline: ClassVar[str] = "PCKh@0.5"
     thresholds: Sequence[float] = (0.5, 0.1, 0.11)
+    match: str = "annotation_id"
+
+    def __post_init__(self) -> None:
+        check_match(self.match)
 
     def __call__(
         self,
@@ -43,16 +49,15 @@ class PckhEvaluator:
         """Score all people with a head box, or only those of the pictures ``image_ids``.
 
         Raises:
-            InputError: nobody has a head box, a pose without a known annotation id, or a person
-                answered twice.
+            InputError: nobody has a head box, or the rule of matching refuses the poses.
         """
         heads = head_sizes(annotations)
         if not (heads > 0).any():
             raise InputError(
                 f"expected head boxes in {annotations.source}, got none; "
-                "PCKh measures with them: give MPII annotations or use another --metric"
+                "PCKh measures with them: give annotations of heads, as MPII's, or use another --metric"
             )
-        found = answers(predictions, annotations, heads > 0, image_ids)
+        found = answers(predictions, annotations, heads > 0, image_ids, self.match)
         distances = found.distances / heads[found.rows][:, None]
         labelled = found.labelled.sum(axis=0)
         values: dict[str, float] = {}
@@ -68,7 +73,7 @@ class PckhEvaluator:
             "unscored": ["pelvis", "thorax"],
             "unanswered_people": found.unanswered,
         }
-        return Metrics(values, contract | rule)
+        return Metrics(values, contract | rule | match_contract(self.match, annotations))
 
 
 def head_sizes(annotations: Annotations) -> Floats:

@@ -74,15 +74,7 @@ def read_predictions(path: Path) -> Predictions:
     Raises:
         InputError: no such file, not JSON, or records that are not predictions of people.
     """
-    columns = coco_results.parse(files.read_bytes(path, "predictions"), str(path))
-    return Predictions(
-        columns.image_ids,
-        columns.annotation_ids,
-        columns.points[..., :2],
-        columns.points[..., 2],
-        columns.scores,
-        columns.boxes,
-    )
+    return Predictions(*coco_results.parse(files.read_bytes(path, "predictions"), str(path)))
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:

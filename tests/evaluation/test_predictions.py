@@ -95,7 +95,7 @@ def test_pieces_and_the_whole_read_the_same(
     monkeypatch.setattr(coco_results, "PIECE", piece)
     columns = coco_results.parse(json.dumps(records, indent=indent).encode(), "p.json")
     assert columns.image_ids.tolist() == list(range(40))
-    assert columns.points[:, 0].tolist() == [[n + 0.5, 2 * n, 1] for n in range(40)]
+    assert columns.keypoints[:, 0].tolist() == [[n + 0.5, 2 * n] for n in range(40)]
 
 
 def test_merging_drops_the_samplers_padding_only() -> None:
