@@ -55,7 +55,7 @@ class PckhEvaluator:
         if not (heads > 0).any():
             raise InputError(
                 f"expected head boxes in {annotations.source}, got none; "
-                "PCKh measures with them: give annotations of heads, as MPII's, or use another --metric"
+                "PCKh measures with them: give annotations that have them or use another --metric"
             )
         found = answers(predictions, annotations, heads > 0, image_ids, self.match)
         distances = found.distances / heads[found.rows][:, None]

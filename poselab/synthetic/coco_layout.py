@@ -1,4 +1,7 @@
-"""Write generated people as COCO 2017 lays out its keypoints (cocodataset.org/#format-data)."""
+"""Write generated people as COCO 2017 lays out its keypoints (cocodataset.org/#format-data).
+
+Each person has one key that COCO has not: ``head_box``, x y w h of the head as MPII labels it.
+"""
 
 from __future__ import annotations
 
@@ -85,6 +88,7 @@ def _annotations(size: Size, pictures: Rows) -> Iterator[dict[str, Any]]:
                 "bbox": person["box"],
                 "area": person["area"],
                 "segmentation": person["polygons"],
+                "head_box": person["head_box"],
             }
         if labels["crowd"] is not None:
             crowd = labels["crowd"]

@@ -51,6 +51,17 @@ def test_one_based_pixels_move_what_is_labelled_and_the_box(write):
     assert np.allclose(zero.boxes - [1, 1, 0, 0], one.boxes)
 
 
+def test_head_boxes_are_read_where_there_are_any(write):
+    people = [person(1, 10, iscrowd=1), person(2, 20) | {"head_box": [5, 6.5, 7, 8]}]
+    path = write(coco(people))
+    assert open_annotations(path).head_boxes.tolist() == [[0] * 4, [5, 6.5, 7, 8]]
+    assert open_annotations(path, origin=1).head_boxes.tolist() == [[0] * 4, [4, 5.5, 7, 8]]
+    assert not any(open_annotations(write(coco(people[:1]))).head_boxes.strides)  # costs nothing
+    people[1]["head_box"] = [5, 6]
+    with pytest.raises(InputError, match="`head_box` of annotation 2 .* got 2 values"):
+        open_annotations(write(coco(people)))
+
+
 def test_a_missing_area_is_053_of_the_box_and_said_so(write):
     table = open_annotations(
         write(coco([{k: v for k, v in person(1, 10).items() if k != "area"}, person(2, 10)]))

@@ -93,6 +93,28 @@ def test_pycocotools_reads_the_coco_layout(coco_root):
     assert crowds > 10
 
 
+def test_both_layouts_tell_the_same_heads(tmp_path):
+    """The same seed makes the same people; the COCO layout adds a key to what MPII always has."""
+    from poselab.annotations import open_annotations
+
+    made = {
+        name: generate(tmp_path / name, 8, seed=2, layout=name, val=0, size=(128, 128), workers=1)
+        for name in ("coco", "mpii")
+    }
+    coco = open_annotations(made["coco"] / "annotations/person_keypoints_train2017.json")
+    mpii = open_annotations(made["mpii"] / "annotations/mpii_human_pose_v1_u12_1.mat")
+    assert (coco.head_boxes[~coco.crowd, 2:] > 0).all()
+    assert not coco.head_boxes[coco.crowd].any()
+    wrist = [table.skeleton.index("left_wrist") for table in (coco, mpii)]
+    known = [table.visible[:, k] > 0 for table, k in zip((coco, mpii), wrist, strict=True)]
+    places = [
+        np.column_stack([table.keypoints[seen, k], table.head_boxes[seen]])
+        for table, seen, k in zip((coco, mpii), known, wrist, strict=True)
+    ]
+    assert len(places[0]) > 8
+    np.testing.assert_allclose(places[0], places[1], atol=1e-9)
+
+
 def test_no_image_or_annotation_id_is_used_twice(coco_root):
     documents = [
         json.loads((coco_root / f"annotations/person_keypoints_{split}2017.json").read_bytes())

@@ -1,0 +1,66 @@
+"""Several metrics in one record, made from code and from conf."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hydra.utils import instantiate
+
+from poselab.annotations import Annotations
+from poselab.cli.composing import compose
+from poselab.evaluation.combined import Combined
+from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.pck import PckEvaluator
+from poselab.evaluation.pckh import PckhEvaluator
+from poselab.evaluation.predictions import Predictions
+from poselab.structures import InputError
+
+Make = Callable[..., Annotations]
+Answer = Callable[..., Predictions]
+
+
+@pytest.fixture
+def table(make_table: Make) -> Annotations:
+    points = np.full((6, 17, 3), 2.0)
+    points[..., :2] = np.random.default_rng(0).uniform(100, 400, (6, 17, 2))
+    pictures, heads = [0, 0, 1, 1, 2, 2], [[0.0, 0.0, 30.0, 40.0]] * 6
+    return make_table(points, pictures=pictures, head_boxes=heads)
+
+
+def test_both_records_in_one(table: Annotations, answer: Answer) -> None:
+    found = answer(table, np.random.default_rng(1).normal(0, 10, (6, 17, 2)))
+    oks, pckh = OksEvaluator(), PckhEvaluator()
+    combined = Combined([oks, pckh])
+    assert combined.headline == "AP"
+    content: dict[str, Any] = combined(found, table).to_json()
+    of_oks, of_pckh = oks(found, table).to_json(), pckh(found, table).to_json()
+    contract = of_oks.pop("contract") | {"pckh": of_pckh.pop("contract")}
+    assert content == of_oks | of_pckh | {"contract": contract}
+    assert 0 < content["AP"] < content["PCKh@0.5"] < 1
+
+
+def test_only_the_chosen_pictures_are_scored(table: Annotations, answer: Answer) -> None:
+    contract = Combined([OksEvaluator(), PckEvaluator()])(answer(table), table, [0, 2]).contract
+    assert contract["pictures"] == contract["pck"]["pictures"] == 2
+
+
+def test_nothing_or_the_same_twice_is_refused(table: Annotations, answer: Answer) -> None:
+    with pytest.raises(InputError, match="one evaluator or more"):
+        Combined([])
+    for again in (OksEvaluator(), OksEvaluator(max_detections=5)):
+        with pytest.raises(InputError, match="got AP 2 times"):
+            Combined([OksEvaluator(), again])(answer(table), table)
+    parts = [PckhEvaluator(thresholds=(threshold,)) for threshold in (0.5, 0.1)]
+    with pytest.raises(InputError, match="got pckh 2 times"):
+        Combined(parts)(answer(table), table)
+
+
+def test_conf_makes_it(table: Annotations, answer: Answer) -> None:
+    config, _ = compose("train", ["evaluator=oks_pckh"])
+    made = instantiate(config.evaluator)
+    assert made == Combined([OksEvaluator(), PckhEvaluator(match="best_oks")])
+    values = made(answer(table), table).values
+    assert (values["AP"], values["PCKh@0.5"]) == (1, 1)
