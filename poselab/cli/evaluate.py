@@ -27,12 +27,19 @@ def parser() -> argparse.ArgumentParser:
         "predictions",
         type=Path,
         metavar="PREDICTIONS",
-        help="COCO results JSON (annotation_id needed for pckh and pck), or MPII results of the "
-        "HRNet, hourglass and Tompson codes (.mat, .h5)",
+        help="COCO results JSON (pckh and pck need annotation_id or --match), or MPII results of "
+        "the HRNet, hourglass and Tompson codes (.mat, .h5)",
     )
     words.add_argument("--annotations", type=Path, required=True, metavar="GT")
     words.add_argument("--metric", choices=list(_EVALUATORS), default="oks")
     words.add_argument("--engine", choices=["hotcoco", "pycocotools"], default="hotcoco")
+    words.add_argument(
+        "--match",
+        choices=["annotation_id", "best_oks"],
+        default="annotation_id",
+        help="how pckh and pck find the person of a pose: as the predictions say, or the free one "
+        "of greatest OKS, best score first (default: annotation_id)",
+    )
     words.add_argument("--layout", default="auto", help="of GT: coco, mpii, ... (default: auto)")
     words.add_argument("--json", type=Path, metavar="OUT", help="also write figures as fractions")
     return words
@@ -59,7 +66,7 @@ def _score(arguments: argparse.Namespace) -> tuple[list[str], Metrics]:
     annotations = open_annotations(arguments.annotations, layout=arguments.layout)
     predictions = _predictions(arguments.predictions, annotations)
     warnings = check(predictions, annotations)
-    metrics = _EVALUATORS[arguments.metric](arguments.engine)(predictions, annotations)
+    metrics = _EVALUATORS[arguments.metric](arguments)(predictions, annotations)
     missing = metrics.contract.get("unanswered_people")
     if missing:
         warnings.append(f"{missing} labelled people have no prediction and count as wrong")
@@ -76,22 +83,22 @@ def _predictions(path: Path, annotations: Annotations) -> Predictions:
     return read_predictions(path)
 
 
-def _oks(engine: str) -> Evaluator:
+def _oks(arguments: argparse.Namespace) -> Evaluator:
     from poselab.evaluation.oks import OksEvaluator
 
-    return OksEvaluator(engine=engine)
+    return OksEvaluator(engine=arguments.engine)
 
 
-def _pckh(engine: str) -> Evaluator:
+def _pckh(arguments: argparse.Namespace) -> Evaluator:
     from poselab.evaluation.pckh import PckhEvaluator
 
-    return PckhEvaluator()
+    return PckhEvaluator(match=arguments.match)
 
 
-def _pck(engine: str) -> Evaluator:
+def _pck(arguments: argparse.Namespace) -> Evaluator:
     from poselab.evaluation.pck import PckEvaluator
 
-    return PckEvaluator()
+    return PckEvaluator(match=arguments.match)
 
 
 _EVALUATORS = {"oks": _oks, "pckh": _pckh, "pck": _pck}

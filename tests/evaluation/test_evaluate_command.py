@@ -65,6 +65,24 @@ def test_pck(files: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert "PCK@0.2/ankle" in capsys.readouterr().out
 
 
+def test_predictions_without_ids_are_matched_by_oks(
+    files: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pose too many finds nobody free; without --match none can be scored."""
+    for record in files["found"]:
+        del record["annotation_id"]
+    path, out = files["folder"] / "found.json", files["folder"] / "m.json"
+    path.write_text(json.dumps([*files["found"], files["found"][0]]))
+    words = [*files["words"], "--metric", "pck", "--json", str(out)]
+    assert main(words) == 1
+    assert "--match best_oks" in capsys.readouterr().err
+    assert main([*words, "--match", "best_oks"]) == 0
+    record = json.loads(out.read_text())
+    assert record["PCK@0.2"] == 1
+    assert record["contract"]["match"] == "best_oks"
+    assert main([*words, "--match", "nearest"]) == 2
+
+
 def test_warnings_go_to_stderr(files: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     records = [record | {"score": 7.0} for record in files["found"][:5]]
     (files["folder"] / "found.json").write_text(json.dumps(records))
