@@ -15,6 +15,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from poselab.models.pose_net import PoseNet
+from poselab.modules.checkpoints import WholeCheckpoints, read_checkpoint
 from poselab.structures import InputError, Skeleton
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def module(config: DictConfig, skeleton: Skeleton) -> PoseModule:
     try:
         backbone = node(config, "backbone")(input_size=size)
         neck = parts["neck"](features=backbone.features)
+        _refuse_uneven(size, backbone.features[-1].reduction, neck.features[-1].reduction)
         codec = parts["codec"](
             skeleton=skeleton, input_size=size, stride=neck.features[-1].reduction
         )
@@ -94,6 +96,15 @@ def module(config: DictConfig, skeleton: Skeleton) -> PoseModule:
         raise InputError(f"expected parts that fit together, but {error}") from error
     _refuse_mismatch(shown, built)
     return built
+
+
+def _refuse_uneven(size: tuple[int, int], coarsest: int, used: int) -> None:
+    """Maps that are made finer again fit the input only where the coarsest stride divides it."""
+    if used < coarsest and any(length % coarsest for length in size):
+        raise InputError(
+            f"expected framing.size in multiples of {coarsest}, the backbone's coarsest stride, "
+            f"got {size}; choose another size or a shallower backbone"
+        )
 
 
 def _refuse_mismatch(shown: Framing, built: PoseModule) -> None:
@@ -141,6 +152,7 @@ def trainer(config: DictConfig, folder: Path | None, callbacks: list[pl.Callback
     made: pl.Trainer = node(config, "trainer")(
         logger=[make(save_dir=str(folder)) for make in loggers],
         callbacks=callbacks,
+        plugins=[WholeCheckpoints()],
         default_root_dir=folder,
         enable_checkpointing=folder is not None,
         use_distributed_sampler=False,
@@ -159,22 +171,8 @@ def load(checkpoint: Path) -> tuple[PoseModule, DictConfig, Skeleton]:
     Raises:
         InputError: no such file, not one of PoseLab's, or of another method than it says.
     """
-    import pickle
-
-    import torch
-
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise InputError(f"expected a checkpoint at {checkpoint}, found none") from None
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"expected a checkpoint at {checkpoint}, but {reason}") from error
-    made = content.get(CHECKPOINT_KEY) if isinstance(content, dict) else None
-    if made is None:
-        raise InputError(
-            f"expected a checkpoint of PoseLab at {checkpoint}, found one without its config"
-        )
+    content = read_checkpoint(checkpoint, CHECKPOINT_KEY)
+    made = content[CHECKPOINT_KEY]
     config = OmegaConf.create(made["config"])
     # The weights follow; a hub or a file of pretrained ones is not needed any more.
     for key in ("pretrained", "weights"):

@@ -12,10 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml  # type: ignore[import-untyped]
 from omegaconf import DictConfig, OmegaConf
 
 from poselab import build
-from poselab.files import read_json
+from poselab.files import read_bytes, read_json, write_bytes, write_json
 from poselab.models.cost import cost
 from poselab.structures import InputError
 
@@ -33,15 +34,17 @@ def new_folder(config: DictConfig, experiment: str) -> Path:
     """The folder of a new run: ``folder`` where the config names one, else by name and time.
 
     Raises:
-        InputError: it holds something already.
+        InputError: it holds something already, is no folder, or ranks could not agree on it.
     """
-    if "LOCAL_RANK" in os.environ and _FOLDER_OF_RANK_0 in os.environ:
-        return Path(os.environ[_FOLDER_OF_RANK_0])
+    if "LOCAL_RANK" in os.environ:
+        return _folder_of_all_ranks(config)
     folder = config.folder
     if folder is None:
         stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
         folder = Path(config.runs) / re.sub(r"[^\w/.-]+", "-", experiment) / stamp
     folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"expected a new run folder, found a file at {folder}; choose another")
     if folder.exists() and any(folder.iterdir()):
         raise InputError(
             f"expected a new run folder, found {folder} with files in it; continue that run with "
@@ -49,6 +52,17 @@ def new_folder(config: DictConfig, experiment: str) -> Path:
         )
     os.environ[_FOLDER_OF_RANK_0] = str(folder)
     return folder
+
+
+def _folder_of_all_ranks(config: DictConfig) -> Path:
+    """The folder in one of several processes, which a clock read by each could not name."""
+    named = os.environ.get(_FOLDER_OF_RANK_0) or config.folder
+    if named is None:
+        raise InputError(
+            "expected folder=NEW_FOLDER where a launcher outside of PoseLab starts the processes, "
+            "got none; give the same to all"
+        )
+    return Path(named)
 
 
 def settle(config: DictConfig, folder: Path) -> dict[str, Any] | None:
@@ -82,9 +96,22 @@ def reopen(folder: Path) -> tuple[DictConfig, str]:
         InputError: it is not the folder of a run.
     """
     manifest = read_json(folder / "run.json", "a run's manifest")
-    config = OmegaConf.load(folder / "config.yaml")
-    assert isinstance(config, DictConfig)
-    return config, str(manifest["experiment"])
+    text = read_bytes(folder / "config.yaml", "a run's config")
+    try:
+        config = OmegaConf.create(text.decode())
+    except (yaml.YAMLError, UnicodeDecodeError):
+        config = None
+    if not isinstance(config, DictConfig) or not isinstance(manifest, dict):
+        raise InputError(
+            f"expected a run's config.yaml and run.json in {folder}, found them broken"
+        )
+    return config, str(manifest.get("experiment", "custom"))
+
+
+def checkpoint(folder: Path) -> Path:
+    """A run's best checkpoint, or its last where none was validated."""
+    best, last = (folder / "checkpoints" / f"{name}.ckpt" for name in ("best", "last"))
+    return last if last.exists() and not best.exists() else best
 
 
 def is_finished(folder: Path) -> bool:
@@ -95,7 +122,24 @@ def is_finished(folder: Path) -> bool:
     return bool(read_json(manifest, "a run's manifest").get("state") == "finished")
 
 
-def manifest(
+def begin(
+    config: DictConfig, experiment: str, folder: Path, data: PoseData, module: PoseModule
+) -> dict[str, Any]:
+    """Write ``run.json`` and ``config.yaml``, in this order: a config stands for a run that can
+    go on. Returns the manifest, which keeps when the run first began.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    file, made = folder / "run.json", _manifest(config, experiment, data, module)
+    if file.exists():
+        made["started"] = read_json(file, "a run's manifest")["started"]
+    write_json(file, made)
+    write_bytes(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
+    return made
+
+
+def _manifest(
     config: DictConfig, experiment: str, data: PoseData, module: PoseModule
 ) -> dict[str, Any]:
     """What a figure of this run depends on besides its config."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +19,15 @@ from pytorch_lightning.callbacks import EMAWeightAveraging, LearningRateMonitor,
 from poselab import build, runs
 from poselab.data.pictures import read_picture
 from poselab.evaluation.predictions import read_predictions
-from poselab.files import replacing, write_bytes, write_json
-from poselab.modules.callbacks import DescribeCheckpoint, PosePictures, SeedEachEpoch
+from poselab.files import read_json, replacing, write_json
+from poselab.modules.callbacks import DescribeCheckpoint, EpochLines, PosePictures, SeedEachEpoch
+from poselab.modules.checkpoints import read_checkpoint
 from poselab.modules.evaluating import PoseEvaluation
 from poselab.report.curves import draw_curves, read_curves
 from poselab.report.draw import contact_sheet, draw_poses, fit_into
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from poselab.data import PoseData
@@ -31,25 +36,30 @@ if TYPE_CHECKING:
 SHOWN = 0.2
 """Keypoints that score above this are drawn."""
 
+_SET_BY_LAUNCHER = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
+"""What Lightning leaves in the environment of a process that started others."""
+
 
 def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     """Train (or go on training) in ``folder``, validate the best checkpoint; its metrics record.
 
+    The record is empty on the other ranks of a distributed run.
+
     Raises:
         InputError: the config, the data or the folder are not usable; nothing was trained then.
         FloatingPointError: training diverged.
+        KeyboardInterrupt: a person stopped it; the last whole epoch is kept.
     """
     started = time.monotonic()
     pl.seed_everything(config.seed, workers=False, verbose=False)
     data = build.data(config)
     module = build.module(config, data.skeleton)
     description = build.described(config, data.skeleton)
-    manifest = runs.manifest(config, experiment, data, module)
-    write_bytes(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
-    write_json(folder / "run.json", manifest)
+    manifest = runs.begin(config, experiment, folder, data, module)
     evaluation = _evaluation(config, data, folder)
+    shown = _fit_for_output(config)
     trainer = build.trainer(
-        config,
+        shown,
         folder,
         [
             SeedEachEpoch(config.seed),
@@ -59,23 +69,64 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
             *_checkpoints(folder, evaluation.headline),
             *([LearningRateMonitor()] if config.logger else []),
             *([EMAWeightAveraging(decay=config.ema)] if config.ema else []),
+            *([] if shown.trainer.enable_progress_bar else [EpochLines(evaluation.headline)]),
         ],
     )
-    for logger in trainer.loggers:
-        logger.log_hyperparams(description["config"])
-    last = folder / "checkpoints" / "last.ckpt"
-    trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    with _wandb_inside(folder):
+        for logger in trainer.loggers:
+            logger.log_hyperparams(description["config"])
+        _fit(trainer, module, data, folder / "checkpoints" / "last.ckpt")
     if not trainer.is_global_zero:
         return {}
-    if evaluation.untrained is not None:
-        manifest["untrained"] = evaluation.untrained.to_json()
+    if evaluation.untrained_file.exists():
+        manifest["untrained"] = read_json(evaluation.untrained_file, "metrics")
     metrics = _validate_best(config, data, module, folder)
     draw_curves(read_curves(folder), evaluation.headline, folder / "curves.png", experiment)
     manifest |= {"seconds": time.monotonic() - started, "state": "finished"}
     write_json(folder / "run.json", manifest)
     return metrics
+
+
+def _fit_for_output(config: DictConfig) -> DictConfig:
+    """The config without a progress bar where no terminal would show it."""
+    bar = config.trainer.get("enable_progress_bar", True) and sys.stdout.isatty()
+    shown = OmegaConf.merge(config, {"trainer": {"enable_progress_bar": bar}})
+    assert isinstance(shown, DictConfig)
+    return shown
+
+
+def _fit(trainer: pl.Trainer, module: PoseModule, data: PoseData, last: Path) -> None:
+    """Train from ``last`` where it exists, and be a single process again afterwards."""
+    if last.exists():
+        # Also refuses a broken file, or another method's, in one sentence.
+        build.restore(module, read_checkpoint(last, build.CHECKPOINT_KEY)["state_dict"], last)
+    before = dict(os.environ)
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
+    except SystemExit:
+        if trainer.interrupted:  # Lightning's answer to Ctrl-C
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+        for name in _SET_BY_LAUNCHER:
+            if name not in before:
+                os.environ.pop(name, None)
+
+
+@contextmanager
+def _wandb_inside(folder: Path) -> Iterator[None]:
+    """Keep the caches, settings and staged files of Weights & Biases in the run's folder."""
+    kinds = ("WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR")
+    ours = {kind: str((folder / "wandb" / ".local").resolve()) for kind in kinds}
+    ours = {kind: place for kind, place in ours.items() if kind not in os.environ}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for kind in ours:
+            os.environ.pop(kind, None)
 
 
 def _validate_best(
@@ -85,11 +136,12 @@ def _validate_best(
 
     On one device: nothing is left to merge, and averaging callbacks are out of the way.
     """
-    best = folder / "checkpoints" / "best.ckpt"
-    weights = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
-    build.restore(module, weights, best)
+    best = runs.checkpoint(folder)
+    build.restore(module, read_checkpoint(best, build.CHECKPOINT_KEY)["state_dict"], best)
     evaluation = _evaluation(config, data, folder)
-    alone = OmegaConf.merge(config, {"trainer": {"devices": 1, "strategy": "auto"}})
+    alone = OmegaConf.merge(
+        _fit_for_output(config), {"trainer": {"devices": 1, "strategy": "auto"}}
+    )
     assert isinstance(alone, DictConfig)
     build.trainer(alone, None, [evaluation]).validate(module, datamodule=data, verbose=False)
     assert evaluation.metrics is not None

@@ -6,12 +6,17 @@ A command's file has ``parser()`` → argparse.ArgumentParser, whose description
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
 
 import poselab
+from poselab.cli.quiet import quiet
 from poselab.structures import InputError
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM}
+"""Errors of a disk that is full, or that nobody may write to."""
 
 COMMANDS = {
     "train": "train one experiment: poselab train experiment=SUITE/NAME key=value ...",
@@ -34,16 +39,31 @@ def main(words: list[str] | None = None) -> int:
     name, rest = _split(words)
     if name is None:
         return _overview(words)
+    quiet()
     try:
         return _dispatch(name, rest)
-    except InputError as error:
-        if os.environ.get("POSELAB_TRACEBACK"):
+    except (InputError, FloatingPointError, OSError) as error:
+        sentence = _sentence(error)
+        if sentence is None or os.environ.get("POSELAB_TRACEBACK"):
             raise
-        print(f"poselab {name}: {error}", file=sys.stderr)
+        print(f"poselab {name}: {sentence}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"poselab {name}: interrupted; what was finished is kept", file=sys.stderr)
         return 130
+
+
+def _sentence(error: Exception) -> str | None:
+    """What to tell a person about an error; None where only a traceback helps."""
+    if isinstance(error, OSError):
+        if error.errno not in _DISK:
+            return None
+        place = f"to write {error.filename}" if error.filename else "room to write"
+        return f"expected {place}, but {error.strerror}; free or choose another place"
+    # What a loader's worker raises arrives as the text of its traceback.
+    said = str(error)
+    worker = said.startswith("Caught ") and " in DataLoader worker process" in said
+    return said.rstrip().rpartition(f"{type(error).__name__}: ")[2] if worker else said
 
 
 def _split(words: list[str]) -> tuple[str | None, list[str]]:

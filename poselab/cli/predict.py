@@ -43,15 +43,14 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from poselab import build
+    from poselab import build, runs
     from poselab.data.unlabelled import find_pictures, unlabelled
     from poselab.evaluation.predictions import merge, write_predictions
     from poselab.files import write_json
 
     pictures = [path.resolve() for path in find_pictures(arguments.inputs)]
-    checkpoint = arguments.run
-    if checkpoint.is_dir():
-        checkpoint = checkpoint / "checkpoints" / "best.ckpt"
+    from_run = arguments.run.is_dir()
+    checkpoint = runs.checkpoint(arguments.run) if from_run else arguments.run
     module, config, skeleton = build.load(checkpoint)
     split = unlabelled(pictures, _common_folder(pictures), skeleton)
     samples = _samples(split, build.framing(config), arguments.boxes)

@@ -61,16 +61,31 @@ def _one_of_many(config: DictConfig) -> float:
     folder = runs.new_folder(config, f"{name}/{hydra.job.override_dirname or 'base'}")
     record = training.train(config, folder, name)
     print(f"run: {folder}")
-    return float(next(iter(record.values())))
+    return float(next(iter(record.values())) or 0.0)
 
 
 def _train(config: DictConfig, experiment: str) -> int:
     from poselab import runs, training
 
     folder = runs.new_folder(config, experiment)
-    training.train(config, folder, experiment)
-    print(f"run: {folder}")
+    if training.train(config, folder, experiment):  # rank 0 alone has figures
+        print(f"run: {folder}")
     return 0
+
+
+def _refuse_groups(config: DictConfig, changes: list[str]) -> None:
+    """Only single values can change: what was composed once is not composed again."""
+    from omegaconf import OmegaConf
+
+    from poselab.structures import InputError
+
+    for change in changes:
+        key, equals, _ = change.partition("=")
+        if not equals or OmegaConf.is_dict(OmegaConf.select(config, key)):
+            raise InputError(
+                f"expected KEY=VALUE of a single value to change when resuming, got {change!r}; "
+                "name the value inside, such as trainer.max_epochs=20"
+            )
 
 
 def _resume(folder: Path, changes: list[str]) -> int:
@@ -84,12 +99,13 @@ def _resume(folder: Path, changes: list[str]) -> int:
     config, experiment = runs.reopen(folder)
     OmegaConf.set_struct(config, True)
     try:
+        _refuse_groups(config, changes)
         config.merge_with_dotlist(changes)
     except OmegaConfBaseException as error:
         raise InputError(
             f"expected keys of {folder / 'config.yaml'} to change, but {str(error).splitlines()[0]}"
         ) from None
-    if changes or not runs.is_finished(folder):
-        training.train(config, folder, experiment)
-    print(f"run: {folder}")
+    done = runs.is_finished(folder) and not changes
+    if done or training.train(config, folder, experiment):
+        print(f"run: {folder}")
     return 0

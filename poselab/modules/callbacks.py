@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,31 @@ class SeedEachEpoch(pl.Callback):
         """Seed torch's generators."""
         seeds = np.random.SeedSequence((self.seed, trainer.current_epoch, trainer.global_rank))
         torch.manual_seed(int(seeds.generate_state(1)[0]))
+
+
+class EpochLines(pl.Callback):
+    """One printed line an epoch, for files and pipes, where a progress bar would be litter."""
+
+    def __init__(self, headline: str) -> None:
+        self.headline, self._started = headline, 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Start the clock."""
+        self._started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Print, after any validation."""
+        if not trainer.is_global_zero:
+            return
+        figures, words = trainer.callback_metrics, []
+        if "train/loss" in figures:
+            words.append(f"loss {float(figures['train/loss']):.4g}")
+        if f"val/{self.headline}" in figures:
+            words.append(f"{self.headline} {100 * float(figures[f'val/{self.headline}']):.1f}")
+        words.append(f"({time.monotonic() - self._started:.0f} s)")
+        print(
+            f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", *words, sep="  ", flush=True
+        )
 
 
 class DescribeCheckpoint(pl.Callback):

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytorch_lightning as pl
 import torch.distributed
 
-from poselab.evaluation.predictions import Predictions, merge, write_predictions
+from poselab.evaluation.predictions import (
+    Predictions,
+    merge,
+    read_predictions,
+    write_predictions,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,15 +31,16 @@ if TYPE_CHECKING:
 
 
 class PoseEvaluation(pl.Callback):
-    """After each validation, write all predictions to ``file``, score and log them as val/NAME.
+    """After each validation, write all predictions to ``file``, score it and log it as val/NAME.
 
-    Under DDP the ranks' predictions are merged on every rank, and rank 0 writes.
+    What is scored is the file as it reads back, rounded coordinates and all: whoever scores it
+    again finds the very same figures. Under DDP rank 0 merges, writes and scores for all.
     """
 
     def __init__(self, evaluator: Evaluator, annotations: Annotations, file: Path) -> None:
         self.evaluator, self.annotations, self.file = evaluator, annotations, file
         self.metrics: Metrics | None = None
-        self.untrained: Metrics | None = None
+        self.untrained_file = file.with_name("untrained.json")
         self._shards: list[Predictions] = []
 
     @property
@@ -56,25 +62,27 @@ class PoseEvaluation(pl.Callback):
         """Merge, write, score, log; a whole sanity check scores the untrained network."""
         if trainer.sanity_checking and trainer.num_sanity_val_steps != float("inf"):
             return
-        # Boxes stay out of the file: COCO would take a pose's size from them.
-        found = module.suppress(merge(_from_all_ranks(self._shards)))
-        predictions = replace(found, boxes=None)
-        if trainer.is_global_zero:
-            write_predictions(self.file, predictions)
-        self.metrics = self.evaluator(predictions, self.annotations)
+        shards = _from_all_ranks(self._shards, trainer.world_size)
+        metrics = self._scored(module.suppress(merge(shards))) if trainer.is_global_zero else None
+        self.metrics = trainer.strategy.broadcast(metrics)
+        assert self.metrics is not None
         if trainer.sanity_checking:
-            self.untrained = self.metrics
+            if trainer.is_global_zero:
+                self.metrics.write(self.untrained_file)
             return
         for name, value in self.metrics.values.items():
-            # A joint that nobody labelled has no value; loggers and checkpoints want numbers.
-            shown = name in ("AP", "PCKh@0.5", "PCK@0.2")
-            module.log(f"val/{name}", float("nan") if value is None else value, prog_bar=shown)
+            module.log(f"val/{name}", value, prog_bar=name == self.headline)
+
+    def _scored(self, found: Predictions) -> Metrics:
+        # Boxes stay out of the file: COCO would take a pose's size from them.
+        write_predictions(self.file, replace(found, boxes=None))
+        return self.evaluator(read_predictions(self.file), self.annotations)
 
 
-def _from_all_ranks(shards: list[Predictions]) -> list[Predictions]:
+def _from_all_ranks(shards: list[Predictions], world_size: int) -> list[Predictions]:
     """The shards of every rank, in rank order."""
-    if not torch.distributed.is_initialized():
+    if world_size == 1:
         return shards
-    gathered: list[Any] = [None] * torch.distributed.get_world_size()
+    gathered: list[Any] = [None] * world_size
     torch.distributed.all_gather_object(gathered, shards)
     return [shard for rank in gathered for shard in rank]

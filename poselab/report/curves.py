@@ -19,6 +19,8 @@ def read_curves(folder: Path) -> Curves:
     for file in sorted(folder.glob("logs/version_*/metrics.csv"), key=_version):
         with file.open(newline="") as lines:
             for row in csv.DictReader(lines):
+                if not row["epoch"]:  # the learning rate of a step within an epoch
+                    continue
                 for name, value in row.items():
                     if value and name not in ("epoch", "step"):
                         curves[name][int(row["epoch"])] = float(value)

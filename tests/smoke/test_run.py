@@ -1,0 +1,110 @@
+"""A run from its first step to its files, and how far the files can be trusted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from flow import Train, words
+
+from poselab import build, cli, runs
+from poselab.evaluation.predictions import merge, read_predictions, write_predictions
+
+COCO_KEYS = ["AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL"]
+
+
+def test_a_run_holds_what_the_help_says(run: Path) -> None:
+    written = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+    assert written == {
+        *("config.yaml", "run.json", "metrics.json", "curves.png"),
+        *("checkpoints/best.ckpt", "checkpoints/last.ckpt"),
+        *("predictions/val.json", "predictions/pictures.jpg"),
+        *("logs/version_0/metrics.csv", "logs/version_0/hparams.yaml"),
+    }
+    assert cv2.imread(str(run / "predictions" / "pictures.jpg")) is not None
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert list(metrics)[:10] == COCO_KEYS
+    assert metrics["contract"]["pictures"] == 8
+
+
+def test_a_manifest_says_what_the_figures_depend_on(run: Path, people: Path) -> None:
+    manifest = json.loads((run / "run.json").read_text())
+    assert manifest["state"] == "finished"
+    assert manifest["experiment"] == "quickstart/integral"
+    assert manifest["seed"] == 0
+    assert manifest["data"]["train"]["pictures"] == 24
+    assert manifest["data"]["train"]["fingerprint"] != manifest["data"]["val"]["fingerprint"]
+    assert manifest["environment"]["torch"] == torch.__version__.split("+")[0]
+    assert manifest["cost"]["parameters"] > 0
+    assert runs.is_finished(run)
+
+
+def test_the_last_line_says_where_the_run_is(
+    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = [w for w in words(people, tmp_path) if not w.startswith("folder=")]
+    assert cli.main([*flags, f"runs={tmp_path}/runs"]) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[-1].startswith(f"run: {tmp_path}/runs/quickstart/heatmap/20")
+    assert Path(lines[-1].removeprefix("run: ")).is_dir()
+    assert len([line for line in lines if line.startswith("epoch 1/1  loss ")]) == 1
+    assert " AP " in lines[-2]
+    assert err == ""  # no chatter of libraries
+
+
+def test_anybody_finds_the_same_figures(
+    run: Path, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = people / "annotations" / "person_keypoints_val2017.json"
+    given = ["evaluate", str(run / "predictions" / "val.json"), "--annotations", str(truth)]
+    assert cli.main([*given, "--json", str(tmp_path / "again.json")]) == 0
+    again = json.loads((tmp_path / "again.json").read_text())
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert {key: again[key] for key in COCO_KEYS} == {key: metrics[key] for key in COCO_KEYS}
+    assert again["contract"] == metrics["contract"]
+    assert metrics["AP"] > 0  # else equality would say nothing
+
+
+def test_a_checkpoint_predicts_what_the_run_predicted(run: Path, tmp_path: Path) -> None:
+    module, config, skeleton = build.load(run / "checkpoints" / "best.ckpt")
+    data = build.data(config)
+    assert data.skeleton == skeleton
+    with torch.inference_mode():
+        found = merge(
+            [module.predict_step(batch, n) for n, batch in enumerate(data.val_dataloader())]
+        )
+    write_predictions(tmp_path / "again.json", module.suppress(found))
+    ours, theirs = (
+        read_predictions(p) for p in (tmp_path / "again.json", run / "predictions/val.json")
+    )
+    assert np.array_equal(ours.annotation_ids, theirs.annotation_ids)
+    assert np.array_equal(ours.keypoints, theirs.keypoints)
+    assert np.array_equal(ours.keypoint_scores, theirs.keypoint_scores)
+
+
+def test_the_untrained_network_is_measured_when_asked(train: Train) -> None:
+    folder = train("trainer.num_sanity_val_steps=-1")
+    manifest = json.loads((folder / "run.json").read_text())
+    assert list(manifest["untrained"])[:10] == COCO_KEYS
+    assert manifest["untrained"] == json.loads((folder / "predictions/untrained.json").read_text())
+
+
+def test_a_run_that_never_validated_measures_its_last_epoch(train: Train) -> None:
+    folder = train("trainer.check_val_every_n_epoch=10")
+    assert not (folder / "checkpoints" / "best.ckpt").exists()
+    assert runs.checkpoint(folder) == folder / "checkpoints" / "last.ckpt"
+    assert (folder / "metrics.json").exists()
+
+
+def test_mpii_runs_in_its_own_layout_and_metric(mpii_people: Path, tmp_path: Path) -> None:
+    changes = ["experiment=mpii/heatmap_r50_256x256", "data=mpii", "trainer=default"]
+    flags = words(mpii_people, tmp_path / "run", *changes, "trainer.accelerator=cpu")
+    assert cli.main(flags) == 0
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert 0 <= metrics["PCKh@0.1"] <= metrics["PCKh@0.5"] <= 1
+    assert "PCKh@0.5/wrist" in metrics
