@@ -126,7 +126,8 @@ def begin(
     config: DictConfig, experiment: str, folder: Path, data: PoseData, module: PoseModule
 ) -> dict[str, Any]:
     """Write ``run.json`` and ``config.yaml``, in this order: a config stands for a run that can
-    go on. Returns the manifest, which keeps when the run first began.
+    go on. Returns the manifest, which keeps when the run first began. What a killed process had
+    half written is swept away.
 
     Raises:
         InputError: the folder cannot be written.
@@ -134,6 +135,8 @@ def begin(
     file, made = folder / "run.json", _manifest(config, experiment, data, module)
     if file.exists():
         made["started"] = read_json(file, "a run's manifest")["started"]
+    for unfinished in (folder / "checkpoints").glob(".*.ckpt"):
+        unfinished.unlink(missing_ok=True)
     write_json(file, made)
     write_bytes(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
     return made

@@ -14,14 +14,14 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.callbacks import EMAWeightAveraging, LearningRateMonitor
 
 from poselab import build, runs
 from poselab.data.pictures import read_picture
 from poselab.evaluation.predictions import read_predictions
 from poselab.files import read_json, replacing, write_json
 from poselab.modules.callbacks import DescribeCheckpoint, EpochLines, PosePictures, SeedEachEpoch
-from poselab.modules.checkpoints import read_checkpoint
+from poselab.modules.checkpoints import KeptCheckpoint, read_checkpoint
 from poselab.modules.evaluating import PoseEvaluation
 from poselab.report.curves import draw_curves, read_curves
 from poselab.report.draw import contact_sheet, draw_poses, fit_into
@@ -172,7 +172,7 @@ def _evaluation(config: DictConfig, data: PoseData, folder: Path) -> PoseEvaluat
 
 def _checkpoints(folder: Path, headline: str) -> list[pl.Callback]:
     """The best by the evaluator's headline metric, and the last after every epoch."""
-    keep = partial(ModelCheckpoint, dirpath=folder / "checkpoints", enable_version_counter=False)
+    keep = partial(KeptCheckpoint, dirpath=folder / "checkpoints", enable_version_counter=False)
     return [
         keep(filename="best", monitor=f"val/{headline}", mode="max"),
         keep(filename="last", save_on_train_epoch_end=True),

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
+from pytorch_lightning.callbacks import ModelCheckpoint
 
 from poselab.files import write_bytes
 from poselab.structures import InputError
@@ -32,6 +33,23 @@ class WholeCheckpoints(TorchCheckpointIO):
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         write_bytes(Path(path), buffer.getvalue())
+
+
+class KeptCheckpoint(ModelCheckpoint):
+    """A checkpoint callback that knows its best score again in a run folder that was moved."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Called by Lightning when a run goes on."""
+        super().load_state_dict(_moved(state_dict, state_dict["dirpath"], str(self.dirpath)))
+
+
+def _moved(value: Any, old: str, new: str) -> Any:
+    """The value with every path in ``old`` put into ``new``."""
+    if isinstance(value, dict):
+        return {_moved(key, old, new): _moved(inner, old, new) for key, inner in value.items()}
+    if isinstance(value, str) and (value == old or value.startswith(f"{old}/")):
+        return new + value.removeprefix(old)
+    return value
 
 
 def read_checkpoint(path: Path, key: str) -> dict[str, Any]:

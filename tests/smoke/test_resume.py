@@ -1,0 +1,159 @@
+"""What was interrupted goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from flow import words
+
+from poselab import cli, runs
+from poselab.modules.callbacks import SeedEachEpoch
+
+EPOCHS = "trainer.max_epochs=4"
+
+DIES_WHILE_SAVING = """
+import os, signal, sys
+from pathlib import Path
+from poselab import cli
+
+class Fatal(type(Path())):
+    saved = 0
+
+rename = Path.replace
+def replace(self, target):
+    if target.name == "last.ckpt":
+        Fatal.saved += 1
+        if Fatal.saved == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return rename(self, target)
+
+Path.replace = replace
+cli.main(sys.argv[1:])
+"""
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    content = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    return dict(content["state_dict"])
+
+
+def assert_equal(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> None:
+    assert ours.keys() == theirs.keys()
+    assert [key for key in ours if not torch.equal(ours[key], theirs[key])] == []
+
+
+def stop_at(epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C as an epoch begins."""
+    seed = SeedEachEpoch.on_train_epoch_start
+
+    def interrupt(self: Any, trainer: Any, module: Any) -> None:
+        seed(self, trainer, module)
+        if trainer.current_epoch == epoch:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(SeedEachEpoch, "on_train_epoch_start", interrupt)
+
+
+@pytest.fixture(scope="module")
+def straight(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four epochs in one go; augmentation, shuffling, AdamW's moments and a schedule all matter."""
+    folder = tmp_path_factory.mktemp("straight") / "run"
+    assert cli.main(words(people, folder, EPOCHS)) == 0
+    return folder
+
+
+def test_runs_with_equal_seeds_are_equal(straight: Path, people: Path, tmp_path: Path) -> None:
+    assert cli.main(words(people, tmp_path / "again", EPOCHS)) == 0
+    assert_equal(weights(tmp_path / "again"), weights(straight))
+    assert cli.main(words(people, tmp_path / "other", EPOCHS, "seed=1")) == 0
+    ours, theirs = weights(tmp_path / "other"), weights(straight)
+    assert not all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_an_interrupted_run_goes_on_exactly(
+    straight: Path,
+    people: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(2, patch)
+        assert cli.main(words(people, tmp_path / "run", EPOCHS)) == 130
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1
+    assert "interrupted" in err
+    assert not runs.is_finished(tmp_path / "run")
+    assert cli.main(["train", f"resume={tmp_path / 'run'}"]) == 0
+    out = capsys.readouterr().out
+    assert "epoch 3/4" in out
+    assert "epoch 2/4" not in out
+    assert_equal(weights(tmp_path / "run"), weights(straight))
+    same = [(folder / "metrics.json").read_text() for folder in (tmp_path / "run", straight)]
+    assert same[0] == same[1]
+
+
+def test_averaged_weights_go_on_exactly(
+    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ("trainer.max_epochs=3", "ema=0.9", "trainer.accumulate_grad_batches=2")
+    flags += ("data.batch_size=8", "trainer.gradient_clip_val=0.1")
+    assert cli.main(words(people, tmp_path / "straight", *flags)) == 0
+    with monkeypatch.context() as patch:
+        stop_at(1, patch)
+        assert cli.main(words(people, tmp_path / "run", *flags)) == 130
+    assert cli.main(["train", f"resume={tmp_path / 'run'}"]) == 0
+    assert_equal(weights(tmp_path / "run"), weights(tmp_path / "straight"))
+
+
+def test_a_moved_run_still_knows_its_best(straight: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "moved"
+    shutil.copytree(straight, folder)
+    best, last = folder / "checkpoints" / "best.ckpt", folder / "checkpoints" / "last.ckpt"
+    content = torch.load(last, weights_only=True)
+    (state,) = (s for key, s in content["callbacks"].items() if "val/AP" in key)
+    state["best_model_score"] = state["kth_value"] = torch.tensor(0.99)
+    state["best_k_models"] = dict.fromkeys(state["best_k_models"], torch.tensor(0.99))
+    torch.save(content, last)
+    before = best.read_bytes()
+    assert cli.main(["train", f"resume={folder}", "trainer.max_epochs=5"]) == 0
+    assert best.read_bytes() == before
+
+
+def test_a_finished_run_only_answers_and_can_train_longer(
+    straight: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(straight, folder)
+    before = (folder / "checkpoints" / "last.ckpt").stat().st_mtime_ns
+    assert cli.main(["train", f"resume={folder}"]) == 0
+    assert capsys.readouterr().out == f"run: {folder}\n"
+    assert (folder / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
+    assert cli.main(["train", f"resume={folder}", "trainer.max_epochs=5"]) == 0
+    assert "epoch 5/5" in capsys.readouterr().out
+    assert runs.reopen(folder)[0].trainer.max_epochs == 5
+
+
+@pytest.mark.slow
+def test_kill_9_while_saving_loses_one_epoch(straight: Path, people: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    died = subprocess.run(
+        [sys.executable, "-c", DIES_WHILE_SAVING, *words(people, folder, EPOCHS)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+    )
+    assert died.returncode == -signal.SIGKILL
+    content = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    assert content["epoch"] == 1  # the third was being saved
+    assert cli.main(["train", f"resume={folder}"]) == 0
+    assert_equal(weights(folder), weights(straight))
+    left = [path.name for path in folder.rglob(".*") if path.is_file()]
+    assert left == []
