@@ -81,4 +81,4 @@ class Augment:
 
 
 def _clipped_normal(rng: np.random.Generator, limit: float) -> float:
-    return float(np.clip(rng.normal(0.0, limit / 2), -limit, limit)) if limit else 0.0
+    return min(max(rng.normal(0.0, limit / 2), -limit), limit) if limit else 0.0

@@ -72,7 +72,7 @@ class PoseDataset(Dataset[Sample]):
             image = self.augment.paint(image, rng)
         keypoints, visible = self._labels(index, matrix, mirrored)
         return Sample(
-            image=np.ascontiguousarray(image.transpose(2, 0, 1)),
+            image=image.transpose(2, 0, 1),
             keypoints=keypoints,
             visible=visible,
             usable=self._usable(index, matrix),

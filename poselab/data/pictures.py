@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -69,5 +70,6 @@ def show(path: Path, matrix: Floats, size: Size, border: int = 114) -> Image:
 
 def _reduction(matrix: Floats) -> int:
     """The coarsest JPEG size at which no detail of the input is lost."""
-    zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    (a, b, _), (c, d, _) = matrix.tolist()
+    zoom = math.sqrt(abs(a * d - b * c))
     return next((r for r in (8, 4, 2) if zoom * r <= 1.0), 1)
