@@ -13,7 +13,7 @@ from poselab.skeletons import COCO17, LSP14, MPII16
 from poselab.structures import InputError
 
 EXPERIMENTS, ABLATIONS = shipped("experiment"), shipped("ablation")
-SKELETON = {"coco": COCO17, "mpii": MPII16, "lsp": LSP14, "quickstart": COCO17}
+SKELETON = {"coco": COCO17, "overfit": COCO17, "mpii": MPII16, "lsp": LSP14, "quickstart": COCO17}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
