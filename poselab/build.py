@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
@@ -43,8 +44,12 @@ def node(config: DictConfig, key: str) -> Any:
     except InstantiationException as error:
         if isinstance(error.__cause__, InputError):
             raise error.__cause__ from None
-        reason = str(error.__cause__ or error).splitlines()[0]
-        raise InputError(f"expected `{key}` to be complete and right, but {reason}") from error
+        raise _unfit(key, error.__cause__ or error) from error
+
+
+def _unfit(key: str, error: BaseException) -> InputError:
+    reason = " ".join(str(error).split("\n", 1)[0].split())
+    return InputError(f"expected `{key}` to be complete and right, but {reason}; see its config")
 
 
 def data(config: DictConfig) -> PoseData:
@@ -85,7 +90,7 @@ def module(config: DictConfig, skeleton: Skeleton) -> PoseModule:
             net=PoseNet(backbone=backbone, neck=neck, head=head),
             codec=codec,
             loss=parts["loss"](),
-            optimizer=node(config, "optimizer"),
+            optimizer=_optimizer(config),
             schedule=node(config, "schedule"),
             flip_test=config.flip_test,
         )
@@ -96,6 +101,16 @@ def module(config: DictConfig, skeleton: Skeleton) -> PoseModule:
         raise InputError(f"expected parts that fit together, but {error}") from error
     _refuse_mismatch(shown, built)
     return built
+
+
+def _optimizer(config: DictConfig) -> Any:
+    """The optimiser's partial, tried on a parameter nobody needs."""
+    made = node(config, "optimizer")
+    try:
+        made([torch.zeros(1, requires_grad=True)])
+    except (ValueError, TypeError) as error:
+        raise _unfit("optimizer", error) from error
+    return made
 
 
 def _refuse_uneven(size: tuple[int, int], coarsest: int, used: int) -> None:
@@ -147,16 +162,26 @@ def evaluator(config: DictConfig) -> Evaluator:
 
 
 def trainer(config: DictConfig, folder: Path | None, callbacks: list[pl.Callback]) -> pl.Trainer:
-    """Lightning's trainer, its loggers writing into ``folder`` (None: nothing is logged)."""
+    """Lightning's trainer, its loggers writing into ``folder`` (None: nothing is logged).
+
+    Raises:
+        InputError: Lightning refuses what the config says.
+    """
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
+
     loggers = node(config, "logger").values() if folder else ()
-    made: pl.Trainer = node(config, "trainer")(
-        logger=[make(save_dir=str(folder)) for make in loggers],
-        callbacks=callbacks,
-        plugins=[WholeCheckpoints()],
-        default_root_dir=folder,
-        enable_checkpointing=folder is not None,
-        use_distributed_sampler=False,
-    )
+    make_trainer = node(config, "trainer")
+    try:
+        made: pl.Trainer = make_trainer(
+            logger=[make(save_dir=str(folder)) for make in loggers],
+            callbacks=callbacks,
+            plugins=[WholeCheckpoints()],
+            default_root_dir=folder,
+            enable_checkpointing=folder is not None,
+            use_distributed_sampler=False,
+        )
+    except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
+        raise _unfit("trainer", error) from error
     return made
 
 

@@ -55,7 +55,6 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     data = build.data(config)
     module = build.module(config, data.skeleton)
     description = build.described(config, data.skeleton)
-    manifest = runs.begin(config, experiment, folder, data, module)
     evaluation = _evaluation(config, data, folder)
     shown = _fit_for_output(config)
     trainer = build.trainer(
@@ -72,6 +71,7 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
             *([] if shown.trainer.enable_progress_bar else [EpochLines(evaluation.headline)]),
         ],
     )
+    manifest = runs.begin(config, experiment, folder, data, module)
     with _wandb_inside(folder):
         for logger in trainer.loggers:
             logger.log_hyperparams(description["config"])

@@ -1,0 +1,225 @@
+"""What cannot work ends with status 1 or 2 and one sentence that says what to do."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from flow import Train, words
+
+from poselab import cli
+from poselab.data import PoseDataset
+from poselab.structures import InputError
+
+
+@pytest.fixture
+def fails(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run words that must fail; the one sentence they end in."""
+
+    def go(given: list[str], status: int = 1) -> str:
+        capsys.readouterr()
+        assert cli.main(given) == status
+        err = capsys.readouterr().err.splitlines()
+        assert len(err) == 1, err
+        assert err[0].startswith(f"poselab {given[0]}: expected ")
+        return err[0]
+
+    return go
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("trainer.max_epoch=1", "max_epoch"),
+        ("trainr=gpu", "trainr"),
+        ("method=heatmop", "heatmop"),
+        ("method.codec.decoder=darker", "darker"),
+        ("backbone._target_=poselab.models.backbones.Tiny", "backbone"),
+        ("trainer.precision=17", "precision"),
+        ("framing.size=[64,48]", "multiples of 32"),
+        ("data.sources.root=/nowhere/at/all", "/nowhere/at/all"),
+        ("optimizer.lr=fast", "optimizer"),
+    ],
+)
+def test_a_broken_config(change: str, said: str, people: Path, tmp_path: Path, fails: Any) -> None:
+    assert said in fails(words(people, tmp_path / "run", change))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_folder_that_exists(run: Path, people: Path, fails: Any) -> None:
+    said = fails(words(people, run))
+    assert f"resume={run}" in said
+
+
+def test_a_file_where_the_run_folder_should_be(people: Path, tmp_path: Path, fails: Any) -> None:
+    (tmp_path / "taken").write_text("")
+    assert "taken" in fails(words(people, tmp_path / "taken"))
+    assert "taken" in fails(words(people, tmp_path / "taken" / "inside"))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_takes_no_more(
+    number: int, people: Path, tmp_path: Path, fails: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writing checkpoints fails as on a full or read-only disk: the tests may run as root."""
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.suffix == ".ckpt":
+            raise OSError(number, "No space left on device")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    said = fails(words(people, tmp_path / "run"))
+    assert "No space left on device" in said
+    assert ".ckpt" in said
+    assert list((tmp_path / "run").rglob("*.ckpt")) == []
+
+
+def test_a_logger_on_a_full_disk(
+    people: Path, tmp_path: Path, fails: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pytorch_lightning.loggers.csv_logs import ExperimentWriter
+
+    def full(self: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "metrics.csv")
+
+    monkeypatch.setattr(ExperimentWriter, "save", full)
+    assert "metrics.csv" in fails(words(people, tmp_path / "run"))
+
+
+def test_resuming_what_is_no_run(tmp_path: Path, fails: Any) -> None:
+    assert "run.json" in fails(["train", f"resume={tmp_path / 'nothing'}"])
+    (tmp_path / "run.json").write_text("{}")
+    assert "config.yaml" in fails(["train", f"resume={tmp_path}"])
+    (tmp_path / "config.yaml").write_text("a: [1")
+    assert "broken" in fails(["train", f"resume={tmp_path}"])
+
+
+@pytest.fixture
+def begun(run: Path, tmp_path: Path) -> Path:
+    """A copy of a run, to be spoilt."""
+    shutil.copytree(run, tmp_path / "begun")
+    return tmp_path / "begun"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("trainer.max_epoch=9", "max_epoch"),
+        ("trainer=gpu", "trainer=gpu"),
+        ("nothing=1", "nothing"),
+        ("--fast", "--fast"),
+    ],
+)
+def test_resuming_with_an_unknown_key(change: str, said: str, begun: Path, fails: Any) -> None:
+    assert said in fails(["train", f"resume={begun}", change])
+
+
+def test_resuming_from_a_checkpoint_of_another_method(
+    begun: Path, train: Train, fails: Any
+) -> None:
+    other = train("experiment=quickstart/heatmap", name="other")
+    shutil.copy(other / "checkpoints" / "last.ckpt", begun / "checkpoints" / "last.ckpt")
+    said = fails(["train", f"resume={begun}", "trainer.max_epochs=20"])
+    assert "another method" in said
+
+
+@pytest.mark.parametrize("size", [0, 100, 5000])
+def test_a_checkpoint_cut_off(size: int, begun: Path, people: Path, fails: Any) -> None:
+    for name in ("best.ckpt", "last.ckpt"):
+        file = begun / "checkpoints" / name
+        file.write_bytes(file.read_bytes()[:size])
+    assert "last.ckpt" in fails(["train", f"resume={begun}", "trainer.max_epochs=20"])
+    pictures = str(people / "val2017")
+    assert "best.ckpt" in fails(["predict", str(begun), pictures, "--out", str(begun / "out")])
+
+
+def test_somebody_elses_checkpoint(people: Path, tmp_path: Path, fails: Any) -> None:
+    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
+    given = ["predict", str(tmp_path / "other.ckpt"), str(people / "val2017"), "--out", "out"]
+    assert "PoseLab" in fails(given)
+
+
+def test_predicting_without_pictures_or_weights(
+    run: Path, people: Path, tmp_path: Path, fails: Any
+) -> None:
+    out = ["--out", str(tmp_path / "out")]
+    pictures = str(people / "val2017")
+    assert "nothing.jpg" in fails(["predict", str(run), str(tmp_path / "nothing.jpg"), *out])
+    assert "checkpoint" in fails(["predict", str(tmp_path), pictures, *out])
+    (tmp_path / "text.jpg").write_text("not a picture")
+    assert "text.jpg" in fails(["predict", str(run), str(tmp_path / "text.jpg"), *out])
+    whole = next((people / "val2017").glob("*.jpg")).read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    assert "cut.jpg" in fails(["predict", str(run), str(tmp_path / "cut.jpg"), *out])
+    assert "boxes.json" in fails(
+        ["predict", str(run), pictures, *out, "--boxes", str(tmp_path / "boxes.json")]
+    )
+    assert not (tmp_path / "out" / "predictions.json").exists()
+
+
+@pytest.fixture
+def spoilt(people: Path, tmp_path: Path) -> Path:
+    """A copy of the dataset, to be spoilt."""
+    return Path(shutil.copytree(people, tmp_path / "spoilt"))
+
+
+def test_nobody_in_the_annotations(spoilt: Path, tmp_path: Path, fails: Any) -> None:
+    for split in ("train2017", "val2017"):
+        file = spoilt / "annotations" / f"person_keypoints_{split}.json"
+        content = json.loads(file.read_text())
+        file.write_text(json.dumps(content | {"annotations": []}))
+        fails(words(spoilt, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_picture_missing_in_the_middle(
+    workers: int, spoilt: Path, tmp_path: Path, fails: Any
+) -> None:
+    picture = sorted((spoilt / "train2017").glob("*.jpg"))[5]
+    picture.write_bytes(b"\xff\xd8 cut off")
+    said = fails(words(spoilt, tmp_path / "run", f"data.workers={workers}"))
+    assert picture.name in said
+
+
+def test_a_loss_that_is_not_finite_names_the_person(
+    people: Path, tmp_path: Path, fails: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = PoseDataset.__getitem__
+    guilty: list[tuple[int, int]] = []
+
+    def poisoned(self: PoseDataset, key: Any) -> Any:
+        sample = read(self, key)
+        if self.augment is None or (isinstance(key, tuple) and key[1] != 7):
+            return sample
+        guilty.append((int(sample.frame.image_id), int(sample.frame.annotation_id)))
+        keypoints = np.full_like(sample.keypoints, np.nan)
+        return sample._replace(keypoints=keypoints, visible=np.full_like(sample.visible, 2))
+
+    monkeypatch.setattr(PoseDataset, "__getitem__", poisoned)
+    changes = ("experiment=quickstart/integral", "trainer.max_epochs=2")
+    said = fails(words(people, tmp_path / "run", *changes))
+    assert f"image {guilty[0][0]} ({guilty[0][1]}) (" in said  # and nobody else
+    assert "epoch 0" in said
+    assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_an_error_of_a_worker_is_one_sentence() -> None:
+    from torch._utils import ExceptionWrapper
+
+    try:
+        raise InputError("expected a picture, got none; look")
+    except InputError:
+        wrapped = ExceptionWrapper(where="in DataLoader worker process 0")
+    with pytest.raises(InputError) as caught:
+        wrapped.reraise()
+    assert cli._sentence(caught.value) == "expected a picture, got none; look"
+    assert cli._sentence(OSError(errno.ENOENT, "bug")) is None
