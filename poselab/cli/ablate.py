@@ -56,8 +56,9 @@ def _one_run(config: DictConfig) -> None:
     row = ablation.rows[config.row]
     name = HydraConfig.get().runtime.choices["ablation"]
     folder = _folder(config, name, row.label, config.seed)
-    words = [f"experiment={ablation.experiment}", *row.overrides, *config.overrides]
-    composed, _ = compose("train", [*words, f"seed={config.seed}"])
+    shared = [*(ablation.get("overrides") or ()), *row.overrides, *config.overrides]
+    words = [f"experiment={ablation.experiment}", *shared, f"seed={config.seed}"]
+    composed, _ = compose("train", words)
     print(f"{row.label}, seed {config.seed}: {folder}", flush=True)
     if runs.settle(composed, folder) is None:
         training.train(composed, folder, ablation.experiment)

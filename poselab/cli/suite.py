@@ -10,6 +10,8 @@ from poselab.cli.shipped import shipped
 if TYPE_CHECKING:
     from poselab.report.tables import Row
 
+_FIGURES = ("AP", "AP50", "AP75", "AR", "PCKh@0.5")
+
 _HELP = """usage: poselab suite NAME [key=value ...]
 
 Train every experiment in conf/experiment/NAME/ in one process, and print one table: accuracy on
@@ -66,12 +68,13 @@ def _row(config: Any, folder: Path, name: str) -> Row:
     record = runs.settle(config, folder) or training.train(config, folder, name)
     manifest = read_json(folder / "run.json", "a run's manifest")
     untrained = (manifest.get("untrained") or {}).get("AP")
-    figures = {key: record.get(key) for key in ("AP", "AP50", "AP75", "AR", "PCKh@0.5")}
+    figures = {key: record.get(key) for key in _FIGURES}
     cost = manifest["cost"]
     return {
         "method": name,
         **figures,
-        "untrained AP": untrained,
+        "AP untrained": untrained,
+        "epochs": f"{config.trainer.max_epochs}",
         "parameters": f"{cost['parameters'] / 1e6:.2f} M",
         "GMACs": f"{cost['gmacs']:.3f}",
         "seconds": f"{manifest['seconds']:.0f}",
