@@ -1,0 +1,139 @@
+"""predict, suite, ablate and data browse, in miniature."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+from flow import TINY, words
+
+from poselab import cli, training
+from poselab.evaluation.predictions import read_predictions
+from poselab.files import write_bytes
+from poselab.modules.callbacks import SeedEachEpoch
+
+ABLATION = """
+question: How wide?
+paper: nobody's
+experiment: quickstart/heatmap
+metrics: [AP]
+seeds: [0, 1]
+rows:
+  - {label: narrow, overrides: [method.codec.sigma=1.0], published: {AP: 70.4}, source: a table}
+  - {label: wide, overrides: [method.codec.sigma=2.0], published: null}
+comparable: not at all
+"""
+
+
+def boxes_of(people: Path, file: Path) -> int:
+    """The annotated boxes as a detections file; how many."""
+    labels = json.loads((people / "annotations/person_keypoints_val2017.json").read_text())
+    found = [
+        {"image_id": a["image_id"], "category_id": 1, "bbox": a["bbox"], "score": 0.5}
+        for a in labels["annotations"]
+        if not a["iscrowd"]
+    ]
+    file.write_text(json.dumps(found))
+    return len(found)
+
+
+def test_predict_takes_each_picture_as_one_person(run: Path, people: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert cli.main(["predict", str(run), str(people / "val2017"), "--out", str(out)]) == 0
+    predictions = read_predictions(out / "predictions.json")
+    pictures = json.loads((out / "pictures.json").read_text())
+    assert len(predictions) == len(pictures) == 8
+    assert sorted(predictions.image_ids.tolist()) == sorted(p["id"] for p in pictures)
+    drawn = sorted((out / "pictures").glob("*.jpg"))
+    assert [path.stem for path in drawn] == sorted(Path(p["file_name"]).stem for p in pictures)
+    original, painted = (cv2.imread(str(p)) for p in (pictures[0]["file_name"], drawn[0]))
+    assert original.shape == painted.shape
+
+
+def test_predict_with_boxes(run: Path, people: Path, tmp_path: Path) -> None:
+    count = boxes_of(people, tmp_path / "boxes.json")
+    given = ["predict", str(run), str(people / "val2017"), "--out", str(tmp_path / "out")]
+    assert cli.main([*given, "--boxes", str(tmp_path / "boxes.json")]) == 0
+    predictions = read_predictions(tmp_path / "out" / "predictions.json")
+    assert 8 < len(predictions) <= count  # NMS may drop some
+    assert (predictions.scores <= 0.5).all()  # times the box's score
+    # The same people as in the run, which had the same boxes from the annotations.
+    theirs = read_predictions(run / "predictions" / "val.json")
+    ours = {tuple(k) for k in predictions.keypoints.reshape(len(predictions), -1).round(1).tolist()}
+    same = {tuple(k) for k in theirs.keypoints.reshape(len(theirs), -1).round(1).tolist()}
+    assert len(ours & same) >= 0.8 * len(same)
+
+
+def test_predict_bottom_up(people: Path, tmp_path: Path) -> None:
+    changes = ("experiment=quickstart/bottom_up", "method.codec.sigma=1.0")
+    given = [w for w in words(people, tmp_path / "run", *changes) if "neck.channels" not in w]
+    assert cli.main(given) == 0
+    given = ["predict", str(tmp_path / "run"), str(people / "val2017")]
+    assert cli.main([*given, "--out", str(tmp_path / "out")]) == 0
+    assert len(list((tmp_path / "out" / "pictures").glob("*.jpg"))) == 8
+    json.loads((tmp_path / "out" / "predictions.json").read_text())
+
+
+def test_browse_draws_a_sheet(people: Path, tmp_path: Path) -> None:
+    given = [*TINY, f"data.sources.root={people}", "--out", str(tmp_path / "sheet.png")]
+    assert cli.main(["data", "browse", *given, "--count", "6"]) == 0
+    assert cv2.imread(str(tmp_path / "sheet.png")) is not None
+
+
+def test_a_suite_trains_what_is_missing(
+    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr("poselab.cli.suite.shipped", lambda group: ["quickstart/heatmap"])
+    given = [w for w in words(people, tmp_path)[1:] if not w.startswith(("folder", "experiment"))]
+    given = ["suite", "quickstart", f"runs={tmp_path}", *given]
+    assert cli.main(given) == 0
+    out = capsys.readouterr().out
+    assert "epoch 1/1" in out
+    table = next(tmp_path.rglob("table.md")).read_text()
+    assert "GMACs" in table
+    assert "quickstart/heatmap" in table
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "train", lambda *given: pytest.fail("trained again"))
+        assert cli.main(given) == 0
+    assert next(tmp_path.rglob("table.md")).read_text() == table
+    capsys.readouterr()
+    assert cli.main([*given, "seed=3"]) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "another one; move that folder away" in said
+    assert cli.main(["suite", "nothing"]) == 1
+
+
+def test_an_ablation_goes_on_where_it_was_interrupted(
+    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    changes = [*TINY[1:], f"data.sources.root={people}"]
+    file = tmp_path / "conf" / "ablation" / "mine" / "sigma.yaml"
+    write_bytes(file, ABLATION.encode())
+    given = ["ablate", "ablation=mine/sigma", f"runs={tmp_path}", "--config-dir"]
+    quoted = ",".join(f'"{change}"' for change in changes)
+    given += [str(tmp_path / "conf"), f"overrides=[{quoted}]"]
+    seed, begun = SeedEachEpoch.on_train_epoch_start, list[int]()
+
+    def interrupt(self: Any, *rest: Any) -> None:
+        begun.append(self.seed)
+        if len(begun) == 3:
+            raise KeyboardInterrupt
+        seed(self, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SeedEachEpoch, "on_train_epoch_start", interrupt)
+        assert cli.main(given) == 130
+    assert len(list(tmp_path.rglob("metrics.json"))) == 2
+    assert cli.main(given) == 0
+    assert len(list(tmp_path.rglob("metrics.json"))) == 4
+    table = next(tmp_path.rglob("table.md")).read_text()
+    lines = [line for line in table.splitlines() if line.startswith(("| narrow", "| wide"))]
+    assert "| 70.4 |" in lines[0]
+    assert "±" in lines[0]
+    assert "| 2 |" in lines[1]
+    monkeypatch.setattr(training, "train", lambda *given: pytest.fail("trained again"))
+    assert cli.main(given) == 0
+    assert next(tmp_path.rglob("table.md")).read_text() == table
