@@ -15,22 +15,11 @@ class MapLoss(nn.Module):
 
     Normalised by the number of all elements B·C·h·w, whatever their weight, so that an input with
     few labelled keypoints pulls less; with weights 0 and 1 this is their JointsMSELoss.
-    ``foreground`` weighs cells by 1 + foreground·target, so that the few cells of a peak are not
-    drowned by the background: small networks learn in fewer steps.
     """
-
-    def __init__(self, foreground: float = 0.0) -> None:
-        super().__init__()
-        if foreground < 0:
-            raise ValueError(f"expected a foreground weight of at least 0, got {foreground}")
-        self.foreground = foreground
 
     def forward(self, output: Tensor, target: MapTarget) -> dict[str, Tensor]:
         """{"maps": scalar}."""
-        weight = target.weight
-        if self.foreground:
-            weight = weight * (1 + self.foreground * target.maps)
-        return {"maps": 0.5 * weighted_square_error(output, target.maps, weight)}
+        return {"maps": 0.5 * weighted_square_error(output, target.maps, target.weight)}
 
 
 def weighted_square_error(output: Tensor, maps: Tensor, weight: Tensor) -> Tensor:
