@@ -169,6 +169,11 @@ def trainer(config: DictConfig, folder: Path | None, callbacks: list[pl.Callback
     """
     from lightning_fabric.utilities.exceptions import MisconfigurationException
 
+    if str(config.trainer.get("precision")) in ("16-true", "bf16-true"):
+        raise InputError(
+            f"expected trainer.precision 32-true, 16-mixed or bf16-mixed, got "
+            f"{config.trainer.precision}, which would round coordinates; choose one of these"
+        )
     loggers = node(config, "logger").values() if folder else ()
     make_trainer = node(config, "trainer")
     try:

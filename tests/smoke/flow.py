@@ -14,6 +14,7 @@ TINY = (
     "optimizer.lr=0.003",
     "trainer.max_epochs=1",
     "trainer.num_sanity_val_steps=0",
+    "trainer.check_val_every_n_epoch=1",
     "data=coco",
     "data.workers=0",
     "data.batch_size=16",

@@ -42,6 +42,7 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Any:
         ("method.codec.decoder=darker", "darker"),
         ("backbone._target_=poselab.models.backbones.Tiny", "backbone"),
         ("trainer.precision=17", "precision"),
+        ("trainer.precision=bf16-true", "round coordinates"),
         ("framing.size=[64,48]", "multiples of 32"),
         ("data.sources.root=/nowhere/at/all", "/nowhere/at/all"),
         ("optimizer.lr=fast", "optimizer"),
