@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from poselab import build
 from poselab.cli.composing import compose
@@ -18,16 +19,15 @@ SKELETON = {"coco": COCO17, "overfit": COCO17, "mpii": MPII16, "lsp": LSP14, "qu
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_builds(name: str) -> None:
-    config, choices = compose("train", [f"experiment={name}", "++backbone.pretrained=false"])
+    config, choices = compose("train", [f"experiment={name}"])
     assert choices["experiment"] == name
-    if "tiny" in config.backbone["_target_"].lower():
-        del config.backbone.pretrained
-    suite = name.split("/")[0]
-    module = build.module(config, SKELETON[suite])
-    size = build.framing(config).size
-    assert module.codec.channels == len(SKELETON[suite])
-    assert sum(p.numel() for p in module.parameters()) > 1e5
-    assert tuple(module.codec.input_size) == tuple(size)
+    if "pretrained" in config.backbone:
+        config.backbone.pretrained = False
+    skeleton = SKELETON[name.split("/")[0]]
+    with torch.device("meta"):
+        module = build.module(config, skeleton)
+    assert module.codec.channels == len(skeleton)
+    assert sum(p.numel() for p in module.parameters()) > 5e5
 
 
 @pytest.mark.parametrize("name", [n for n in EXPERIMENTS if n.split("/")[0] in ("coco", "mpii")])
@@ -60,7 +60,7 @@ def test_every_row_of_every_ablation_composes(name: str) -> None:
         (["method.codec.sigm=2"], "sigm"),
         (["method=heatmop"], "heatmop"),
         (["experiment=quickstart/nothing"], "nothing"),
-        (["seed=[1"], "seed=[1"),
+        (["seed=[1"], "[1"),
         (["--config-dir", "/nowhere/at/all"], "/nowhere/at/all"),
     ],
 )

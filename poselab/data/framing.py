@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -33,10 +33,15 @@ STILL = Motion()
 
 
 class Framing(Protocol):
-    """The contract of a framing; ``max_people`` is P of its samples."""
+    """The contract of a framing."""
 
-    size: Size
-    max_people: int
+    @property
+    def size(self) -> Size:
+        """(height, width) of an input."""
+
+    @property
+    def max_people(self) -> int:
+        """P of its samples."""
 
     def items(self, annotations: Annotations, training: bool) -> Items:
         """What an epoch goes through."""
@@ -84,7 +89,7 @@ class PersonCrop(_Framed):
     padding: float = 1.25
     boxes: str | None = None
     threshold: float = 0.0
-    max_people: int = 1
+    max_people: ClassVar[int] = 1
 
     def items(self, annotations: Annotations, training: bool) -> Items:
         """Every labelled person, or every detected one."""

@@ -44,13 +44,14 @@ def tiny(name: str, root: Path) -> list[str]:
         *(["++method.neck.channels=16"] if neck in ("DeconvNeck", "FuseNeck") else []),
         *("trainer=default", "++trainer.max_steps=1", "++trainer.limit_val_batches=0"),
         *("trainer.accelerator=cpu", "trainer.enable_progress_bar=false"),
+        *(["data.sources.val=val2017"] if layout == "coco" else []),
         *(f"data.sources.root={root}", "data.workers=0", "data.batch_size=8", "logger=none"),
     ]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_takes_a_step(name: str, people: Path, mpii_people: Path) -> None:
-    root = people if name.split("/")[0] in ("coco", "quickstart") else mpii_people
+    root = mpii_people if name.split("/")[0] in ("mpii", "lsp") else people
     config, _ = compose("train", tiny(name, root))
     data = build.data(config)
     module = build.module(config, data.skeleton)
