@@ -145,13 +145,15 @@ def generated(
     layout: str = "coco",
     size: tuple[int, int] = (256, 256),
     people: tuple[int, int] = (1, 4),
+    turn: float = 180.0,
     seed: int = 0,
 ) -> Sources:
     """Sources of generated people, made first where they are not there yet."""
     from poselab.data import layouts
     from poselab.synthetic import generate
 
-    generate(Path(root), images, seed, layout, (size[0], size[1]), (people[0], people[1]), val=val)
+    sides, span = (size[0], size[1]), (people[0], people[1])
+    generate(Path(root), images, seed, layout, sides, span, val=val, turn=turn)
     return layouts.coco(root) if layout == "coco" else layouts.mpii(root)
 
 

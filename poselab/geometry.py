@@ -66,7 +66,9 @@ def convention(name: str) -> PixelConvention:
 
 def apply(matrix: Any, points: Any) -> Any:
     """Map points (…, N, 2) through matrices (…, 2, 3)."""
-    return points @ matrix[..., :2].mT + matrix[..., None, :, 2]
+    # No matrix product: under autocast that would round pixels to half precision.
+    column = matrix[..., None, :, :]
+    return points[..., :1] * column[..., 0] + points[..., 1:] * column[..., 1] + column[..., 2]
 
 
 def compose(outer: Floats, inner: Floats) -> Floats:

@@ -36,7 +36,7 @@ def new_folder(config: DictConfig, experiment: str) -> Path:
     Raises:
         InputError: it holds something already, is no folder, or ranks could not agree on it.
     """
-    if "LOCAL_RANK" in os.environ:
+    if "LOCAL_RANK" in os.environ or int(os.environ.get("SLURM_NTASKS", "1")) > 1:
         return _folder_of_all_ranks(config)
     folder = config.folder
     if folder is None:
@@ -114,6 +114,12 @@ def checkpoint(folder: Path) -> Path:
     return last if last.exists() and not best.exists() else best
 
 
+def seconds(folder: Path) -> float:
+    """How long a run has trained so far, as far as it noted."""
+    file = folder / "run.json"
+    return float(read_json(file, "a run's manifest").get("seconds", 0.0)) if file.exists() else 0.0
+
+
 def is_finished(folder: Path) -> bool:
     """Whether a run has trained to its end and has metrics."""
     manifest = folder / "run.json"
@@ -135,6 +141,7 @@ def begin(
     file, made = folder / "run.json", _manifest(config, experiment, data, module)
     if file.exists():
         made["started"] = read_json(file, "a run's manifest")["started"]
+        made["seconds"] = seconds(folder)
     for unfinished in (folder / "checkpoints").glob(".*.ckpt"):
         unfinished.unlink(missing_ok=True)
     write_json(file, made)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,9 +19,15 @@ from poselab import build, runs
 from poselab.data.pictures import read_picture
 from poselab.evaluation.predictions import read_predictions
 from poselab.files import read_json, replacing, write_json
-from poselab.modules.callbacks import DescribeCheckpoint, EpochLines, PosePictures, SeedEachEpoch
+from poselab.modules.callbacks import (
+    DescribeCheckpoint,
+    EpochLines,
+    PosePictures,
+    SeedEachEpoch,
+    Stopwatch,
+)
 from poselab.modules.checkpoints import KeptCheckpoint, read_checkpoint
-from poselab.modules.evaluating import PoseEvaluation
+from poselab.modules.evaluating import PoseEvaluation, rehearse
 from poselab.report.curves import draw_curves, read_curves
 from poselab.report.draw import contact_sheet, draw_poses, fit_into
 
@@ -50,12 +55,15 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
         FloatingPointError: training diverged.
         KeyboardInterrupt: a person stopped it; the last whole epoch is kept.
     """
-    started = time.monotonic()
+    torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it
     pl.seed_everything(config.seed, workers=False, verbose=False)
     data = build.data(config)
     module = build.module(config, data.skeleton)
     description = build.described(config, data.skeleton)
     evaluation = _evaluation(config, data, folder)
+    rehearse(
+        evaluation.evaluator, data.val.annotations, bool((data.val_samples.items.person >= 0).all())
+    )
     shown = _fit_for_output(config)
     trainer = build.trainer(
         shown,
@@ -68,6 +76,7 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
             *_checkpoints(folder, evaluation.headline),
             *([LearningRateMonitor()] if config.logger else []),
             *([EMAWeightAveraging(decay=config.ema)] if config.ema else []),
+            stopwatch := Stopwatch(runs.seconds(folder), folder / "run.json"),
             *([] if shown.trainer.enable_progress_bar else [EpochLines(evaluation.headline)]),
         ],
     )
@@ -82,7 +91,7 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
         manifest["untrained"] = read_json(evaluation.untrained_file, "metrics")
     metrics = _validate_best(config, data, module, folder)
     draw_curves(read_curves(folder), evaluation.headline, folder / "curves.png", experiment)
-    manifest |= {"seconds": time.monotonic() - started, "state": "finished"}
+    manifest |= {"seconds": stopwatch.seconds(), "state": "finished"}
     write_json(folder / "run.json", manifest)
     return metrics
 
@@ -125,6 +134,8 @@ def _wandb_inside(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
+            sys.modules["wandb"].finish(quiet=True)  # the next run of this process is another one
         for kind in ours:
             os.environ.pop(kind, None)
 

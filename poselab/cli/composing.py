@@ -38,16 +38,20 @@ def compose(name: str, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]
             with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
                 config = hydra.compose(name, overrides, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException) as error:
-        reason = "; ".join(line.strip() for line in str(error).splitlines()[:2] if line.strip())
-        raise InputError(
-            f"expected overrides that compose, but {reason} (see {conf_folder()} for what there is)"
-        ) from None
+        raise _not_composing(error) from None
     choices = dict(config.hydra.runtime.choices)
     OmegaConf.set_readonly(config, False)
     OmegaConf.set_struct(config, False)
     del config["hydra"]
     OmegaConf.set_struct(config, True)
     return config, choices
+
+
+def _not_composing(error: Exception) -> InputError:
+    reason = "; ".join(line.strip() for line in str(error).splitlines()[:2] if line.strip())
+    return InputError(
+        f"expected overrides that compose, but {reason} (see {conf_folder()} for what there is)"
+    )
 
 
 def _with_search_path(words: Sequence[str]) -> list[str]:
@@ -76,6 +80,8 @@ def hand_to_hydra(name: str, words: Sequence[str], task: Callable[[DictConfig], 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors itself and exits
     try:
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(task)()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise _not_composing(error) from None
     finally:
         sys.argv = arguments
         os.environ.clear()

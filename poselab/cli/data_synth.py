@@ -24,6 +24,9 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--format", default="coco", choices=("coco", "mpii"), help="layout")
     words.add_argument("--size", default="256x256", help="HEIGHTxWIDTH (default 256x256)")
     words.add_argument("--people", default="1-4", help="fewest-most a picture (default 1-4)")
+    words.add_argument(
+        "--turn", type=float, default=180.0, help="degrees people may turn away (default 180)"
+    )
     words.add_argument("--workers", type=int, help="processes (default: one a core)")
     return words
 
@@ -41,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         people=_pair(arguments.people, "-", "--people FEWEST-MOST"),
         val=None if arguments.val is None else _val(arguments.val, arguments.images),
         workers=arguments.workers,
+        turn=arguments.turn,
     )
     print(f"data: {out}")
     return 0

@@ -117,6 +117,6 @@ def _draw(split: Split, predictions: Predictions, folder: Path, threshold: float
         image = read_picture(split.pictures / table.file_name(n))
         shown = people.keypoint_scores > threshold
         drawn = draw_poses(image, people.keypoints, shown, table.skeleton)
-        name = Path(table.file_name(n)).with_suffix(".jpg")
+        name = f"{table.file_name(n)}.jpg"
         with replacing(folder / name) as temporary:
             cv2.imwrite(str(temporary), drawn[:, :, ::-1])

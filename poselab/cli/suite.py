@@ -53,7 +53,7 @@ def _run(experiments: list[str], changes: list[str]) -> int:
     from poselab.files import write_bytes
 
     write_bytes(table, markdown(rows).encode())
-    print_table(rows, "validation pictures that no method was trained on")
+    print_table(rows, "on the validation pictures, by which the best epoch was chosen too")
     print(f"table: {table}\npictures with poses (predictions beside them, curves.png above):")
     for name in experiments:
         print(f"  {place / name}/predictions/pictures.jpg")

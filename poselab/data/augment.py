@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 class Augment:
     """Random mirror, scale, rotation, shift and half body, then pixel changes.
 
-    Scale is 1 + a normal of deviation ``scale``/2 clipped at ``scale``, rotation a normal of
-    ``degrees``/2 clipped at ``degrees`` and applied with probability ``rotate``; the ranges that
-    SimpleBaseline and HRNet quote (Xiao et al. 2018, section 4.1) with their spread halved, so
-    that the clip is rarely met. ``half_body`` frames only the upper or the lower body of a person
-    with more than ``half_body_joints`` labelled joints (Li et al. 2019, MSPN). ``pixels`` are
-    albumentations transforms that move nothing.
+    Scale is normal about 1 with deviation ``scale``, clipped at one deviation; rotation is normal
+    with deviation ``degrees``, clipped at two, and happens with probability ``rotate``: the law of
+    SimpleBaseline's and HRNet's code (Xiao et al. 2018; Sun et al. 2019). Shift is uniform up to a
+    fraction ``shift`` of what is shown. ``half_body`` frames only the upper or the lower body of a
+    person with more than ``half_body_joints`` labelled joints (Li et al. 2019, MSPN). ``pixels``
+    are albumentations transforms that move nothing.
     """
 
     mirror: float = 0.5
@@ -45,8 +45,8 @@ class Augment:
         """One random motion."""
         turned = rng.random() < self.rotate
         return Motion(
-            scale=1.0 + _clipped_normal(rng, self.scale),
-            degrees=_clipped_normal(rng, self.degrees) if turned else 0.0,
+            scale=1.0 + _clipped_normal(rng, self.scale, self.scale),
+            degrees=_clipped_normal(rng, self.degrees, 2 * self.degrees) if turned else 0.0,
             shift=(rng.uniform(-self.shift, self.shift), rng.uniform(-self.shift, self.shift)),
             mirrored=bool(rng.random() < self.mirror),
         )
@@ -54,7 +54,10 @@ class Augment:
     def half(
         self, keypoints: Floats, visible: Ints, skeleton: Skeleton, rng: np.random.Generator
     ) -> Floats | None:
-        """The box (4,) of half of a person (K, 2), grown by 1.5, or None: show all of him."""
+        """The area (4,) of half of a person (K, 2), or None: show all of him.
+
+        1.5 times the box of the half's joints about their mean, as in HRNet's code.
+        """
         labelled = visible > 0
         if rng.random() >= self.half_body or labelled.sum() <= self.half_body_joints:
             return None
@@ -62,9 +65,9 @@ class Augment:
         chosen = labelled & (upper if rng.random() < 0.5 else ~upper)
         if chosen.sum() < 2:
             return None
-        x, y, w, h = geometry.boxes_of_keypoints(keypoints, chosen).tolist()
-        w, h = max(w, 1.0), max(h, 1.0)
-        return np.array([x - w / 4, y - h / 4, w * 1.5, h * 1.5])
+        middle = keypoints[chosen].mean(axis=0)
+        extent = 1.5 * geometry.boxes_of_keypoints(keypoints, chosen)[2:].clip(min=1.0)
+        return np.concatenate([middle - extent / 2, extent])
 
     def paint(self, image: np.ndarray[Any, Any], rng: np.random.Generator) -> np.ndarray[Any, Any]:
         """Change the pixels of an image (H, W, 3) uint8 RGB."""
@@ -80,5 +83,5 @@ class Augment:
         return albumentations.Compose(list(self.pixels))
 
 
-def _clipped_normal(rng: np.random.Generator, limit: float) -> float:
-    return min(max(rng.normal(0.0, limit / 2), -limit), limit) if limit else 0.0
+def _clipped_normal(rng: np.random.Generator, deviation: float, limit: float) -> float:
+    return min(max(rng.normal(0.0, deviation), -limit), limit) if deviation else 0.0

@@ -70,11 +70,20 @@ def detected_people(annotations: Annotations, detections: Path, threshold: float
 
 
 def whole_pictures(annotations: Annotations, inhabited: bool) -> Items:
-    """Every picture once, or only those with a labelled person."""
+    """Every picture once, or only those with a labelled person.
+
+    Raises:
+        InputError: the annotations do not say how large the pictures are.
+    """
     pictures = np.arange(len(annotations))
     if inhabited:
         pictures = np.unique(labelled_people(annotations).picture)
     height, width = annotations.sizes[pictures].T
+    if not (height * width).all():
+        raise InputError(
+            f"expected the sizes of pictures in {annotations.source} to show them whole, found "
+            "none (MPII and LSP have none); use framing=person"
+        )
     corner = np.full(len(pictures), -0.5)
     boxes = np.stack([corner, corner, width, height], axis=1)
     return Items(pictures, np.full(len(pictures), -1), boxes, np.ones(len(pictures)))

@@ -93,7 +93,7 @@ class PoseDataset(Dataset[Sample]):
             half = self.augment.half(
                 table.keypoints[person], table.visible[person], table.skeleton, rng
             )
-            area = area if half is None else self.framing.area(half)
+            area = area if half is None else self.framing.area(half, padded=False)
         motion = self.augment.motion(rng)
         return self.framing.matrix(area, motion), motion.mirrored
 

@@ -46,7 +46,7 @@ class Framing(Protocol):
     def items(self, annotations: Annotations, training: bool) -> Items:
         """What an epoch goes through."""
 
-    def area(self, box: Floats) -> Floats:
+    def area(self, box: Floats, padded: bool = True) -> Floats:
         """The box (4,) of the input's aspect that is shown for an item's box."""
 
     def matrix(self, area: Floats, motion: Motion = STILL) -> Floats:
@@ -97,9 +97,9 @@ class PersonCrop(_Framed):
             return labelled_people(annotations)
         return detected_people(annotations, Path(self.boxes), self.threshold)
 
-    def area(self, box: Floats) -> Floats:
-        """The person's box in the input's aspect, padded."""
-        return geometry.fit_aspect(box, self._aspect, self.padding)
+    def area(self, box: Floats, padded: bool = True) -> Floats:
+        """The person's box in the input's aspect, padded unless that was done already."""
+        return geometry.fit_aspect(box, self._aspect, self.padding if padded else 1.0)
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,6 @@ class WholeImage(_Framed):
         """Every picture; for training those with a labelled person."""
         return whole_pictures(annotations, inhabited=training)
 
-    def area(self, box: Floats) -> Floats:
+    def area(self, box: Floats, padded: bool = True) -> Floats:
         """The picture in the input's aspect."""
         return geometry.fit_aspect(box, self._aspect)

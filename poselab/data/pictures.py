@@ -51,13 +51,15 @@ def read_picture(path: Path, reduction: int = 1) -> Image:
     return np.asarray(image, dtype=np.uint8)
 
 
-def show(path: Path, matrix: Floats, size: Size, border: int = 114) -> Image:
+def show(path: Path, matrix: Floats, size: Size, border: int = 0) -> Image:
     """The input (H, W, 3) of ``size`` that ``matrix`` (2, 3), picture → input pixels, makes.
 
-    Reads the picture at half, quarter or eighth size where the input is that much smaller.
-    Errors as in :func:`read_picture`.
+    Reads a JPEG at half, quarter or eighth size where the input is that much smaller. Outside of
+    the picture lies ``border`` grey: black, as in SimpleBaseline's and HRNet's code. Errors as in
+    :func:`read_picture`.
     """
-    reduction = _reduction(matrix)
+    # Only a JPEG has whole blocks to read coarsely; other formats would be resized unevenly.
+    reduction = _reduction(matrix) if path.suffix.lower() in (".jpg", ".jpeg") else 1
     image = read_picture(path, reduction)
     if reduction > 1:
         unreduce = geometry.scale_translate((reduction,) * 2, ((reduction - 1) / 2,) * 2)

@@ -72,7 +72,7 @@ def unlabelled(pictures: Sequence[Path], root: Path, skeleton: Skeleton) -> Spli
 def _ids(pictures: Sequence[Path]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """COCO's ids are its file names; other pictures are counted from one."""
     stems = [path.stem for path in pictures]
-    numbers = {int(stem) for stem in stems if stem.isdecimal()}
+    numbers = {int(stem) for stem in stems if stem.isdecimal() and len(stem) < 19}  # int64
     if len(numbers) == len(stems):
         return np.array([int(stem) for stem in stems], dtype=np.int64)
     return np.arange(1, len(stems) + 1)

@@ -9,8 +9,11 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
+from poselab.files import read_json, write_json
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from poselab.data import PoseDataset
 
@@ -104,3 +107,20 @@ def _log_pictures(logger: Any, pictures: list[Any], step: int) -> None:
         return
     for i, picture in enumerate(pictures):
         logger.experiment.add_image(f"val/pose_{i}", picture, step, dataformats="HWC")
+
+
+class Stopwatch(pl.Callback):
+    """Seconds that a run took, those of earlier sessions included; noted in ``file`` each epoch."""
+
+    def __init__(self, before: float, file: Path) -> None:
+        self.before, self.file, self.started = before, file, time.monotonic()
+
+    def seconds(self) -> float:
+        """Until now."""
+        return self.before + time.monotonic() - self.started
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Note them."""
+        if trainer.is_global_zero:
+            manifest = read_json(self.file, "a run's manifest")
+            write_json(self.file, manifest | {"seconds": self.seconds()})

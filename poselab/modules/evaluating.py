@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import pytorch_lightning as pl
 import torch.distributed
 
@@ -63,7 +64,8 @@ class PoseEvaluation(pl.Callback):
         if trainer.sanity_checking and trainer.num_sanity_val_steps != float("inf"):
             return
         shards = _from_all_ranks(self._shards, trainer.world_size)
-        metrics = self._scored(module.suppress(merge(shards))) if trainer.is_global_zero else None
+        merged = _in_order(merge(shards))
+        metrics = self._scored(module.suppress(merged)) if trainer.is_global_zero else None
         self.metrics = trainer.strategy.broadcast(metrics)
         assert self.metrics is not None
         if trainer.sanity_checking:
@@ -77,6 +79,32 @@ class PoseEvaluation(pl.Callback):
         # Boxes stay out of the file: COCO would take a pose's size from them.
         write_predictions(self.file, replace(found, boxes=None))
         return self.evaluator(read_predictions(self.file), self.annotations)
+
+
+def rehearse(evaluator: Evaluator, annotations: Annotations, named: bool) -> None:
+    """Score the labels themselves, so that what cannot be scored fails before training does.
+
+    ``named``: predictions will say which labelled person they answer for.
+
+    Raises:
+        InputError: the evaluator needs what annotations or predictions do not have.
+    """
+    rows = np.flatnonzero((annotations.visible > 0).any(axis=1) & ~annotations.crowd)
+    labels = Predictions(
+        image_ids=annotations.image_ids[annotations.picture_of()[rows]],
+        annotation_ids=annotations.annotation_ids[rows] if named else np.full(len(rows), -1),
+        keypoints=np.asarray(annotations.keypoints[rows]),
+        keypoint_scores=np.ones(annotations.visible[rows].shape),
+        scores=np.ones(len(rows)),
+    )
+    evaluator(labels, annotations)
+
+
+def _in_order(predictions: Predictions) -> Predictions:
+    """By picture, person and box, so that ties fall alike however many ranks there were."""
+    ids = (predictions.annotation_ids, predictions.image_ids)
+    corner = () if predictions.boxes is None else tuple(predictions.boxes[:, 1::-1].T)
+    return predictions.take(np.lexsort((*corner, *ids)))
 
 
 def _from_all_ranks(shards: list[Predictions], world_size: int) -> list[Predictions]:

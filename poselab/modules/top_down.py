@@ -21,8 +21,9 @@ class TopDown(PoseModule):
     """A single-person method on people's boxes, rescored and rid of repeated poses per picture.
 
     A pose scores its box's score times the mean over keypoints that score above ``visible``, and
-    falls to a better one of the same picture with OKS above ``nms`` (None: none falls), on the
-    area of its box; both as in SimpleBaseline's and HRNet's evaluation.
+    falls to a better one of the same picture with OKS above ``nms`` (None: none falls), as in
+    SimpleBaseline's and HRNet's evaluation. OKS is taken on the area of the box as it was given;
+    theirs is of the padded box, so they drop a little more.
     """
 
     def __init__(

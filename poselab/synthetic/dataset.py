@@ -29,17 +29,20 @@ def generate(
     people: tuple[int, int] = (1, 4),
     val: int | None = None,
     workers: int | None = None,
+    turn: float = 180.0,
 ) -> Path:
     """Write ``images`` training and ``val`` validation pictures (None: a fifth more) with labels.
 
-    Every picture depends on the seed and its number alone, never on the workers. A call that was
+    People turn by up to ``turn`` degrees away from the camera. Every picture depends on the seed
+    and its number alone, never on the workers. A call that was
     interrupted goes on where it stopped; one that is finished returns at once.
 
     Raises:
         InputError: a value is out of its range, the folder holds something else, or the disk is
             full.
     """
-    settings = Settings(images, images // 5 if val is None else val, seed, layout, size, people)
+    val = images // 5 if val is None else val
+    settings = Settings(images, val, seed, layout, size, people, float(turn))
     workers = (os.cpu_count() or 1) if workers is None else workers
     if workers < 1:
         raise InputError(f"expected 1 or more workers, got {workers}; correct the value")
@@ -66,7 +69,8 @@ def paint_pictures(
     seeds = ([settings.seed, SPLITS.index(split), number] for number in numbers)
     rngs = [np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed))) for seed in seeds]
     pictures = []
-    for rng, scene in zip(rngs, sample_scenes(rngs, settings.size, settings.people), strict=True):
+    scenes = sample_scenes(rngs, settings.size, settings.people, settings.turn)
+    for rng, scene in zip(rngs, scenes, strict=True):
         quality = int(rng.integers(60, 96))
         _, jpeg = cv2.imencode(".jpg", scene.image, [cv2.IMWRITE_JPEG_QUALITY, quality])
         pictures.append((jpeg.tobytes(), describe(scene)))

@@ -59,14 +59,16 @@ class Scene(NamedTuple):
 
 
 def sample_scenes(
-    rngs: list[np.random.Generator], size: Size, people: tuple[int, int]
+    rngs: list[np.random.Generator], size: Size, people: tuple[int, int], turn: float = 180.0
 ) -> list[Scene]:
     """Draw one picture from each generator, with ``people[0]`` to ``people[1]`` people.
+
+    They turn by up to ``turn`` degrees away from the camera.
 
     A few pictures are empty, and a few have a far crowd besides. Numbers are drawn picture by
     picture, but kinematics and outlines are worked out for all people at once.
     """
-    drafts = [_draft(rng, size, people) for rng in rngs]
+    drafts = [_draft(rng, size, people, turn) for rng in rngs]
     shape = Shape(
         *(np.concatenate(field) for field in zip(*(d.shape for d in drafts), strict=True))
     )
@@ -103,12 +105,12 @@ class _Draft(NamedTuple):
     focal: float
 
 
-def _draft(rng: np.random.Generator, size: Size, people: tuple[int, int]) -> _Draft:
+def _draft(rng: np.random.Generator, size: Size, people: tuple[int, int], turn: float) -> _Draft:
     near = int(rng.integers(people[0], people[1] + 1))
     near = 0 if rng.random() < EMPTY_SHARE else near
     far = int(rng.integers(5, 12)) if rng.random() < CROWD_SHARE else 0
     shape = sample_shapes(rng, near + far)
-    angles, lift = sample_poses(rng, near + far)
+    angles, lift = sample_poses(rng, near + far, turn)
     focal = sample_focal(rng, size)
     ground = sample_places(rng, size, shape.stature[:near], focal)
     if far:

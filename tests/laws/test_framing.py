@@ -37,7 +37,8 @@ def brightest(image: np.ndarray) -> np.ndarray:
 
 def spot_picture(folder: Path) -> Path:
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    image[int(SPOT[1]) - 1 : int(SPOT[1]) + 2, int(SPOT[0]) - 1 : int(SPOT[0]) + 2] = 255
+    x, y = SPOT.astype(int)
+    image[y - 4 : y + 5, x - 4 : x + 5] = 255  # wide enough not to fall between sampled pixels
     cv2.imwrite(str(folder / "spot.png"), image)
     return folder / "spot.png"
 

@@ -113,7 +113,7 @@ def test_the_mirrored_person_paints_the_mirrored_picture():
     """So nothing that is painted tells left from right but the body itself."""
     rng = np.random.default_rng(5)
     shape = sample_shapes(rng, 24)
-    angles, _ = sample_poses(rng, 24)
+    angles, _ = sample_poses(rng, 24, 180.0)
     looks = [sample_looks(rng) for _ in range(24)]
     camera = look(1.0, 0.1, 0.0, 300.0, SIZE).each(np.zeros(24, int))
     pictures = []
@@ -175,7 +175,7 @@ def test_run_lengths_are_what_pycocotools_reads():
 def test_far_joints_are_painted_before_near_ones():
     rng = np.random.default_rng(2)
     shape = sample_shapes(rng, 50)
-    angles, _ = sample_poses(rng, 50)
+    angles, _ = sample_poses(rng, 50, 180.0)
     bodies = pose(shape, angles).moved(np.tile([0.0, 0.9, -4.0], (50, 1)))
     camera = look(1.0, 0.1, 0.0, 300.0, SIZE).each(np.zeros(50, int))
     people = figures(bodies, shape, [sample_looks(rng) for _ in range(50)], camera)
