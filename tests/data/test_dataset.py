@@ -237,3 +237,20 @@ def test_contact_sheet_of_what_training_sees(root: Path, tmp_path: Path) -> None
     sheet = cv2.imread(str(out))
     assert sheet.shape[0] > 2 * 160
     assert sheet.std() > 20
+
+
+def test_whole_pictures_need_known_sizes(split: Split) -> None:
+    table = replace(split.annotations, sizes=np.zeros_like(split.annotations.sizes))
+    with pytest.raises(InputError, match="sizes of pictures"):
+        PoseDataset(replace(split, annotations=table), WHOLE)
+
+
+def test_motion_follows_the_authors_law() -> None:
+    augment, rng = Augment(scale=0.35, degrees=45.0, rotate=0.6), np.random.default_rng(0)
+    motions = [augment.motion(rng) for _ in range(4000)]
+    scales, turns = (np.array([getattr(m, name) for m in motions]) for name in ("scale", "degrees"))
+    # A normal clipped at one deviation lies on either bound with probability 0.159.
+    assert scales.min() == pytest.approx(0.65)
+    assert (scales == scales.max()).mean() == pytest.approx(0.159, abs=0.02)
+    assert (turns == 0).mean() == pytest.approx(0.4, abs=0.03)
+    assert 80 < np.abs(turns).max() <= 90

@@ -98,3 +98,14 @@ def test_variants_refuse_what_they_cannot_hold() -> None:
     many = BottomUp.__new__(BottomUp)
     with pytest.raises(ValueError, match="expected a single-person method, got BottomUp"):
         TopDown(many)
+
+
+def test_half_precision_does_not_round_pixels() -> None:
+    frame = frames([1.0])._replace(
+        to_image=torch.tensor([[[3.37, 0.0, 811.3], [0.0, 3.37, 402.7]]])
+    )
+    maps = torch.rand(1, 17, 8, 6, generator=torch.Generator().manual_seed(1))
+    whole = estimator().found(maps, frame)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = estimator().found(maps, frame)
+    np.testing.assert_allclose(half.keypoints, whole.keypoints, atol=1e-3)
