@@ -195,3 +195,22 @@ def _revision() -> dict[str, Any] | None:
         return {"commit": git("rev-parse", "HEAD"), "changed": bool(git("status", "--porcelain"))}
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def expect_one_device(config: DictConfig) -> None:
+    """Sweeps and suites train in this process, which Lightning cannot start again as ranks.
+
+    Raises:
+        InputError: the trainer would use several devices.
+    """
+    import torch
+
+    devices, accelerator = config.trainer.devices, config.trainer.accelerator
+    count = len(devices) if OmegaConf.is_list(devices) else devices
+    if devices == "auto" and accelerator != "cpu":
+        count = max(torch.cuda.device_count(), 1)
+    if count not in (1, "1", "auto"):
+        raise InputError(
+            f"expected one device for several runs in one process, got {count}; add "
+            "trainer.devices=1, or start each run with `poselab train`"
+        )

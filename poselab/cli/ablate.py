@@ -60,6 +60,7 @@ def _one_run(config: DictConfig) -> None:
     words = [f"experiment={ablation.experiment}", *shared, f"seed={config.seed}"]
     composed, _ = compose("train", words)
     print(f"{row.label}, seed {config.seed}: {folder}", flush=True)
+    runs.expect_one_device(composed)
     if runs.settle(composed, folder) is None:
         training.train(composed, folder, ablation.experiment)
 

@@ -65,6 +65,7 @@ def _row(config: Any, folder: Path, name: str) -> Row:
     from poselab import runs, training
     from poselab.files import read_json
 
+    runs.expect_one_device(config)
     record = runs.settle(config, folder) or training.train(config, folder, name)
     manifest = read_json(folder / "run.json", "a run's manifest")
     untrained = (manifest.get("untrained") or {}).get("AP")

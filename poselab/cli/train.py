@@ -58,6 +58,7 @@ def _one_of_many(config: DictConfig) -> float:
 
     hydra = HydraConfig.get()
     name = hydra.runtime.choices.get("experiment") or "custom"
+    runs.expect_one_device(config)
     folder = runs.new_folder(config, f"{name}/{hydra.job.override_dirname or 'base'}")
     record = training.train(config, folder, name)
     print(f"run: {folder}")

@@ -224,3 +224,27 @@ def test_an_error_of_a_worker_is_one_sentence() -> None:
         wrapped.reraise()
     assert cli._sentence(caught.value) == "expected a picture, got none; look"
     assert cli._sentence(OSError(errno.ENOENT, "bug")) is None
+
+
+def test_pckh_without_heads_fails_before_training(people: Path, tmp_path: Path, fails: Any) -> None:
+    labels = people / "annotations" / "person_keypoints_val2017.json"
+    kept = labels.read_bytes()
+    content = json.loads(kept)
+    for record in content["annotations"]:
+        record.pop("head_box", None)
+    labels.write_text(json.dumps(content))
+    try:
+        said = fails(words(people, tmp_path / "run", "evaluator=pckh", "module=single_person"))
+    finally:
+        labels.write_bytes(kept)
+    assert "head boxes" in said
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_sweeps_refuse_several_devices(people: Path, tmp_path: Path, fails: Any) -> None:
+    said = fails(["suite", "quickstart", "trainer.devices=2", f"runs={tmp_path}"])
+    assert "trainer.devices=1" in said
+
+
+def test_a_typo_in_a_sweep_is_one_sentence(fails: Any) -> None:
+    assert "heatmop" in fails(["train", "method=heatmop,direct", "--multirun"])
