@@ -65,21 +65,16 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
         evaluation.evaluator, data.val.annotations, bool((data.val_samples.items.person >= 0).all())
     )
     shown = _fit_for_output(config)
-    trainer = build.trainer(
-        shown,
-        folder,
-        [
-            SeedEachEpoch(config.seed),
-            DescribeCheckpoint(build.CHECKPOINT_KEY, description),
-            PosePictures(data.val_samples, _drawer(data)),
-            evaluation,
-            *_checkpoints(folder, evaluation.headline),
-            *([LearningRateMonitor()] if config.logger else []),
-            *([EMAWeightAveraging(decay=config.ema)] if config.ema else []),
-            stopwatch := Stopwatch(runs.seconds(folder), folder / "run.json"),
-            *([] if shown.trainer.enable_progress_bar else [EpochLines(evaluation.headline)]),
-        ],
-    )
+    stopwatch = Stopwatch(runs.seconds(folder), folder / "run.json")
+    callbacks = [
+        DescribeCheckpoint(build.CHECKPOINT_KEY, description),
+        PosePictures(data.val_samples, _drawer(data)),
+        evaluation,
+        *_checkpoints(folder, evaluation.headline),
+        stopwatch,
+        *_chosen(config, shown, evaluation.headline),
+    ]
+    trainer = build.trainer(shown, folder, callbacks)
     manifest = runs.begin(config, experiment, folder, data, module)
     with _wandb_inside(folder):
         for logger in trainer.loggers:
@@ -94,6 +89,16 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     manifest |= {"seconds": stopwatch.seconds(), "state": "finished"}
     write_json(folder / "run.json", manifest)
     return metrics
+
+
+def _chosen(config: DictConfig, shown: DictConfig, headline: str) -> list[pl.Callback]:
+    """The callbacks that depend on the config."""
+    return [
+        SeedEachEpoch(config.seed),
+        *([LearningRateMonitor()] if config.logger else []),
+        *([EMAWeightAveraging(decay=config.ema)] if config.ema else []),
+        *([] if shown.trainer.enable_progress_bar else [EpochLines(headline)]),
+    ]
 
 
 def _fit_for_output(config: DictConfig) -> DictConfig:

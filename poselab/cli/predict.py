@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,7 @@ def _samples(split: Split, framing: Framing, boxes: Path | None) -> PoseDataset:
     if isinstance(framing, PersonCrop):
         if boxes is not None:
             return PoseDataset(split, replace(framing, boxes=str(boxes)))
+        print("no --boxes: each picture is taken to show one person", file=sys.stderr)
         framing = replace(framing, padding=1.0)
     return PoseDataset(split, framing, items=whole_pictures(split.annotations, inhabited=False))
 
