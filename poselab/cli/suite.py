@@ -72,7 +72,7 @@ def _row(config: Any, folder: Path, name: str) -> Row:
     figures = {key: record.get(key) for key in _FIGURES}
     cost = manifest["cost"]
     return {
-        "method": name,
+        "method": name.split("/")[1],
         **figures,
         "AP untrained": untrained,
         "epochs": f"{config.trainer.max_epochs}",

@@ -20,6 +20,7 @@ def _text(value: Cell) -> str:
 def print_table(rows: Sequence[Row], caption: str = "") -> None:
     """Print rows with equal keys as a table on stdout."""
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
     table = Table(caption=caption or None)
@@ -27,8 +28,10 @@ def print_table(rows: Sequence[Row], caption: str = "") -> None:
         table.add_column(name, justify="left" if n == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(_text(cell) for cell in row.values()))
-    console = Console()
-    Console(width=max(console.width, 100)).print(table)
+    # Wider than the terminal rather than cut: figures are what the table is for.
+    wide = Console(width=1000)
+    wanted = Measurement.get(wide, wide.options, table).maximum
+    Console(width=max(Console().width, wanted)).print(table)
 
 
 def markdown(rows: Sequence[Row]) -> str:
