@@ -44,7 +44,7 @@ def draw_curves(curves: Curves, headline: str, file: Path, title: str = "") -> N
     for split, colour in (("train", "tab:blue"), ("val", "tab:orange")):
         for name in (f"{split}/loss", *sorted(n for n in curves if n.startswith(f"{split}/loss_"))):
             if name in curves:
-                left.plot(*_points(curves[name]), color=colour, label=name)
+                left.plot(*_points(curves[name]), color=colour, marker=".", label=name)
     left.set(xlabel="epoch", ylabel="loss", yscale="log")
     left.legend(frameon=False)
     if f"val/{headline}" in curves:
