@@ -140,7 +140,7 @@ def _wandb_inside(folder: Path) -> Iterator[None]:
         yield
     finally:
         if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
-            sys.modules["wandb"].finish(quiet=True)  # the next run of this process is another one
+            sys.modules["wandb"].finish()  # the next run of this process is another one
         for kind in ours:
             os.environ.pop(kind, None)
 

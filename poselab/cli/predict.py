@@ -62,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     listed = [{"id": i, "file_name": str(p)} for i, p in zip(ids, pictures, strict=True)]
     write_json(arguments.out / "pictures.json", listed)
     _draw(split, predictions, arguments.out / "pictures", arguments.threshold)
+    if module.people == "one" and arguments.boxes is None:
+        print("no --boxes: each picture was taken to show one person", file=sys.stderr)
     print(f"{len(predictions)} poses in {len(pictures)} pictures: {arguments.out}")
     return 0
 
@@ -81,7 +83,6 @@ def _samples(split: Split, framing: Framing, boxes: Path | None) -> PoseDataset:
     if isinstance(framing, PersonCrop):
         if boxes is not None:
             return PoseDataset(split, replace(framing, boxes=str(boxes)))
-        print("no --boxes: each picture is taken to show one person", file=sys.stderr)
         framing = replace(framing, padding=1.0)
     return PoseDataset(split, framing, items=whole_pictures(split.annotations, inhabited=False))
 
@@ -119,6 +120,7 @@ def _draw(split: Split, predictions: Predictions, folder: Path, threshold: float
         image = read_picture(split.pictures / table.file_name(n))
         shown = people.keypoint_scores > threshold
         drawn = draw_poses(image, people.keypoints, shown, table.skeleton)
-        name = f"{table.file_name(n)}.jpg"
+        name = Path(table.file_name(n))
+        name = name if name.suffix == ".jpg" else Path(f"{name}.jpg")
         with replacing(folder / name) as temporary:
             cv2.imwrite(str(temporary), drawn[:, :, ::-1])
