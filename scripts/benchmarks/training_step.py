@@ -19,6 +19,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch.utils.data import DataLoader
 
 from poselab import build
 from poselab.cli.composing import compose
@@ -84,7 +85,8 @@ def lightning_steps(module: Any, batch: Sample, arguments: argparse.Namespace) -
         callbacks=[watch],
     )
     module.schedule = lambda steps, epochs: lambda step: 1.0
-    trainer.fit(module, train_dataloaders=[batch] * (arguments.steps + 2))
+    batches = DataLoader([batch] * (arguments.steps + 2), batch_size=None)
+    trainer.fit(module, train_dataloaders=batches)
     gaps = [b - a for a, b in pairwise(watch.starts)]
     return gaps[1:]
 
