@@ -17,7 +17,8 @@ from poselab.structures import InputError
 class Source:
     """Where a split lies: an annotation file, the folder of its pictures, and which of them.
 
-    ``first`` and ``last`` bound the picture rows used, as a Python slice does.
+    ``present_only`` leaves out pictures that are not there; ``first`` and ``last`` bound the rest,
+    as a Python slice does.
     """
 
     annotations: Path
@@ -25,6 +26,7 @@ class Source:
     layout: str = "auto"
     first: int | None = None
     last: int | None = None
+    present_only: bool = False
 
     def open(self) -> Split:
         """Read the annotations.
@@ -38,7 +40,11 @@ class Source:
                 "root, or see `poselab data check` and `poselab data synth`"
             )
         table = open_annotations(self.annotations, layout=self.layout)
-        chosen = np.arange(len(table))[self.first : self.last]
+        rows = np.arange(len(table))
+        if self.present_only:
+            there = {path.name for path in self.pictures.iterdir()}
+            rows = rows[[table.file_name(row) in there for row in rows.tolist()]]
+        chosen = rows[self.first : self.last]
         if not len(chosen):
             raise InputError(f"expected pictures in {self.annotations}, found none to use")
         if len(chosen) < len(table):
@@ -73,9 +79,12 @@ def mpii(root: str, train: str = "train.json", val: str = "valid.json") -> Sourc
 
 
 def lsp(root: str, held_out: int = 500) -> Sources:
-    """Leeds Sports Pose Extended: ROOT/joints.mat, ROOT/images; the last pictures validate."""
+    """Leeds Sports Pose Extended: ROOT/joints.mat, ROOT/images; the last pictures validate.
+
+    Often only the pictures with all joints labelled are handed on, with all pictures' joints.
+    """
     file, pictures = Path(root) / "joints.mat", Path(root) / "images"
     return Sources(
-        Source(file, pictures, "lsp", last=-held_out),
-        Source(file, pictures, "lsp", first=-held_out),
+        Source(file, pictures, "lsp", last=-held_out, present_only=True),
+        Source(file, pictures, "lsp", first=-held_out, present_only=True),
     )
