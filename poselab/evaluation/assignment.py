@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poselab.annotations.columns import rows_of
+from poselab.evaluation.similarity import oks
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -72,19 +73,9 @@ def by_best_oks(predictions: Predictions, annotations: Annotations) -> Ints:
         poses, people = order[begin:end], np.array(annotations.rows(row), dtype=np.int64)
         people = people[findable[people]]
         if len(people):
-            taken = _take_turns(_similarities(predictions.keypoints[poses], annotations, people))
+            taken = _take_turns(oks(predictions.keypoints[poses][:, None], annotations, people))
             pose_of[people[taken >= 0]] = poses[taken[taken >= 0]]
     return pose_of
-
-
-def _similarities(keypoints: Floats, annotations: Annotations, people: Ints) -> Floats:
-    """OKS (D, G) of poses (D, K, 2) and labelled people (G,)."""
-    labelled = annotations.visible[people] > 0
-    squared = ((keypoints[:, None] - annotations.keypoints[people]) ** 2).sum(axis=-1)
-    spread = (2 * np.array(annotations.skeleton.falloffs)) ** 2
-    areas = annotations.areas[people][:, None] + np.spacing(1)  # pycocotools' guard against zero
-    similar = np.exp(-squared / (2 * spread * areas)) * labelled
-    return np.asarray(similar.sum(axis=-1) / labelled.sum(axis=-1))
 
 
 def _take_turns(similarities: Floats) -> Ints:

@@ -1,0 +1,176 @@
+"""The engines that match poses with people by OKS, and the layout in which they take both."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from poselab.annotations.table import Annotations
+    from poselab.evaluation.predictions import Predictions
+    from poselab.structures import Ints
+
+MODULES = {"hotcoco": "hotcoco", "pycocotools": "pycocotools.cocoeval"}
+CATEGORY = {"id": 1, "name": "person"}
+
+
+class Problem(NamedTuple):
+    """Poses and people ready to be matched.
+
+    rows (D,) are the rows of the given predictions that take part, people (G,) the person rows;
+    chosen (N,) the pictures; truth and found are COCO datasets of them, numbered from 1 in this
+    order, because pycocotools takes a match with annotation 0 for no match.
+    """
+
+    rows: Ints
+    people: Ints
+    chosen: np.ndarray[Any, np.dtype[np.bool_]]
+    truth: dict[str, Any]
+    found: dict[str, Any]
+    counted: int
+
+
+def problem(
+    predictions: Predictions,
+    annotations: Annotations,
+    image_ids: Sequence[int] | Ints | None,
+    max_detections: int,
+) -> Problem:
+    """The ``max_detections`` best poses of each picture, and all people, of the chosen pictures.
+
+    Raises:
+        InputError: an image id is not annotated.
+    """
+    chosen = _chosen(annotations, image_ids)
+    rows = _best(predictions, max_detections)
+    if image_ids is not None:
+        rows = rows[np.isin(predictions.image_ids[rows], image_ids)]
+    people = np.flatnonzero(chosen[annotations.picture_of()])
+    truth = _truth(annotations, chosen, people)
+    counted = (annotations.labelled()[people] > 0) & ~annotations.crowd[people]
+    found = _found(predictions.take(rows), truth)
+    return Problem(rows, people, chosen, truth, found, int(counted.sum()))
+
+
+def matched(engine: str, asked: Problem, sigmas: Sequence[float], max_detections: int) -> Any:
+    """The engine's evaluation after it matched; pycocotools chats on stdout, hence the sink."""
+    module = importlib.import_module(MODULES[engine])
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation = module.COCOeval(
+            _index(engine, asked.truth), _index(engine, asked.found), iouType="keypoints"
+        )
+        evaluation.params.kpt_oks_sigmas = np.array(sigmas)
+        evaluation.params.maxDets = [max_detections]
+        evaluation.evaluate()
+    return evaluation
+
+
+def _index(engine: str, dataset: dict[str, Any]) -> Any:
+    """The engine's COCO object over a dataset that no file holds."""
+    home = "hotcoco" if engine == "hotcoco" else "pycocotools.coco"
+    coco = importlib.import_module(home).COCO()
+    coco.dataset = dataset
+    coco.createIndex()
+    return coco
+
+
+def _chosen(
+    annotations: Annotations, image_ids: Sequence[int] | Ints | None
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Mask (N,) of the pictures to score."""
+    if image_ids is None:
+        return np.ones(len(annotations), dtype=bool)
+    unknown = np.setdiff1d(np.asarray(image_ids), annotations.image_ids)
+    if len(unknown):
+        raise InputError(
+            f"expected image ids of {annotations.source}, got {len(unknown)} others such as "
+            f"{unknown[0]}"
+        )
+    return np.isin(annotations.image_ids, np.asarray(image_ids))
+
+
+def _best(predictions: Predictions, limit: int) -> Ints:
+    """Rows, in their order, of the ``limit`` best poses of every picture, ties by row as COCO's."""
+    by_score = np.argsort(-predictions.scores, kind="stable")
+    _, picture = np.unique(predictions.image_ids, return_inverse=True)
+    if picture.size and picture.max() < 1 << 16:
+        picture = picture.astype(np.uint16)  # NumPy sorts short integers by radix
+    order = by_score[np.argsort(picture[by_score], kind="stable")]
+    pictures = picture[order]
+    begin = np.searchsorted(pictures, pictures, side="left")
+    kept: Ints = np.sort(order[np.arange(len(order)) - begin < limit])
+    return kept
+
+
+def _truth(
+    annotations: Annotations, chosen: np.ndarray[Any, np.dtype[np.bool_]], rows: Ints
+) -> dict[str, Any]:
+    """Annotations in COCO's layout."""
+    picture_of = annotations.picture_of()
+    visible = annotations.visible[rows]
+    labelled = annotations.labelled()[rows]
+    points = np.concatenate([annotations.keypoints[rows], visible[..., None]], axis=2)
+    columns = zip(
+        annotations.image_ids[picture_of[rows]].tolist(),
+        points.reshape(len(rows), 3 * len(annotations.skeleton)).tolist(),
+        labelled.tolist(),
+        annotations.boxes[rows].tolist(),
+        annotations.areas[rows].tolist(),
+        annotations.crowd[rows].astype(int).tolist(),
+        strict=True,
+    )
+    names = ("image_id", "keypoints", "num_keypoints", "bbox", "area", "iscrowd")
+    people = [
+        {"id": number, "category_id": CATEGORY["id"], **dict(zip(names, row, strict=True))}
+        for number, row in enumerate(columns, start=1)
+    ]
+    pictures = _pictures(annotations, chosen)
+    return {"images": pictures, "categories": [CATEGORY], "annotations": people}
+
+
+def _pictures(
+    annotations: Annotations, chosen: np.ndarray[Any, np.dtype[np.bool_]]
+) -> list[dict[str, Any]]:
+    sizes = annotations.sizes[chosen].tolist()
+    image_ids = annotations.image_ids[chosen].tolist()
+    return [
+        {"id": image_id, "file_name": "", "height": height, "width": width}
+        for image_id, (height, width) in zip(image_ids, sizes, strict=True)
+    ]
+
+
+def _found(predictions: Predictions, truth: dict[str, Any]) -> dict[str, Any]:
+    """Predictions in COCO's layout; a keypoint's third number plays no part and is left 1.
+
+    Keypoints are views, which both engines read without a million Python numbers in between.
+    """
+    points = np.ones((*predictions.keypoint_scores.shape, 3))
+    points[..., :2] = predictions.keypoints
+    width = 3 * points.shape[1]
+    flat = points.reshape(-1).data
+    columns = zip(
+        predictions.image_ids.tolist(),
+        predictions.scores.tolist(),
+        predictions.areas().tolist(),
+        strict=True,
+    )
+    poses = [
+        {
+            "id": number + 1,
+            "image_id": image_id,
+            "category_id": CATEGORY["id"],
+            "keypoints": flat[number * width : (number + 1) * width],
+            "score": score,
+            "area": area,
+        }
+        for number, (image_id, score, area) in enumerate(columns)
+    ]
+    return {**truth, "annotations": poses}

@@ -1,0 +1,77 @@
+"""Our accumulation is COCO's: as it stands, and for sets that repeat pictures."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from coco_cases import case, plain_pycocotools
+
+from poselab.annotations import open_annotations
+from poselab.evaluation.average_precision import OksTally
+from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.predictions import read_predictions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def written(folder: Path, truth: dict[str, Any], found: list[dict[str, Any]]) -> tuple[Path, Path]:
+    gt, dt = folder / "truth.json", folder / "found.json"
+    gt.write_text(json.dumps(truth))
+    dt.write_text(json.dumps(found))
+    return gt, dt
+
+
+def repeated(
+    truth: dict[str, Any], found: list[dict[str, Any]], weights: dict[int, int]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The set with picture i standing weights[i] times, copies of a picture next to each other."""
+    images, annotations, results = [], [], []
+    for image in truth["images"]:
+        for copy in range(weights[image["id"]]):
+            new = image["id"] * 100 + copy
+            images.append({**image, "id": new})
+            for source, target in ((truth["annotations"], annotations), (found, results)):
+                target += [{**e, "image_id": new} for e in source if e["image_id"] == image["id"]]
+    for number, entry in enumerate(annotations, start=1):
+        entry["id"] = number
+    return {**truth, "images": images, "annotations": annotations}, results
+
+
+def tally(gt: Path, dt: Path, engine: str, sigmas: list[float]) -> OksTally:
+    evaluator = OksEvaluator(engine=engine, sigmas=sigmas)
+    return evaluator.tally(read_predictions(dt), open_annotations(gt))
+
+
+@pytest.mark.parametrize("engine", ["hotcoco", "pycocotools"])
+@pytest.mark.parametrize("seed", range(8))
+def test_whole_set_equals_the_engine(tmp_path: Path, seed: int, engine: str) -> None:
+    keypoints = (5, 17)[seed % 2]
+    sigmas = np.linspace(0.03, 0.1, keypoints).tolist()
+    gt, dt = written(tmp_path, *case(seed, keypoints))
+    counted = tally(gt, dt, engine, sigmas)
+    ours = counted.figures(np.ones((1, len(counted.image_ids)), int))[0]
+    theirs = plain_pycocotools(gt, dt, sigmas)
+    expected = [np.nan if figure == -1 else figure for figure in theirs]
+    np.testing.assert_array_equal(ours, expected)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_repeated_pictures_equal_pycocotools_on_the_repeated_set(tmp_path: Path, seed: int) -> None:
+    truth, found = case(seed, 9)
+    rng = np.random.default_rng(seed)
+    for entry in found:  # equal scores of different pictures have no one right order
+        entry["score"] = float(rng.random())
+    sigmas = np.linspace(0.03, 0.1, 9).tolist()
+    counted = tally(*written(tmp_path, truth, found), "hotcoco", sigmas)
+    weights = rng.poisson(1.0, len(counted.image_ids))
+    many = repeated(
+        truth, found, dict(zip(counted.image_ids.tolist(), weights.tolist(), strict=True))
+    )
+    theirs = plain_pycocotools(*written(tmp_path, *many), sigmas)
+    expected = [np.nan if figure == -1 else figure for figure in theirs]
+    ours = counted.figures(np.stack([weights, np.ones_like(weights)]))[0]
+    np.testing.assert_array_equal(ours, expected)
