@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from poselab.structures import Floats, Skeleton
 
 GROUPS = ("head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
@@ -24,24 +22,22 @@ def scored(skeleton: Skeleton) -> list[int]:
     return [k for k, name in enumerate(skeleton.keypoints) if name not in UNSCORED]
 
 
-def rates(right: Floats, labelled: Floats, skeleton: Skeleton) -> dict[str, float]:
-    """Fractions by key suffix from how many of each joint (K,) are right and how many labelled.
+def rates(right: Floats, labelled: Floats, skeleton: Skeleton) -> dict[str, Floats]:
+    """Fractions (...) by key suffix from how many of each joint (..., K) are right and labelled.
 
     "" is the fraction of all labelled joints, "/groups" the mean over the joint groups, each the
     mean of its joints; "/head" is the head top alone where there is one, as in the MPII tables of
     the HRNet code. NaN where nothing is labelled.
     """
-    joint = np.divide(right, labelled, out=np.full(len(right), np.nan), where=labelled > 0)
+    joint = _fraction(right, labelled)
     groups = {group: _members(skeleton, group) for group in GROUPS}
     counted = scored(skeleton)
-    total = labelled[counted].sum()
-    values = {
-        "": float(right[counted].sum() / total) if total else float("nan"),
-        "/groups": _mean(_mean(joint[members]) for members in groups.values() if members),
-    }
+    pooled = _fraction(right[..., counted].sum(axis=-1), labelled[..., counted].sum(axis=-1))
+    means = [_mean(joint[..., members]) for members in groups.values() if members]
+    values = {"": pooled, "/groups": _mean(np.stack(means, axis=-1) if means else joint[..., :0])}
     if "head_top" in skeleton.keypoints:
         groups["head"] = [skeleton.index("head_top")]
-    return values | {f"/{group}": _mean(joint[members]) for group, members in groups.items()}
+    return values | {f"/{group}": _mean(joint[..., members]) for group, members in groups.items()}
 
 
 def _members(skeleton: Skeleton, group: str) -> list[int]:
@@ -50,8 +46,13 @@ def _members(skeleton: Skeleton, group: str) -> list[int]:
     return [k for k, name in enumerate(skeleton.keypoints) if name.endswith(f"_{group}")]
 
 
-def _mean(values: Iterable[float] | Floats) -> float:
-    """Mean of what is not NaN."""
-    numbers = np.array(list(values))
-    there = numbers[~np.isnan(numbers)]
-    return float(there.mean()) if there.size else float("nan")
+def _fraction(part: Floats, whole: Floats) -> Floats:
+    """Element by element, NaN where the whole is nothing."""
+    empty = np.full(np.shape(whole), np.nan)
+    return np.asarray(np.divide(part, whole, out=empty, where=np.asarray(whole) > 0))
+
+
+def _mean(values: Floats) -> Floats:
+    """Mean (...) of what is not NaN along the last axis."""
+    there = ~np.isnan(values)
+    return _fraction(np.where(there, values, 0.0).sum(axis=-1), there.sum(axis=-1))

@@ -69,7 +69,7 @@ def matching_of(
 
 
 def _by_area(entries: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Entries of each area range, pictures by id; the engines differ in which of both runs first."""
+    """Entries of each area range by picture id; engines differ in which of both runs first."""
     entries = sorted(entries, key=lambda entry: int(entry["image_id"]))
     return [[e for e in entries if tuple(e["aRng"]) == limits] for limits in AREAS.values()]
 

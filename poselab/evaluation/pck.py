@@ -63,7 +63,9 @@ class PckEvaluator:
         distances = found.distances / sizes[found.rows][:, None]
         right = ((distances <= self.threshold) & found.labelled).sum(axis=0)
         table = rates(right, found.labelled.sum(axis=0), annotations.skeleton)
-        values = {f"PCK@{self.threshold:g}{suffix}": value for suffix, value in table.items()}
+        values = {
+            f"PCK@{self.threshold:g}{suffix}": float(value) for suffix, value in table.items()
+        }
         values["AUC"] = self._area(distances, found.labelled, scored(annotations.skeleton))
         pictures = len(np.unique(annotations.picture_of()[found.rows]))
         contract = annotation_contract(annotations, pictures, len(found.rows))

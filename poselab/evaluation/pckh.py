@@ -64,7 +64,9 @@ class PckhEvaluator:
         for threshold in self.thresholds:
             right = ((distances <= threshold) & found.labelled).sum(axis=0)
             table = rates(right, labelled, annotations.skeleton)
-            values |= {f"PCKh@{threshold:g}{suffix}": value for suffix, value in table.items()}
+            values |= {
+                f"PCKh@{threshold:g}{suffix}": float(value) for suffix, value in table.items()
+            }
         pictures = len(np.unique(annotations.picture_of()[found.rows]))
         contract = annotation_contract(annotations, pictures, len(found.rows))
         rule = {
