@@ -1,0 +1,131 @@
+"""Methods scored on the same people: figures, how sure they are, and every pair's difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from poselab.evaluation.bootstrap import REPLICATES, Difference, Replicates, holm, resampled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from poselab.annotations.table import Annotations
+    from poselab.evaluation.metrics import Metrics
+    from poselab.evaluation.predictions import Predictions
+    from poselab.evaluation.tally import Tally
+
+
+class Evaluator(Protocol):
+    """Scores predictions, once or resampled."""
+
+    @property
+    def headline(self) -> str:
+        """The key of the figure that ranks methods."""
+
+    def __call__(self, predictions: Predictions, annotations: Annotations) -> Metrics:
+        """The figures and their contract."""
+
+    def tally(self, predictions: Predictions, annotations: Annotations) -> Tally:
+        """The figures as a function of how often each picture counts."""
+
+
+class Run(NamedTuple):
+    """One predictions file: where it lies, its poses, and the contract a run left beside it."""
+
+    path: Path
+    predictions: Predictions
+    contract: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A name for one run or several that differ by seed, scored; the first run is the one shown."""
+
+    name: str
+    runs: tuple[Run, ...]
+    metrics: tuple[Metrics, ...]
+    replicates: Replicates
+
+    @property
+    def contract(self) -> dict[str, Any]:
+        """What the figures depend on: the metric's part and the run's."""
+        return {**self.metrics[0].contract, **self.runs[0].contract}
+
+
+class Pair(NamedTuple):
+    """The first method minus the second: ``difference`` of every figure (F,), and the headline's
+    p-value corrected for the number of pairs."""
+
+    first: str
+    second: str
+    difference: Difference
+    p_corrected: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Methods in the order of their headline figure, the best first, and all pairs of them."""
+
+    annotations: Annotations
+    headline: str
+    methods: tuple[Method, ...]
+    pairs: tuple[Pair, ...]
+    replicates: int
+    seed: int
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The figures, in the order of every array (F,)."""
+        return self.methods[0].replicates.keys
+
+    @property
+    def detectable(self) -> float:
+        """The smallest headline difference that this set can tell apart, of the closest pair."""
+        place = self.keys.index(self.headline)
+        return float(min((p.difference.detectable[place] for p in self.pairs), default=np.nan))
+
+    def pair(self, first: str, second: str) -> Pair:
+        """The pair of two methods, the better one first."""
+        return next(p for p in self.pairs if (p.first, p.second) == (first, second))
+
+
+def compare(
+    named: Mapping[str, Sequence[Run]],
+    annotations: Annotations,
+    evaluator: Evaluator,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+    progress: Callable[[int], Any] = int,
+) -> Comparison:
+    """Score every method and resample all of them together.
+
+    Raises:
+        InputError: what the evaluator refuses.
+    """
+    runs = list(named.values())
+    metrics = [tuple(evaluator(r.predictions, annotations) for r in group) for group in runs]
+    tallies = [[evaluator.tally(r.predictions, annotations) for r in group] for group in runs]
+    draws = resampled(tallies, replicates, seed, progress)
+    methods = [
+        Method(name, tuple(group), scored, drawn)
+        for name, group, scored, drawn in zip(named, runs, metrics, draws, strict=True)
+    ]
+    place = draws[0].keys.index(evaluator.headline)
+    methods.sort(key=lambda method: -np.nan_to_num(method.replicates.values[place]))
+    pairs = _pairs(methods, place)
+    return Comparison(annotations, evaluator.headline, tuple(methods), pairs, replicates, seed)
+
+
+def _pairs(methods: Sequence[Method], place: int) -> tuple[Pair, ...]:
+    both = list(combinations(methods, 2))
+    differences = [a.replicates.minus(b.replicates) for a, b in both]
+    corrected = holm(np.array([d.p[place] for d in differences]))
+    return tuple(
+        Pair(a.name, b.name, difference, float(p))
+        for (a, b), difference, p in zip(both, differences, corrected, strict=True)
+    )
