@@ -1,4 +1,4 @@
-"""Tables of results, for the terminal and for Markdown; fractions become percent."""
+"""Tables of results, for the terminal, Markdown, LaTeX and CSV; fractions become percent."""
 
 from __future__ import annotations
 
@@ -9,6 +9,18 @@ if TYPE_CHECKING:
 
 Cell = float | str | None
 Row = dict[str, Cell]
+
+_SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "−": "$-$",
+    "†": r"$^\dagger$",
+    "‡": r"$^\ddagger$",
+    "≤": r"$\leq$",
+    "–": "--",
+}
 
 
 def _text(value: Cell) -> str:
@@ -31,12 +43,50 @@ def print_table(rows: Sequence[Row], caption: str = "") -> None:
     # Wider than the terminal rather than cut: figures are what the table is for.
     wide = Console(width=1000)
     wanted = Measurement.get(wide, wide.options, table).maximum
-    Console(width=max(Console().width, wanted)).print(table)
+    Console(width=max(Console().width, wanted)).print(table, markup=False)
 
 
 def markdown(rows: Sequence[Row]) -> str:
     """Rows with equal keys as a Markdown table."""
     names = list(rows[0])
     lines = [names, ["---"] + ["---:"] * (len(names) - 1)]
-    lines += [[_text(cell) for cell in row.values()] for row in rows]
+    lines += [[_text(cell).replace("|", "\\|") for cell in row.values()] for row in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def latex(rows: Sequence[Row], notes: Sequence[str] = ()) -> str:
+    """Rows with equal keys as a LaTeX table (package booktabs), notes below it."""
+    names = list(rows[0])
+    lines = [_latex_line(names), *(_latex_line([_text(c) for c in r.values()]) for r in rows)]
+    body = [
+        r"% \usepackage{booktabs}",
+        rf"\begin{{tabular}}{{l{'r' * (len(names) - 1)}}}",
+        r"\toprule",
+        lines[0],
+        r"\midrule",
+        *lines[1:],
+        r"\bottomrule",
+        r"\end{tabular}",
+        *(rf"\par\footnotesize {_latex(note)}" for note in notes),
+    ]
+    return "\n".join(body) + "\n"
+
+
+def _latex_line(cells: Sequence[str]) -> str:
+    return " & ".join(map(_latex, cells)) + r" \\"
+
+
+def _latex(text: str) -> str:
+    return "".join(_SPECIAL.get(letter, letter) for letter in text)
+
+
+def csv_text(rows: Sequence[Row]) -> str:
+    """Rows with equal keys as comma-separated values; numbers stay fractions in full precision."""
+    import csv
+    import io
+
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: "" if v is None else v for k, v in row.items()} for row in rows)
+    return out.getvalue()

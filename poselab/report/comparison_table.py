@@ -1,0 +1,142 @@
+"""A comparison as rows of a table, with the notes that its marks need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from poselab.evaluation.bootstrap import LEVEL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from poselab.evaluation.comparison import Comparison, Method, Pair
+    from poselab.report.tables import Row
+    from poselab.structures import Floats
+
+TIED = "†"
+DIFFERENT = "‡"
+MOST_COLUMNS = 10
+
+
+def shown_keys(comparison: Comparison) -> list[str]:
+    """The figures a table has room for: the headline's own parts first, then other headlines."""
+    headline = comparison.headline
+    parts = [k for k in comparison.keys if k == headline or k.startswith(f"{headline}/")]
+    others = [k for k in comparison.keys if "/" not in k and k != headline]
+    return [*parts, *others][:MOST_COLUMNS]
+
+
+def summary_rows(comparison: Comparison, marked: Mapping[str, object]) -> list[Row]:
+    """One row a method: figures in percent, the headline with its interval, the distance from the
+    best with its interval and p-value. ``marked`` holds the methods whose contract differs."""
+    best = comparison.methods[0]
+    return [
+        _summary(comparison, method, best, method.name in marked) for method in comparison.methods
+    ]
+
+
+def _summary(comparison: Comparison, method: Method, best: Method, different: bool) -> Row:
+    place = comparison.keys.index(comparison.headline)
+    replicates = method.replicates
+    low, high = (limits[place] for limits in replicates.interval())
+    row: Row = {"method": method.name, comparison.headline: _figure(replicates.values[place])}
+    row["95 % interval"] = _span(low, high)
+    if len(comparison.methods) > 1:
+        pair = None if method is best else comparison.pair(best.name, method.name)
+        row |= _distance(pair, place)
+        if pair is not None and pair.p_corrected >= 1 - LEVEL:
+            row["method"] = f"{row['method']} {TIED}"
+    if different:
+        row["method"] = f"{row['method']} {DIFFERENT}"
+    keys = [k for k in shown_keys(comparison) if k != comparison.headline]
+    at = comparison.keys.index
+    row |= {k.removeprefix(comparison.headline): _figure(replicates.values[at(k)]) for k in keys}
+    if any(len(m.runs) > 1 for m in comparison.methods):
+        row["seeds"] = str(len(method.runs))
+    return row
+
+
+def _distance(pair: Pair | None, place: int) -> Row:
+    """What separates a method from the best one."""
+    if pair is None:
+        return {"from the best": "–", "its interval": "–", "p": "–"}
+    difference = pair.difference
+    # Signed as the method's own: the pair is the best minus the method.
+    return {
+        "from the best": f"{-100 * difference.value[place]:+.1f}",
+        "its interval": _span(-difference.high[place], -difference.low[place], sign="+"),
+        "p": p_text(pair.p_corrected),
+    }
+
+
+def p_text(p: float) -> str:
+    """A p-value as tables print it."""
+    return f"{p:.3f}" if p >= 0.0005 else "<0.001"
+
+
+def _figure(value: float) -> str | None:
+    return None if np.isnan(value) else f"{100 * value:.1f}"
+
+
+def _span(low: float, high: float, sign: str = "") -> str | None:
+    return None if np.isnan(low) else f"[{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
+
+
+def pair_rows(comparison: Comparison) -> list[Row]:
+    """One row a pair of methods: the headline's difference, interval, p-value and power."""
+    place = comparison.keys.index(comparison.headline)
+    return [_pair(pair, place, comparison.headline) for pair in comparison.pairs]
+
+
+def _pair(pair: Pair, place: int, headline: str) -> Row:
+    value, low, high, _, p = (part[place] for part in pair.difference)
+    return {
+        "pair": f"{pair.first} − {pair.second}",
+        headline: f"{100 * value:+.1f}",
+        "95 % interval": _span(low, high, sign="+"),
+        "p": p_text(p),
+        "p corrected": p_text(pair.p_corrected),
+        "detectable": _figure(pair.difference.detectable[place]),
+    }
+
+
+def full_rows(comparison: Comparison) -> list[Row]:
+    """Every figure of every method with its limits, as fractions: what the CSV holds."""
+    return [
+        {"method": method.name, "figure": key, "value": value, "low": low, "high": high}
+        for method in comparison.methods
+        for key, value, low, high in zip(
+            comparison.keys,
+            *_listed(method.replicates.values, *method.replicates.interval()),
+            strict=True,
+        )
+    ]
+
+
+def _listed(*columns: Floats) -> list[list[float | None]]:
+    return [[None if np.isnan(v) else float(v) for v in column] for column in columns]
+
+
+def notes(comparison: Comparison, marked: Mapping[str, str]) -> list[str]:
+    """What stands below the table: intervals, marks, power, and why rows cannot be ranked."""
+    pictures = int(comparison.methods[0].metrics[0].contract["pictures"])
+    lines = [
+        f"Figures in percent. Intervals: 95 %, percentile bootstrap over {pictures:,} pictures, "
+        f"{comparison.replicates:,} replicates, seed {comparison.seed}; all methods are scored on "
+        "the same draws."
+    ]
+    if any(len(method.runs) > 1 for method in comparison.methods):
+        lines.append("Runs of one method that differ by seed are a second level of the bootstrap.")
+    if comparison.pairs:
+        several = f", Holm-corrected for {len(comparison.pairs)} pairs" * (
+            len(comparison.pairs) > 1
+        )
+        lines.append(f"{TIED} not distinguishable from the best (two-sided p >= 0.05{several}).")
+        lines.append(
+            f"Smallest difference that this set can tell apart: {100 * comparison.detectable:.1f} "
+            f"{comparison.headline} (power 0.8, level 0.05, the closest pair)."
+        )
+    lines += [f"{DIFFERENT} {name}: {reason}." for name, reason in marked.items()]
+    return lines
