@@ -1,14 +1,14 @@
-"""The labelling schemes of the field; look them up by name with :func:`skeleton`.
+"""Schemes that label the body.
 
 Sigmas: COCO from pycocotools; CrowdPose from its evaluation API (Li et al. 2019); AI Challenger and
-MPII as mmpose lists them; LSP and FLIC published none.
+MPII as mmpose lists them; LSP, PARSE and FLIC published none.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from poselab.structures import InputError, Skeleton
+from poselab.structures import Skeleton
 
 _COCO_LIMBS = (
     ("left_ankle", "left_knee"),
@@ -147,15 +147,27 @@ FLIC11 = Skeleton(
     ),
 )
 
-SKELETONS = {s.name: s for s in (COCO17, MPII16, CROWDPOSE14, AIC14, LSP14, FLIC11)}
+PARSE14 = Skeleton(
+    name="parse14",
+    keypoints=(
+        *("left_ankle", "left_knee", "left_hip", "right_hip", "right_knee", "right_ankle"),
+        *("left_wrist", "left_elbow", "left_shoulder"),
+        *("right_shoulder", "right_elbow", "right_wrist"),
+        *("neck", "head_top"),
+    ),
+    limbs=LSP14.limbs,
+)
 
-
-def skeleton(name: str) -> Skeleton:
-    """The skeleton called ``name``.
-
-    Raises:
-        InputError: no skeleton has that name.
-    """
-    if name not in SKELETONS:
-        raise InputError(f"expected a skeleton out of {', '.join(SKELETONS)}, got {name!r}")
-    return SKELETONS[name]
+FLIC10 = Skeleton(
+    name="flic10",
+    keypoints=(
+        *("nose", "neck"),
+        *("right_shoulder", "right_elbow", "right_wrist", "right_hip"),
+        *("left_shoulder", "left_elbow", "left_wrist", "left_hip"),
+    ),
+    limbs=(
+        *_sides(("wrist", "elbow", "shoulder", "hip")),
+        *(("left_hip", "right_hip"), ("left_shoulder", "neck"), ("right_shoulder", "neck")),
+        ("nose", "neck"),
+    ),
+)
