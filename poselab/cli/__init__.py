@@ -23,6 +23,7 @@ COMMANDS = {
     "suite": "train every experiment of a suite in one process, and print one table",
     "ablate": "answer one question with many runs: poselab ablate ablation=PAPER/QUESTION ...",
     "evaluate": "score anybody's predictions file against annotations",
+    "compare": "say which of several results is better, by how much, and how sure that is",
     "predict": "find poses in pictures with a trained run",
     "data synth": "generate people in COCO or MPII layout",
     "data check": "say what is missing or broken in a dataset, and how to get it",

@@ -8,14 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poselab.cli import scoring
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from poselab.annotations import Annotations
     from poselab.evaluation.metrics import Metrics
-    from poselab.evaluation.predictions import Predictions
-
-    Evaluator = Callable[[Predictions, Annotations], Metrics]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,17 +26,7 @@ def parser() -> argparse.ArgumentParser:
         help="COCO results JSON (pckh and pck need annotation_id or --match), or MPII results of "
         "the HRNet, hourglass and Tompson codes (.mat, .h5)",
     )
-    words.add_argument("--annotations", type=Path, required=True, metavar="GT")
-    words.add_argument("--metric", choices=list(_EVALUATORS), default="oks")
-    words.add_argument("--engine", choices=["hotcoco", "pycocotools"], default="hotcoco")
-    words.add_argument(
-        "--match",
-        choices=["annotation_id", "best_oks"],
-        default="annotation_id",
-        help="how pckh and pck find the person of a pose: as the predictions say, or the free one "
-        "of greatest OKS, best score first (default: annotation_id)",
-    )
-    words.add_argument("--layout", default="auto", help="of GT: coco, mpii, ... (default: auto)")
+    scoring.add_words(words)
     words.add_argument("--json", type=Path, metavar="OUT", help="also write figures as fractions")
     return words
 
@@ -60,48 +46,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _score(arguments: argparse.Namespace) -> tuple[list[str], Metrics]:
-    from poselab.annotations import open_annotations
     from poselab.evaluation.checks import check
 
-    annotations = open_annotations(arguments.annotations, layout=arguments.layout)
-    predictions = _predictions(arguments.predictions, annotations)
+    annotations = scoring.annotations_of(arguments)
+    predictions = scoring.read_poses(arguments.predictions, annotations)
     warnings = check(predictions, annotations)
-    metrics = _EVALUATORS[arguments.metric](arguments)(predictions, annotations)
+    metrics = scoring.evaluator_of(arguments)(predictions, annotations)
     missing = metrics.contract.get("unanswered_people")
     if missing:
         warnings.append(f"{missing} labelled people have no prediction and count as wrong")
     return warnings, metrics
-
-
-def _predictions(path: Path, annotations: Annotations) -> Predictions:
-    if path.suffix in (".mat", ".h5"):
-        from poselab.evaluation.foreign import read_results
-
-        return read_results(path, annotations)
-    from poselab.evaluation.predictions import read_predictions
-
-    return read_predictions(path)
-
-
-def _oks(arguments: argparse.Namespace) -> Evaluator:
-    from poselab.evaluation.oks import OksEvaluator
-
-    return OksEvaluator(engine=arguments.engine)
-
-
-def _pckh(arguments: argparse.Namespace) -> Evaluator:
-    from poselab.evaluation.pckh import PckhEvaluator
-
-    return PckhEvaluator(match=arguments.match)
-
-
-def _pck(arguments: argparse.Namespace) -> Evaluator:
-    from poselab.evaluation.pck import PckEvaluator
-
-    return PckEvaluator(match=arguments.match)
-
-
-_EVALUATORS = {"oks": _oks, "pckh": _pckh, "pck": _pck}
 
 
 def _show(metrics: Metrics) -> None:

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from poselab.evaluation.assignment import MATCHES
+from poselab.evaluation.tally import RateTally
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.predictions import Predictions
-    from poselab.structures import Floats, Ints
+    from poselab.structures import Floats, Ints, Skeleton
+
+    Rule = Callable[[Floats], Floats | np.ndarray[Any, np.dtype[np.bool_]]]
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -21,13 +24,34 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 class Answers(NamedTuple):
     """People rows (P,) with their joints' distances (P, K) in pixels, infinite where unanswered.
 
-    labelled (P, K) bool; unanswered: how many of the people have no pose.
+    labelled (P, K) bool; unanswered: how many of the people have no pose; picture (P,) the place
+    of their picture among image_ids (N,), all that were to be scored, ascending.
     """
 
     rows: Ints
     distances: Floats
     labelled: Mask
     unanswered: int
+    picture: Ints
+    image_ids: Ints
+
+    def tally(self, sizes: Floats, right: Mapping[str, Rule], skeleton: Skeleton) -> RateTally:
+        """The figures called as in ``right``, each a rule for how right a joint is (0 to 1) at a
+        distance in units of its person's size; sizes (P,)."""
+        relative = self.distances / sizes[:, None]
+        sums = {name: self._summed(rule(relative) * self.labelled) for name, rule in right.items()}
+        return RateTally(self.image_ids, self._summed(self.labelled), sums, skeleton)
+
+    def _summed(self, joints: Floats | Mask) -> Floats:
+        """Sums (N, K) over the people of each picture."""
+        sums = np.zeros((len(self.image_ids), joints.shape[1]))
+        np.add.at(sums, self.picture, joints)
+        return sums
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures have people to answer for."""
+        return len(np.unique(self.picture))
 
 
 def answers(
@@ -46,9 +70,11 @@ def answers(
     """
     labelled = annotations.visible > 0
     wanted = measurable & labelled.any(axis=1) & ~annotations.crowd
+    picture_of = annotations.picture_of()
+    chosen = annotations.image_ids
     if image_ids is not None:
-        pictures = np.isin(annotations.image_ids, np.asarray(image_ids))
-        wanted &= pictures[annotations.picture_of()]
+        chosen = chosen[np.isin(chosen, np.asarray(image_ids))]
+        wanted &= np.isin(annotations.image_ids, chosen)[picture_of]
     pose_of = MATCHES[match](predictions, annotations)
     rows = np.flatnonzero(wanted)
     answered = pose_of[rows] >= 0
@@ -57,4 +83,6 @@ def answers(
         found = predictions.keypoints[pose_of[rows][answered]]
         offsets = found - annotations.keypoints[rows][answered]
         distances[answered] = np.linalg.norm(offsets, axis=2)
-    return Answers(rows, distances, labelled[rows], int((~answered).sum()))
+    chosen = np.sort(chosen)
+    picture = np.searchsorted(chosen, annotations.image_ids[picture_of[rows]])
+    return Answers(rows, distances, labelled[rows], int((~answered).sum()), picture, chosen)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from poselab.evaluation.metrics import Metrics
+from poselab.evaluation.tally import JoinedTally
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.predictions import Predictions
+    from poselab.evaluation.tally import Tally
     from poselab.structures import Ints
 
 
@@ -31,6 +33,14 @@ class Evaluator(Protocol):
         image_ids: Sequence[int] | Ints | None = None,
     ) -> Metrics:
         """Score all pictures, or only those of ``image_ids``."""
+
+    def tally(
+        self,
+        predictions: Predictions,
+        annotations: Annotations,
+        image_ids: Sequence[int] | Ints | None = None,
+    ) -> Tally:
+        """The same figures as a function of how often each picture counts."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,16 @@ class Combined:
         for other in others:
             values |= other.values
         return Metrics(values, first.contract | contracts)
+
+    def tally(
+        self,
+        predictions: Predictions,
+        annotations: Annotations,
+        image_ids: Sequence[int] | Ints | None = None,
+    ) -> JoinedTally:
+        """All evaluators' figures as a function of how often each picture counts."""
+        parts = [one.tally(predictions, annotations, image_ids) for one in self.evaluators]
+        return JoinedTally(parts)
 
 
 def _refuse_repeated(names: list[str]) -> None:

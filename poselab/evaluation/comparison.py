@@ -4,34 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.bootstrap import REPLICATES, Difference, Replicates, holm, resampled
+from poselab.evaluation.bootstrap import LEVEL, REPLICATES, Difference, Replicates, holm, resampled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from poselab.annotations.table import Annotations
+    from poselab.evaluation.combined import Evaluator
     from poselab.evaluation.metrics import Metrics
     from poselab.evaluation.predictions import Predictions
-    from poselab.evaluation.tally import Tally
-
-
-class Evaluator(Protocol):
-    """Scores predictions, once or resampled."""
-
-    @property
-    def headline(self) -> str:
-        """The key of the figure that ranks methods."""
-
-    def __call__(self, predictions: Predictions, annotations: Annotations) -> Metrics:
-        """The figures and their contract."""
-
-    def tally(self, predictions: Predictions, annotations: Annotations) -> Tally:
-        """The figures as a function of how often each picture counts."""
 
 
 class Run(NamedTuple):
@@ -92,6 +78,35 @@ class Comparison:
     def pair(self, first: str, second: str) -> Pair:
         """The pair of two methods, the better one first."""
         return next(p for p in self.pairs if (p.first, p.second) == (first, second))
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures and differences, as fractions, with what they depend on."""
+        return {
+            "headline": self.headline,
+            "bootstrap": {"replicates": self.replicates, "seed": self.seed, "level": LEVEL},
+            "methods": [_method_json(method) for method in self.methods],
+            "pairs": [self._pair_json(pair) for pair in self.pairs],
+        }
+
+    def _pair_json(self, pair: Pair) -> dict[str, Any]:
+        columns = {**pair.difference._asdict(), "detectable": pair.difference.detectable}
+        figures = {
+            key: {name: float(column[n]) for name, column in columns.items()}
+            for n, key in enumerate(self.keys)
+        }
+        both = {"first": pair.first, "second": pair.second}
+        return {**both, "p_corrected": pair.p_corrected, "figures": figures}
+
+
+def _method_json(method: Method) -> dict[str, Any]:
+    replicates = method.replicates
+    columns = zip(replicates.keys, replicates.values, *replicates.interval(), strict=True)
+    return {
+        "name": method.name,
+        "files": [str(run.path) for run in method.runs],
+        "figures": {k: {"value": float(v), "interval": [lo, hi]} for k, v, lo, hi in columns},
+        "contract": method.contract,
+    }
 
 
 def compare(

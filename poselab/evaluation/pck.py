@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from poselab.evaluation.answers import Mask, answers
+from poselab.evaluation.answers import Answers, answers
 from poselab.evaluation.assignment import check_match, match_contract
-from poselab.evaluation.joint_groups import rates, scored
 from poselab.evaluation.metrics import Metrics, annotation_contract
+from poselab.evaluation.tally import RateTally, measured
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
+    from poselab.evaluation.answers import Rule
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
 
@@ -53,35 +55,48 @@ class PckEvaluator:
         Raises:
             InputError: nobody can be measured, or the rule of matching refuses the poses.
         """
+        found, sizes = self._found(predictions, annotations, image_ids)
+        contract = annotation_contract(annotations, found.pictures, len(found.rows))
+        rule = {
+            "metric": "pck",
+            "rule": f"distance <= {self.threshold:g} · {self.reference}",
+            "unanswered_people": found.unanswered,
+        }
+        values = measured(self._tally(found, sizes, annotations))
+        return Metrics(values, contract | rule | match_contract(self.match, annotations))
+
+    def tally(
+        self,
+        predictions: Predictions,
+        annotations: Annotations,
+        image_ids: Sequence[int] | Ints | None = None,
+    ) -> RateTally:
+        """The same figures as a function of how often each picture counts; errors as above."""
+        found, sizes = self._found(predictions, annotations, image_ids)
+        return self._tally(found, sizes, annotations)
+
+    def _tally(self, found: Answers, sizes: Floats, annotations: Annotations) -> RateTally:
+        steps = 0.01 * np.arange(round(self.threshold / 0.01) + 1)
+        rules: dict[str, Rule] = {
+            f"PCK@{self.threshold:g}": partial(np.greater_equal, self.threshold),
+            "AUC": lambda distances: (distances[..., None] <= steps).mean(axis=-1),
+        }
+        return found.tally(sizes[found.rows], rules, annotations.skeleton)
+
+    def _found(
+        self,
+        predictions: Predictions,
+        annotations: Annotations,
+        image_ids: Sequence[int] | Ints | None,
+    ) -> tuple[Answers, Floats]:
+        """The answers, and the size (M,) of every person."""
         sizes = torso_sizes(annotations) if self.reference == "torso" else box_sizes(annotations)
         if not (sizes > 0).any():
             raise InputError(
                 f"expected people with a {self.reference} in {annotations.source}, got none; "
                 "measure by the other reference"
             )
-        found = answers(predictions, annotations, sizes > 0, image_ids, self.match)
-        distances = found.distances / sizes[found.rows][:, None]
-        right = ((distances <= self.threshold) & found.labelled).sum(axis=0)
-        table = rates(right, found.labelled.sum(axis=0), annotations.skeleton)
-        values = {
-            f"PCK@{self.threshold:g}{suffix}": float(value) for suffix, value in table.items()
-        }
-        values["AUC"] = self._area(distances, found.labelled, scored(annotations.skeleton))
-        pictures = len(np.unique(annotations.picture_of()[found.rows]))
-        contract = annotation_contract(annotations, pictures, len(found.rows))
-        rule = {
-            "metric": "pck",
-            "rule": f"distance <= {self.threshold:g} · {self.reference}",
-            "unanswered_people": found.unanswered,
-        }
-        return Metrics(values, contract | rule | match_contract(self.match, annotations))
-
-    def _area(self, distances: Floats, labelled: Mask, joints: list[int]) -> float:
-        """Mean PCK over thresholds, all labelled joints pooled."""
-        seen = distances[:, joints][labelled[:, joints]]
-        steps = round(self.threshold / 0.01)
-        fractions = [(seen <= 0.01 * step).mean() for step in range(steps + 1)]
-        return float(np.mean(fractions)) if seen.size else float("nan")
+        return answers(predictions, annotations, sizes > 0, image_ids, self.match), sizes
 
 
 def torso_sizes(annotations: Annotations) -> Floats:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from poselab.evaluation.answers import answers
+from poselab.evaluation.answers import Answers, answers
 from poselab.evaluation.assignment import check_match, match_contract
-from poselab.evaluation.joint_groups import rates
 from poselab.evaluation.metrics import Metrics, annotation_contract
+from poselab.evaluation.tally import RateTally, measured
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -51,31 +52,43 @@ class PckhEvaluator:
         Raises:
             InputError: nobody has a head box, or the rule of matching refuses the poses.
         """
-        heads = head_sizes(annotations)
-        if not (heads > 0).any():
-            raise InputError(
-                f"expected head boxes in {annotations.source}, got none; "
-                "PCKh measures with them: give annotations that have them or use another --metric"
-            )
-        found = answers(predictions, annotations, heads > 0, image_ids, self.match)
-        distances = found.distances / heads[found.rows][:, None]
-        labelled = found.labelled.sum(axis=0)
-        values: dict[str, float] = {}
-        for threshold in self.thresholds:
-            right = ((distances <= threshold) & found.labelled).sum(axis=0)
-            table = rates(right, labelled, annotations.skeleton)
-            values |= {
-                f"PCKh@{threshold:g}{suffix}": float(value) for suffix, value in table.items()
-            }
-        pictures = len(np.unique(annotations.picture_of()[found.rows]))
-        contract = annotation_contract(annotations, pictures, len(found.rows))
+        found = self._found(predictions, annotations, image_ids)
+        contract = annotation_contract(annotations, found.pictures, len(found.rows))
         rule = {
             "metric": "pckh",
             "rule": f"distance <= threshold · {HEAD_FACTOR} · diagonal of the head box",
             "unscored": ["pelvis", "thorax"],
             "unanswered_people": found.unanswered,
         }
+        values = measured(self._tally(found, annotations))
         return Metrics(values, contract | rule | match_contract(self.match, annotations))
+
+    def tally(
+        self,
+        predictions: Predictions,
+        annotations: Annotations,
+        image_ids: Sequence[int] | Ints | None = None,
+    ) -> RateTally:
+        """The same figures as a function of how often each picture counts; errors as above."""
+        return self._tally(self._found(predictions, annotations, image_ids), annotations)
+
+    def _tally(self, found: Answers, annotations: Annotations) -> RateTally:
+        rules = {f"PCKh@{t:g}": partial(np.greater_equal, t) for t in self.thresholds}
+        return found.tally(head_sizes(annotations)[found.rows], rules, annotations.skeleton)
+
+    def _found(
+        self,
+        predictions: Predictions,
+        annotations: Annotations,
+        image_ids: Sequence[int] | Ints | None,
+    ) -> Answers:
+        heads = head_sizes(annotations)
+        if not (heads > 0).any():
+            raise InputError(
+                f"expected head boxes in {annotations.source}, got none; "
+                "PCKh measures with them: give annotations that have them or use another --metric"
+            )
+        return answers(predictions, annotations, heads > 0, image_ids, self.match)
 
 
 def head_sizes(annotations: Annotations) -> Floats:

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from poselab.structures import Floats, Ints, Skeleton
 
 
+def measured(tally: Tally) -> dict[str, float]:
+    """The figures of the set itself, every picture once."""
+    once = np.ones((1, len(tally.image_ids)), np.int64)
+    return dict(zip(tally.keys, tally.figures(once)[0].tolist(), strict=True))
+
+
 class Tally(Protocol):
     """One method's answers on N pictures, summed up so that pictures can be counted again."""
 

@@ -52,7 +52,9 @@ def _summary(comparison: Comparison, method: Method, best: Method, different: bo
         row["method"] = f"{row['method']} {DIFFERENT}"
     keys = [k for k in shown_keys(comparison) if k != comparison.headline]
     at = comparison.keys.index
-    row |= {k.removeprefix(comparison.headline): _figure(replicates.values[at(k)]) for k in keys}
+    row |= {
+        k.removeprefix(f"{comparison.headline}/"): _figure(replicates.values[at(k)]) for k in keys
+    }
     if any(len(m.runs) > 1 for m in comparison.methods):
         row["seeds"] = str(len(method.runs))
     return row

@@ -1,0 +1,79 @@
+"""What `evaluate` and `compare` share: which metric, by which rules, of which files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
+
+    from poselab.annotations import Annotations
+    from poselab.evaluation.combined import Evaluator
+    from poselab.evaluation.predictions import Predictions
+
+
+def add_words(words: argparse.ArgumentParser) -> None:
+    """The words that say how to score."""
+    words.add_argument("--annotations", type=Path, required=True, metavar="GT")
+    words.add_argument("--metric", choices=list(_EVALUATORS), default="oks")
+    words.add_argument("--engine", choices=["hotcoco", "pycocotools"], default="hotcoco")
+    words.add_argument(
+        "--match",
+        choices=["annotation_id", "best_oks"],
+        default="annotation_id",
+        help="how pckh and pck find the person of a pose: as the predictions say, or the free one "
+        "of greatest OKS, best score first (default: annotation_id)",
+    )
+    words.add_argument("--layout", default="auto", help="of GT: coco, mpii, ... (default: auto)")
+
+
+def annotations_of(arguments: argparse.Namespace) -> Annotations:
+    """The labels to score against."""
+    from poselab.annotations import open_annotations
+
+    return open_annotations(arguments.annotations, layout=arguments.layout)
+
+
+def evaluator_of(arguments: argparse.Namespace) -> Evaluator:
+    """The chosen metric."""
+    chosen: Evaluator = _EVALUATORS[arguments.metric](arguments)
+    return chosen
+
+
+def predictions_file(path: Path) -> Path:
+    """The predictions that a run folder holds, or the file itself."""
+    return path / "predictions" / "val.json" if path.is_dir() else path
+
+
+def read_poses(path: Path, annotations: Annotations) -> Predictions:
+    """Anybody's results, or those of a run folder."""
+    file = predictions_file(path)
+    if file.suffix in (".mat", ".h5"):
+        from poselab.evaluation.foreign import read_results
+
+        return read_results(file, annotations)
+    from poselab.evaluation.predictions import read_predictions
+
+    return read_predictions(file)
+
+
+def _oks(arguments: argparse.Namespace) -> Evaluator:
+    from poselab.evaluation.oks import OksEvaluator
+
+    return OksEvaluator(engine=arguments.engine)
+
+
+def _pckh(arguments: argparse.Namespace) -> Evaluator:
+    from poselab.evaluation.pckh import PckhEvaluator
+
+    return PckhEvaluator(match=arguments.match)
+
+
+def _pck(arguments: argparse.Namespace) -> Evaluator:
+    from poselab.evaluation.pck import PckEvaluator
+
+    return PckEvaluator(match=arguments.match)
+
+
+_EVALUATORS: dict[str, Any] = {"oks": _oks, "pckh": _pckh, "pck": _pck}
