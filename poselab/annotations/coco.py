@@ -8,44 +8,25 @@ where one of the first annotations has it.
 
 from __future__ import annotations
 
-import struct
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from poselab.annotations import columns
 from poselab.annotations.category import category_skeleton
 from poselab.annotations.columns import People, Pictures, Rules
+from poselab.annotations.fields import Entries, Field, column, numbers, whole
 from poselab.annotations.regions import record
+from poselab.skeletons import WHOLEBODY133
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from poselab.annotations.source import Source
     from poselab.annotations.table import Annotations
     from poselab.structures import Ints, Skeleton
 
-Entries = list[dict[str, Any]]
 _ABSENT_BOX = [0.0] * 4
 _FIRST = 100
-_MISFITS = (KeyError, TypeError, ValueError, OverflowError, struct.error, AttributeError)
-
-
-class Field(NamedTuple):
-    """A key of an entry, what it must hold, and what makes a column of such values."""
-
-    key: str
-    wanted: str
-    build: Callable[[list[Any]], Any]
-
-
-def _whole(key: str, wanted: str = "a whole number") -> Field:
-    return Field(key, wanted, columns.integers)
-
-
-def _numbers(values: list[Any]) -> Any:
-    return np.frombuffer(struct.pack(f"{len(values)}d", *values))
 
 
 def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
@@ -55,18 +36,29 @@ def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
         InputError: the file is not of that format, or what it says cannot be true; the message
             names the first guilty annotation.
     """
-    images, entries, category = _sections(source)
+    return table_of(source, source.json(), "coco", (skeleton, origin))
+
+
+def table_of(
+    source: Source, content: Any, layout: str, form: tuple[Skeleton | None, int]
+) -> Annotations:
+    """The table of a COCO file's parsed ``content``; ``form`` is (skeleton asked for, origin).
+
+    Raises:
+        InputError: as :func:`read` says.
+    """
+    wanted, origin = form
+    images, entries, category = _sections(source, content)
     pictures, repeated = _pictures(source, images)
-    skeleton = category_skeleton(source.path, category, entries, skeleton)
+    skeleton = category_skeleton(source.path, category, entries, wanted)
     people, rules = _people(source, entries, pictures, (len(skeleton), origin))
     rules = rules._replace(repeated=repeated)
-    table = columns.table(source, "coco", skeleton, pictures, people, rules)
+    table = columns.table(source, layout, skeleton, pictures, people, rules)
     return _with_regions(source, table, entries, people)
 
 
-def _sections(source: Source) -> tuple[Entries, Entries, dict[str, Any]]:
+def _sections(source: Source, content: Any) -> tuple[Entries, Entries, dict[str, Any]]:
     """Images, annotations of people, and the category of people."""
-    content = source.json()
     if not isinstance(content, dict) or not all(
         isinstance(content.get(key), list) for key in ("images", "annotations")
     ):
@@ -90,64 +82,16 @@ def _shape(content: Any) -> str:
     return f"a {type(content).__name__}"
 
 
-def _column(
-    source: Source, entries: Entries, field: Field, default: Any = None, empty: bool = False
-) -> Any:
-    """One key of all entries as a column, or a sentence on the first entry that does not fit.
-
-    ``default`` stands for a key that is absent, and with ``empty`` for an empty value.
-    """
-    try:
-        return field.build([entry[field.key] for entry in entries])
-    except _MISFITS:
-        pass
-    try:
-        values = [_value(entry, field.key, default, empty) for entry in entries]
-        return field.build(values)
-    except _MISFITS:
-        for row, entry in enumerate(entries):
-            try:
-                field.build([_value(entry, field.key, default, empty)])
-            except _MISFITS:
-                raise InputError(_misfit(source, row, entry, field)) from None
-        raise
-
-
-def _value(entry: dict[str, Any], key: str, default: Any, empty: bool) -> Any:
-    value = entry.get(key, default)
-    return default if empty and not value else value
-
-
-def _misfit(source: Source, row: int, entry: Any, field: Field) -> str:
-    if not isinstance(entry, dict):
-        return (
-            f"expected objects in the lists of {source.path}, got {str(entry)[:40]!r} at "
-            f"row {row}; is it a COCO keypoints file?"
-        )
-    name = f"annotation {entry.get('id')}" if "image_id" in entry else f"image {entry.get('id')}"
-    found = _brief(entry[field.key]) if field.key in entry else "nothing"
-    return (
-        f"expected `{field.key}` of {name} in {source.path} to be {field.wanted}, got {found}; "
-        "correct or remove that entry"
-    )
-
-
-def _brief(value: Any) -> str:
-    if isinstance(value, list):
-        return f"{len(value)} values" + ("" if len(value) > 8 else f" {value}")
-    return repr(value)[:60]
-
-
 def _pictures(source: Source, images: Entries) -> tuple[Pictures, int]:
     """The pictures, each once, and how many entries were dropped for that."""
     if not images:
         raise InputError(f"expected pictures in {source.path}, its `images` is empty; is it whole?")
-    ids = _column(source, images, _whole("id"))
-    names = _column(
+    ids = column(source, images, whole("id"))
+    names = column(
         source, images, Field("file_name", "a path", lambda v: [n.lstrip("/") for n in v])
     )
     sizes = np.stack(
-        [_column(source, images, _whole(side), default=0) for side in ("height", "width")], axis=1
+        [column(source, images, whole(side), default=0) for side in ("height", "width")], axis=1
     )
     _, first, group = np.unique(ids, return_index=True, return_inverse=True)
     if len(first) < len(ids):
@@ -170,22 +114,22 @@ def _people(
 ) -> tuple[People, Rules]:
     """The people of a file whose ``form`` is (keypoints a person, number of the first pixel)."""
     count, origin = form
-    ids = _column(source, entries, _whole("id"))
+    ids = column(source, entries, whole("id"))
     _refuse_repeated_ids(source, ids)
     rows = _picture_rows(source, entries, pictures, ids)
     keypoints, visible = _keypoints(source, entries, count, ids)
     keypoints = columns.labelled_only(keypoints, visible, origin) if origin else keypoints
     boxes, box_rule = _boxes(source, entries, keypoints, visible, origin)
     areas, area_rule = _areas(source, entries, boxes)
-    crowd = _column(source, entries, _whole("iscrowd", "0 or 1"), default=0)
-    recorded = _column(source, entries, _whole("num_keypoints"), default=-1)
+    crowd = column(source, entries, whole("iscrowd", "0 or 1"), default=0)
+    recorded = column(source, entries, whole("num_keypoints"), default=-1)
     heads = _head_boxes(source, entries, origin)
     people = People(rows, ids, keypoints, visible, boxes, areas, crowd != 0, heads, recorded)
     return people, Rules(area_rule, box_rule)
 
 
 def _picture_rows(source: Source, entries: Entries, pictures: Pictures, ids: Ints) -> Ints:
-    image_ids = _column(source, entries, _whole("image_id"))
+    image_ids = column(source, entries, whole("image_id"))
     rows = columns.rows_of(pictures.ids, image_ids)
     if (rows < 0).any():
         guilty = int(np.argmax(rows < 0))
@@ -211,9 +155,11 @@ def _keypoints(source: Source, entries: Entries, count: int, ids: Ints) -> tuple
     """Positions (M, K, 2), zero where not labelled, and visibility (M, K)."""
     wanted = f"{count} times x, y, visibility ({3 * count} numbers)"
     field = Field("keypoints", wanted, lambda values: columns.vectors(values, 3 * count))
-    flat = _column(source, entries, field, default=[0] * (3 * count), empty=True)
+    flat = column(source, entries, field, default=[0] * (3 * count), empty=True)
     flat = flat.reshape(-1, count, 3)
     flags = flat[..., 2]
+    if count == len(WHOLEBODY133):  # its flags may be a confidence between 0 and 1
+        flags = np.ceil(np.clip(flags, 0, 2))
     whole = np.isin(flags, (0, 1, 2)) if flags.dtype == np.float64 else (flags >= 0) & (flags <= 2)
     if not whole.all():
         guilty = int(np.argmin(whole.all(axis=1)))
@@ -231,7 +177,7 @@ def _boxes(
     source: Source, entries: Entries, keypoints: Any, visible: Any, origin: int
 ) -> tuple[Any, str]:
     field = Field("bbox", "x, y, width, height", lambda values: columns.vectors(values, 4))
-    boxes = _column(source, entries, field, default=_ABSENT_BOX, empty=True)
+    boxes = column(source, entries, field, default=_ABSENT_BOX, empty=True)
     boxes = boxes - np.array([origin, origin, 0, 0]) if origin else boxes.astype(np.float64)
     missing = ~boxes.any(axis=1)
     missing[missing] = [not entries[row].get("bbox") for row in np.flatnonzero(missing)]
@@ -246,12 +192,12 @@ def _head_boxes(source: Source, entries: Entries, origin: int) -> Any:
     if not any("head_box" in entry for entry in entries[:_FIRST]):
         return None
     field = Field("head_box", "x, y, width, height", lambda values: columns.vectors(values, 4))
-    heads = _column(source, entries, field, default=_ABSENT_BOX, empty=True).astype(np.float64)
+    heads = column(source, entries, field, default=_ABSENT_BOX, empty=True).astype(np.float64)
     return np.where(heads[:, 2:3] > 0, heads - np.array([origin, origin, 0, 0]), 0.0)
 
 
 def _areas(source: Source, entries: Entries, boxes: Any) -> tuple[Any, str]:
-    areas = _column(source, entries, Field("area", "a number", _numbers), default=-1.0)
+    areas = column(source, entries, Field("area", "a number", numbers), default=-1.0)
     missing = areas == -1.0
     if not missing.any():
         return areas, "annotated"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poselab.annotations import cache as kept
-from poselab.annotations import coco, hourglass, lsp, mpii
+from poselab.annotations import coco, flic, hourglass, lsp, mpii, parse, whole_body
 from poselab.annotations.source import collector_paused, files_of, read_source
 from poselab.structures import InputError
 
@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
 READERS: dict[str, tuple[Reader, int]] = {
     "coco": (coco.read, 0),
+    "coco_wholebody": (whole_body.read, 0),
     "mpii_mat": (mpii.read_mat, 1),
     "mpii_json": (mpii.read_json, 1),
     "mpii_tompson": (mpii.read_tompson, 1),
     "hourglass_h5": (hourglass.read, 1),
     "lsp": (lsp.read, 1),
+    "parse": (parse.read, 1),
+    "flic": (flic.read, 1),
 }
 """Layout → its reader and the number that its authors gave a picture's first pixel."""
 
@@ -114,7 +117,7 @@ def recognise(source: Source) -> str:
         return _matlab_layout(source)
     start = source.text[:64].lstrip()[:1]
     if start == b"{":
-        return "coco"
+        return "coco_wholebody" if whole_body.is_split(source.text) else "coco"
     if start == b"[":
         return "mpii_json"
     raise InputError(
@@ -123,25 +126,33 @@ def recognise(source: Source) -> str:
     )
 
 
+_VARIABLES = {
+    "RELEASE": "mpii_mat",
+    "pos_gt_src": "mpii_tompson",
+    "ptsAll": "parse",
+    "flic_anno": "flic",
+    "examples": "flic",
+    "joints": "lsp",
+}
+
+
 def _matlab_layout(source: Source) -> str:
     import io
 
     import scipy.io
 
     try:
-        names = {name for name, _, _ in scipy.io.whosmat(io.BytesIO(source.content))}
+        content = io.BytesIO(source.content)
+        shapes = {name: tuple(shape) for name, shape, _ in scipy.io.whosmat(content)}
     except Exception as error:  # scipy has no one error for broken files
         raise InputError(
             f"expected a MATLAB file (v4 to v7.2) at {source.path}, but {error}; fetch it again"
         ) from None
-    for variable, layout in (
-        ("RELEASE", "mpii_mat"),
-        ("pos_gt_src", "mpii_tompson"),
-        ("joints", "lsp"),
-    ):
-        if variable in names:
-            return layout
+    for variable, layout in _VARIABLES.items():
+        if variable in shapes:
+            of_shape = {(2, 14): "parse", (2, 10): "flic"}
+            return of_shape.get(shapes[variable][:2], layout) if layout == "lsp" else layout
     raise InputError(
-        f"expected MPII's RELEASE, pos_gt_src or LSP's joints in {source.path}, found "
-        f"{', '.join(sorted(names)) or 'no variable'}; check the path"
+        f"expected one of {', '.join(_VARIABLES)} in {source.path}, found "
+        f"{', '.join(sorted(shapes)) or 'no variable'}; check the path"
     )

@@ -33,6 +33,12 @@ class Labels(NamedTuple):
     box_rule: str = "around keypoints"
 
 
+def unboxed(names: Sequence[str], joints: Floats) -> Labels:
+    """Labels of people who have nothing but joints (M, K, 2), NaN where one is not labelled."""
+    known = np.isfinite(joints).all(axis=2)
+    return Labels(names, joints, np.where(known, 2, 0), np.full((len(joints), 4), np.nan))
+
+
 def boxes_of_scale(centre: Floats, scale: Floats) -> Floats:
     """Square boxes (M, 4) of 200·scale a side around centres (M, 2)."""
     half = SIDE * scale[:, None]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PEOPLE = (
     *("annotation_ids", "keypoints", "visible", "boxes", "areas", "crowd", "head_boxes"),
-    "recorded_keypoints",
+    *("recorded_keypoints", "held_out"),
 )
 
 
@@ -40,6 +40,8 @@ class Annotations:
     ``repeated`` how many picture entries were listed again and dropped.
     ``stored`` is the cache file that the columns are mapped from and ``chosen`` the picture rows
     taken of it; a table with ``stored`` is pickled as those two, not as arrays.
+    held_out (M,) bool says which people the publisher set aside for testing, None where a file is
+    of one split; metrics that compare person by person score only those.
     """
 
     skeleton: Skeleton
@@ -66,6 +68,7 @@ class Annotations:
     repeated: int = 0
     stored: str = ""
     chosen: Ints | None = None
+    held_out: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
 
     def __len__(self) -> int:
         return len(self.image_ids)

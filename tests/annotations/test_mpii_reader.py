@@ -207,7 +207,7 @@ def test_bad_json_entries_are_refused(tmp_path, people, changes, sentence):
 def test_other_files_are_refused(tmp_path, people):
     path = tmp_path / "some.mat"
     scipy.io.savemat(path, {"apples": np.ones(3)})
-    with pytest.raises(InputError, match=r"expected MPII's RELEASE, .* found apples"):
+    with pytest.raises(InputError, match=r"expected one of RELEASE, .* found apples"):
         open_annotations(path)
     scipy.io.savemat(path, {"RELEASE": np.ones(3)})
     with pytest.raises(InputError, match="expected MPII's nesting"):
