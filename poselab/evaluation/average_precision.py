@@ -100,17 +100,17 @@ class _Part:
     def __call__(self, of_pose: Floats, people: Ints) -> tuple[Floats, Floats]:
         """Precision (R, T, 101) and recall (R, T) from weights of poses (R, D) and people (R,)."""
         totals = _totals(of_pose[:, self.base])
+        needed = _needed(people)
         shape = (len(of_pose), len(self.thresholds))
         precision, recall = np.zeros((*shape, len(RECALLS))), np.zeros(shape)
         for t, (hits, ((_, at), (more, at_more), (fewer, at_fewer))) in enumerate(self.thresholds):
+            if not len(hits):
+                continue
             shown = totals[:, at] + _totals(of_pose[:, more])[:, at_more]
             shown -= _totals(of_pose[:, fewer])[:, at_fewer]
             found = np.cumsum(of_pose[:, hits], axis=1, dtype=np.float64)
-            if len(hits):
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    recalls = found / people[:, None]
-                precision[:, t] = _at_recalls(found / (shown + np.spacing(1)), recalls)
-                recall[:, t] = recalls[:, -1]
+            precision[:, t] = _at_recalls(found / (shown + np.spacing(1)), found, needed)
+            recall[:, t] = found[:, -1] / np.maximum(people, 1)
         nobody = people == 0
         precision[nobody], recall[nobody] = np.nan, np.nan
         return precision, recall
@@ -128,15 +128,28 @@ def _totals(weights: Floats) -> Floats:
     return totals
 
 
-def _at_recalls(precision: Floats, recalls: Floats) -> Floats:
-    """The best precision (R, 101) at or beyond each of COCO's recalls, 0 where none is reached."""
+def _needed(people: Ints) -> Ints:
+    """The fewest finds (R, 101) whose share of ``people`` (R,), as a float, is COCO's recall."""
+    among = np.maximum(people, 1)[:, None]
+    needed = np.ceil(RECALLS * among).astype(np.int64)
+    needed -= (needed - 1) / among >= RECALLS
+    needed += needed / among < RECALLS
+    return needed
+
+
+def _at_recalls(precision: Floats, found: Floats, needed: Ints) -> Floats:
+    """The best precision (R, 101) where so many are found or more, 0 where they never are.
+
+    precision and found (R, H) at each true positive. All rows are searched as one sorted row.
+    """
     best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    read = np.zeros((len(precision), len(RECALLS)))
-    for row, (curve, reached) in enumerate(zip(best, recalls, strict=True)):
-        place = np.searchsorted(reached, RECALLS, side="left")
-        inside = place < len(reached)
-        read[row, inside] = curve[place[inside]]
-    return read
+    rows, length = found.shape
+    apart = np.arange(rows)[:, None] * (max(int(found[:, -1].max()), int(needed.max())) + 1)
+    place = np.searchsorted((found + apart).ravel(), (needed + apart).ravel()).reshape(rows, -1)
+    place -= length * np.arange(rows)[:, None]
+    inside = place < length
+    read: Floats = np.take_along_axis(best, np.where(inside, place, 0), axis=1)
+    return np.where(inside, read, 0.0)
 
 
 def _summary(part: Accumulated) -> Floats:
