@@ -1,0 +1,147 @@
+"""Intervals, differences and p-values: hand cases, laws, and coverage by simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from poselab.annotations import Annotations
+from poselab.evaluation.bootstrap import Replicates, holm, resampled
+from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.predictions import Predictions
+from poselab.evaluation.tally import RateTally
+from poselab.skeletons import LSP14
+from poselab.structures import InputError
+
+K = len(LSP14)
+
+
+def tally(rights: np.ndarray) -> RateTally:
+    """Pictures (N,) with so many of their 14 joints right."""
+    right = np.arange(K)[None] < rights[:, None]
+    ids = np.arange(1, len(rights) + 1)
+    return RateTally(ids, np.ones((len(rights), K)), {"PCK": right.astype(float)}, LSP14)
+
+
+def test_interval_is_that_of_the_binomial() -> None:
+    """All-or-nothing pictures: the rate's standard error is known, √(p(1-p)/N)."""
+    rng = np.random.default_rng(0)
+    rights = np.where(rng.random(400) < 0.7, K, 0)
+    (drawn,) = resampled([[tally(rights)]], replicates=2000)
+    rate = (rights > 0).mean()
+    error = np.sqrt(rate * (1 - rate) / 400)
+    low, high = drawn.interval()
+    assert drawn.values[0] == pytest.approx(rate)
+    assert low[0] == pytest.approx(rate - 1.96 * error, abs=0.005)
+    assert high[0] == pytest.approx(rate + 1.96 * error, abs=0.005)
+
+
+def test_pairing_cancels_what_methods_share() -> None:
+    """One method is always one joint behind: the difference has no spread, the figures have."""
+    rights = np.random.default_rng(1).integers(1, K + 1, 200)
+    better, worse = resampled([[tally(rights)], [tally(rights - 1)]], replicates=200)
+    difference = better.minus(worse)
+    assert difference.value[0] == pytest.approx(1 / K)
+    assert difference.low[0] == pytest.approx(difference.high[0])
+    assert difference.error[0] == pytest.approx(0, abs=1e-12)
+    assert difference.p[0] == pytest.approx(2 / 201)
+    assert better.draws[:, 0].std() > 0.01
+
+
+def test_p_value_by_hand() -> None:
+    """Of 9 draws of a difference, 2 fall at or below zero: p = 2·(2 + 1)/(9 + 1)."""
+    draws = np.array([-1.0, 0.0, 1, 1, 1, 1, 1, 1, 1])[:, None] + 5
+    first = Replicates(("AP",), np.array([6.0]), draws)
+    second = Replicates(("AP",), np.array([5.0]), np.full((9, 1), 5.0))
+    assert first.minus(second).p[0] == pytest.approx(0.6)
+    assert second.minus(first).p[0] == pytest.approx(0.6)
+
+
+def test_same_method_twice_differs_by_nothing() -> None:
+    rights = np.random.default_rng(2).integers(0, K + 1, 50)
+    one, other = resampled([[tally(rights)], [tally(rights)]], replicates=100)
+    difference = one.minus(other)
+    assert not difference.value.any()
+    np.testing.assert_array_equal(difference.p, 1.0)
+
+
+def test_seed_decides() -> None:
+    rights = np.random.default_rng(3).integers(0, K + 1, 50)
+    first, again, other = (resampled([[tally(rights)]], 60, seed)[0].draws for seed in (4, 4, 5))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_several_seeds_widen_the_interval() -> None:
+    """Runs that differ by much more than pictures do: the second level shows it."""
+    rights = np.full(500, 7)
+    runs = [tally(rights + shift) for shift in (-3, 0, 3)]
+    together, alone = resampled([runs, [tally(rights)]], replicates=500)
+    assert together.values[0] == pytest.approx(0.5)
+    assert alone.draws[:, 0].std() == pytest.approx(0, abs=1e-12)
+    # The mean of three drawn out of three runs: deviation of the runs over √3.
+    assert together.draws[:, 0].std() == pytest.approx(np.std([-3, 0, 3]) / K / np.sqrt(3), rel=0.1)
+
+
+def test_other_pictures_are_refused() -> None:
+    with pytest.raises(InputError, match="expected all methods scored on the same 5 pictures"):
+        resampled([[tally(np.full(5, 1))], [tally(np.full(6, 1))]], replicates=2)
+
+
+def test_holm_by_hand() -> None:
+    """0.01·4, 0.02·3, 0.03·2 held up by its forerunner, 0.9·1 (order kept)."""
+    corrected = holm(np.array([0.03, 0.01, 0.9, 0.02]))
+    np.testing.assert_allclose(corrected, [0.06, 0.04, 0.9, 0.06])
+    assert holm(np.array([])).size == 0
+
+
+def scenes(
+    make_table: Callable[..., Annotations], pictures: int
+) -> tuple[Annotations, list[Predictions]]:
+    """Two people a picture and two methods: pictures are hard for both, the second errs more."""
+    rng = np.random.default_rng(7)
+    points = np.full((2 * pictures, K, 3), 2.0)
+    points[..., :2] = rng.uniform(0, 100, (2 * pictures, K, 2))
+    points[1::2, :, 0] += 300
+    table = make_table(points, LSP14, pictures=np.repeat(np.arange(pictures), 2))
+    hard = np.repeat(rng.gamma(2.0, 3.0, pictures), 2)
+    methods = []
+    for spread in (1.0, 1.15):
+        noise = rng.normal(size=(2 * pictures, K, 2)) * (spread * hard)[:, None, None]
+        scores = np.exp(-hard / 10) * rng.uniform(0.5, 1, 2 * pictures)
+        rows = table.picture_of()
+        found = Predictions(
+            table.image_ids[rows],
+            np.full(2 * pictures, -1),
+            table.keypoints + noise,
+            np.ones((2 * pictures, K)),
+            scores,
+        )
+        methods.append(found.take(rng.random(2 * pictures) < 0.95))
+    return table, methods
+
+
+SETS, PICTURES = 120, 80
+
+
+def test_intervals_cover_the_true_difference(make_table: Callable[..., Annotations]) -> None:
+    """Sets drawn from a large population of which the AP difference of two methods is known.
+
+    Of 120 intervals of 95 %, 107 to 119 must cover it (the 0.1 % limits of the binomial).
+    """
+    table, methods = scenes(make_table, 3000)
+    rng = np.random.default_rng(0)
+    evaluator = OksEvaluator(sigmas=[0.08] * K)
+    first, second = (evaluator(found, table).values["AP"] for found in methods)
+    covered = 0
+    for _ in range(SETS):
+        part = table.select(np.sort(rng.choice(len(table), PICTURES, replace=False)))
+        among = [found.take(np.isin(found.image_ids, part.image_ids)) for found in methods]
+        tallies = [[evaluator.tally(found, part)] for found in among]
+        one, other = resampled(tallies, replicates=200, seed=int(rng.integers(1 << 30)))
+        difference = one.minus(other)
+        covered += bool(difference.low[0] <= first - second <= difference.high[0])
+    assert first - second > 0.02
+    assert 107 <= covered <= 119
