@@ -63,18 +63,16 @@ def answers(
 ) -> Answers:
     """Distances of the labelled, ``measurable`` (M,) people of the chosen pictures.
 
+    Without ``image_ids`` they are the people held out for testing, where the labels say who is.
     ``match`` is one of :data:`poselab.evaluation.assignment.MATCHES`.
 
     Raises:
         InputError: what the rule of matching refuses.
     """
     labelled = annotations.visible > 0
-    wanted = measurable & labelled.any(axis=1) & ~annotations.crowd
     picture_of = annotations.picture_of()
-    chosen = annotations.image_ids
-    if image_ids is not None:
-        chosen = chosen[np.isin(chosen, np.asarray(image_ids))]
-        wanted &= np.isin(annotations.image_ids, chosen)[picture_of]
+    chosen, people = _asked_for(annotations, image_ids, picture_of)
+    wanted = measurable & labelled.any(axis=1) & ~annotations.crowd & people
     pose_of = MATCHES[match](predictions, annotations)
     rows = np.flatnonzero(wanted)
     answered = pose_of[rows] >= 0
@@ -86,3 +84,16 @@ def answers(
     chosen = np.sort(chosen)
     picture = np.searchsorted(chosen, annotations.image_ids[picture_of[rows]])
     return Answers(rows, distances, labelled[rows], int((~answered).sum()), picture, chosen)
+
+
+def _asked_for(
+    annotations: Annotations, image_ids: Sequence[int] | Ints | None, picture_of: Ints
+) -> tuple[Ints, Mask]:
+    """The pictures to score, and a mask (M,) of the people."""
+    held_out = annotations.held_out
+    if image_ids is not None:
+        pictures = np.isin(annotations.image_ids, np.asarray(image_ids))
+        return annotations.image_ids[pictures], np.asarray(pictures[picture_of])
+    if held_out is None or not held_out.any():
+        return annotations.image_ids, np.ones(annotations.people, dtype=bool)
+    return annotations.image_ids[np.unique(picture_of[held_out])], held_out

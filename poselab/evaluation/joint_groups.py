@@ -26,8 +26,8 @@ def rates(right: Floats, labelled: Floats, skeleton: Skeleton) -> dict[str, Floa
     """Fractions (...) by key suffix from how many of each joint (..., K) are right and labelled.
 
     "" is the fraction of all labelled joints, "/groups" the mean over the joint groups, each the
-    mean of its joints; "/head" is the head top alone where there is one, as in the MPII tables of
-    the HRNet code. NaN where nothing is labelled.
+    mean of its joints; on MPII "/head" is the head top alone, as in the tables of the HRNet code.
+    NaN where nothing is labelled.
     """
     joint = _fraction(right, labelled)
     groups = {group: _members(skeleton, group) for group in GROUPS}
@@ -35,7 +35,7 @@ def rates(right: Floats, labelled: Floats, skeleton: Skeleton) -> dict[str, Floa
     pooled = _fraction(right[..., counted].sum(axis=-1), labelled[..., counted].sum(axis=-1))
     means = [_mean(joint[..., members]) for members in groups.values() if members]
     values = {"": pooled, "/groups": _mean(np.stack(means, axis=-1) if means else joint[..., :0])}
-    if "head_top" in skeleton.keypoints:
+    if {"head_top", "upper_neck"} <= set(skeleton.keypoints):
         groups["head"] = [skeleton.index("head_top")]
     return values | {f"/{group}": _mean(joint[..., members]) for group, members in groups.items()}
 

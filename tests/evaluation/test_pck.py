@@ -92,19 +92,23 @@ def test_what_pck_cannot_score_is_refused(make_table: Make, answer: Answer) -> N
         PckhEvaluator()(found.take(np.array([0, 0])), table)
     with pytest.raises(InputError, match="expected head boxes"):
         PckhEvaluator()(found, dataclasses.replace(table, head_boxes=np.zeros((2, 4))))
+    with pytest.raises(InputError, match="integral or mean"):
+        PckEvaluator(area="sum")
     with pytest.raises(InputError, match="torso or box"):
         PckEvaluator(reference="arm")
 
 
 def test_torso_and_box_by_hand(make_table: Make, answer: Answer) -> None:
-    """A torso of 100 px: 20 px count at 0.2; AUC of a distance of 0.1 is 11 of 21 thresholds."""
+    """A torso of 100 px: 20 px count at 0.2; AUC of a distance of 0.1 is 10.5 of 20 or 11 of 21."""
     points = np.full((1, 14, 3), 2.0)
     points[0, LSP14.index("left_shoulder"), :2] = (100, 100)
     points[0, LSP14.index("right_hip"), :2] = (160, 180)
     table = make_table(points, LSP14, boxes=[[0.0, 0.0, 30.0, 40.0]])
     values = PckEvaluator()(answer(table, [0.0, 9.99]), table).values
     assert values["PCK@0.2"] == 1.0
-    assert values["AUC"] == pytest.approx(11 / 21)
+    assert values["AUC"] == pytest.approx(10.5 / 20)
+    mean = PckEvaluator(area="mean")(answer(table, [0.0, 9.99]), table).values
+    assert mean["AUC"] == pytest.approx(11 / 21)
     assert PckEvaluator()(answer(table, [0.0, 20.01]), table).values["PCK@0.2"] == 0.0
     box = PckEvaluator(reference="box")
     assert box(answer(table, [0.0, 7.99]), table).values["PCK@0.2"] == 1.0

@@ -1,0 +1,108 @@
+"""PCK of Yang et al. 2016 from their own predictions, as their toolkit prints it.
+
+The figures come from the MATLAB code published with those predictions, which is the PCK of the MPII
+toolkit: joints pooled, torso between joints 10 and 3 of fourteen, AUC by the trapezoidal rule.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from poselab.annotations import open_annotations
+from poselab.evaluation.foreign import read_results
+from poselab.evaluation.pck import PckEvaluator
+from poselab.evaluation.pckh import PckhEvaluator
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Data = Callable[[str], Path]
+
+FOLDER = "lsp-flic-parse"
+LSP_PC = {"PCK@0.2": "73.6", "AUC": "39.3"}
+LSP_OC = {"PCK@0.2": "81.5", "AUC": "43.4"}
+FLIC = {"PCK@0.2/elbow": "96.8", "PCK@0.2/wrist": "94.2"}
+PARSE = {"PCK@0.2": "76.9"}
+
+
+@pytest.mark.parametrize(
+    ("result", "truth", "printed"),
+    [
+        ("LSP/pred_keypoints_lsp_pc", "lsp-joints-PC", LSP_PC),
+        ("LSP/pred_sticks_lsp_pc", "lsp-joints-PC", LSP_PC),
+        ("LSP/pred_keypoints_lsp_oc", "lsp-joints-OC", LSP_OC),
+        ("LSP/pred_sticks_lsp_oc", "lsp-joints-OC", LSP_OC),
+        ("FLIC/pred_keypoints_flic_oc", "flic-joints-test-oc", FLIC),
+        ("PARSE/pred_keypoints_parse_pc", "parse-joints", PARSE),
+        ("PARSE/pred_sticks_parse_pc", "parse-labels", PARSE),
+    ],
+)
+def test_yang(shared_data: Data, result: str, truth: str, printed: dict[str, str]) -> None:
+    annotations = open_annotations(shared_data(f"{FOLDER}/gt/{truth}.mat"), cache=False)
+    predictions = read_results(shared_data(f"{FOLDER}/results/{result}.mat"), annotations)
+    metrics = PckEvaluator()(predictions, annotations)
+    assert {key: f"{100 * metrics.values[key]:.1f}" for key in printed} == printed
+    assert metrics.contract["unanswered_people"] == 0
+    assert metrics.contract["people"] == len(predictions)
+
+
+def test_columns_of_the_lsp_table(shared_data: Data) -> None:
+    """Each the mean of two joints, as the toolkit's table has them; head: neck and head top."""
+    annotations = open_annotations(shared_data(f"{FOLDER}/gt/lsp-joints-PC.mat"), cache=False)
+    file = shared_data(f"{FOLDER}/results/LSP/pred_keypoints_lsp_pc.mat")
+    values = PckEvaluator()(read_results(file, annotations), annotations).values
+    columns = {"head": 90.6, "shoulder": 78.05, "elbow": 73.85, "wrist": 68.75}
+    columns |= {"hip": 74.75, "knee": 69.95, "ankle": 58.95}
+    found = {name: round(100 * values[f"PCK@0.2/{name}"], 3) for name in columns}
+    assert found == columns
+
+
+def test_the_other_diagonal_of_parse_gives_another_figure(shared_data: Data) -> None:
+    """Guards the rule: with left shoulder to right hip it would be 75.5."""
+    import dataclasses
+
+    truth = shared_data(f"{FOLDER}/gt/parse-joints.mat")
+    annotations = open_annotations(truth, cache=False)
+    file = shared_data(f"{FOLDER}/results/PARSE/pred_keypoints_parse_pc.mat")
+    predictions = read_results(file, annotations)
+    renamed = dataclasses.replace(annotations.skeleton, name="another")
+    other = dataclasses.replace(annotations, skeleton=renamed)
+    assert f"{100 * PckEvaluator()(predictions, other).values['PCK@0.2']:.1f}" == "75.5"
+
+
+def test_people_of_one_picture_keep_the_files_order(shared_data: Data) -> None:
+    """The h5 labels hold several people a picture; floored positions move the figure a little."""
+    annotations = open_annotations(shared_data("mpii/hg/annot/valid.h5"), cache=False)
+    predictions = read_results(shared_data("mpii/hg/preds/valid-example.h5"), annotations)
+    values = PckhEvaluator()(predictions, annotations).values
+    assert values["PCKh@0.5"] == pytest.approx(0.83927, abs=0.001)
+
+
+def test_training_people_can_be_scored_too(shared_data: Data) -> None:
+    annotations = open_annotations(shared_data(f"{FOLDER}/gt/lsp-joints-PC.mat"), cache=False)
+    file = shared_data(f"{FOLDER}/results/LSP/pred_keypoints_lsp_pc.mat")
+    predictions = read_results(file, annotations)
+    assert np.array_equal(predictions.image_ids, np.arange(1001, 2001))
+    everybody = PckEvaluator()(predictions, annotations, annotations.image_ids)
+    assert everybody.contract["unanswered_people"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("result", "truth", "sentence"),
+    [
+        ("FLIC/pred_sticks_flic_oc", "flic-joints-test-oc", "ends of sticks"),
+        ("FLIC/pred_keypoints_flic_oc", "flic-joints-oc", "5003 or 1016 poses of 11 keypoints"),
+        ("LSP/pred_keypoints_lsp_pc", "parse-joints", "305 or 205 poses of 14 keypoints"),
+    ],
+)
+def test_results_of_other_labels_are_refused(
+    shared_data: Data, result: str, truth: str, sentence: str
+) -> None:
+    annotations = open_annotations(shared_data(f"{FOLDER}/gt/{truth}.mat"), cache=False)
+    with pytest.raises(InputError, match=sentence):
+        read_results(shared_data(f"{FOLDER}/results/{result}.mat"), annotations)
