@@ -121,7 +121,8 @@ def _progress(total: int) -> Iterator[Callable[[int], Any]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("resampling pictures", total=total)
         yield lambda done: bar.advance(task, done)
 

@@ -1,0 +1,125 @@
+"""What certainty costs: intervals and paired differences beside one plain evaluation.
+
+    python scripts/benchmarks/comparison.py person_keypoints_val2017.json[.gz]
+
+On 100,000 detections, in one process and on one thread each: (1) an evaluation by PoseLab against
+hotcoco alone, from arrays in memory to the ten figures; (2) 1,000 paired bootstrap replicates of
+two methods, all ten figures by COCO's exact accumulation, against one evaluation by pycocotools;
+(3) the most memory that the whole comparison took. Exit status 1 where a limit is exceeded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import gzip
+import io
+import os
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import orjson
+from evaluate_oks import detections
+
+from poselab.annotations import open_annotations
+from poselab.evaluation.bootstrap import resampled
+from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.predictions import read_predictions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REPLICATES = 1000
+EVALUATION, BOOTSTRAP, MEGABYTES = 1.3, 1.0, 1000
+
+
+def main() -> int:
+    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    words.add_argument("annotations", type=Path)
+    words.add_argument("--repeats", type=int, default=5)
+    arguments = words.parse_args()
+    content = arguments.annotations.read_bytes()
+    truth = orjson.loads(
+        gzip.decompress(content) if arguments.annotations.suffix == ".gz" else content
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        gt, dt = Path(folder) / "truth.json", Path(folder) / "found.json"
+        gt.write_bytes(orjson.dumps(truth))
+        dt.write_bytes(orjson.dumps(detections(truth)))
+        del truth, content
+        return measure(gt, dt, arguments.repeats)
+
+
+def measure(gt: Path, dt: Path, repeats: int) -> int:
+    annotations, first = open_annotations(gt), read_predictions(dt)
+    noise = np.random.default_rng(0).normal(0, 2, first.keypoints.shape)
+    second = dataclasses.replace(first, keypoints=first.keypoints + noise)
+    evaluator = OksEvaluator()
+    alone, ours = [], []
+    for _ in range(repeats):  # by turns, so that a slow moment of the machine meets both
+        alone.append(seconds(lambda: hotcoco_alone(gt, dt)))
+        ours.append(seconds(lambda: evaluator(read_predictions(dt), open_annotations(gt))))
+    started = time.perf_counter()
+    tallies = [[evaluator.tally(found, annotations)] for found in (first, second)]
+    tallied = time.perf_counter()
+    resampled(tallies, REPLICATES)
+    drawn = time.perf_counter()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    reference = seconds(lambda: pycocotools_alone(gt, dt))
+    rows = [
+        ("evaluation / hotcoco alone", min(ours), min(alone), EVALUATION),
+        ("1,000 paired replicates / pycocotools", drawn - tallied, reference, BOOTSTRAP),
+        ("the same with matching / pycocotools", drawn - started, reference, BOOTSTRAP),
+    ]
+    return report(rows, peak)
+
+
+def hotcoco_alone(gt: Path, dt: Path) -> None:
+    import hotcoco
+
+    truth = hotcoco.COCO(str(gt))
+    evaluation = hotcoco.COCOeval(truth, truth.loadRes(str(dt)), "keypoints")
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+
+
+def pycocotools_alone(gt: Path, dt: Path) -> None:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO(str(gt))
+        evaluation = COCOeval(truth, truth.loadRes(str(dt)), "keypoints")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def report(rows: list[tuple[str, float, float, float]], peak: float) -> int:
+    failed = peak > MEGABYTES
+    for name, ours, theirs, limit in rows:
+        ratio = ours / theirs
+        failed |= ratio > limit
+        print(f"{name:<40}{ours:7.2f} s / {theirs:6.2f} s = {ratio:5.2f}   (limit {limit})")
+    print(f"{'most memory of the comparison':<40}{peak:7.0f} MB{'':>20}(limit {MEGABYTES})")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""``poselab compare``: who is better, how sure, in every format; and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from poselab.cli import main
+from poselab.cli.compare import named_paths
+from poselab.structures import InputError
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """Forty pictures of two people: labels, and results with a little and with much noise."""
+    monkeypatch.setenv("POSELAB_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    labels = rng.uniform(0, 100, (80, 17, 2)) + np.tile([[0], [300]], (40, 1))[:, None]
+    people = [
+        {
+            "id": n + 1,
+            "image_id": n // 2 + 1,
+            "category_id": 1,
+            "keypoints": np.column_stack([points, np.full(17, 2)]).ravel().tolist(),
+            "num_keypoints": 17,
+            "bbox": [*points.min(axis=0).tolist(), 100.0, 100.0],
+            "area": 8000.0,
+            "iscrowd": 0,
+        }
+        for n, points in enumerate(labels)
+    ]
+    images = [{"id": n, "file_name": f"{n}.jpg", "width": 640, "height": 480} for n in range(1, 41)]
+    truth = {
+        "images": images,
+        "annotations": people,
+        "categories": [{"id": 1, "name": "person"}],
+    }
+    made = {"truth": tmp_path / "truth.json"}
+    made["truth"].write_text(json.dumps(truth))
+    for name, noise in (("fine", 2.0), ("coarse", 5.0), ("alike", 2.0)):
+        made[name] = tmp_path / f"{name}.json"
+        made[name].write_text(json.dumps(results(labels, noise, np.random.default_rng(len(name)))))
+    return made
+
+
+def results(labels: Any, noise: float, rng: np.random.Generator) -> list[dict[str, Any]]:
+    return [
+        {
+            "image_id": n // 2 + 1,
+            "category_id": 1,
+            "keypoints": np.column_stack([points + rng.normal(0, noise, points.shape), np.ones(17)])
+            .ravel()
+            .tolist(),
+            "score": float(rng.random()),
+        }
+        for n, points in enumerate(labels)
+    ]
+
+
+def compare(files: dict[str, Path], *words: str) -> int:
+    out = files["truth"].parent / "out"
+    ends = ["--annotations", str(files["truth"]), "--out", str(out), "--replicates", "60"]
+    return main(["compare", *words, *ends])
+
+
+def test_tables_in_every_format_agree(
+    files: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare(files, *(str(files[name]) for name in ("coarse", "fine"))) == 0
+    out = files["truth"].parent / "out"
+    record = json.loads((out / "comparison.json").read_text())
+    assert [method["name"] for method in record["methods"]] == ["fine", "coarse"]
+    best = record["methods"][0]["figures"]["AP"]
+    assert best["interval"][0] < best["value"] < best["interval"][1]
+    with (out / "figures.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    assert float(rows[0]["value"]) == best["value"]
+    printed = f"{100 * best['value']:.1f}"
+    for text in (
+        (out / "table.md").read_text(),
+        (out / "table.tex").read_text(),
+        capsys.readouterr().out,
+    ):
+        assert printed in text
+        assert "Smallest difference that this set can tell apart" in text
+
+
+def test_figures_are_those_of_evaluate(files: dict[str, Path], tmp_path: Path) -> None:
+    assert compare(files, str(files["fine"]), str(files["coarse"])) == 0
+    single = tmp_path / "single.json"
+    words = ["evaluate", str(files["coarse"]), "--annotations", str(files["truth"])]
+    assert main([*words, "--json", str(single)]) == 0
+    record = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    figures = record["methods"][1]["figures"]
+    alone = json.loads(single.read_text())
+    assert {key: alone[key] for key in figures} == {k: v["value"] for k, v in figures.items()}
+
+
+def test_marks_tell_ties_from_losers(
+    files: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare(files, *(str(files[name]) for name in ("fine", "alike", "coarse"))) == 0
+    (record,) = (
+        json.loads(file.read_text())
+        for file in (files["truth"].parent / "out").glob("comparison.json")
+    )
+    p = {(pair["first"], pair["second"]): pair["p_corrected"] for pair in record["pairs"]}
+    best, second = (method["name"] for method in record["methods"][:2])
+    assert {best, second} == {"fine", "alike"}
+    assert p[best, second] > 0.05
+    assert p[best, "coarse"] < 0.12  # three pairs of 60 draws cannot say less than 6/61
+    printed = capsys.readouterr().out
+    assert f"{second} †" in printed
+
+
+def test_seeds_of_a_method_are_one_row(files: dict[str, Path]) -> None:
+    assert compare(files, f"ours={files['fine']},{files['alike']}", f"old={files['coarse']}") == 0
+    record = json.loads((files["truth"].parent / "out" / "comparison.json").read_text())
+    ours = record["methods"][0]
+    assert ours["name"] == "ours"
+    assert len(ours["files"]) == 2
+    assert "| ours |" in (files["truth"].parent / "out" / "table.md").read_text()
+
+
+def test_names() -> None:
+    assert list(named_paths(["a/x.json", "b/x.json", "y.json"])) == ["a/x", "b/x", "y"]
+    assert named_paths(["m=p.json,q.json"]) == {"m": [Path("p.json"), Path("q.json")]}
+    assert list(named_paths(["runs/one", "runs/two"])) == ["one", "two"]
+    for words in (["a=x.json", "a=y.json"], ["=x.json"], ["a="], ["x.json", "x.json"]):
+        with pytest.raises(InputError, match="methods of different names"):
+            named_paths(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["absent.json"], "expected predictions at absent.json, found no such file"),
+        (["{fine}", "--replicates", "0"], "expected 1 replicate or more, got 0"),
+        (["{fine}", "{fine}"], "expected methods of different names"),
+        (["{fine}", "--metric", "pckh"], "expected head boxes"),
+    ],
+)
+def test_refusals(
+    files: dict[str, Path], capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+) -> None:
+    out = str(files["truth"].parent / "out")
+    filled = [word.format(**files) for word in words]
+    assert main(["compare", "--annotations", str(files["truth"]), "--out", out, *filled]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert sentence in said
+    assert not Path(out).exists()
