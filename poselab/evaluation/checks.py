@@ -6,19 +6,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from poselab.evaluation import suspicions
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
     from poselab.evaluation.predictions import Predictions
-    from poselab.structures import Floats
 
-PEOPLE_SAMPLED = 200
-JOINTS_NEEDED = 50
+MOST_PER_PICTURE = 20
+"""COCO's limit of detections for keypoints."""
+
+FEWEST_SCORES = 10
+AREA_BY_CUSTOM = ("crowdpose14", "aic14")
+"""Skeletons whose publishers score with 0.53 of the box for want of areas."""
 
 
-def check(predictions: Predictions, annotations: Annotations) -> list[str]:
+def check(predictions: Predictions, annotations: Annotations, metric: str = "oks") -> list[str]:
     """Warnings, one sentence each.
+
+    ``metric`` "pck" or "pckh" leaves out what only the ranking and the similarity of "oks" need.
 
     Raises:
         InputError: the predictions cannot be scored against these annotations at all.
@@ -26,12 +32,26 @@ def check(predictions: Predictions, annotations: Annotations) -> list[str]:
     _refuse(predictions, annotations)
     if not len(predictions):
         return ["there is not one prediction"]
-    warnings = [
-        _scores_outside(predictions),
-        _shifted(predictions, annotations),
-        _unmeasurable(annotations),
-    ]
+    sample = suspicions.sampled(predictions, annotations)
+    found = suspicions.nearest(predictions.keypoints, sample, annotations)
+    warnings = suspicions.of_coordinates(predictions, annotations, sample, found)
+    if metric == "oks":
+        warnings.append(suspicions.scores_reversed(predictions, found))
+        warnings += _of_oks(predictions, annotations)
     return [warning for warning in warnings if warning]
+
+
+def _of_oks(predictions: Predictions, annotations: Annotations) -> list[str]:
+    """What changes AP or makes it meaningless; empty sentences for what is well."""
+    return [
+        _scores_outside(predictions),
+        _scores_equal(predictions),
+        _too_many(predictions),
+        _pictures_without(predictions, annotations),
+        _unmeasurable(annotations),
+        _areas_derived(annotations),
+        _sigmas_guessed(annotations),
+    ]
 
 
 def _refuse(predictions: Predictions, annotations: Annotations) -> None:
@@ -67,6 +87,41 @@ def _scores_outside(predictions: Predictions) -> str:
     )
 
 
+def _scores_equal(predictions: Predictions) -> str:
+    scores = predictions.scores
+    if len(scores) < FEWEST_SCORES or scores.min() < scores.max():
+        return ""
+    return (
+        f"all {len(scores)} scores are {scores[0]:g}, so the order of the file ranks the poses and "
+        "AP says little; write a confidence into score"
+    )
+
+
+def _too_many(predictions: Predictions) -> str:
+    _, counts = np.unique(predictions.image_ids, return_counts=True)
+    crowded = counts[counts > MOST_PER_PICTURE]
+    if not len(crowded):
+        return ""
+    return (
+        f"AP drops {int((crowded - MOST_PER_PICTURE).sum())} poses, those beyond the best "
+        f"{MOST_PER_PICTURE} of a picture (pictures: {len(crowded)}, most poses: {crowded.max()})"
+    )
+
+
+def _pictures_without(predictions: Predictions, annotations: Annotations) -> str:
+    scored = (annotations.visible > 0).any(axis=1) & ~annotations.crowd
+    if annotations.held_out is not None and annotations.held_out.any():
+        scored = scored & annotations.held_out
+    pictures = np.unique(annotations.picture_of()[scored])
+    without = int((~np.isin(annotations.image_ids[pictures], predictions.image_ids)).sum())
+    if not without:
+        return ""
+    return (
+        f"{without} of {len(pictures)} pictures with labelled people have no prediction, and their "
+        "people count as missed"
+    )
+
+
 def _unmeasurable(annotations: Annotations) -> str:
     labelled = (annotations.visible > 0).any(axis=1) & ~annotations.crowd
     lacking = int((labelled & (annotations.areas <= 0)).sum())
@@ -75,38 +130,19 @@ def _unmeasurable(annotations: Annotations) -> str:
     )
 
 
-def _shifted(predictions: Predictions, annotations: Annotations) -> str:
-    """Say so where all poses seem to lie one pixel off, a sign of 1-based coordinates."""
-    offsets = _offsets(predictions, annotations)
-    if len(offsets) < JOINTS_NEEDED:
-        return ""
-    middle = np.median(offsets, axis=0)
-    spread = 1.4826 * np.median(np.abs(offsets - middle), axis=0)
-    doubt = 1.25 * spread / np.sqrt(len(offsets))  # standard error of a median
-    one_pixel = (np.abs(np.abs(middle) - 1) < 0.25) & (doubt < 0.1)
-    if not one_pixel.all() or middle[0] * middle[1] < 0:
+def _areas_derived(annotations: Annotations) -> str:
+    if annotations.area_rule == "annotated" or annotations.skeleton.name in AREA_BY_CUSTOM:
         return ""
     return (
-        f"everything seems shifted by one pixel (median offset {middle[0]:+.2f}, {middle[1]:+.2f}):"
-        " are the coordinates 1-based? PoseLab counts from 0"
+        f"the annotations lack areas and OKS measures with others ({annotations.area_rule}); its "
+        "figures do not compare with those of annotated areas"
     )
 
 
-def _offsets(predictions: Predictions, annotations: Annotations) -> Floats:
-    """Prediction minus label (J, 2) of a sample of people and the pose nearest to each."""
-    people = np.flatnonzero((annotations.visible > 0).any(axis=1) & ~annotations.crowd)
-    sample = people[:: max(1, len(people) // PEOPLE_SAMPLED)]
-    pictures = annotations.image_ids[annotations.picture_of()[sample]]
-    near = np.flatnonzero(np.isin(predictions.image_ids, pictures))
-    order = near[np.argsort(predictions.image_ids[near], kind="stable")]
-    sorted_ids = predictions.image_ids[order]
-    begins = np.searchsorted(sorted_ids, pictures, side="left")
-    ends = np.searchsorted(sorted_ids, pictures, side="right")
-    found = []
-    for person, begin, end in zip(sample, begins, ends, strict=True):
-        if begin < end:
-            seen = annotations.visible[person] > 0
-            poses = predictions.keypoints[order[begin:end]][:, seen]
-            offset = poses - annotations.keypoints[person][seen]
-            found.append(offset[np.abs(offset).mean(axis=(1, 2)).argmin()])
-    return np.concatenate(found) if found else np.empty((0, 2))
+def _sigmas_guessed(annotations: Annotations) -> str:
+    if annotations.skeleton.sigmas is not None:
+        return ""
+    return (
+        f"nobody published sigmas for {annotations.skeleton.name}, so OKS takes "
+        f"{annotations.skeleton.falloffs[0]:g} for every keypoint and compares with nobody's"
+    )

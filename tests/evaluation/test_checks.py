@@ -11,6 +11,7 @@ import pytest
 
 from poselab.annotations import Annotations
 from poselab.evaluation.predictions import Predictions, check
+from poselab.skeletons import CROWDPOSE14
 from poselab.structures import InputError
 
 Make = Callable[..., Annotations]
@@ -24,32 +25,147 @@ def table(make_table: Make) -> Annotations:
     return make_table(points)
 
 
-def noise(scale: float) -> Any:
-    return np.random.default_rng(1).normal(0, scale, (20, 17, 2))
+@pytest.fixture
+def good(answer: Answer) -> Callable[..., Predictions]:
+    """Poses of a table with noise of about two pixels, plus ``shift``, and scores that differ."""
+
+    def make(table: Annotations, shift: Any = 0.0) -> Predictions:
+        noise = np.random.default_rng(1).normal(0, 2, table.keypoints.shape)
+        scores = np.random.default_rng(2).uniform(0, 1, table.people)
+        return dataclasses.replace(answer(table, noise + np.asarray(shift)), scores=scores)
+
+    return make
 
 
-def test_good_predictions_pass(table: Annotations, answer: Answer) -> None:
-    assert check(answer(table, noise(2)), table) == []
+def boxes_of(table: Annotations, grown: float = 10.0) -> Any:
+    """Boxes around all keypoints, x y w h."""
+    low, high = table.keypoints.min(axis=1) - grown, table.keypoints.max(axis=1) + grown
+    return np.concatenate([low, high - low], axis=1)
+
+
+def as_corners(boxes: Any) -> Any:
+    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+
+
+def test_good_predictions_pass(table: Annotations, good: Answer) -> None:
+    """With boxes and crowds of poses too."""
+    table = dataclasses.replace(table, boxes=boxes_of(table))
+    found = dataclasses.replace(good(table), boxes=boxes_of(table))
+    assert check(found, table) == []
+    assert check(found, table, metric="pck") == []
+    many = found.take(np.repeat(np.arange(20), 20))
+    strays = np.random.default_rng(3).uniform(0, 400, many.keypoints.shape)
+    strays[::20] = many.keypoints[::20]
+    assert check(dataclasses.replace(many, keypoints=strays), table) == []
 
 
 @pytest.mark.parametrize("shift", [1.0, -1.0])
-def test_one_based_pixels_are_suspected(table: Annotations, answer: Answer, shift: float) -> None:
-    (warning,) = check(answer(table, noise(1) + shift), table)
+def test_one_based_pixels_are_suspected(table: Annotations, good: Answer, shift: float) -> None:
+    noiseless = dataclasses.replace(good(table), keypoints=table.keypoints + shift)
+    (warning,) = check(noiseless, table)
     assert f"{shift:+.2f}"[:2] in warning
     assert "shifted by one pixel" in warning
 
 
 @pytest.mark.parametrize("shift", [[1.0, -1.0], [1.0, 0.0], [2.0, 2.0], [0.5, 0.5]])
-def test_other_shifts_are_not(table: Annotations, answer: Answer, shift: list[float]) -> None:
-    assert check(answer(table, noise(1) + shift), table) == []
+def test_other_shifts_are_not(table: Annotations, good: Answer, shift: list[float]) -> None:
+    assert check(good(table, shift), table) == []
 
 
-def test_doubtful_numbers_are_named(table: Annotations, answer: Answer) -> None:
-    loud = dataclasses.replace(answer(table), scores=np.linspace(0, 3, 20))
+def test_swapped_axes_are_suspected(table: Annotations, good: Answer) -> None:
+    found = good(table)
+    swapped = dataclasses.replace(found, keypoints=found.keypoints[..., ::-1])
+    (warning,) = check(swapped, table)
+    assert "x and y swapped" in warning
+
+
+def test_sides_of_the_observer_are_suspected(table: Annotations, good: Answer) -> None:
+    found = good(table)
+    order = list(table.skeleton.flip_index)
+    (warning,) = check(dataclasses.replace(found, keypoints=found.keypoints[:, order]), table)
+    assert "left and right swapped" in warning
+
+
+def test_parts_of_the_picture_are_suspected(table: Annotations, good: Answer) -> None:
+    found = good(table)
+    (warning,) = check(dataclasses.replace(found, keypoints=found.keypoints / 500), table)
+    assert "parts of the picture's width and height" in warning
+
+
+def test_keypoints_far_outside_are_named(table: Annotations, good: Answer) -> None:
+    found = good(table)
+    keypoints = found.keypoints.copy()
+    keypoints[:, :1] += 1000
+    (warning,) = check(dataclasses.replace(found, keypoints=keypoints), table)
+    assert "6 % of the keypoints lie more than half a picture outside" in warning
+    unknown = dataclasses.replace(table, sizes=np.zeros_like(table.sizes))
+    assert check(dataclasses.replace(found, keypoints=keypoints), unknown) == []
+
+
+def test_boxes_told_as_corners_are_suspected(table: Annotations, good: Answer) -> None:
+    moved = dataclasses.replace(table, keypoints=table.keypoints * 0.4 + 150)
+    boxes = boxes_of(moved)
+    moved = dataclasses.replace(moved, boxes=boxes)
+    found = dataclasses.replace(good(moved), boxes=as_corners(boxes))
+    (warning,) = check(found, moved)
+    assert warning.startswith("the predictions' bbox fits")
+    cornered = dataclasses.replace(moved, boxes=as_corners(boxes))
+    (warning,) = check(dataclasses.replace(found, boxes=boxes), cornered)
+    assert warning.startswith("the annotations' bbox fits")
+
+
+def test_scores_that_rank_nothing_or_the_wrong_way(make_table: Make, good: Answer) -> None:
+    points = np.full((60, 17, 3), 2.0)
+    points[..., :2] = np.random.default_rng(0).uniform(0, 400, (60, 17, 2))
+    table = make_table(points)
+    amount = np.linspace(1, 60, 60)
+    found = good(table)
+    away = table.keypoints + amount[:, None, None] * np.random.default_rng(4).normal(
+        0, 1, table.keypoints.shape
+    )
+    losses = dataclasses.replace(found, keypoints=away, scores=amount / 60)
+    (warning,) = check(losses, table)
+    assert "greater scores fit worse" in warning
+    assert check(dataclasses.replace(losses, scores=1 - losses.scores), table) == []
+    (warning,) = check(dataclasses.replace(found, scores=np.full(60, 0.5)), table)
+    assert "all 60 scores are 0.5" in warning
+    assert check(dataclasses.replace(found, scores=np.full(60, 0.5)), table, "pckh") == []
+
+
+def test_doubtful_numbers_are_named(table: Annotations, good: Answer) -> None:
+    loud = dataclasses.replace(good(table), scores=np.linspace(0, 3, 20))
     assert "outside [0, 1]" in check(loud, table)[0]
     flat = dataclasses.replace(table, areas=np.zeros(20))
-    assert "20 labelled people have no area" in check(answer(table), flat)[0]
-    assert check(answer(table).take(np.array([], int)), table) == ["there is not one prediction"]
+    (warning,) = check(good(table), flat)
+    assert "20 labelled people have no area" in warning
+    assert check(good(table).take(np.array([], int)), table) == ["there is not one prediction"]
+
+
+def test_areas_and_sigmas_of_nobody(table: Annotations, good: Answer) -> None:
+    (warning,) = check(good(table), dataclasses.replace(table, area_rule="0.53 box"))
+    assert "the annotations lack areas" in warning
+    nameless = dataclasses.replace(table.skeleton, name="custom17", sigmas=None)
+    (warning,) = check(good(table), dataclasses.replace(table, skeleton=nameless))
+    assert "nobody published sigmas for custom17, so OKS takes 0.05" in warning
+    poor = dataclasses.replace(table, skeleton=nameless, area_rule="0.53 box")
+    assert check(good(table), poor, metric="pck") == []
+
+
+def test_crowdposes_areas_are_its_publishers(make_table: Make, good: Answer) -> None:
+    points = np.full((20, 14, 3), 2.0)
+    points[..., :2] = np.random.default_rng(0).uniform(0, 400, (20, 14, 2))
+    table = make_table(points, CROWDPOSE14)
+    assert check(good(table), dataclasses.replace(table, area_rule="0.53 box")) == []
+
+
+def test_pictures_with_too_many_poses_or_none(table: Annotations, good: Answer) -> None:
+    found = good(table)
+    (warning,) = check(found.take(np.r_[np.zeros(22, int), 1:20]), table)
+    assert "AP drops 2 poses, those beyond the best 20" in warning
+    (warning,) = check(found.take(np.arange(17)), table)
+    assert "3 of 20 pictures with labelled people have no prediction" in warning
+    half = dataclasses.replace(table, held_out=np.arange(20) < 10)
+    assert check(found.take(np.arange(10)), half) == []
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -1,0 +1,223 @@
+"""Signs in the coordinates and scores of predictions that somebody mixed up conventions.
+
+All compare a sample of labelled people with the nearest pose of their picture, and take medians, so
+that a method's misses and the joints it never predicts do not matter.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from poselab.annotations.table import Annotations
+    from poselab.evaluation.predictions import Predictions
+    from poselab.structures import Floats, Ints
+
+PEOPLE_SAMPLED = 4000
+JOINTS_AT_ONCE = 2_000_000
+PEOPLE_NEEDED = 10
+JOINTS_NEEDED = 50
+BETTER = 0.5
+"""A convention is suspected that leaves less than this part of the error."""
+
+BAD = 0.1
+"""Errors below this part of a person's extent need no explanation."""
+
+REVERSED = 0.5
+PEOPLE_RANKED = 30
+FAR_OUT = 0.01
+_SWAPPED = "the poses fit far better with x and y swapped: were rows and columns written for them?"
+_MIRRORED = (
+    "the poses fit far better with left and right swapped: are the sides the observer's, or the "
+    "keypoints in another order?"
+)
+
+
+class Sample(NamedTuple):
+    """People rows (S,), and all pairs of one of them (Q,) and a pose (Q,) of the same picture; the
+    pairs of person s begin at begins[s]."""
+
+    people: Ints
+    begins: Ints
+    person: Ints
+    pose: Ints
+
+
+class Nearest(NamedTuple):
+    """Of each sampled person the nearest pose (S,), the median distance of its joints as a part of
+    the person's extent (S,), and all labelled joints' offsets (J, 2)."""
+
+    poses: Ints
+    errors: Floats
+    offsets: Floats
+
+
+def of_coordinates(
+    predictions: Predictions, annotations: Annotations, sample: Sample, found: Nearest
+) -> list[str]:
+    """A sentence for each mix-up that the positions suggest; empty ones for what is well.
+
+    ``sample`` and ``found`` are what :func:`sampled` and :func:`nearest` give for them.
+    """
+    if normalised := _normalised(predictions, annotations, sample):
+        return [normalised]
+    keypoints, mirror = predictions.keypoints, list(annotations.skeleton.flip_index)
+    swapped = _explains(keypoints[..., ::-1], sample, annotations, found)
+    mirrored = _explains(keypoints[:, mirror], sample, annotations, found)
+    return [
+        _shifted(found),
+        _SWAPPED if swapped else "",
+        _MIRRORED if mirrored else "",
+        _outside(predictions, annotations),
+        _predicted_corners(predictions),
+        _annotated_corners(annotations),
+    ]
+
+
+def sampled(predictions: Predictions, annotations: Annotations) -> Sample:
+    """Labelled people, evenly over the file, in whose pictures there are poses."""
+    people = np.flatnonzero((annotations.visible > 0).any(axis=1) & ~annotations.crowd)
+    ids = annotations.image_ids[annotations.picture_of()[people]]
+    order = np.argsort(predictions.image_ids, kind="stable")
+    sorted_ids = predictions.image_ids[order]
+    first = np.searchsorted(sorted_ids, ids, side="left")
+    counts = np.searchsorted(sorted_ids, ids, side="right") - first
+    people, first, counts = (column[counts > 0] for column in (people, first, counts))
+    joints = int(counts.sum()) * len(annotations.skeleton)
+    step = max(1, -(-len(people) // PEOPLE_SAMPLED), -(-joints // JOINTS_AT_ONCE))
+    people, first, counts = people[::step], first[::step], counts[::step]
+    begins = np.cumsum(counts) - counts
+    person = np.repeat(np.arange(len(people)), counts)
+    place = first[person] + np.arange(len(person)) - begins[person]
+    return Sample(people, begins, person, order[place])
+
+
+def nearest(keypoints: Floats, sample: Sample, annotations: Annotations) -> Nearest:
+    """The pose (of (N, K, 2) keypoints) whose median joint lies nearest to each person."""
+    if not len(sample.people):
+        return Nearest(sample.people, np.empty(0), np.empty((0, 2)))
+    seen = annotations.visible[sample.people] > 0
+    truth = annotations.keypoints[sample.people]
+    apart = keypoints[sample.pose] - truth[sample.person]
+    distances = np.hypot(apart[..., 0], apart[..., 1])
+    distances[~seen[sample.person]] = np.inf
+    middle = (np.count_nonzero(seen, axis=1) - 1) // 2
+    medians = np.take_along_axis(np.sort(distances, axis=1), middle[sample.person, None], 1)[:, 0]
+    order = np.lexsort((medians, sample.person))
+    best = order[sample.begins]  # the first pair of every person, pairs being grouped by person
+    corners = [np.where(seen[..., None], truth, fill) for fill in (np.inf, -np.inf)]
+    extents = (corners[1].max(axis=1) - corners[0].min(axis=1)).max(axis=1)
+    errors = medians[best] / np.maximum(extents, 1.0)
+    return Nearest(sample.pose[best], errors, apart[best][seen])
+
+
+def _normalised(predictions: Predictions, annotations: Annotations, sample: Sample) -> str:
+    """Coordinates that are parts of the picture's size instead of pixels."""
+    largest = np.abs(predictions.keypoints).max(initial=0.0)
+    labelled = annotations.keypoints[sample.people].max(initial=0.0)
+    if largest > 2 or labelled < 10 * max(largest, 1.0):
+        return ""
+    return (
+        f"no predicted coordinate is beyond {largest:.3g}: are they parts of the picture's width "
+        "and height? PoseLab wants pixels"
+    )
+
+
+def _shifted(found: Nearest) -> str:
+    """All poses one pixel off, a sign of 1-based coordinates.
+
+    It cannot be told from a method that has such a bias of its own, and not where a greater bias
+    hides it.
+    """
+    offsets = found.offsets
+    if len(offsets) < JOINTS_NEEDED:
+        return ""
+    middle = np.median(offsets, axis=0)
+    spread = 1.4826 * np.median(np.abs(offsets - middle), axis=0)
+    doubt = 1.25 * spread / np.sqrt(len(offsets))  # standard error of a median
+    one_pixel = (np.abs(np.abs(middle) - 1) < 0.25) & (doubt < 0.1)
+    if not one_pixel.all() or middle[0] * middle[1] < 0:
+        return ""
+    return (
+        f"everything seems shifted by one pixel (median offset {middle[0]:+.2f}, {middle[1]:+.2f}):"
+        " are the coordinates 1-based? PoseLab counts from 0"
+    )
+
+
+def _explains(keypoints: Floats, sample: Sample, annotations: Annotations, found: Nearest) -> bool:
+    """Whether this reading of the coordinates leaves much less of a bad error."""
+    if len(found.errors) < PEOPLE_NEEDED or (error := float(np.median(found.errors))) <= BAD:
+        return False
+    other = nearest(keypoints, sample, annotations)
+    return float(np.median(other.errors)) < BETTER * error
+
+
+def _outside(predictions: Predictions, annotations: Annotations) -> str:
+    """Keypoints more than half a picture away from it, where sizes are known."""
+    place = np.argsort(annotations.image_ids)
+    rows = place[np.searchsorted(annotations.image_ids[place], predictions.image_ids)]
+    sizes = annotations.sizes[rows][:, None, ::-1].astype(np.float64)
+    middle = (sizes - 1) / 2
+    far = (np.abs(predictions.keypoints - middle) > sizes).any(axis=2) & (sizes > 0).all(axis=2)
+    if far.mean() <= FAR_OUT:
+        return ""
+    return (
+        f"{100 * far.mean():.0f} % of the keypoints lie more than half a picture outside: are they "
+        "pixels of these pictures at their full size?"
+    )
+
+
+def _predicted_corners(predictions: Predictions) -> str:
+    if predictions.boxes is None:
+        return ""
+    return _corners("the predictions'", predictions.boxes, _extents(predictions.keypoints))
+
+
+def _annotated_corners(annotations: Annotations) -> str:
+    people = np.flatnonzero((annotations.visible > 0).sum(axis=1) > 2)
+    if annotations.box_rule != "annotated" or not len(people):
+        return ""
+    people = people[:: max(1, len(people) // PEOPLE_SAMPLED)]
+    seen = (annotations.visible[people] > 0)[..., None]
+    points = np.where(seen, annotations.keypoints[people], np.nan)
+    return _corners("the annotations'", annotations.boxes[people], _extents(points))
+
+
+def _extents(points: Floats) -> Floats:
+    """Left, top, right and bottom (N, 4) of points (N, K, 2), NaN where unknown."""
+    return np.concatenate([np.nanmin(points, axis=1), np.nanmax(points, axis=1)], axis=1)
+
+
+def _corners(whose: str, boxes: Floats, extents: Floats) -> str:
+    """Boxes that hold their keypoints only when read as two corners."""
+    if len(boxes) < PEOPLE_NEEDED:
+        return ""
+    as_sizes = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+    if np.median(_overlap(boxes, extents)) < np.median(_overlap(as_sizes, extents)) + 0.2:
+        return ""
+    return (
+        f"{whose} bbox fits the keypoints far better as two corners (x1, y1, x2, y2); COCO and "
+        "PoseLab read x, y, width, height"
+    )
+
+
+def _overlap(one: Floats, other: Floats) -> Floats:
+    """Intersection over union (N,) of boxes (N, 4) given by their corners."""
+    low, high = np.maximum(one[:, :2], other[:, :2]), np.minimum(one[:, 2:], other[:, 2:])
+    common = np.clip(high - low, 0, None).prod(axis=1)
+    areas = [np.clip(b[:, 2:] - b[:, :2], 0, None).prod(axis=1) for b in (one, other)]
+    overlap: Floats = common / np.maximum(areas[0] + areas[1] - common, 1e-9)
+    return overlap
+
+
+def scores_reversed(predictions: Predictions, found: Nearest) -> str:
+    """Poses that fit worse the better they score."""
+    scores = predictions.scores[found.poses]
+    if len(scores) < PEOPLE_RANKED or scores.min() == scores.max():
+        return ""
+    ranks = [np.argsort(np.argsort(values, kind="stable")) for values in (scores, found.errors)]
+    if np.corrcoef(ranks[0], ranks[1])[0, 1] < REVERSED:
+        return ""
+    return "poses with greater scores fit worse: are the scores losses or distances?"
