@@ -58,8 +58,10 @@ class Augment:
 
         1.5 times the box of the half's joints about their mean, as in HRNet's code.
         """
+        if rng.random() >= self.half_body:
+            return None
         labelled = visible > 0
-        if rng.random() >= self.half_body or labelled.sum() <= self.half_body_joints:
+        if labelled.sum() <= self.half_body_joints:
             return None
         upper = np.array(skeleton.is_upper)
         chosen = labelled & (upper if rng.random() < 0.5 else ~upper)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
 from torch.utils.data import Dataset
 
 from poselab import geometry
-from poselab.data.pictures import show
+from poselab.data.pictures import planes, show
 from poselab.structures import Frame, Sample
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from poselab.annotations import Annotations
@@ -40,6 +41,15 @@ class Split:
         return replace(self, annotations=self.annotations.select(np.arange(pictures)))
 
 
+class _Plan(NamedTuple):
+    """A sample that lacks its image, and what makes that."""
+
+    sample: Sample
+    path: Path
+    matrix: Floats
+    rng: np.random.Generator
+
+
 class PoseDataset(Dataset[Sample]):
     """Samples of a split; item (epoch, index) depends on nothing but the seed and these two.
 
@@ -58,36 +68,48 @@ class PoseDataset(Dataset[Sample]):
         self.split, self.framing, self.augment, self.seed = split, framing, augment, seed
         training = augment is not None
         self.items = items or framing.items(split.annotations, training)
+        self._areas = framing.area(np.array(self.items.boxes, dtype=np.float64))
 
     def __len__(self) -> int:
         return len(self.items.picture)
 
     def __getitem__(self, key: Key) -> Sample:
+        return self._painted(self._planned(key))
+
+    def __getitems__(self, keys: Sequence[Key]) -> list[Sample]:
+        """What a loader asks for: the samples of a batch.
+
+        All labels come first, because between pictures, which fill the processor's cache, the same
+        steps take three times as long.
+        """
+        return [self._painted(plan) for plan in [self._planned(key) for key in keys]]
+
+    def _planned(self, key: Key) -> _Plan:
         epoch, index = key if isinstance(key, tuple) else (0, key)
         rng = np.random.default_rng((self.seed, epoch, index))
         matrix, mirrored = self._matrix(index, rng)
-        table, picture = self.split.annotations, int(self.items.picture[index])
-        image = show(self.split.pictures / table.file_name(picture), matrix, self.framing.size)
-        if self.augment is not None:
-            image = self.augment.paint(image, rng)
         keypoints, visible = self._labels(index, matrix, mirrored)
-        return Sample(
-            image=image.transpose(2, 0, 1),
+        sample = Sample(
+            image=None,
             keypoints=keypoints,
             visible=visible,
             usable=self._usable(index, matrix),
             frame=self._frame(index, matrix),
         )
+        name = self.split.annotations.file_name(int(self.items.picture[index]))
+        return _Plan(sample, self.split.pictures / name, matrix, rng)
 
-    def _area(self, index: int) -> Floats:
-        box = np.array(self.items.boxes[index], dtype=np.float64)
-        return self.framing.area(box)
+    def _painted(self, plan: _Plan) -> Sample:
+        image = show(plan.path, plan.matrix, self.framing.size)
+        if self.augment is not None:
+            image = self.augment.paint(image, plan.rng)
+        return plan.sample._replace(image=planes(image))
 
     def _matrix(self, index: int, rng: np.random.Generator) -> tuple[Floats, bool]:
         """Picture → input pixels for one item, and whether it is mirrored."""
         if self.augment is None:
-            return self.framing.matrix(self._area(index)), False
-        area, person = self._area(index), int(self.items.person[index])
+            return self.framing.matrix(self._areas[index]), False
+        area, person = self._areas[index], int(self.items.person[index])
         if person >= 0:
             table = self.split.annotations
             half = self.augment.half(

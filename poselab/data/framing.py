@@ -47,7 +47,7 @@ class Framing(Protocol):
         """What an epoch goes through."""
 
     def area(self, box: Floats, padded: bool = True) -> Floats:
-        """The box (4,) of the input's aspect that is shown for an item's box."""
+        """The boxes (…, 4) of the input's aspect that are shown for items' boxes (…, 4)."""
 
     def matrix(self, area: Floats, motion: Motion = STILL) -> Floats:
         """The map (2, 3) from picture pixels to input pixels."""

@@ -64,10 +64,44 @@ def show(path: Path, matrix: Floats, size: Size, border: int = 0) -> Image:
     if reduction > 1:
         unreduce = geometry.scale_translate((reduction,) * 2, ((reduction - 1) / 2,) * 2)
         matrix = geometry.compose(matrix, unreduce)
+    return _warped(image, matrix, size, border)
+
+
+def _warped(image: Image, matrix: Floats, size: Size, border: int) -> Image:
+    """The image (H, W, 3) through the matrix.
+
+    OpenCV interpolates four channels in less than half the time of three, to the same values, so
+    the part that is shown gets a fourth one first.
+    """
+    rows, columns = _shown(matrix, size, image.shape)
+    four = np.empty((*image.shape[:2], 4), dtype=np.uint8)  # what is not shown stays undefined
+    cv2.cvtColor(image[rows, columns], cv2.COLOR_RGB2RGBA, dst=four[rows, columns])
     warped = cv2.warpAffine(
-        image, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR, borderValue=(border,) * 3
+        four, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR, borderValue=(border,) * 4
     )
-    return np.asarray(warped, dtype=np.uint8)
+    return np.asarray(cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB), dtype=np.uint8)
+
+
+def _shown(matrix: Floats, size: Size, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of an image of ``shape`` that an input of ``size`` is interpolated from."""
+    (a, b, x), (c, d, y) = geometry.invert(matrix).tolist()
+    right, bottom = size[1] - 1, size[0] - 1
+    return _span(y, c * right, d * bottom, shape[0]), _span(x, a * right, b * bottom, shape[1])
+
+
+def _span(start: float, across: float, down: float, available: int) -> slice:
+    """The available pixels around a coordinate of the input's corners, at least one."""
+    low = math.floor(start + min(across, 0.0) + min(down, 0.0)) - 1
+    high = math.floor(start + max(across, 0.0) + max(down, 0.0)) + 3
+    first = min(max(low, 0), available - 1)
+    return slice(first, min(max(high, first + 1), available))
+
+
+def planes(image: Image) -> Image:
+    """The same image (H, W, 3) as (3, H, W), whole in memory, as collating copies it fastest."""
+    apart = np.empty((image.shape[2], *image.shape[:2]), dtype=np.uint8)
+    cv2.split(image, list(apart))  # writes into the planes that it is given
+    return apart
 
 
 def _reduction(matrix: Floats) -> int:

@@ -39,6 +39,17 @@ def test_a_sample_depends_on_seed_epoch_and_index_only(split: Split, framing: Pe
     assert not same(first, PoseDataset(split, framing, Augment(half_body=0.5), seed=2)[(2, 5)])
 
 
+@pytest.mark.parametrize("framing", [CROP, WHOLE], ids=["person", "whole"])
+def test_a_batch_is_its_samples(split: Split, framing: PersonCrop) -> None:
+    import albumentations
+
+    augment = Augment(half_body=0.5, pixels=(albumentations.ColorJitter(p=1.0),))
+    samples = PoseDataset(split, framing, augment)
+    keys = [(1, 3), (0, 7), (1, 3), (2, 0)]
+    batch = samples.__getitems__(keys)
+    assert all(same(a, samples[key]) for a, key in zip(batch, keys, strict=True))
+
+
 def test_workers_change_nothing(root: Path) -> None:
     def epochs(workers: int) -> list[Sample]:
         data = PoseData(coco(str(root)), batch_size=8, workers=workers)
