@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from poselab import files
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from poselab.annotations.table import Annotations
+    from poselab.structures import Ints
 
 
 @dataclass(frozen=True)
@@ -37,13 +43,28 @@ class Metrics:
         files.write_json(path, self.to_json())
 
 
-def annotation_contract(annotations: Annotations, pictures: int, people: int) -> dict[str, Any]:
-    """What every figure depends on: which labels, how many pictures and scored people."""
+def annotation_contract(
+    annotations: Annotations,
+    pictures: int,
+    people: int,
+    image_ids: Sequence[int] | Ints | None = None,
+) -> dict[str, Any]:
+    """What every figure depends on: which labels, which pictures of them, how many people.
+
+    ``image_ids`` are the pictures asked for, all of the table by default.
+    """
     return {
         "annotations": Path(annotations.source).name,
         "fingerprint": annotations.fingerprint,
         "skeleton": annotations.skeleton.name,
         "keypoints": len(annotations.skeleton),
         "pictures": pictures,
+        "picture_set": picture_set(annotations.image_ids if image_ids is None else image_ids),
         "people": people,
     }
+
+
+def picture_set(image_ids: Sequence[int] | Ints) -> str:
+    """A digest of which pictures these are, whatever their order."""
+    ids = np.unique(np.asarray(image_ids, dtype=np.int64)).astype("<i8")
+    return hashlib.sha256(ids.tobytes()).hexdigest()[:16]
