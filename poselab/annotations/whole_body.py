@@ -35,12 +35,12 @@ def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
     """
     content = source.json()
     if isinstance(content, dict) and isinstance(content.get("annotations"), list):
-        content["annotations"] = [_joined(entry) for entry in content["annotations"]]
+        content["annotations"] = [joined(entry) for entry in content["annotations"]]
     return coco.table_of(source, content, "coco_wholebody", (skeleton or WHOLEBODY133, origin))
 
 
-def _joined(entry: Any) -> Any:
-    """The entry with the keypoints of all parts in one list."""
+def joined(entry: Any) -> Any:
+    """The entry with the keypoints of all parts in one list; other entries as they are."""
     if not isinstance(entry, dict) or "foot_kpts" not in entry:
         return entry
     joined: list[Any] = []

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import orjson
 
+from poselab.annotations import whole_body
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def _whole(data: bytes, source: str) -> list[Any]:
 def _columns(records: list[Any], source: str) -> Columns:
     """One piece's columns."""
     try:
+        if "foot_kpts" in records[0]:
+            records = [_whole_body(record) for record in records]
         image_ids, scores, points, categories = zip(*map(_FIELDS, records), strict=True)
         width = len(points[0])
         pack = struct.Struct(f"{width}d").pack
@@ -106,6 +109,15 @@ def _columns(records: list[Any], source: str) -> Columns:
         )
     except (KeyError, TypeError, AttributeError, ValueError, struct.error):
         raise InputError(_complaint(records, source)) from None
+
+
+def _whole_body(record: dict[str, Any]) -> dict[str, Any]:
+    """A COCO-WholeBody result as one of 133 keypoints, with the score of the whole and the size of
+    the body, as its authors' evaluation has it."""
+    xs, ys = record["keypoints"][0::3], record["keypoints"][1::3]
+    box = [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
+    score = record.get("wholebody_score", record.get("score"))
+    return dict(whole_body.joined(record)) | {"score": score, "bbox": box}
 
 
 def _annotation_ids(records: list[Any]) -> Ints:
