@@ -1,0 +1,126 @@
+"""Scores against quality: hand cases, SciPy, and figures that follow from how scores were made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from poselab.annotations import Annotations
+from poselab.evaluation.calibration import (
+    calibration,
+    joint_calibration,
+    pose_calibration,
+    reliability,
+)
+from poselab.evaluation.predictions import Predictions
+from poselab.evaluation.similarity import oks
+
+Make = Callable[..., Annotations]
+Answer = Callable[..., Predictions]
+
+
+def people(make_table: Make, count: int = 40) -> Annotations:
+    rng = np.random.default_rng(0)
+    points = np.full((count, 17, 3), 2.0)
+    points[..., :2] = rng.uniform(0, 100, (count, 17, 2))
+    points[..., 2] = rng.random((count, 17)) > 0.3
+    return make_table(points)
+
+
+def noisy(answer: Answer, table: Annotations) -> Predictions:
+    rng = np.random.default_rng(1)
+    spread = rng.uniform(0, 15, (table.people, 1, 1))
+    return answer(table, rng.normal(0, 1, table.keypoints.shape) * spread)
+
+
+def test_error_and_reliability_by_hand() -> None:
+    """Bins of a half: two scores of mean 0.3 and quality 0.5, two of mean 0.8 and quality 0.7."""
+    result = calibration(np.array([0.2, 0.4, 0.6, 1.0]), np.array([0.4, 0.6, 0.6, 0.8]), bins=2)
+    table = result.reliability
+    assert table.counts.tolist() == [2, 2]
+    np.testing.assert_allclose(table.scores, [0.3, 0.8])
+    np.testing.assert_allclose(table.quality, [0.5, 0.7])
+    assert result.error == pytest.approx(0.5 * 0.2 + 0.5 * 0.1)
+
+
+def test_a_score_on_an_edge_belongs_to_the_upper_bin_and_one_to_the_last() -> None:
+    assert reliability(np.array([0.0, 0.5, 1.0]), np.ones(3), bins=2).counts.tolist() == [1, 2]
+
+
+def test_empty_bins_are_nan_and_do_not_spoil_the_error() -> None:
+    result = calibration(np.array([0.05, 0.95]), np.array([0.05, 0.45]))
+    assert np.isnan(result.reliability.quality[1:9]).all()
+    assert result.error == pytest.approx(0.25)
+
+
+def test_scores_that_are_their_quality_err_nowhere(make_table: Make, answer: Answer) -> None:
+    table = people(make_table)
+    found = noisy(answer, table)
+    quality = oks(found.keypoints, table, np.arange(table.people))
+    result = pose_calibration(replace(found, scores=quality), table)
+    assert result.error == pytest.approx(0, abs=1e-12)
+    assert result.pearson == pytest.approx(1)
+    halved = pose_calibration(replace(found, scores=quality / 2), table)
+    assert halved.error == pytest.approx(quality.mean() / 2)
+    assert halved.pearson == pytest.approx(1)
+
+
+def test_correlations_are_scipys(make_table: Make, answer: Answer) -> None:
+    table = people(make_table)
+    scores = np.random.default_rng(2).choice([0.1, 0.3, 0.4, 0.9], table.people)
+    found = replace(noisy(answer, table), scores=scores)
+    result = pose_calibration(found, table)
+    quality = oks(found.keypoints, table, np.arange(table.people))
+    assert result.pearson == pytest.approx(stats.pearsonr(scores, quality).statistic)
+    assert result.spearman == pytest.approx(stats.spearmanr(scores, quality).statistic)
+
+
+def test_scores_beyond_one_have_a_curve_but_no_error() -> None:
+    result = calibration(np.array([0.0, 3.0, 10.0]), np.array([0.1, 0.2, 0.9]), bins=5)
+    assert np.isnan(result.error)
+    assert result.reliability.edges.tolist() == [0, 2, 4, 6, 8, 10]
+    assert result.reliability.counts.tolist() == [1, 1, 0, 0, 1]
+
+
+def test_poses_of_nobody_take_part_only_when_asked(make_table: Make, answer: Answer) -> None:
+    """One exact pose a person and one far away: half of the poses have quality 0."""
+    table = people(make_table, 3)
+    right, wrong = answer(table), answer(table, 5_000.0)
+    wrong = replace(wrong, scores=np.full(3, 0.5))
+    both = Predictions(
+        *(
+            np.concatenate([getattr(right, name), getattr(wrong, name)])
+            for name in ("image_ids", "annotation_ids", "keypoints", "keypoint_scores", "scores")
+        )
+    )
+    assert pose_calibration(both, table).quality.tolist() == [1, 1, 1]
+    every = pose_calibration(both, table, unmatched=True)
+    assert sorted(every.quality.tolist()) == [0, 0, 0, 1, 1, 1]
+    assert every.error == pytest.approx(0.25)
+    part = pose_calibration(both, table, image_ids=table.image_ids[:1], unmatched=True)
+    assert sorted(part.quality.tolist()) == [0, 1]
+
+
+def test_only_labelled_joints_are_compared(make_table: Make, answer: Answer) -> None:
+    table = people(make_table)
+    found = noisy(answer, table)
+    result = joint_calibration(found, table)
+    assert len(result.scores) == int((table.visible > 0).sum())
+    person = int(np.flatnonzero((table.visible > 0).any(axis=1))[0])
+    joint = int(np.flatnonzero(table.visible[person])[0])
+    squared = np.square(found.keypoints[person, joint] - table.keypoints[person, joint]).sum()
+    sigma = table.skeleton.falloffs[joint]
+    expected = np.exp(-squared / (2 * (2 * sigma) ** 2 * table.areas[person]))
+    assert result.quality[0] == pytest.approx(expected)
+
+
+def test_nothing_found_is_nothing_measured(make_table: Make, answer: Answer) -> None:
+    table = people(make_table)
+    none = answer(table).take(np.zeros(table.people, dtype=bool))
+    for result in (pose_calibration(none, table), joint_calibration(none, table)):
+        assert np.isnan([result.pearson, result.spearman, result.error]).all()
+        assert result.reliability.counts.sum() == 0
