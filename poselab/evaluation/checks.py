@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poselab.evaluation import suspicions
+from poselab.skeletons import COCO17
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -58,9 +59,12 @@ def _refuse(predictions: Predictions, annotations: Annotations) -> None:
     """Raise for what makes a score meaningless."""
     count, shape = len(predictions), predictions.keypoints.shape
     if count and shape != (count, len(annotations.skeleton), 2):
+        body = annotations.layout == "coco_wholebody" and shape[1] == len(COCO17)
         raise InputError(
             f"expected {len(annotations.skeleton)} keypoints ({annotations.skeleton.name}), got "
             f"{shape[1]}; predictions and annotations must share a skeleton"
+            + body
+            * " (layout coco reads these annotations as COCO's 17)"
         )
     columns = (predictions.keypoints, predictions.keypoint_scores, predictions.scores)
     if not all(np.isfinite(column).all() for column in columns):

@@ -11,7 +11,7 @@ import pytest
 
 from poselab.annotations import Annotations
 from poselab.evaluation.predictions import Predictions, check
-from poselab.skeletons import CROWDPOSE14
+from poselab.skeletons import CROWDPOSE14, WHOLEBODY133
 from poselab.structures import InputError
 
 Make = Callable[..., Annotations]
@@ -187,3 +187,10 @@ def test_other_pictures_and_other_skeletons(table: Annotations, answer: Answer) 
     fewer = dataclasses.replace(found, keypoints=found.keypoints[:, :14])
     with pytest.raises(InputError, match=r"expected 17 keypoints \(coco17\), got 14"):
         check(fewer, table)
+
+
+def test_the_body_of_whole_body_labels_is_offered(make_table: Make, answer: Answer) -> None:
+    whole = make_table(np.full((1, 133, 3), 2.0), WHOLEBODY133)
+    found = dataclasses.replace(answer(whole), keypoints=np.ones((1, 17, 2)))
+    with pytest.raises(InputError, match="layout coco reads these annotations as COCO's 17"):
+        check(found, dataclasses.replace(whole, layout="coco_wholebody"))
