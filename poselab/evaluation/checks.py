@@ -114,8 +114,6 @@ def _too_many(predictions: Predictions) -> str:
 
 def _pictures_without(predictions: Predictions, annotations: Annotations) -> str:
     scored = (annotations.visible > 0).any(axis=1) & ~annotations.crowd
-    if annotations.held_out is not None and annotations.held_out.any():
-        scored = scored & annotations.held_out
     pictures = np.unique(annotations.picture_of()[scored])
     without = int((~np.isin(annotations.image_ids[pictures], predictions.image_ids)).sum())
     if not without:
