@@ -41,7 +41,7 @@ def read_picture(path: Path, reduction: int = 1) -> Image:
         raise InputError(
             f"expected a picture at {path}, found none; check the dataset with `poselab data check`"
         ) from None
-    if content[:2] == _JPEG_START and _JPEG_END not in content[-_TAIL:]:
+    if content.startswith(_JPEG_START) and content.rfind(_JPEG_END, -_TAIL) < 0:
         raise InputError(f"expected a whole JPEG at {path}, found one that is cut off; get it anew")
     flags = _FLAGS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
