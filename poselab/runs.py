@@ -129,16 +129,23 @@ def is_finished(folder: Path) -> bool:
 
 
 def begin(
-    config: DictConfig, experiment: str, folder: Path, data: PoseData, module: PoseModule
+    config: DictConfig,
+    experiment: str,
+    folder: Path,
+    data: PoseData,
+    module: PoseModule,
+    conditions: dict[str, Any],
 ) -> dict[str, Any]:
     """Write ``run.json`` and ``config.yaml``, in this order: a config stands for a run that can
     go on. Returns the manifest, which keeps when the run first began. What a killed process had
-    half written is swept away.
+    half written is swept away. ``conditions`` are the run's part of the contract, which other
+    commands find there.
 
     Raises:
         InputError: the folder cannot be written.
     """
     file, made = folder / "run.json", _manifest(config, experiment, data, module)
+    made["contract"] = conditions
     if file.exists():
         made["started"] = read_json(file, "a run's manifest")["started"]
         made["seconds"] = seconds(folder)

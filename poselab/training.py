@@ -27,6 +27,7 @@ from poselab.modules.callbacks import (
     Stopwatch,
 )
 from poselab.modules.checkpoints import KeptCheckpoint, read_checkpoint
+from poselab.modules.conditions import run_contract
 from poselab.modules.evaluating import PoseEvaluation, rehearse
 from poselab.report.curves import draw_curves, read_curves
 from poselab.report.draw import contact_sheet, draw_poses, fit_into
@@ -60,7 +61,8 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     data = build.data(config)
     module = build.module(config, data.skeleton)
     description = build.described(config, data.skeleton)
-    evaluation = _evaluation(config, data, folder)
+    conditions = run_contract(data, module)
+    evaluation = _evaluation(config, data, folder, conditions)
     rehearse(
         evaluation.evaluator, data.val.annotations, bool((data.val_samples.items.person >= 0).all())
     )
@@ -75,7 +77,7 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
         *_chosen(config, shown, evaluation.headline),
     ]
     trainer = build.trainer(shown, folder, callbacks)
-    manifest = runs.begin(config, experiment, folder, data, module)
+    manifest = runs.begin(config, experiment, folder, data, module, conditions)
     with _wandb_inside(folder):
         for logger in trainer.loggers:
             logger.log_hyperparams(description["config"])
@@ -84,7 +86,7 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
         return {}
     if evaluation.untrained_file.exists():
         manifest["untrained"] = read_json(evaluation.untrained_file, "metrics")
-    metrics = _validate_best(config, data, module, folder)
+    metrics = _validate_best(config, data, module, folder, conditions)
     draw_curves(read_curves(folder), evaluation.headline, folder / "curves.png", experiment)
     manifest |= {"seconds": stopwatch.seconds(), "state": "finished"}
     write_json(folder / "run.json", manifest)
@@ -146,7 +148,11 @@ def _wandb_inside(folder: Path) -> Iterator[None]:
 
 
 def _validate_best(
-    config: DictConfig, data: PoseData, module: PoseModule, folder: Path
+    config: DictConfig,
+    data: PoseData,
+    module: PoseModule,
+    folder: Path,
+    conditions: dict[str, Any],
 ) -> dict[str, Any]:
     """Write predictions, their pictures and metrics of the best checkpoint; the metrics record.
 
@@ -154,7 +160,7 @@ def _validate_best(
     """
     best = runs.checkpoint(folder)
     build.restore(module, read_checkpoint(best, build.CHECKPOINT_KEY)["state_dict"], best)
-    evaluation = _evaluation(config, data, folder)
+    evaluation = _evaluation(config, data, folder, conditions)
     alone = OmegaConf.merge(
         _fit_for_output(config), {"trainer": {"devices": 1, "strategy": "auto"}}
     )
@@ -180,10 +186,11 @@ def _draw_found(data: PoseData, file: Path, count: int = 12) -> None:
         cv2.imwrite(str(temporary), contact_sheet(cells, columns=4)[:, :, ::-1])
 
 
-def _evaluation(config: DictConfig, data: PoseData, folder: Path) -> PoseEvaluation:
-    return PoseEvaluation(
-        build.evaluator(config), data.val.annotations, folder / "predictions" / "val.json"
-    )
+def _evaluation(
+    config: DictConfig, data: PoseData, folder: Path, conditions: dict[str, Any]
+) -> PoseEvaluation:
+    file = folder / "predictions" / "val.json"
+    return PoseEvaluation(build.evaluator(config), data.val.annotations, file, conditions)
 
 
 def _checkpoints(folder: Path, headline: str) -> list[pl.Callback]:

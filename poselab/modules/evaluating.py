@@ -9,6 +9,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch.distributed
 
+from poselab.evaluation.comparability import RUN
 from poselab.evaluation.predictions import (
     Predictions,
     merge,
@@ -17,6 +18,7 @@ from poselab.evaluation.predictions import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from poselab.annotations import Annotations
@@ -36,10 +38,18 @@ class PoseEvaluation(pl.Callback):
 
     What is scored is the file as it reads back, rounded coordinates and all: whoever scores it
     again finds the very same figures. Under DDP rank 0 merges, writes and scores for all.
+    ``conditions`` (:func:`poselab.modules.conditions.run_contract`) become the contract's ``run``.
     """
 
-    def __init__(self, evaluator: Evaluator, annotations: Annotations, file: Path) -> None:
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        annotations: Annotations,
+        file: Path,
+        conditions: Mapping[str, Any] | None = None,
+    ) -> None:
         self.evaluator, self.annotations, self.file = evaluator, annotations, file
+        self.conditions = conditions
         self.metrics: Metrics | None = None
         self.untrained_file = file.with_name("untrained.json")
         self._shards: list[Predictions] = []
@@ -78,7 +88,10 @@ class PoseEvaluation(pl.Callback):
     def _scored(self, found: Predictions) -> Metrics:
         # Boxes stay out of the file: COCO would take a pose's size from them.
         write_predictions(self.file, replace(found, boxes=None))
-        return self.evaluator(read_predictions(self.file), self.annotations)
+        metrics = self.evaluator(read_predictions(self.file), self.annotations)
+        if self.conditions is None:
+            return metrics
+        return replace(metrics, contract={**metrics.contract, RUN: self.conditions})
 
 
 def rehearse(evaluator: Evaluator, annotations: Annotations, named: bool) -> None:

@@ -1,0 +1,102 @@
+"""Under which conditions a run makes its predictions: its own part of the contract."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poselab.annotations.leaks import picture_files, shared_pictures
+from poselab.evaluation.metrics import picture_set
+from poselab.evaluation.person_boxes import person_average_precision
+from poselab.files import read_bytes
+from poselab.modules.pose_module import PoseModule
+from poselab.modules.top_down import TopDown
+
+if TYPE_CHECKING:
+    from poselab.data import PoseData
+    from poselab.data.dataset import PoseDataset, Split
+
+
+def run_contract(data: PoseData, module: PoseModule) -> dict[str, Any]:
+    """What the figures of a run's predictions depend on besides the labels: plain values only.
+
+    The fields are those that :mod:`poselab.evaluation.contract_fields` knows how to tell.
+
+    Raises:
+        InputError: a detections file is not there any more.
+    """
+    framing = data.val_samples.framing
+    return {
+        "boxes": _boxes(data.val_samples),
+        "flip_test": bool(module.flip_test),
+        "mirror_shift": _mirror_shift(module),
+        "pixels": getattr(framing, "pixels", None),
+        "input_size": [int(length) for length in framing.size],
+        "padding": getattr(framing, "padding", None),
+        "score": _score(module),
+        "nms": _nms(module),
+        "training": _labels(data.train),
+        "overlap": _overlap(data),
+    }
+
+
+def _boxes(samples: PoseDataset) -> dict[str, Any]:
+    """Where the boxes come from: nowhere, the labels, or a file with its digest and person AP."""
+    framing, items, table = samples.framing, samples.items, samples.split.annotations
+    if framing.max_people > 1:
+        return {"kind": "none"}
+    file = getattr(framing, "boxes", None)
+    if file is None:
+        return {"kind": "labelled"}
+    content = read_bytes(Path(file), "a detections file")
+    precision = person_average_precision(
+        table.image_ids[items.picture], items.boxes, items.scores, table
+    )
+    return {
+        "kind": "detected",
+        "file": Path(file).name,
+        "fingerprint": hashlib.sha256(content).hexdigest()[:32],
+        "threshold": float(getattr(framing, "threshold", 0.0)),
+        "person_AP": None if math.isnan(precision) else precision,
+    }
+
+
+def _mirror_shift(module: PoseModule) -> int | None:
+    """Cells by which the flip test moves maps; None for codecs without maps."""
+    grid = getattr(module.codec, "grid", None)
+    return None if grid is None else int(grid.mirror_shift)
+
+
+def _score(module: PoseModule) -> str:
+    """How a pose gets its score, in words."""
+    rule = type(module).score
+    if rule is TopDown.score and isinstance(module, TopDown):
+        return f"box score · mean of keypoint scores above {module.visible:g}"
+    if rule is PoseModule.score:
+        return "mean of all keypoint scores"
+    return f"by {type(module).__name__}"
+
+
+def _nms(module: PoseModule) -> dict[str, Any] | None:
+    threshold = getattr(module, "nms", None)
+    return None if threshold is None else {"kind": "OKS", "threshold": float(threshold)}
+
+
+def _labels(split: Split) -> dict[str, Any]:
+    table = split.annotations
+    return {
+        "annotations": Path(table.source).name,
+        "fingerprint": table.fingerprint,
+        "pictures": len(table),
+        "people": table.people,
+        "picture_set": picture_set(table.image_ids),
+    }
+
+
+def _overlap(data: PoseData) -> dict[str, Any]:
+    """How many evaluation pictures were trained on, and how that was decided."""
+    train, val = (picture_files(s.annotations, s.pictures) for s in (data.train, data.val))
+    count, how = shared_pictures(train, val)
+    return {"pictures": count, "decided_by": how}

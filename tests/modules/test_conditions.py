@@ -1,0 +1,79 @@
+"""What a run says of the conditions under which it makes its predictions."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from poselab import build
+from poselab.cli.composing import compose
+from poselab.evaluation.comparability import between
+from poselab.evaluation.contract_fields import OF_RUN
+from poselab.modules.conditions import run_contract
+from poselab.synthetic import generate
+
+OKS = {"metric": "oks", "picture_set": "a"}
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return generate(tmp_path_factory.mktemp("coco") / "people", 6, 4, val=4, workers=1)
+
+
+def conditions(root: Path, *words: str) -> dict:
+    given = ["experiment=quickstart/heatmap", "data=coco", f"data.sources.root={root}", *words]
+    config, _ = compose("train", [*given, "framing.size=[64,64]", "data.workers=0"])
+    data = build.data(config)
+    return run_contract(data, build.module(config, data.skeleton))
+
+
+def test_labelled_boxes_and_the_usual_rules(people: Path) -> None:
+    found = conditions(people, "framing.pixels=hrnet")
+    assert found.keys() == OF_RUN.keys()
+    assert found == json.loads(json.dumps(found))  # plain values only
+    assert found["boxes"] == {"kind": "labelled"}
+    assert (found["flip_test"], found["mirror_shift"], found["pixels"]) == (True, 1, "hrnet")
+    assert found["score"] == "box score · mean of keypoint scores above 0.2"
+    assert (found["nms"], found["input_size"]) == ({"kind": "OKS", "threshold": 0.9}, [64, 64])
+    assert found["training"]["pictures"] == 6
+    assert found["overlap"] == {"pictures": 0, "decided_by": "content of the files"}
+
+
+def test_every_choice_is_told(people: Path) -> None:
+    usual = OKS | {"run": conditions(people)}
+    for word, field in {
+        "flip_test=false": "run.flip_test",
+        "module=single_person": "run.score run.nms",
+        "module.nms=null": "run.nms",
+        "framing.padding=1": "run.padding",
+        "data.limit=3": "run.training",
+    }.items():
+        found = between(OKS | {"run": conditions(people, word)}, usual)
+        assert " ".join(difference.field for difference in found) == field
+        assert {difference.severity for difference in found} == {"unequal"}
+
+
+def test_detected_boxes_bring_their_average_precision(people: Path, tmp_path: Path) -> None:
+    labels = json.loads((people / "annotations/person_keypoints_val2017.json").read_text())
+    file = tmp_path / "boxes.json"
+    boxes = [
+        {"image_id": a["image_id"], "category_id": 1, "bbox": a["bbox"], "score": score}
+        for a in labels["annotations"]
+        for score in (0.9, 0.1)
+    ]
+    file.write_text(json.dumps(boxes))
+    found = conditions(people, f"framing.boxes={file}", "framing.threshold=0.5")["boxes"]
+    assert (found["kind"], found["file"], found["threshold"]) == ("detected", "boxes.json", 0.5)
+    assert found["person_AP"] == pytest.approx(1)
+
+
+def test_shared_pictures_are_counted_whatever_their_name(people: Path, tmp_path: Path) -> None:
+    root = tmp_path / "leaky"
+    shutil.copytree(people, root)
+    train, val = (sorted((root / f"{split}2017").iterdir()) for split in ("train", "val"))
+    shutil.copy(val[0], train[3])
+    shutil.copy(val[1], train[5])
+    assert conditions(root)["overlap"]["pictures"] == 2

@@ -1,0 +1,28 @@
+"""A run records its conditions where other commands find them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from flow import Train
+
+from poselab.evaluation.comparability import between, contract_beside, doubts
+from poselab.evaluation.contract_fields import OF_RUN
+
+
+def test_metrics_and_predictions_agree_about_the_run(run: Path) -> None:
+    metrics = json.loads((run / "metrics.json").read_text())
+    beside = contract_beside(run / "predictions" / "val.json")
+    assert beside["run"] == metrics["contract"]["run"]
+    assert beside["run"].keys() == OF_RUN.keys()
+    assert beside == contract_beside(run)
+    assert doubts(metrics["contract"]) == []
+
+
+def test_two_runs_differ_in_what_was_changed(train: Train) -> None:
+    first, second = (
+        json.loads((train(*words, name=name) / "metrics.json").read_text())["contract"]
+        for name, words in {"one": [], "two": ["flip_test=false"]}.items()
+    )
+    assert [d.reason for d in between(first, second)] == ["flip test: on against off"]
