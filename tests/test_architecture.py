@@ -16,7 +16,7 @@ LAYERS = (
     {"geometry", "maps", "skeletons", "outputs", "files"},
     {"annotations"},
     {"data", "synthetic", "grouping", "codecs", "models", "losses", "evaluation"},
-    {"modules", "report"},
+    {"modules", "report", "live_metrics"},
     {"build"},
     {"runs"},
     {"training"},
