@@ -27,6 +27,8 @@ COMMANDS = {
     "predict": "find poses in pictures with a trained run",
     "data synth": "generate people in COCO or MPII layout",
     "data check": "say what is missing or broken in a dataset, and how to get it",
+    "data leaks": "find pictures and people that training and evaluation sets share",
+    "data sigmas": "estimate OKS sigmas of your own keypoints from labels made twice, or residuals",
     "data browse": "draw a contact sheet of what training will see",
 }
 
@@ -42,7 +44,12 @@ def main(words: list[str] | None = None) -> int:
         return _overview(words)
     quiet()
     try:
-        return _dispatch(name, rest)
+        status = _dispatch(name, rest)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (InputError, FloatingPointError, OSError) as error:
         sentence = _sentence(error)
         if sentence is None or os.environ.get("POSELAB_TRACEBACK"):

@@ -1,0 +1,118 @@
+"""``poselab data sigmas``: OKS sigmas for keypoints for which nobody published any."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from poselab.annotations import Annotations
+    from poselab.evaluation.sigmas import SigmaEstimate
+
+
+def parser() -> argparse.ArgumentParser:
+    """The words that ``poselab data sigmas`` understands."""
+    words = argparse.ArgumentParser(
+        description="Estimate OKS sigmas, by COCO's rule from people labelled by several "
+        "annotators, or from how far a model's poses are from the labels. Both may be given; the "
+        "JSON then holds those of the labels as `sigmas`.",
+    )
+    words.add_argument("annotations", type=Path, metavar="ANNOTATIONS")
+    words.add_argument(
+        "--repeated",
+        type=Path,
+        metavar="OTHER",
+        nargs="+",
+        default=[],
+        help="other annotators' files of the same pictures and people (matched by their boxes)",
+    )
+    words.add_argument(
+        "--residuals",
+        type=Path,
+        metavar="PREDICTIONS",
+        help="a predictions file or run, best of another part of the data than it learnt from",
+    )
+    words.add_argument("--layout", default="auto", help="of ANNOTATIONS and OTHER (default: auto)")
+    words.add_argument("--json", type=Path, metavar="OUT", help="also write the sigmas")
+    return words
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a table a source, warn of keypoints with few people, write the JSON."""
+    from poselab.annotations import open_annotations
+
+    if not arguments.repeated and arguments.residuals is None:
+        raise InputError(
+            "expected --repeated OTHER or --residuals PREDICTIONS, got neither; sigmas come from "
+            "people labelled twice, or from a model's errors"
+        )
+    annotations = open_annotations(arguments.annotations, layout=arguments.layout)
+    estimates = _estimates(arguments, annotations)
+    for estimate in estimates:
+        _show(estimate, annotations)
+        _warn(estimate)
+    if arguments.json:
+        _write(arguments.json, estimates)
+    return 0
+
+
+def _estimates(arguments: argparse.Namespace, annotations: Annotations) -> list[SigmaEstimate]:
+    from poselab.annotations import open_annotations
+    from poselab.cli.scoring import read_poses
+    from poselab.evaluation.checks import check
+    from poselab.evaluation.sigmas import sigmas_of_repeats, sigmas_of_residuals
+
+    estimates = []
+    if arguments.repeated:
+        others = [open_annotations(path, layout=arguments.layout) for path in arguments.repeated]
+        estimates.append(sigmas_of_repeats(annotations, others))
+    if arguments.residuals is not None:
+        predictions = read_poses(arguments.residuals, annotations)
+        check(predictions, annotations)
+        estimates.append(sigmas_of_residuals(predictions, annotations))
+    return estimates
+
+
+def _show(estimate: SigmaEstimate, annotations: Annotations) -> None:
+    published = annotations.skeleton.sigmas or (math.nan,) * len(estimate.keypoints)
+    width = max(len(name) for name in estimate.keypoints) + 2
+    print(f"{estimate.rule}; standard errors after ±")
+    head = f"{'keypoint':<{width}}{'sigma':>8}{'±':>9}{'people':>8}{'published':>11}"
+    print(head if annotations.skeleton.sigmas else head[:-11])
+    rows = zip(
+        *(estimate.keypoints, estimate.sigmas, estimate.errors, estimate.counts, published),
+        strict=True,
+    )
+    for name, sigma, error, count, known in rows:
+        line = (
+            f"{name:<{width}}{_number(sigma):>8}{_number(error):>9}{count:>8}{_number(known):>11}"
+        )
+        print(line if annotations.skeleton.sigmas else line[:-11])
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.4f}"
+
+
+def _warn(estimate: SigmaEstimate) -> None:
+    from poselab.evaluation.sigmas import FEWEST
+
+    few = estimate.too_few()
+    if few:
+        print(
+            f"warning: fewer than {FEWEST} people for {', '.join(few)} ({estimate.rule}); "
+            "label more of them twice before you rely on these sigmas",
+            file=sys.stderr,
+        )
+
+
+def _write(path: Path, estimates: list[SigmaEstimate]) -> None:
+    from poselab import files
+
+    columns: list[dict[str, Any]] = [estimate._asdict() for estimate in estimates]
+    files.write_json(path, {**columns[0], "others": columns[1:]})
