@@ -107,7 +107,7 @@ def _optimizer(config: DictConfig) -> Any:
     """The optimiser's partial, tried on a parameter nobody needs."""
     made = node(config, "optimizer")
     try:
-        made([torch.zeros(1, requires_grad=True)])
+        made([("any", torch.zeros(1, requires_grad=True))])
     except (ValueError, TypeError) as error:
         raise _unfit("optimizer", error) from error
     return made

@@ -53,6 +53,22 @@ class TagTarget(NamedTuple):
     present: Any
 
 
+class Stages(NamedTuple):
+    """each: the outputs of a network's stages in order; all are supervised, the last one counts."""
+
+    each: tuple[Any, ...]
+
+
+def stages(output: Any) -> tuple[Any, ...]:
+    """The outputs of every stage: one for a network without stages."""
+    return output.each if isinstance(output, Stages) else (output,)
+
+
+def final(output: Any) -> Any:
+    """The output that is decoded: the last stage's, or the only one."""
+    return stages(output)[-1]
+
+
 def map_tensors(function: Callable[[Any], Any], output: Any) -> Any:
     """The same output with ``function`` applied to every tensor in it."""
     if not isinstance(output, tuple):

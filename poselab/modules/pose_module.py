@@ -11,7 +11,7 @@ import torch
 from poselab import geometry
 from poselab.evaluation.predictions import Predictions
 from poselab.modules.schedules import constant
-from poselab.outputs import map_tensors
+from poselab.outputs import final, map_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +39,9 @@ class PoseModule(pl.LightningModule):
     """A network, what its output means, and what it is trained to minimise.
 
     Images are normalised on the device with ImageNet's mean and deviation. ``flip_test`` merges
-    the output with that of the mirrored input. ``optimizer`` is called with all parameters, those
-    of the loss too (normalising flows live there).
+    the output with that of the mirrored input. Of a network with stages the last output alone is
+    merged and decoded. ``optimizer`` is called with all parameters and their names, those of the
+    loss too (normalising flows live there).
     """
 
     accepts: ClassVar[tuple[type, ...]] = ()
@@ -75,10 +76,11 @@ class PoseModule(pl.LightningModule):
         return map_tensors(torch.Tensor.float, output)
 
     def flip_tested(self, output: Any, image: Tensor) -> Any:
-        """The output of an image merged with that of its mirror image, if so chosen."""
+        """The final output of an image, merged with that of its mirror image if so chosen."""
         if not self.flip_test:
-            return output
-        return self.codec.merge(output, self.codec.unflip(self(image.flip(-1))))
+            return final(output)
+        mirrored = final(self(image.flip(-1)))
+        return self.codec.merge(final(output), self.codec.unflip(mirrored))
 
     def losses(self, output: Any, batch: Sample) -> dict[str, Tensor]:
         """The parts of the loss of an output for a labelled batch."""
@@ -119,7 +121,7 @@ class PoseModule(pl.LightningModule):
     def found(self, output: Any, frame: Frame) -> Predictions:
         """Decoded poses in picture pixels, scored, on the CPU."""
         with torch.autocast(self.device.type, enabled=False):
-            poses = self.codec.decode(output)
+            poses = self.codec.decode(final(output))
         people = poses.valid
         keypoints = geometry.apply(frame.to_image[:, None], poses.keypoints)
         return Predictions(
@@ -142,7 +144,7 @@ class PoseModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimiser, and a schedule over every step of the run."""
-        optimizer = self.optimizer(self.parameters())
+        optimizer = self.optimizer(self.named_parameters())
         epochs = max(self.trainer.max_epochs or 1, 1)
         steps = max(int(self.trainer.estimated_stepping_batches) // epochs, 1)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule(steps, epochs))
