@@ -71,7 +71,7 @@ def answers(
     """
     labelled = annotations.visible > 0
     picture_of = annotations.picture_of()
-    chosen, people = _asked_for(annotations, image_ids, picture_of)
+    chosen, people = asked_for(annotations, image_ids, picture_of)
     wanted = measurable & labelled.any(axis=1) & ~annotations.crowd & people
     pose_of = MATCHES[match](predictions, annotations)
     rows = np.flatnonzero(wanted)
@@ -86,10 +86,13 @@ def answers(
     return Answers(rows, distances, labelled[rows], int((~answered).sum()), picture, chosen)
 
 
-def _asked_for(
+def asked_for(
     annotations: Annotations, image_ids: Sequence[int] | Ints | None, picture_of: Ints
 ) -> tuple[Ints, Mask]:
-    """The pictures to score, and a mask (M,) of the people."""
+    """The ids of the pictures to score, and a mask (M,) of the people.
+
+    They are the ``image_ids``, or else those held out for testing, or else all.
+    """
     held_out = annotations.held_out
     if image_ids is not None:
         pictures = np.isin(annotations.image_ids, np.asarray(image_ids))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.assignment import MATCHES
+from poselab.evaluation.resemblance import pairs
 from poselab.evaluation.similarity import joint_similarity, oks
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.predictions import Predictions
+    from poselab.evaluation.resemblance import Pairs
     from poselab.structures import Floats, Ints
 
 BINS = 10
@@ -99,12 +100,13 @@ def pose_calibration(
     Raises:
         InputError: what the rule of matching refuses.
     """
-    people, poses = _pairs(predictions, annotations, image_ids, match)
+    found = pairs(predictions, annotations, image_ids, match)
+    people, poses = _answered(found)
     quality = np.zeros(len(predictions))
     quality[poses] = oks(predictions.keypoints[poses], annotations, people, sigmas)
     taken = np.isin(np.arange(len(predictions)), poses)
     if unmatched:
-        taken |= _of_pictures(predictions.image_ids, image_ids)
+        taken |= np.isin(predictions.image_ids, found.image_ids)
     return calibration(predictions.scores[taken], quality[taken], bins)
 
 
@@ -121,7 +123,7 @@ def joint_calibration(
     Raises:
         InputError: what the rule of matching refuses.
     """
-    people, poses = _pairs(predictions, annotations, image_ids, match)
+    people, poses = _answered(pairs(predictions, annotations, image_ids, match))
     labelled = annotations.visible[people] > 0
     if not labelled.any():
         return calibration(np.empty(0), np.empty(0), bins)
@@ -129,24 +131,10 @@ def joint_calibration(
     return calibration(predictions.keypoint_scores[poses][labelled], similar[labelled], bins)
 
 
-def _pairs(
-    predictions: Predictions,
-    annotations: Annotations,
-    image_ids: Sequence[int] | Ints | None,
-    match: str,
-) -> tuple[Ints, Ints]:
-    """Person rows and pose rows of the answered people who have labelled joints."""
-    pose_of = MATCHES[match](predictions, annotations)
-    wanted = (pose_of >= 0) & (annotations.visible > 0).any(axis=1) & ~annotations.crowd
-    wanted &= _of_pictures(annotations.image_ids, image_ids)[annotations.picture_of()]
-    people = np.flatnonzero(wanted)
-    return people, pose_of[people]
-
-
-def _of_pictures(
-    ids: Ints, image_ids: Sequence[int] | Ints | None
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    return np.isin(ids, ids if image_ids is None else np.asarray(image_ids))
+def _answered(found: Pairs) -> tuple[Ints, Ints]:
+    """Person rows and pose rows of the people that some pose answers for."""
+    answered = found.poses >= 0
+    return found.people[answered], found.poses[answered]
 
 
 def _in_unit(scores: Floats) -> bool:

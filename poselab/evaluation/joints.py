@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.assignment import MATCHES
 from poselab.evaluation.average_precision import OksTally
+from poselab.evaluation.resemblance import pairs
 from poselab.evaluation.similarity import joint_similarity
 from poselab.evaluation.tally import measured
 
@@ -53,11 +53,7 @@ def joint_figures(
     Raises:
         InputError: what the rule of matching refuses.
     """
-    wanted = (annotations.visible > 0).any(axis=1) & ~annotations.crowd
-    if image_ids is not None:
-        wanted &= np.isin(annotations.image_ids, np.asarray(image_ids))[annotations.picture_of()]
-    people = np.flatnonzero(wanted)
-    pose_of = MATCHES[match](predictions, annotations)[people]
+    people, pose_of, _ = pairs(predictions, annotations, image_ids, match)
     answered = pose_of >= 0
     similar = np.zeros((len(people), len(annotations.skeleton)))
     if answered.any():

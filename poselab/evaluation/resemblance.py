@@ -1,12 +1,14 @@
-"""The person that a pose is most like, whether or not another pose is more like that person."""
+"""Which pose is like which person: one pose a person, or whoever a pose is most like."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from poselab.annotations.columns import rows_of
+from poselab.evaluation.answers import asked_for
+from poselab.evaluation.assignment import MATCHES
 from poselab.evaluation.similarity import oks
 
 if TYPE_CHECKING:
@@ -15,6 +17,34 @@ if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Ints
+
+
+class Pairs(NamedTuple):
+    """Person rows (P,) to be scored, the pose row (P,) that answers for each, -1 for none, and the
+    ids of all pictures to be scored."""
+
+    people: Ints
+    poses: Ints
+    image_ids: Ints
+
+
+def pairs(
+    predictions: Predictions,
+    annotations: Annotations,
+    image_ids: Sequence[int] | Ints | None,
+    match: str,
+) -> Pairs:
+    """People with labelled keypoints of the chosen pictures, else of those held out, else of all.
+
+    ``match`` is one of :data:`poselab.evaluation.assignment.MATCHES`.
+
+    Raises:
+        InputError: what the rule of matching refuses.
+    """
+    chosen, people = asked_for(annotations, image_ids, annotations.picture_of())
+    wanted = people & (annotations.visible > 0).any(axis=1) & ~annotations.crowd
+    rows = np.flatnonzero(wanted)
+    return Pairs(rows, MATCHES[match](predictions, annotations)[rows], chosen)
 
 
 def most_similar(

@@ -124,3 +124,14 @@ def test_nothing_found_is_nothing_measured(make_table: Make, answer: Answer) -> 
     for result in (pose_calibration(none, table), joint_calibration(none, table)):
         assert np.isnan([result.pearson, result.spearman, result.error]).all()
         assert result.reliability.counts.sum() == 0
+
+
+def test_of_labels_that_say_who_is_held_out_only_those_count(
+    make_table: Make, answer: Answer
+) -> None:
+    table = people(make_table)
+    held_out = np.arange(table.people) >= 30
+    part = pose_calibration(noisy(answer, table), replace(table, held_out=held_out), unmatched=True)
+    same = pose_calibration(noisy(answer, table), table, table.image_ids[30:], unmatched=True)
+    assert part.quality.tolist() == same.quality.tolist()
+    assert len(part.quality) == 10
