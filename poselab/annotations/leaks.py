@@ -80,7 +80,7 @@ def confirmed(
 
     def grey(file: Path) -> Floats:
         if file not in seen:
-            seen[file] = thumbnail(file.read_bytes(), _SIDE)
+            seen[file] = thumbnail(file.read_bytes(), _SIDE).astype(np.float32)
         return seen[file]
 
     for leak in candidates:

@@ -32,6 +32,7 @@ _RECORD = np.dtype(
     [("size", "i8"), ("changed", "i8"), ("digest", "u8", 2), ("hash", "u8"), ("mirrored", "u8")]
 )
 _VERSION = 1
+MISSING = "is missing"
 
 
 class Prints(NamedTuple):
@@ -83,7 +84,7 @@ def _taken(
         try:
             return _print(folder / name, known.get(name))
         except FileNotFoundError:
-            return "is missing"
+            return MISSING
         except (OSError, SyntaxError, ValueError) as error:
             unknown = "cannot identify" in str(error)
             return f"cannot be decoded ({'not a picture' if unknown else error})"

@@ -1,0 +1,252 @@
+"""Copies of pictures are found whatever was done to them; different pictures are not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from coco_labels import coco, person
+from PIL import Image, ImageEnhance
+
+from poselab.annotations import open_annotations
+from poselab.annotations.leaks import (
+    KINDS,
+    Leak,
+    likeness,
+    near_hashes,
+    same_people,
+    shared_pictures,
+    strongest,
+)
+from poselab.annotations.picture_prints import Prints
+from poselab.cli import main
+from poselab.synthetic import generate
+
+Data = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve training and eight evaluation pictures that share nothing."""
+    return generate(tmp_path_factory.mktemp("clean") / "people", 12, 4, val=8, workers=1)
+
+
+@pytest.fixture
+def root(clean: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(clean, tmp_path / "people")
+
+
+def pictures(root: Path, split: str) -> list[Path]:
+    return sorted((root / f"{split}2017").iterdir())
+
+
+def scanned(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, *words: Any
+) -> tuple[int, Any, str]:
+    """Exit status, the pairs written, everything said."""
+    out = tmp_path / "leaks.json"
+    out.unlink(missing_ok=True)
+    status = main(["data", "leaks", *map(str, words), "--json", str(out)])
+    said = capsys.readouterr()
+    content = json.loads(out.read_text()) if out.exists() else None
+    return status, content, " ".join((said.out + said.err).split())
+
+
+def test_different_pictures_share_nothing(clean: Path, tmp_path: Path, capsys: Any) -> None:
+    status, content, said = scanned(capsys, tmp_path, clean, "--sheet", tmp_path / "sheet.png")
+    assert (status, content["pairs"]) == (0, [])
+    assert "nothing shared by 12 training and 8 evaluation pictures" in said
+    assert not (tmp_path / "sheet.png").exists()
+
+
+def again(image: Image.Image) -> Image.Image:
+    return image
+
+
+def half(image: Image.Image) -> Image.Image:
+    return image.resize((image.width // 2, image.height // 2))
+
+
+def cropped(image: Image.Image) -> Image.Image:
+    x, y = image.width // 40, image.height // 40
+    return image.crop((x, y, image.width - x, image.height - y))
+
+
+def brightened(image: Image.Image) -> Image.Image:
+    return ImageEnhance.Brightness(image).enhance(1.25)
+
+
+def mirrored(image: Image.Image) -> Image.Image:
+    return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+
+
+CHANGES = [again, half, cropped, brightened, mirrored]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_a_changed_copy_is_found(
+    root: Path, tmp_path: Path, capsys: Any, change: Callable[[Image.Image], Image.Image]
+) -> None:
+    train, val = pictures(root, "train"), pictures(root, "val")
+    for n in (0, 3, 5):
+        change(Image.open(train[n])).save(val[n], quality=60)
+    status, content, said = scanned(capsys, tmp_path, root, "--sheet", tmp_path / "sheet.png")
+    kind = "mirrored" if change is mirrored else "alike"
+    found = {(pair["train"], pair["val"], pair["kind"]) for pair in content["pairs"]}
+    assert found == {(train[n].name, val[n].name, kind) for n in (0, 3, 5)}
+    assert status == 1
+    assert f"3 evaluation pictures shared (3 {kind}), of 12 training and 8" in said
+    height, width = cv2.imread(str(tmp_path / "sheet.png")).shape[:2]
+    assert height > 160
+    assert width > 3 * 2 * 160
+
+
+def test_the_same_file_is_told_as_such(root: Path, tmp_path: Path, capsys: Any) -> None:
+    shutil.copy(pictures(root, "train")[7], pictures(root, "val")[2])
+    _, content, said = scanned(capsys, tmp_path, root)
+    (pair,) = content["pairs"]
+    assert (pair["kind"], pair["distance"], pair["likeness"]) == ("same file", 0, 1.0)
+    assert pair["train"] == pictures(root, "train")[7].name
+    assert "shared (1 same file)" in said
+
+
+def test_missing_and_broken_pictures_are_counted_and_named(
+    root: Path, tmp_path: Path, capsys: Any
+) -> None:
+    train = pictures(root, "train")
+    train[0].unlink()
+    train[1].write_bytes(train[1].read_bytes()[:-2000])
+    train[2].write_text("hello")
+    status, content, said = scanned(capsys, tmp_path, root)
+    assert status == 0
+    assert "3 of 12 training pictures were not compared (1 missing, 2 broken)" in said
+    assert "evaluation pictures, 3 of which could not be compared" in said
+    unread = content["train"]["unread"]
+    assert [Path(name) for name in unread] == train[:3]
+    assert unread[str(train[0])] == "is missing"
+    assert "truncated" in unread[str(train[1])]
+    assert unread[str(train[2])] == "cannot be decoded (not a picture)"
+
+
+def test_labels_alone_betray_the_same_people(write: Any, tmp_path: Path, capsys: Any) -> None:
+    first = write(coco([person(1, 10), person(2, 20)]), "train.json")
+    second = write(coco([person(3, 10), person(2, 30, id=9)]), "val.json")
+    leaks = list(same_people(open_annotations(first), open_annotations(second)))
+    assert leaks == [Leak(1, 2, "same people")]
+    status, content, said = scanned(capsys, tmp_path, first, second)
+    assert (status, content["compared"]) == (1, "labels")
+    assert "labels alone were compared" in said
+    few = {"keypoints": [5.0, 5.0, 2] * 2 + [0.0] * 45, "num_keypoints": 2}
+    tables = [
+        open_annotations(write(coco([person(1, 10), person(2, 20, **few)]), f"{name}.json"))
+        for name in ("c", "d")
+    ]
+    assert list(same_people(*tables)) == [Leak(0, 0, "same people")]
+
+
+def test_files_with_pictures_elsewhere(root: Path, tmp_path: Path, capsys: Any) -> None:
+    shutil.copy(pictures(root, "train")[1], pictures(root, "val")[1])
+    labels = [root / f"annotations/person_keypoints_{split}2017.json" for split in ("train", "val")]
+    for words in ([], ["--pictures", root / "train2017", root / "val2017"]):
+        status, content, _ = scanned(capsys, tmp_path, *labels, *words)
+        assert (status, len(content["pairs"])) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ["{root}/annotations/person_keypoints_val2017.json"],
+            "expected VAL beside the annotation",
+        ),
+        (["{root}/train2017"], "expected COCO or MPII annotations under"),
+        (["{root}", "--pictures", "nowhere"], "expected a folder of pictures at nowhere"),
+        (["{root}", "--distance", "40"], "expected a distance of 0 to 32 bits, got 40"),
+        (["{root}", "--pictures", "a", "b", "c"], "expected one or two folders"),
+    ],
+)
+def test_wrong_use_is_told(
+    clean: Path, tmp_path: Path, capsys: Any, words: list[str], sentence: str
+) -> None:
+    status, _, said = scanned(capsys, tmp_path, *(word.format(root=clean) for word in words))
+    assert status == 1
+    assert sentence in said
+
+
+def test_distances_of_known_hashes() -> None:
+    def known(*hashes: int) -> Prints:
+        words = np.array(hashes, dtype=np.uint64)
+        rows = np.arange(len(words)) * 10
+        return Prints(rows, np.zeros((len(words), 2), np.uint64), words, ~words, {})
+
+    full = 2**64 - 1
+    train, val = known(0b0, 0b1111, 1 << 63), known(0b1, full)
+    found = set(near_hashes(train, val, distance=3))
+    assert found == {
+        Leak(0, 0, "alike", 1),
+        Leak(10, 0, "alike", 3),
+        Leak(20, 0, "alike", 2),
+        Leak(0, 10, "mirrored", 0),
+        Leak(20, 10, "mirrored", 1),
+    }
+
+
+def test_the_surest_kind_of_a_pair_stays() -> None:
+    leaks = [Leak(0, 0, kind) for kind in reversed(KINDS)] + [Leak(1, 0, "alike", 2, 0.95)]
+    assert strongest(leaks) == [Leak(0, 0, "same file"), Leak(1, 0, "alike", 2, 0.95)]
+
+
+def test_pictures_without_contrast_are_like_nothing() -> None:
+    flat, noise = np.full((64, 64), 9.0), np.random.default_rng(0).uniform(0, 255, (64, 64))
+    assert likeness(flat, flat) == likeness(flat, noise) == 0
+    assert likeness(noise, noise) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("few", [100, 0])
+def test_what_training_looks_at_when_it_begins(root: Path, monkeypatch: Any, few: int) -> None:
+    """Small sets by content; others by name, confirmed by content."""
+    monkeypatch.setattr("poselab.annotations.leaks._FEW", few)
+    train, val = pictures(root, "train"), pictures(root, "val")
+    shutil.copy(train[9], val[0])
+    train[1].unlink()
+    count, how = shared_pictures(train, val)
+    assert (count, how) == (
+        (1, "content of the files") if few else (0, "content of the files that share a name")
+    )
+    for n in (2, 3):
+        shutil.copy(train[n], val[n].with_name(train[n].name))
+    renamed = [val[n].with_name(train[n].name) for n in (2, 3)]
+    assert shared_pictures(train, [*renamed, *val[4:]])[0] == 2
+    assert shared_pictures(train, train[4:])[0] == 8  # one folder for both
+
+
+def test_real_splits_share_nothing_until_something_is_planted(
+    shared_data: Data, tmp_path: Path, capsys: Any
+) -> None:
+    source = shared_data("coco/annotations").parent
+    status, content, said = scanned(capsys, tmp_path, source)
+    assert (status, content["pairs"]) == (0, [])
+    assert "90 training and 113 evaluation pictures" in said
+    root = tmp_path / "planted"
+    root.mkdir()
+    (root / "train2017").symlink_to(source / "train2017")
+    (root / "annotations").symlink_to(source / "annotations")
+    (root / "val2017").mkdir()
+    train, val = pictures(source, "train"), pictures(source, "val")
+    expected = set()
+    for n, file in enumerate(val):
+        target = root / "val2017" / file.name
+        change = CHANGES[n % len(CHANGES)]
+        if n < 40:
+            change(Image.open(train[n]).convert("RGB")).save(target, quality=50)
+            expected.add((train[n].name, file.name))
+        else:
+            target.symlink_to(file)
+    _, content, _ = scanned(capsys, tmp_path, root)
+    assert {(pair["train"], pair["val"]) for pair in content["pairs"]} == expected

@@ -1,0 +1,89 @@
+"""Prints of pictures hold until a file changes, and are the bits that they claim to be."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from poselab.annotations import picture_prints
+from poselab.annotations.picture_prints import Prints, perceptual_hashes, prints, thumbnail
+from poselab.synthetic import generate
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return generate(tmp_path_factory.mktemp("clean") / "people", 12, 4, val=8, workers=1)
+
+
+@pytest.fixture
+def root(clean: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(clean, tmp_path / "people")
+
+
+def pictures(root: Path, split: str) -> list[Path]:
+    return sorted((root / f"{split}2017").iterdir())
+
+
+def taken(folder: Path, names: list[str]) -> Prints:
+    *steps, result = prints(folder, names)
+    assert steps == [None] * len(names)
+    assert isinstance(result, Prints)
+    return result
+
+
+def test_prints_are_kept_until_a_file_changes(root: Path, monkeypatch: Any) -> None:
+    folder = root / "train2017"
+    names = [file.name for file in pictures(root, "train")]
+    first = taken(folder, names)
+    decoded = []
+    monkeypatch.setattr(
+        picture_prints, "thumbnail", lambda content: decoded.append(1) or thumbnail(content)
+    )
+    second = taken(folder, names)
+    assert not decoded
+    for before, after in zip(first[:4], second[:4], strict=True):
+        assert np.array_equal(before, after)
+    shutil.copy(folder / names[3], folder / names[4])
+    third = taken(folder, names)
+    assert len(decoded) == 1
+    assert third.hash[4] == third.hash[3] != first.hash[4]
+
+
+def test_an_interrupted_scan_goes_on_where_it_was(root: Path, monkeypatch: Any) -> None:
+    folder = root / "train2017"
+    names = [file.name for file in pictures(root, "train")]
+    steps = prints(folder, names, threads=1)
+    for _ in range(7):
+        next(steps)
+    steps.close()  # as Ctrl-C does
+    decoded = []
+    monkeypatch.setattr(
+        picture_prints, "thumbnail", lambda content: decoded.append(1) or thumbnail(content)
+    )
+    assert len(taken(folder, names).row) == 12
+    assert len(decoded) == 12 - 7
+
+
+def test_a_broken_cache_is_made_again(root: Path, cache_folder: Path) -> None:
+    folder, names = root / "val2017", [file.name for file in pictures(root, "val")]
+    first = taken(folder, names)
+    (kept,) = cache_folder.glob("*.prints")
+    kept.write_bytes(kept.read_bytes()[:-5])
+    assert np.array_equal(taken(folder, names).hash, first.hash)
+
+
+def test_hashes_are_signs_of_the_cosine_transform() -> None:
+    from scipy.fft import dctn
+
+    grey = np.random.default_rng(0).uniform(0, 255, (32, 32)).cumsum(axis=1)
+    low = dctn(grey, norm="ortho")[:8, :8].ravel()
+    expected = low > np.median(low[1:])
+    expected[0] = False
+    straight, mirror = perceptual_hashes(grey)
+    bits = np.unpackbits(np.frombuffer(straight.to_bytes(8, "little"), np.uint8))
+    assert np.array_equal(bits.astype(bool), expected)
+    assert perceptual_hashes(grey[:, ::-1]) == (mirror, straight)
