@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
+    from poselab.evaluation.answers import Rule
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
 
 HEAD_FACTOR = 0.6
+CURVE = 0.01 * np.arange(51)
+"""Thresholds between which the area under the curve is taken."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class PckhEvaluator:
     wrong. 0.11 is what SimpleBaseline, HRNet, DARK and UDP print as "Mean@0.1", because they read
     entry 11 of arange(0, 0.51, 0.01). ``match`` is how poses find their people: "annotation_id", or
     "best_oks" for predictions that name no people.
+
+    "PCKh-AUC" is the area under the curve of thresholds 0 to 0.5 by trapezoids of 0.01, divided by
+    0.5: the AUC of the MPII toolkit, named so because PCK has an "AUC" of its own.
     """
 
     headline: ClassVar[str] = "PCKh@0.5"
@@ -53,7 +59,9 @@ class PckhEvaluator:
             InputError: nobody has a head box, or the rule of matching refuses the poses.
         """
         found = self._found(predictions, annotations, image_ids)
-        contract = annotation_contract(annotations, found.pictures, len(found.rows))
+        contract = annotation_contract(
+            annotations, found.pictures, len(found.rows), found.image_ids
+        )
         rule = {
             "metric": "pckh",
             "rule": f"distance <= threshold · {HEAD_FACTOR} · diagonal of the head box",
@@ -73,7 +81,10 @@ class PckhEvaluator:
         return self._tally(self._found(predictions, annotations, image_ids), annotations)
 
     def _tally(self, found: Answers, annotations: Annotations) -> RateTally:
-        rules = {f"PCKh@{t:g}": partial(np.greater_equal, t) for t in self.thresholds}
+        rules: dict[str, Rule] = {
+            f"PCKh@{t:g}": partial(np.greater_equal, t) for t in self.thresholds
+        }
+        rules["PCKh-AUC"] = _share_of_curve
         return found.tally(head_sizes(annotations)[found.rows], rules, annotations.skeleton)
 
     def _found(
@@ -89,6 +100,14 @@ class PckhEvaluator:
                 "PCKh measures with them: give annotations that have them or use another --metric"
             )
         return answers(predictions, annotations, heads > 0, image_ids, self.match)
+
+
+def _share_of_curve(distances: Floats) -> Floats:
+    """How much of the area under the curve a joint adds at each distance, in heads."""
+    shares = np.full(len(CURVE), 1 / (len(CURVE) - 1))
+    shares[[0, -1]] /= 2
+    reached = np.searchsorted(CURVE, distances, side="left")  # the first threshold not below it
+    return np.asarray(np.append(np.cumsum(shares[::-1])[::-1], 0.0)[reached])
 
 
 def head_sizes(annotations: Annotations) -> Floats:

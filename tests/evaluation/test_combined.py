@@ -54,7 +54,7 @@ def test_nothing_or_the_same_twice_is_refused(table: Annotations, answer: Answer
         with pytest.raises(InputError, match="got AP 2 times"):
             Combined([OksEvaluator(), again])(answer(table), table)
     parts = [PckhEvaluator(thresholds=(threshold,)) for threshold in (0.5, 0.1)]
-    with pytest.raises(InputError, match="got pckh 2 times"):
+    with pytest.raises(InputError, match="got PCKh-AUC 2 times"):
         Combined(parts)(answer(table), table)
 
 
