@@ -40,7 +40,8 @@ def parser() -> argparse.ArgumentParser:
         "methods",
         nargs="+",
         metavar="METHOD",
-        help="a predictions file or a run folder; NAME=FILE[,FILE...] names it",
+        help="a run folder or a results file of any kind that evaluate reads; NAME=FILE[,FILE...] "
+        "names it",
     )
     scoring.add_words(words)
     words.add_argument("--out", type=Path, required=True, metavar="DIR")
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"expected 1 replicate or more, got {arguments.replicates}; 1000 is usual")
     annotations = scoring.annotations_of(arguments)
     named = {
-        name: [_read(path, annotations) for path in paths]
+        name: [_read(path, annotations, arguments.metric) for path in paths]
         for name, paths in named_paths(arguments.methods).items()
     }
     comparison = _compared(arguments, named, annotations)
@@ -94,15 +95,17 @@ def _own_name(path: Path, among: list[Path]) -> str:
     return "/".join(parts[-length:])
 
 
-def _read(path: Path, annotations: Annotations) -> Run:
+def _read(path: Path, annotations: Annotations, metric: str) -> Run:
     """One file, checked; what is odd about it is said on stderr."""
     from poselab.evaluation.checks import check
+    from poselab.evaluation.comparability import contract_beside
     from poselab.evaluation.comparison import Run
 
     poses = scoring.read_poses(path, annotations)
-    for warning in check(poses, annotations):
+    for warning in check(poses, annotations, metric):
         print(f"warning: {path}: {warning}", file=sys.stderr)
-    return Run(scoring.predictions_file(path), poses, {})
+    file = scoring.predictions_file(path)
+    return Run(file, poses, contract_beside(file))
 
 
 def _compared(
@@ -127,12 +130,25 @@ def _progress(total: int) -> Iterator[Callable[[int], Any]]:
         yield lambda done: bar.advance(task, done)
 
 
+def reasons(comparison: Comparison) -> dict[str, str]:
+    """Why a method's figures may not be ranked against the best one's, in words by its name."""
+    from poselab.evaluation.comparability import between
+
+    best, *others = comparison.methods
+    found = {m.name: between(m.contract, best.contract) for m in others}
+    said = {
+        name: "; ".join(d.reason for d in differences if d.severity != "unknown")
+        for name, differences in found.items()
+    }
+    return {name: sentence for name, sentence in said.items() if sentence}
+
+
 def _write(comparison: Comparison, arguments: argparse.Namespace) -> None:
     from poselab.files import write_bytes, write_json
     from poselab.report import comparison_table as table
     from poselab.report.tables import csv_text, latex, markdown, print_table
 
-    marked: dict[str, str] = {}
+    marked = reasons(comparison)
     rows, notes = table.summary_rows(comparison, marked), table.notes(comparison, marked)
     out: Path = arguments.out
     text = markdown(rows) + "".join(f"\n{note}\n" for note in notes)

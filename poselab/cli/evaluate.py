@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,18 @@ def parser() -> argparse.ArgumentParser:
         "predictions",
         type=Path,
         metavar="PREDICTIONS",
-        help="COCO results JSON (pckh and pck need annotation_id or --match), or MPII results of "
-        "the HRNet, hourglass and Tompson codes (.mat, .h5)",
+        help="a run folder; COCO or COCO-WholeBody results (JSON; pckh and pck need annotation_id "
+        "or --match); MPII results of the HRNet, hourglass and Tompson codes (.mat, .h5); LSP, "
+        "FLIC and PARSE results (.mat)",
     )
     scoring.add_words(words)
+    words.add_argument(
+        "--replicates",
+        type=int,
+        default=0,
+        metavar="N",
+        help="also give 95 %% confidence limits, from N bootstrap draws over pictures (1000)",
+    )
     words.add_argument("--json", type=Path, metavar="OUT", help="also write figures as fractions")
     return words
 
@@ -46,28 +55,33 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _score(arguments: argparse.Namespace) -> tuple[list[str], Metrics]:
+    from poselab.evaluation.bootstrap import with_intervals
     from poselab.evaluation.checks import check
+    from poselab.evaluation.comparability import contract_beside
 
     annotations = scoring.annotations_of(arguments)
     predictions = scoring.read_poses(arguments.predictions, annotations)
-    warnings = check(predictions, annotations)
-    metrics = scoring.evaluator_of(arguments)(predictions, annotations)
+    warnings = check(predictions, annotations, arguments.metric)
+    evaluator = scoring.evaluator_of(arguments)
+    metrics = evaluator(predictions, annotations)
+    if arguments.replicates:
+        tally = evaluator.tally(predictions, annotations)
+        metrics = with_intervals(metrics, tally, arguments.replicates)
     missing = metrics.contract.get("unanswered_people")
     if missing:
         warnings.append(f"{missing} labelled people have no prediction and count as wrong")
-    return warnings, metrics
+    left = contract_beside(scoring.predictions_file(arguments.predictions))
+    return warnings, replace(metrics, contract=metrics.contract | left)
 
 
 def _show(metrics: Metrics) -> None:
     """Print the figures in percent: a drawn table on a terminal, bare columns into a pipe."""
-    figures = {
-        key: "–" if math.isnan(value) else f"{100 * value:.3f}"
-        for key, value in metrics.values.items()
-    }
+    figures = {key: _cells(key, metrics) for key in metrics.values}
     if sys.stdout.isatty():
         _draw(figures)
     else:
-        print("\n".join(f"{key:<20}{value:>8}" for key, value in figures.items()))
+        rows = ((f"{key:<20}", *(f"{c:>8}" for c in cells)) for key, cells in figures.items())
+        print("\n".join("".join(row) for row in rows))
     contract = metrics.contract
     print(
         f"{contract['people']} people in {contract['pictures']} pictures of "
@@ -75,13 +89,19 @@ def _show(metrics: Metrics) -> None:
     )
 
 
-def _draw(figures: dict[str, str]) -> None:
+def _cells(key: str, metrics: Metrics) -> list[str]:
+    """A figure in percent, and its limits where they were asked for."""
+    values = [metrics.values[key], *metrics.interval.get(key, ())]
+    return ["–" if math.isnan(value) else f"{100 * value:.3f}" for value in values]
+
+
+def _draw(figures: dict[str, list[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table()
-    table.add_column("figure")
-    table.add_column("%", justify="right")
-    for figure in figures.items():
-        table.add_row(*figure)
+    table = Table("figure")
+    for name in ("%", "from", "to")[: len(next(iter(figures.values())))]:
+        table.add_column(name, justify="right")
+    for key, cells in figures.items():
+        table.add_row(key, *cells)
     Console().print(table)

@@ -25,6 +25,12 @@ def add_words(words: argparse.ArgumentParser) -> None:
         help="how pckh and pck find the person of a pose: as the predictions say, or the free one "
         "of greatest OKS, best score first (default: annotation_id)",
     )
+    words.add_argument(
+        "--reference",
+        choices=["torso", "box"],
+        default="torso",
+        help="what pck measures distances by (default: torso)",
+    )
     words.add_argument("--layout", default="auto", help="of GT: coco, mpii, ... (default: auto)")
 
 
@@ -73,7 +79,7 @@ def _pckh(arguments: argparse.Namespace) -> Evaluator:
 def _pck(arguments: argparse.Namespace) -> Evaluator:
     from poselab.evaluation.pck import PckEvaluator
 
-    return PckEvaluator(match=arguments.match)
+    return PckEvaluator(reference=arguments.reference, match=arguments.match)
 
 
 _EVALUATORS: dict[str, Any] = {"oks": _oks, "pckh": _pckh, "pck": _pck}

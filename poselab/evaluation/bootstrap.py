@@ -6,7 +6,7 @@ that same draw by the metric's own accumulation (Efron and Tibshirani 1993, chap
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from poselab.evaluation.metrics import Metrics
     from poselab.evaluation.tally import Tally
     from poselab.structures import Floats, Ints
 
@@ -106,6 +107,22 @@ def resampled(
         )
         for runs, parts in zip(methods, draws, strict=True)
     ]
+
+
+def with_intervals(
+    metrics: Metrics, tally: Tally, replicates: int = REPLICATES, seed: int = 0
+) -> Metrics:
+    """The same record with confidence limits of every figure, and how they were found."""
+    (drawn,) = resampled([[tally]], replicates, seed)
+    limits = zip(drawn.keys, *drawn.interval(), strict=True)
+    how = {
+        "kind": "percentile bootstrap over pictures",
+        "level": LEVEL,
+        "replicates": replicates,
+        "seed": seed,
+    }
+    interval = {key: (float(low), float(high)) for key, low, high in limits}
+    return replace(metrics, interval=interval, contract=metrics.contract | {"interval": how})
 
 
 def _one_method(runs: Sequence[Tally], weights: Ints, rng: np.random.Generator) -> Floats:

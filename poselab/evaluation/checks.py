@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from poselab.annotations.columns import rows_of
 from poselab.evaluation import suspicions
 from poselab.skeletons import COCO17
 from poselab.structures import InputError
@@ -72,11 +73,12 @@ def _refuse(predictions: Predictions, annotations: Annotations) -> None:
             "expected finite coordinates and scores, got NaN or infinity; "
             "the method that wrote them diverged"
         )
-    unknown = np.setdiff1d(predictions.image_ids, annotations.image_ids)
-    if len(unknown):
+    unknown = rows_of(annotations.image_ids, predictions.image_ids) < 0
+    if unknown.any():
+        others = np.unique(predictions.image_ids[unknown], return_counts=True)[0]
         raise InputError(
-            f"expected image ids of {annotations.source}, got {len(unknown)} others such as "
-            f"{unknown[0]}; give the annotations that these predictions were made for"
+            f"expected image ids of {annotations.source}, got {len(others)} others such as "
+            f"{others[0]}; give the annotations that these predictions were made for"
         )
 
 
@@ -114,6 +116,8 @@ def _too_many(predictions: Predictions) -> str:
 
 def _pictures_without(predictions: Predictions, annotations: Annotations) -> str:
     scored = (annotations.visible > 0).any(axis=1) & ~annotations.crowd
+    if annotations.held_out is not None and annotations.held_out.any():
+        scored &= annotations.held_out
     pictures = np.unique(annotations.picture_of()[scored])
     without = int((~np.isin(annotations.image_ids[pictures], predictions.image_ids)).sum())
     if not without:

@@ -39,7 +39,7 @@ class Method:
 
     @property
     def contract(self) -> dict[str, Any]:
-        """What the figures depend on: the metric's part and the run's."""
+        """What the figures depend on: the evaluator's part, and the run's where one left it."""
         return {**self.metrics[0].contract, **self.runs[0].contract}
 
 

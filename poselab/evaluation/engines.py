@@ -51,8 +51,8 @@ def problem(
     """
     chosen = _chosen(annotations, image_ids)
     rows = _best(predictions, max_detections)
-    if image_ids is not None:
-        rows = rows[np.isin(predictions.image_ids[rows], image_ids)]
+    if not chosen.all():
+        rows = rows[np.isin(predictions.image_ids[rows], annotations.image_ids[chosen])]
     people = np.flatnonzero(chosen[annotations.picture_of()])
     truth = _truth(annotations, chosen, people)
     counted = (annotations.labelled()[people] > 0) & ~annotations.crowd[people]
@@ -85,9 +85,12 @@ def _index(engine: str, dataset: dict[str, Any]) -> Any:
 def _chosen(
     annotations: Annotations, image_ids: Sequence[int] | Ints | None
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Mask (N,) of the pictures to score."""
+    """Mask (N,) of the pictures to score: those asked for, or with people held out for testing."""
     if image_ids is None:
-        return np.ones(len(annotations), dtype=bool)
+        held_out = annotations.held_out
+        if held_out is None or not held_out.any():
+            return np.ones(len(annotations), dtype=bool)
+        return np.bincount(annotations.picture_of()[held_out], minlength=len(annotations)) > 0
     unknown = np.setdiff1d(np.asarray(image_ids), annotations.image_ids)
     if len(unknown):
         raise InputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,16 +23,20 @@ if TYPE_CHECKING:
 class Metrics:
     """Figures by key, as fractions (NaN: nothing to measure), and their comparability contract.
 
+    ``interval`` holds confidence limits by key, where they were asked for.
+
     Two figures may be ranked against each other where their contracts agree.
     """
 
     values: dict[str, float]
     contract: dict[str, Any]
+    interval: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The figures by key and ``contract``, null for what could not be measured."""
+        """The figures by key, ``interval`` and ``contract``; null for what cannot be measured."""
         numbers = {key: None if math.isnan(v) else v for key, v in self.values.items()}
-        return {**numbers, "contract": self.contract}
+        limits = {"interval": self.interval} if self.interval else {}
+        return {**numbers, **limits, "contract": self.contract}
 
     def write(self, path: Path) -> None:
         """Write ``metrics.json``.

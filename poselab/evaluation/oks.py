@@ -57,7 +57,8 @@ class OksEvaluator:
             evaluation.accumulate()
         result = {key: np.asarray(evaluation.eval[key]) for key in ("precision", "recall")}
         values = {key: _mean(result[of][at], area) for key, (of, at, area) in KEYS.items()}
-        contract = annotation_contract(annotations, int(asked.chosen.sum()), asked.counted)
+        pictures = annotations.image_ids[asked.chosen]
+        contract = annotation_contract(annotations, len(pictures), asked.counted, pictures)
         return Metrics(values, contract | self._contract(predictions, annotations))
 
     def matching(

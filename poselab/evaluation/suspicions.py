@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from poselab.annotations.columns import rows_of
+
 if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
 
 PEOPLE_SAMPLED = 4000
-JOINTS_AT_ONCE = 2_000_000
+JOINTS_SAMPLED = 600_000
+POSES_SAMPLED = 10_000
 PEOPLE_NEEDED = 10
 JOINTS_NEEDED = 50
 BETTER = 0.5
@@ -63,13 +66,9 @@ def of_coordinates(
     """
     if normalised := _normalised(predictions, annotations, sample):
         return [normalised]
-    keypoints, mirror = predictions.keypoints, list(annotations.skeleton.flip_index)
-    swapped = _explains(keypoints[..., ::-1], sample, annotations, found)
-    mirrored = _explains(keypoints[:, mirror], sample, annotations, found)
     return [
         _shifted(found),
-        _SWAPPED if swapped else "",
-        _MIRRORED if mirrored else "",
+        *_read_otherwise(predictions.keypoints, sample, annotations, found),
         _outside(predictions, annotations),
         _predicted_corners(predictions),
         _annotated_corners(annotations),
@@ -86,7 +85,7 @@ def sampled(predictions: Predictions, annotations: Annotations) -> Sample:
     counts = np.searchsorted(sorted_ids, ids, side="right") - first
     people, first, counts = (column[counts > 0] for column in (people, first, counts))
     joints = int(counts.sum()) * len(annotations.skeleton)
-    step = max(1, -(-len(people) // PEOPLE_SAMPLED), -(-joints // JOINTS_AT_ONCE))
+    step = max(1, -(-len(people) // PEOPLE_SAMPLED), -(-joints // JOINTS_SAMPLED))
     people, first, counts = people[::step], first[::step], counts[::step]
     begins = np.cumsum(counts) - counts
     person = np.repeat(np.arange(len(people)), counts)
@@ -115,6 +114,8 @@ def nearest(keypoints: Floats, sample: Sample, annotations: Annotations) -> Near
 
 def _normalised(predictions: Predictions, annotations: Annotations, sample: Sample) -> str:
     """Coordinates that are parts of the picture's size instead of pixels."""
+    if len(sample.pose) and np.abs(predictions.keypoints[sample.pose[0]]).max() > 2:
+        return ""
     largest = np.abs(predictions.keypoints).max(initial=0.0)
     labelled = annotations.keypoints[sample.people].max(initial=0.0)
     if largest > 2 or labelled < 10 * max(largest, 1.0):
@@ -146,21 +147,27 @@ def _shifted(found: Nearest) -> str:
     )
 
 
-def _explains(keypoints: Floats, sample: Sample, annotations: Annotations, found: Nearest) -> bool:
-    """Whether this reading of the coordinates leaves much less of a bad error."""
+def _read_otherwise(
+    keypoints: Floats, sample: Sample, annotations: Annotations, found: Nearest
+) -> list[str]:
+    """What other reading of the coordinates leaves much less of a bad error."""
     if len(found.errors) < PEOPLE_NEEDED or (error := float(np.median(found.errors))) <= BAD:
-        return False
-    other = nearest(keypoints, sample, annotations)
-    return float(np.median(other.errors)) < BETTER * error
+        return []
+    mirror = list(annotations.skeleton.flip_index)
+    readings = {_SWAPPED: keypoints[..., ::-1], _MIRRORED: keypoints[:, mirror]}
+    errors = {said: nearest(read, sample, annotations).errors for said, read in readings.items()}
+    return [said for said, other in errors.items() if float(np.median(other)) < BETTER * error]
 
 
 def _outside(predictions: Predictions, annotations: Annotations) -> str:
     """Keypoints more than half a picture away from it, where sizes are known."""
-    place = np.argsort(annotations.image_ids)
-    rows = place[np.searchsorted(annotations.image_ids[place], predictions.image_ids)]
+    poses = slice(None, None, max(1, len(predictions) // POSES_SAMPLED))
+    rows = rows_of(annotations.image_ids, predictions.image_ids[poses])
     sizes = annotations.sizes[rows][:, None, ::-1].astype(np.float64)
     middle = (sizes - 1) / 2
-    far = (np.abs(predictions.keypoints - middle) > sizes).any(axis=2) & (sizes > 0).all(axis=2)
+    far = (np.abs(predictions.keypoints[poses] - middle) > sizes).any(axis=2) & (sizes > 0).all(
+        axis=2
+    )
     if far.mean() <= FAR_OUT:
         return ""
     return (

@@ -87,9 +87,25 @@ def test_warnings_go_to_stderr(files: dict[str, Any], capsys: pytest.CaptureFixt
     records = [record | {"score": 7.0} for record in files["found"][:5]]
     (files["folder"] / "found.json").write_text(json.dumps(records))
     assert main([*files["words"], "--metric", "pck"]) == 0
-    said = capsys.readouterr().err.splitlines()
-    assert [line.split(":")[0] for line in said] == ["warning", "warning"]
-    assert "1 labelled people have no prediction" in said[1]
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("warning: 1 labelled people have no prediction")
+    assert main(files["words"]) == 0
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("warning: 5 scores lie outside")
+
+
+def test_replicates_give_limits(files: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    """One pose of six is nowhere near: AP can be anything above the luck of drawing it often."""
+    records = files["found"]
+    records[0]["keypoints"] = [9000.0, 9000.0, 1.0] * 17
+    (files["folder"] / "found.json").write_text(json.dumps(records))
+    out = files["folder"] / "metrics.json"
+    assert main([*files["words"], "--replicates", "50", "--json", str(out)]) == 0
+    record = json.loads(out.read_text())
+    low, high = record["interval"]["AP"]
+    assert low < record["AP"] < high == 1.0
+    assert record["contract"]["interval"]["replicates"] == 50
+    assert f"{100 * low:.3f}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
