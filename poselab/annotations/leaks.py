@@ -22,8 +22,9 @@ KINDS: tuple[Kind, ...] = ("same file", "alike", "mirrored", "same people")
 """From the surest to the least sure."""
 
 DISTANCE = 14
-"""Bits of 64 by which the hashes of copies may differ: enough for nine in ten of COCO's pictures
-cropped by a tenth, and for all that were encoded again, shrunk to a third, or brightened."""
+"""Bits of 64 by which the hashes of copies may differ. Of 203 COCO pictures that finds, with the
+likeness below, all that were encoded again, shrunk to a third, brightened, or cropped by a fortieth
+on every side; 92 % of those cropped by a twentieth on every side, and half beyond that."""
 
 LIKENESS = 0.9
 """Correlation that two pictures have at least for a pair with near hashes to be one picture."""

@@ -31,14 +31,15 @@ A method that has seen the pictures it is measured on looks better than it is. F
 surest to the least sure:
 
   same file    the same bytes, whatever the file is called
-  alike        the same picture encoded again, resized, brightened or cropped a little
+  alike        the same picture encoded again, resized, brightened or cropped by a few percent
   mirrored     the same of its mirror image
   same people  a person with the very same labelled keypoints (labels alone: no pictures needed)
 
 For alike and mirrored, hashes of 64 bits are compared first, then the grey pictures themselves; the
 table gives both the distance in bits and the correlation. Films and series of pictures also yield
-pairs that are two pictures of one scene: look at the sheet before you remove anything. Hashes are
-kept beside the annotation cache, so a second or an interrupted scan is quick."""
+pairs that are two pictures of one scene: look at the sheet before you remove anything. What was
+cropped by more than a tenth is often missed. Hashes are kept beside the annotation cache, so a
+second or an interrupted scan is quick."""
 
 
 class Side(NamedTuple):

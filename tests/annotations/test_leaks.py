@@ -18,13 +18,14 @@ from poselab.annotations import open_annotations
 from poselab.annotations.leaks import (
     KINDS,
     Leak,
+    confirmed,
     likeness,
     near_hashes,
     same_people,
     shared_pictures,
     strongest,
 )
-from poselab.annotations.picture_prints import Prints
+from poselab.annotations.picture_prints import Prints, prints
 from poselab.cli import main
 from poselab.synthetic import generate
 
@@ -250,3 +251,22 @@ def test_real_splits_share_nothing_until_something_is_planted(
             target.symlink_to(file)
     _, content, _ = scanned(capsys, tmp_path, root)
     assert {(pair["train"], pair["val"]) for pair in content["pairs"]} == expected
+
+
+def test_three_known_copies_in_leeds_sports_poses(shared_data: Data) -> None:
+    """Pictures that the data set holds twice, on either side of a split by number; seen by eye."""
+    folder = shared_data("lspet/images")
+    copies = [("im04433", "im09130"), ("im00457", "im09410"), ("im03249", "im09545")]
+    train, val = ([f"{name}.jpg" for name in side] for side in zip(*copies, strict=True))
+    names = sorted(file.name for file in folder.iterdir())
+    train, val = train + names[:100], val + names[-100:]
+    sides = []
+    for side in (train, val):
+        *_, taken = prints(folder, side, kept=False)
+        assert isinstance(taken, Prints)
+        sides.append(taken)
+    files = [[folder / name for name in side] for side in (train, val)]
+    found = [leak for leak in confirmed(near_hashes(*sides), *files) if leak is not None]
+    assert {(leak.train, leak.val, leak.kind) for leak in found} == {
+        (n, n, "alike") for n in range(3)
+    }
