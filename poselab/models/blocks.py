@@ -1,4 +1,4 @@
-"""The two pieces that our own backbones and necks are made of."""
+"""The pieces that our own backbones, necks and heads are made of."""
 
 from __future__ import annotations
 
@@ -18,6 +18,20 @@ def conv_norm_relu(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
+
+
+def map_layer(inputs: int, outputs: int, kernel: int = 1) -> nn.Conv2d:
+    """A convolution whose maps start at next to nothing (Xiao et al. 2018, authors' code)."""
+    layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+    nn.init.normal_(layer.weight, std=0.001)
+    nn.init.zeros_(bias(layer))
+    return layer
+
+
+def bias(layer: nn.Conv2d | nn.Linear) -> Tensor:
+    """The bias of a layer that has one."""
+    assert layer.bias is not None
+    return layer.bias
 
 
 class BasicBlock(nn.Module):

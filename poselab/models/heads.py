@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from poselab.maps import soft_argmax
+from poselab.models.blocks import bias, map_layer
 from poselab.outputs import Coordinates, TaggedMaps
 
 if TYPE_CHECKING:
@@ -19,19 +20,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from poselab.models.features import Feature
-
-
-def _map_layer(inputs: int, outputs: int, kernel: int = 1) -> nn.Conv2d:
-    """A convolution whose maps start at next to nothing (Xiao et al. 2018, authors' code)."""
-    layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
-    nn.init.normal_(layer.weight, std=0.001)
-    nn.init.zeros_(_bias(layer))
-    return layer
-
-
-def _bias(layer: nn.Conv2d | nn.Linear) -> Tensor:
-    assert layer.bias is not None
-    return layer.bias
 
 
 def _full_precision(device: str) -> AbstractContextManager[Any]:
@@ -46,7 +34,7 @@ class HeatmapHead(nn.Module):
 
     def __init__(self, *, features: Sequence[Feature], channels: int, kernel: int = 1) -> None:
         super().__init__()
-        self.maps = _map_layer(features[-1].channels, channels, kernel)
+        self.maps = map_layer(features[-1].channels, channels, kernel)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         result: Tensor = self.maps(maps[-1])
@@ -65,7 +53,7 @@ class RegressionHead(nn.Module):
         super().__init__()
         self.coordinates = nn.Linear(features[-1].channels, 2 * channels)
         nn.init.normal_(self.coordinates.weight, std=0.01)
-        nn.init.zeros_(_bias(self.coordinates))
+        nn.init.zeros_(bias(self.coordinates))
 
     def forward(self, maps: list[Tensor]) -> Coordinates:
         pooled = maps[-1].float().mean(dim=(-2, -1))
@@ -89,7 +77,7 @@ class IntegralHead(nn.Module):
         if temperature <= 0:
             raise ValueError(f"expected a temperature above zero, got {temperature}")
         self.temperature = temperature
-        self.logits = _map_layer(features[-1].channels, channels)
+        self.logits = map_layer(features[-1].channels, channels)
 
     def forward(self, maps: list[Tensor]) -> Coordinates:
         logits = self.logits(maps[-1]).float() / self.temperature
@@ -115,7 +103,7 @@ class TaggedHead(nn.Module):
         self.channels = channels
         self.output = nn.Conv2d(features[-1].channels, (1 + tags) * channels, 1)
         nn.init.normal_(self.output.weight[:channels], std=0.001)
-        nn.init.zeros_(_bias(self.output))
+        nn.init.zeros_(bias(self.output))
 
     def forward(self, maps: list[Tensor]) -> TaggedMaps:
         output = self.output(maps[-1])

@@ -87,6 +87,30 @@ def _deconv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
     return nn.Sequential(deconv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
+class BilinearNeck(nn.Module):
+    """ReLU and bilinear upsampling of the deepest feature; nothing to learn.
+
+    Raises:
+        InputError: a scale that does not divide the feature's reduction.
+    Source: the simple decoder of ViTPose, Xu et al. 2022, equation 3; a 3×3 convolution follows.
+    """
+
+    def __init__(self, *, features: Sequence[Feature], scale: int = 4) -> None:
+        super().__init__()
+        inputs, reduction = features[-1]
+        if scale < 1 or reduction % scale:
+            raise InputError(
+                f"expected neck.scale to divide a reduction of {reduction}, got {scale}; choose "
+                "another"
+            )
+        self.scale = scale
+        self.features = (Feature(inputs, reduction // scale),)
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        x = functional.relu(maps[-1])
+        return [functional.interpolate(x, scale_factor=float(self.scale), mode="bilinear")]
+
+
 class FuseNeck(nn.Module):
     """Add the features up, coarse to fine, into one map of the given reduction.
 

@@ -1,0 +1,112 @@
+"""Cascaded pyramid network (Chen et al. 2018): a pyramid's maps, then maps from all its levels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from poselab.models.blocks import conv_norm_relu, map_layer
+from poselab.models.features import Feature
+from poselab.outputs import Stages
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Size, Tensor
+
+
+class PyramidNeck(nn.Module):
+    """Every feature made ``channels`` wide, each with the coarser ones added: coarse to fine.
+
+    A coarser level passes a 1×1 convolution after its bilinear upsampling, before the addition.
+
+    Raises:
+        InputError: a single feature, which makes no pyramid.
+    Source: GlobalNet of CPN, Chen et al. 2018, section 3.2.
+    """
+
+    def __init__(self, *, features: Sequence[Feature], channels: int = 256) -> None:
+        super().__init__()
+        if len(features) < 2:
+            raise InputError(
+                f"expected a backbone with several features for a pyramid, got {len(features)}; "
+                "choose another backbone, or more of backbone.reductions"
+            )
+        self.laterals = nn.ModuleList(
+            conv_norm_relu(feature.channels, channels, kernel=1) for feature in reversed(features)
+        )
+        self.ascents = nn.ModuleList(_projection(channels, channels) for _ in features[1:])
+        self.features = tuple(Feature(channels, f.reduction) for f in reversed(features))
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        levels: list[Tensor] = []
+        for lateral, x in zip(self.laterals, reversed(maps), strict=True):
+            level = lateral(x)
+            if levels:
+                up = _resized(levels[-1], level.shape[-2:])
+                level = level + self.ascents[len(levels) - 1](up)
+            levels.append(level)
+        return levels
+
+
+def _projection(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
+
+
+def _resized(x: Tensor, size: Size) -> Tensor:
+    return functional.interpolate(x, size=size, mode="bilinear")
+
+
+class Bottleneck(nn.Module):
+    """Three convolutions that narrow to ``middle`` channels, around an identity or projection."""
+
+    def __init__(self, inputs: int, middle: int, outputs: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            conv_norm_relu(inputs, middle, kernel=1),
+            conv_norm_relu(middle, middle),
+            _projection(middle, outputs),
+        )
+        same = inputs == outputs
+        self.skip = nn.Identity() if same else _projection(inputs, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(self.layers(x) + self.skip(x), inplace=True)
+
+
+class CascadedHead(nn.Module):
+    """Maps (B, channels, h, w) of every pyramid level, then those of RefineNet: the last stage.
+
+    Levels come coarse to fine; all stages are of the finest level's size. A level passes one
+    bottleneck for each level that is finer, is upsampled and joined with the others.
+    Source: GlobalNet's predictions and RefineNet of CPN, Chen et al. 2018, sections 3.2 and 3.3.
+    """
+
+    def __init__(
+        self, *, features: Sequence[Feature], channels: int, middle: int | None = None
+    ) -> None:
+        super().__init__()
+        width = features[-1].channels
+        narrow = width // 2 if middle is None else middle
+        self.levels = nn.ModuleList(_prediction(f.channels, channels) for f in features)
+        self.refine = nn.ModuleList(
+            nn.Sequential(*(Bottleneck(width, narrow, width) for _ in range(finer)))
+            for finer in reversed(range(len(features)))
+        )
+        self.join = Bottleneck(width * len(features), narrow, width)
+        self.maps = map_layer(width, channels, 3)
+
+    def forward(self, maps: list[Tensor]) -> Stages:
+        size = maps[-1].shape[-2:]
+        outputs = [_resized(level(x), size) for level, x in zip(self.levels, maps, strict=True)]
+        refined = [_resized(refine(x), size) for refine, x in zip(self.refine, maps, strict=True)]
+        outputs.append(self.maps(self.join(torch.cat(refined, dim=1))))
+        return Stages(tuple(outputs))
+
+
+def _prediction(inputs: int, channels: int) -> nn.Sequential:
+    return nn.Sequential(conv_norm_relu(inputs, inputs, kernel=1), map_layer(inputs, channels, 3))

@@ -1,0 +1,156 @@
+"""Stacked hourglasses (Newell et al. 2016): a stem, and a head that refines maps stage by stage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from poselab.models.blocks import conv_norm_relu, map_layer
+from poselab.models.features import Feature
+from poselab.outputs import Stages
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from poselab.structures import Size
+
+
+class Residual(nn.Module):
+    """Bottleneck with normalisation before each convolution (He et al. 2016b, figure 1b)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        middle = outputs // 2
+        widths = ((inputs, middle, 1), (middle, middle, 3), (middle, outputs, 1))
+        layers = [_norm_relu_conv(a, b, kernel) for a, b, kernel in widths]
+        self.layers = nn.Sequential(*layers)
+        self.skip = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.layers(x) + self.skip(x)
+        return result
+
+
+def _norm_relu_conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+    return nn.Sequential(nn.BatchNorm2d(inputs), nn.ReLU(), conv)
+
+
+class HourglassStem(nn.Module):
+    """The layers before the first hourglass: one feature of 128 channels at reduction 4.
+
+    Source: Newell et al. 2016, section 3.2; the last residual, to the hourglasses' width, is the
+    head's.
+    """
+
+    def __init__(self, *, input_size: Size, width: int = 128) -> None:
+        super().__init__()
+        del input_size  # the head says what it cannot take
+        self.layers = nn.Sequential(
+            conv_norm_relu(3, width // 2, kernel=7, stride=2),
+            Residual(width // 2, width),
+            nn.MaxPool2d(2),
+            Residual(width, width),
+        )
+        self.features = (Feature(width, 4),)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return [self.layers(images)]
+
+
+class Hourglass(nn.Module):
+    """Pool ``depth`` times, come back up by nearest neighbours, add what each level was.
+
+    blocks residuals stand on every level of either branch.
+    """
+
+    def __init__(self, depth: int, width: int, blocks: int = 1) -> None:
+        super().__init__()
+        self.skip = _residuals(width, blocks)
+        self.down = _residuals(width, blocks)
+        self.inner = Hourglass(depth - 1, width, blocks) if depth > 1 else _residuals(width, blocks)
+        self.up = _residuals(width, blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        low = self.up(self.inner(self.down(functional.max_pool2d(x, 2))))
+        result: Tensor = self.skip(x) + functional.interpolate(low, scale_factor=2.0)
+        return result
+
+
+def _residuals(width: int, blocks: int) -> nn.Sequential:
+    return nn.Sequential(*(Residual(width, width) for _ in range(blocks)))
+
+
+class _Stage(nn.Module):
+    """An hourglass, the features behind it and the maps that they give."""
+
+    def __init__(self, width: int, channels: int, depth: int, blocks: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            Hourglass(depth, width, blocks),
+            _residuals(width, blocks),
+            conv_norm_relu(width, width, kernel=1),
+        )
+        self.maps = map_layer(width, channels)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.features(x)
+        return features, self.maps(features)
+
+
+class HourglassHead(nn.Module):
+    """A stack of hourglasses on the last feature → maps (B, channels, h, w) of every stage.
+
+    Each stage hands the next its input, features and maps, added up. ``stacks`` is 1, 2, 4 or 8 in
+    the paper, ``width`` 256, ``depth`` 4 (64×64 → 4×4), ``blocks`` 1.
+
+    Raises:
+        InputError: no stack or no depth; when called, a map whose sides 2^depth does not divide.
+    Source: Newell et al. 2016, sections 3.1 to 3.3, and the authors' code.
+    """
+
+    def __init__(
+        self,
+        *,
+        features: Sequence[Feature],
+        channels: int,
+        stacks: int = 8,
+        width: int = 256,
+        depth: int = 4,
+        blocks: int = 1,
+    ) -> None:
+        super().__init__()
+        if min(stacks, depth, blocks) < 1:
+            raise InputError(
+                f"expected head.stacks, depth and blocks of 1 or more, got {stacks}, {depth}, "
+                f"{blocks}; give 1 at least"
+            )
+        self.depth = depth
+        self.enter = Residual(features[-1].channels, width)
+        self.stages = nn.ModuleList(_Stage(width, channels, depth, blocks) for _ in range(stacks))
+        self.from_features = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(stacks - 1))
+        self.from_maps = nn.ModuleList(nn.Conv2d(channels, width, 1) for _ in range(stacks - 1))
+
+    def forward(self, maps: list[Tensor]) -> Stages:
+        self._check(maps[-1].shape[-2:])
+        x = self.enter(maps[-1])
+        outputs = []
+        for level, stage in enumerate(self.stages):
+            features, found = stage(x)
+            outputs.append(found)
+            if level < len(self.from_maps):
+                x = x + self.from_features[level](features) + self.from_maps[level](found)
+        return Stages(tuple(outputs))
+
+    def _check(self, size: torch.Size) -> None:
+        if any(side % 2**self.depth for side in size):
+            raise InputError(
+                f"expected maps with sides in multiples of {2**self.depth} for hourglasses of "
+                f"depth {self.depth}, got {tuple(size)}; change framing.size or method.head.depth"
+            )
