@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
         "--residuals",
         type=Path,
         metavar="PREDICTIONS",
-        help="a predictions file or run, best of another part of the data than it learnt from",
+        help="a predictions file or run folder, of people that the model did not learn from",
     )
     words.add_argument("--layout", default="auto", help="of ANNOTATIONS and OTHER (default: auto)")
     words.add_argument("--json", type=Path, metavar="OUT", help="also write the sigmas")

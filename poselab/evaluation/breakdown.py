@@ -138,7 +138,8 @@ def bins_of(
     """
     model = most_similar(predictions, annotations, sigmas)
     ends = [*edges[1:], np.inf]
-    names = [f"{low:g} to {high:g}" for low, high in zip(edges, ends, strict=True)]
+    last = 1 if np.issubdtype(np.asarray(values).dtype, np.integer) else 0  # 1 to 5, then 6 to 10
+    names = [f"{low:g} to {high - last:g}" for low, high in zip(edges, ends, strict=True)]
     names[-1] = f"{edges[-1]:g} and more"
     bins = []
     for name, low, high in zip(names, edges, ends, strict=True):

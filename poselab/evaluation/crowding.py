@@ -54,7 +54,7 @@ def box_ious(first: Floats, second: Floats) -> Floats:
 
 
 def crowd_index(annotations: Annotations) -> Floats:
-    """The crowd index (N,) of every picture, from 0 up (Li et al., "CrowdPose", CVPR 2019, eq. 1).
+    """The crowd index (N,) of every picture, from 0 up (Li et al., "CrowdPose", CVPR 2019).
 
     The mean over people of: labelled joints of others in the person's box, over labelled joints of
     the person's own. Only people whose ``num_keypoints`` is 4 or more are averaged, which the paper
@@ -99,8 +99,8 @@ def recorded_crowd_index(annotations: Annotations) -> Floats | None:
 class CrowdEvaluator:
     """AP of easy, medium and hard pictures as CrowdPose's evaluation code splits them.
 
-    ``edges``: easy is a crowd index below the first, hard one not below the second. The code splits
-    at 0.2 and 0.8, and published tables are made with it, though the paper (section 5.1) says 0.1.
+    ``edges``: easy is a crowd index below the first, hard one not below the second. That code, and
+    xtcocotools after it, split at 0.2 and 0.8, though the paper says 0.1 and 0.8.
     The index is the one that the annotation file records, else :func:`crowd_index` to two digits,
     as CrowdPose records it. The code also rounds each AP to four digits; nothing is rounded here.
     """

@@ -115,6 +115,10 @@ def test_other_bins_equal_pycocotools(tmp_path: Path, what: str, seed: int) -> N
         numbers = dict(
             zip(files[1].annotation_ids.tolist(), overlaps(files[1]).tolist(), strict=True)
         )
+    names = ("1 to 4", "5 to 6", "7 and more")
+    assert result.bins == (
+        names if what == "joints" else ("0 to 0.1", "0.1 to 0.3", "0.3 and more")
+    )
     like = [most_like(one, truth["annotations"]) for one in found]
     for n, (low, high) in enumerate(zip(edges, [*edges[1:], np.inf], strict=True)):
         inside = {number for number, value in numbers.items() if low <= value < high}
