@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"expected 1 replicate or more, got {arguments.replicates}; 1000 is usual")
     annotations = scoring.annotations_of(arguments)
     named = {
-        name: [_read(path, annotations, arguments.metric) for path in paths]
+        name: [_read(path, annotations, scoring.kind_of(arguments)) for path in paths]
         for name, paths in named_paths(arguments.methods).items()
     }
     comparison = _compared(arguments, named, annotations)

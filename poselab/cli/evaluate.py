@@ -61,7 +61,7 @@ def _score(arguments: argparse.Namespace) -> tuple[list[str], Metrics]:
 
     annotations = scoring.annotations_of(arguments)
     predictions = scoring.read_poses(arguments.predictions, annotations)
-    warnings = check(predictions, annotations, arguments.metric)
+    warnings = check(predictions, annotations, scoring.kind_of(arguments))
     evaluator = scoring.evaluator_of(arguments)
     metrics = evaluator(predictions, annotations)
     if arguments.replicates:

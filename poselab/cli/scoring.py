@@ -10,13 +10,20 @@ if TYPE_CHECKING:
 
     from poselab.annotations import Annotations
     from poselab.evaluation.combined import Evaluator
+    from poselab.evaluation.oks import OksEvaluator
     from poselab.evaluation.predictions import Predictions
 
 
 def add_words(words: argparse.ArgumentParser) -> None:
     """The words that say how to score."""
     words.add_argument("--annotations", type=Path, required=True, metavar="GT")
-    words.add_argument("--metric", choices=list(_EVALUATORS), default="oks")
+    words.add_argument(
+        "--metric",
+        choices=list(_EVALUATORS),
+        default="oks",
+        help="oks: COCO's AP and AR; crowdpose: also AP of easy, medium and hard pictures; pckh: "
+        "MPII's; pck: LSP's and FLIC's (default: oks)",
+    )
     words.add_argument("--engine", choices=["hotcoco", "pycocotools"], default="hotcoco")
     words.add_argument(
         "--match",
@@ -47,6 +54,11 @@ def evaluator_of(arguments: argparse.Namespace) -> Evaluator:
     return chosen
 
 
+def kind_of(arguments: argparse.Namespace) -> str:
+    """Whether the metric ranks poses by score ("oks") or asks for one pose a person ("pck")."""
+    return "pck" if arguments.metric in ("pck", "pckh") else "oks"
+
+
 def predictions_file(path: Path) -> Path:
     """The predictions that a run folder holds, or the file itself."""
     return path / "predictions" / "val.json" if path.is_dir() else path
@@ -64,10 +76,18 @@ def read_poses(path: Path, annotations: Annotations) -> Predictions:
     return read_predictions(file)
 
 
-def _oks(arguments: argparse.Namespace) -> Evaluator:
+def _oks(arguments: argparse.Namespace) -> OksEvaluator:
     from poselab.evaluation.oks import OksEvaluator
 
     return OksEvaluator(engine=arguments.engine)
+
+
+def _crowdpose(arguments: argparse.Namespace) -> Evaluator:
+    from poselab.evaluation.combined import Combined
+    from poselab.evaluation.crowding import CrowdEvaluator
+
+    oks = _oks(arguments)
+    return Combined([oks, CrowdEvaluator(oks)])
 
 
 def _pckh(arguments: argparse.Namespace) -> Evaluator:
@@ -82,4 +102,4 @@ def _pck(arguments: argparse.Namespace) -> Evaluator:
     return PckEvaluator(reference=arguments.reference, match=arguments.match)
 
 
-_EVALUATORS: dict[str, Any] = {"oks": _oks, "pckh": _pckh, "pck": _pck}
+_EVALUATORS: dict[str, Any] = {"oks": _oks, "crowdpose": _crowdpose, "pckh": _pckh, "pck": _pck}
