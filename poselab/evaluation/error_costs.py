@@ -49,10 +49,11 @@ def costs(
     Corrections are the least ones that make an error another thing, as in Ronchi and Perona (ICCV
     2017, section 4): a joint moves towards its label until its similarity is 0.85 for a jitter, 0.5
     for a miss (which is then a jitter), and for an inversion or a swap as great as it was to the
-    wrong joint. Poses get the scores ``diagnosis.optimal``, background poses are left out, and
-    false negatives become people who need not be found. A grouping error takes the joint from where
-    another pose has it. Arguments must be those that were diagnosed; every cost is measured on the
-    considered poses, so that none moves up where another is left out.
+    wrong joint. (The authors' program moves half as far from the label: it forgets the factor 2 of
+    COCO's falloffs.) All poses get the scores ``diagnosis.optimal``, where the authors use the OKS
+    with the most similar person and soft suppression; background poses are left out, without others
+    moving up; false negatives become people who need not be found. A grouping error takes the joint
+    from where another pose has it. Arguments must be those that were diagnosed.
     """
 
     def ap(corrected: Corrected) -> float:
@@ -91,7 +92,7 @@ def _moved(kind: Kind) -> Callable[[Predictions, Annotations, Diagnosis], Correc
         wanted = spread * np.sqrt(-2 * np.log(similarity) * annotations.areas[person])
         row, label = diagnosis.pose[person], annotations.keypoints[person, joint]
         away = predictions.keypoints[row, joint] - label
-        away *= (wanted / np.hypot(away[:, 0], away[:, 1]))[:, None]
+        away *= (INSIDE * wanted / np.hypot(away[:, 0], away[:, 1]))[:, None]
         return _placed(predictions, diagnosis, (row, joint), label + away), annotations
 
     return correct
@@ -116,8 +117,7 @@ def _grouped(predictions: Predictions, annotations: Annotations, diagnosis: Diag
 def _rescored(
     predictions: Predictions, annotations: Annotations, diagnosis: Diagnosis
 ) -> Corrected:
-    best = replace(predictions, scores=diagnosis.optimal)
-    return best.take(diagnosis.considered), annotations
+    return replace(predictions, scores=diagnosis.optimal), annotations
 
 
 def _without_background(
@@ -136,6 +136,9 @@ def _without_missed(
     fewer = replace(annotations, recorded_keypoints=labelled, stored="")
     return predictions.take(diagnosis.considered), fewer
 
+
+INSIDE = 1 - 1e-6
+"""What rounding must not undo: a corrected joint lies that much nearer than the limit."""
 
 LEAST = {Kind.MISS: NEAR, Kind.JITTER: RIGHT}
 """The similarity that a corrected joint gets, where it is not the one it has to another joint."""

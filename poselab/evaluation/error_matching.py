@@ -25,10 +25,11 @@ LEAST_OKS = 0.1
 
 
 class Parties(NamedTuple):
-    """Who takes part: scored people (M,), considered poses (N,), each pose's picture row (N,) and
-    turn in that picture (N,)."""
+    """Who takes part: scored people (M,); poses (N,) of chosen pictures and those of them that are
+    considered (N,), the best; each pose's picture row (N,) and turn in that picture (N,)."""
 
     scored: Mask
+    chosen: Mask
     considered: Mask
     picture: Ints
     turn: Ints
@@ -57,9 +58,9 @@ def parties(
         chosen[:] = False
         chosen[_pictures(annotations, np.asarray(image_ids))] = True
     turn = turns(predictions.scores, picture)
-    considered = chosen[picture] & (turn < max_detections)
+    poses = chosen[picture]
     scored = chosen[annotations.picture_of()] & _labelled(annotations)
-    return Parties(scored, considered, picture, turn)
+    return Parties(scored, poses, poses & (turn < max_detections), picture, turn)
 
 
 def _labelled(annotations: Annotations) -> Mask:
@@ -78,14 +79,14 @@ def _pictures(annotations: Annotations, image_ids: Ints) -> Ints:
 
 
 class Matched(NamedTuple):
-    """pairs (Q) of all considered poses with the scored people of their pictures; see
-    :class:`poselab.evaluation.errors.Diagnosis` for the rest."""
+    """All pairs (Q,) of considered poses with the scored people of their pictures, and what
+    :class:`poselab.evaluation.errors.Diagnosis` says of people and poses."""
 
     pairs: Pairs
     pose: Ints
     oks: Floats
     background: Ints
-    doubles: Mask
+    doubles: Ints
     optimal: Floats
     misranked: Mask
 
@@ -97,19 +98,20 @@ def match(
     sigmas: Sequence[float],
 ) -> Matched:
     """Match poses and people once, best score first."""
-    people, poses = np.flatnonzero(who.scored), np.flatnonzero(who.considered)
+    people, poses = np.flatnonzero(who.scored), np.flatnonzero(who.chosen)
     both = together(poses, who.picture[poses], people, annotations)
-    pairs = with_oks(both, predictions, annotations, sigmas)
+    everybody = with_oks(both, predictions, annotations, sigmas)
+    optimal, misranked = _ranking(everybody.take(everybody.oks >= LEAST_OKS), who)
+    pairs = everybody.take(who.considered[everybody.pose])
     alike = pairs.take(pairs.oks >= LEAST_OKS)
     pose = in_turn(alike, who.turn[alike.pose], annotations.people)
     similar = np.where(who.scored, 0.0, np.nan)
     found = alike.take(pose[alike.person] == alike.pose)
     similar[found.person] = found.oks
-    free = np.setdiff1d(poses, pose)
-    doubles = np.isin(free, alike.pose)
-    excused = ~doubles & _in_regions(free, predictions, annotations, who, sigmas)
-    optimal, misranked = _ranking(alike, who)
-    return Matched(pairs, pose, similar, free[~excused], doubles[~excused], optimal, misranked)
+    doubles = np.setdiff1d(alike.pose, pose)
+    alone = np.setdiff1d(np.flatnonzero(who.considered), alike.pose)
+    excused = _in_regions(alone, predictions, annotations, who, sigmas)
+    return Matched(pairs, pose, similar, alone[~excused], doubles, optimal, misranked)
 
 
 def _in_regions(
@@ -145,7 +147,7 @@ def _oks_of_regions(
 
 def _ranking(alike: Pairs, who: Parties) -> tuple[Floats, Mask]:
     """The scores (N,) that poses should have had, and the people (M,) with a score error."""
-    optimal = np.where(who.considered, -1.0, -2.0)
+    optimal = np.where(who.chosen, -1.0, -2.0)
     np.maximum.at(optimal, alike.pose, alike.oks - 1)
     best = alike.take(most_alike(alike))
     optimal[best.pose] = best.oks

@@ -9,7 +9,7 @@ After Ronchi and Perona, "Benchmarking and Error Diagnosis in Multi-Instance Pos
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from poselab.evaluation.error_bins import breakdown as breakdown
 from poselab.evaluation.error_costs import Cost as Cost
 from poselab.evaluation.error_costs import costs as costs
 from poselab.evaluation.error_kinds import UNKNOWN as UNKNOWN
-from poselab.evaluation.error_kinds import Joints, Kind, joints_of
+from poselab.evaluation.error_kinds import Joints, joints_of
+from poselab.evaluation.error_kinds import Kind as Kind
 from poselab.evaluation.error_matching import match, parties
 from poselab.structures import InputError
 
@@ -47,8 +48,8 @@ class Diagnosis:
     nobody answers; joints, what else is known of them.
 
     Poses: considered (N,) bool, the ``max_detections`` best of each chosen picture; background (F,)
-    rows of those that match nobody, background false positives; doubles (F,) bool, which of these
-    are like a person (OKS 0.1 or more) whom a better-scored pose has taken; optimal (N,), scores
+    rows of those that are like nobody, background false positives; doubles (D,) rows of those that
+    answer for nobody because better-scored poses took whom they are like; optimal (N,), scores
     that rank all poses as best they can be ranked: the OKS with the person that a pose is left with
     when the most similar pairs are matched first; below 0 for all others.
 
@@ -63,7 +64,7 @@ class Diagnosis:
     joints: Joints
     considered: Mask
     background: Ints
-    doubles: Mask
+    doubles: Ints
     optimal: Floats
     sigmas: tuple[float, ...]
 
@@ -110,6 +111,8 @@ def diagnose(
     """
     falloffs = _falloffs(annotations, sigmas)
     who = parties(predictions, annotations, image_ids, max_detections)
+    if not len(predictions):  # which may come without an axis of keypoints
+        predictions = replace(predictions, keypoints=np.empty((0, len(falloffs), 2)))
     found = match(predictions, annotations, who, falloffs)
     joints = joints_of(predictions.keypoints, found.pose, found.pairs, annotations, falloffs)
     return Diagnosis(

@@ -1,0 +1,73 @@
+"""Matching over all pairs at once, against COCO's engine and against one pair after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from poselab.annotations import Annotations
+from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.pairs import Pairs, in_turn, most_alike, together, turns, with_oks
+from poselab.evaluation.predictions import Predictions
+from poselab.skeletons import COCO17
+
+Make = Callable[..., Annotations]
+
+
+def scene(make_table: Make, seed: int) -> tuple[Annotations, Predictions]:
+    """Six pictures of people who are alike, and three poses a person with repeated scores."""
+    rng = np.random.default_rng(seed)
+    pictures = np.repeat(np.arange(6), rng.integers(1, 6, 6))
+    people = np.full((len(pictures), 17, 3), 2.0)
+    people[..., :2] = rng.uniform(0, 60, (6, 17, 2))[pictures]
+    people[..., :2] += rng.normal(0, 6, (len(pictures), 17, 2))
+    table = make_table(people, pictures=pictures)
+    rows = rng.permutation(np.repeat(np.arange(table.people), 3))
+    poses = table.keypoints[rows] + rng.normal(0, 6, (len(rows), 17, 2))
+    scores = rng.integers(1, 6, len(rows)) / 5
+    ids = np.full(len(rows), -1)
+    found = Predictions(pictures[rows], ids, poses, np.ones((len(rows), 17)), scores)
+    return table, found
+
+
+def all_pairs(table: Annotations, found: Predictions) -> Pairs:
+    poses = together(np.arange(len(found)), found.image_ids, np.arange(table.people), table)
+    return with_oks(poses, found, table, COCO17.falloffs)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_poses_take_turns_as_in_the_engine(make_table: Make, seed: int) -> None:
+    table, found = scene(make_table, seed)
+    pairs = all_pairs(table, found)
+    assert len(pairs.pose) == sum(np.diff(table.first_person)[found.image_ids])
+    pairs = pairs.take(pairs.oks >= 0.5)
+    turn = turns(found.scores, found.image_ids)
+    matching = OksEvaluator().matching(found, table)
+    person = matching.person[0, 0]
+    expected = np.full(table.people, -1)
+    expected[person[person >= 0]] = matching.row[person >= 0]
+    assert (expected >= 0).sum() > 5
+    np.testing.assert_array_equal(in_turn(pairs, turn[pairs.pose], table.people), expected)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_most_alike_are_taken_first(make_table: Make, seed: int) -> None:
+    pairs = all_pairs(*scene(make_table, seed))
+    left, expected = list(np.argsort(-pairs.oks)), []
+    while left:
+        best = left[0]
+        expected.append(best)
+        left = [
+            n
+            for n in left
+            if pairs.pose[n] != pairs.pose[best] and pairs.person[n] != pairs.person[best]
+        ]
+    np.testing.assert_array_equal(most_alike(pairs), np.sort(expected))
+
+
+def test_nothing_to_match(make_table: Make) -> None:
+    nothing = Pairs(np.empty(0, int), np.empty(0, int), np.empty(0))
+    np.testing.assert_array_equal(in_turn(nothing, np.empty(0, int), 2), [-1, -1])
+    assert len(most_alike(nothing)) == 0
