@@ -17,6 +17,7 @@ from pytorch_lightning.callbacks import EMAWeightAveraging, LearningRateMonitor
 
 from poselab import build, runs
 from poselab.data.pictures import read_picture
+from poselab.evaluation.comparability import RUN, contract_beside
 from poselab.evaluation.predictions import read_predictions
 from poselab.files import read_json, replacing, write_json
 from poselab.modules.callbacks import (
@@ -86,7 +87,7 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
         return {}
     if evaluation.untrained_file.exists():
         manifest["untrained"] = read_json(evaluation.untrained_file, "metrics")
-    metrics = _validate_best(config, data, module, folder, conditions)
+    metrics = _validate_best(config, data, module, folder)
     draw_curves(read_curves(folder), evaluation.headline, folder / "curves.png", experiment)
     manifest |= {"seconds": stopwatch.seconds(), "state": "finished"}
     write_json(folder / "run.json", manifest)
@@ -148,11 +149,7 @@ def _wandb_inside(folder: Path) -> Iterator[None]:
 
 
 def _validate_best(
-    config: DictConfig,
-    data: PoseData,
-    module: PoseModule,
-    folder: Path,
-    conditions: dict[str, Any],
+    config: DictConfig, data: PoseData, module: PoseModule, folder: Path
 ) -> dict[str, Any]:
     """Write predictions, their pictures and metrics of the best checkpoint; the metrics record.
 
@@ -160,7 +157,7 @@ def _validate_best(
     """
     best = runs.checkpoint(folder)
     build.restore(module, read_checkpoint(best, build.CHECKPOINT_KEY)["state_dict"], best)
-    evaluation = _evaluation(config, data, folder, conditions)
+    evaluation = _evaluation(config, data, folder, contract_beside(folder)[RUN])
     alone = OmegaConf.merge(
         _fit_for_output(config), {"trainer": {"devices": 1, "strategy": "auto"}}
     )
