@@ -54,6 +54,9 @@ def costs(
     with the most similar person and soft suppression; background poses are left out, without others
     moving up; false negatives become people who need not be found. A grouping error takes the joint
     from where another pose has it. Arguments must be those that were diagnosed.
+
+    A gain is hardly ever below 0: better joints or scores may lead COCO's greedy matching to find
+    somebody fewer at a threshold.
     """
 
     def ap(corrected: Corrected) -> float:

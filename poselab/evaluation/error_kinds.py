@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from poselab.evaluation.pairs import parts
 from poselab.evaluation.similarity import joint_similarity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.pairs import Pairs
@@ -122,21 +123,26 @@ def _others(
     """Greatest similarity (M, K) of each person's pose to another person's joint or its mirrored
     one, and that person's row."""
     answered = model[pairs.pose]
-    chosen = np.flatnonzero((answered >= 0) & (answered != pairs.person))
-    pose, person = pairs.pose[chosen], pairs.person[chosen]
-    similar = np.maximum(*_own_and_mirrored(keypoints[pose], annotations, person, sigmas))
-    return _greatest(similar, answered[chosen], person, annotations.visible.shape)
+    theirs = pairs.take((answered >= 0) & (answered != pairs.person))
+
+    def similarity(part: slice) -> Floats:
+        poses, people = keypoints[theirs.pose[part]], theirs.person[part]
+        return np.maximum(*_own_and_mirrored(poses, annotations, people, sigmas))
+
+    return _greatest(similarity, model[theirs.pose], theirs.person, annotations.visible.shape)
 
 
 def _greatest(
-    similar: Floats, rows: Ints, names: Ints, shape: tuple[int, ...]
+    similarity: Callable[[slice], Floats], rows: Ints, names: Ints, shape: tuple[int, ...]
 ) -> tuple[Floats, Ints]:
     """Of similarities (Q, K) that belong to ``rows`` (Q,) the greatest of each row (M, K), and the
-    name (Q,) it belongs to, -1 where all are 0."""
+    name (Q,) it belongs to, of equals the last, and -1 where all are 0."""
     greatest, which = np.zeros(shape), np.full(shape, -1)
-    np.maximum.at(greatest, rows, similar)
-    pair, joint = np.nonzero((similar > 0) & (similar == greatest[rows]))
-    which[rows[pair], joint] = names[pair]
+    for part in parts(len(rows), shape[1]):
+        similar, of = similarity(part), rows[part]
+        np.maximum.at(greatest, of, similar)
+        pair, joint = np.nonzero((similar > 0) & (similar == greatest[of]))
+        which[of[pair], joint] = names[part][pair]
     return greatest, which
 
 
@@ -171,11 +177,14 @@ def found_elsewhere(
     fits = (kind == Kind.GOOD.code) | (kind == Kind.JITTER.code)
     model = _inverse(pose_of, len(keypoints))
     other = pairs.pose != pose_of[pairs.person]
-    chosen = np.flatnonzero(lost.any(axis=1)[pairs.person] & other)
-    pose, person = pairs.pose[chosen], pairs.person[chosen]
-    similar = joint_similarity(keypoints[pose], annotations, person, sigmas)
-    answers = model[pose] >= 0
-    double = ~answers & (fits[person] & (similar >= NEAR)).any(axis=1)
-    out = double[:, None] | (answers[:, None] & fits[model[pose]]) | ~lost[person]
-    similar = np.where(~out & (similar >= NEAR), similar, 0.0)
-    return _greatest(similar, person, pose, kind.shape)[1]
+    seekers = pairs.take(lost.any(axis=1)[pairs.person] & other)
+
+    def similarity(part: slice) -> Floats:
+        pose, person = seekers.pose[part], seekers.person[part]
+        similar = joint_similarity(keypoints[pose], annotations, person, sigmas)
+        answers = model[pose] >= 0
+        double = ~answers & (fits[person] & (similar >= NEAR)).any(axis=1)
+        out = double[:, None] | (answers[:, None] & fits[model[pose]]) | ~lost[person]
+        return np.where(~out & (similar >= NEAR), similar, 0.0)
+
+    return _greatest(similarity, seekers.person, seekers.pose, kind.shape)[1]

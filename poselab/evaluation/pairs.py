@@ -9,7 +9,7 @@ import numpy as np
 from poselab.evaluation.similarity import oks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.predictions import Predictions
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
-PAIRS_AT_ONCE = 1 << 16
+JOINTS_AT_ONCE = 1 << 20  # 8 MB an array
 
 
 class Pairs(NamedTuple):
@@ -63,10 +63,16 @@ def with_oks(
     """The pairs (Q,), (Q,) of poses and people with their OKS."""
     pose, person = pairs
     similar = np.empty(len(pose))
-    for start in range(0, len(pose), PAIRS_AT_ONCE):
-        part = slice(start, start + PAIRS_AT_ONCE)
+    for part in parts(len(pose), len(sigmas)):
         similar[part] = oks(predictions.keypoints[pose[part]], annotations, person[part], sigmas)
     return Pairs(pose, person, similar)
+
+
+def parts(pairs: int, joints: int) -> Iterator[slice]:
+    """Slices of so many pairs at a time that arrays of their joints stay small."""
+    step = max(1, JOINTS_AT_ONCE // joints)
+    for start in range(0, pairs, step):
+        yield slice(start, start + step)
 
 
 def in_turn(pairs: Pairs, turn: Ints, people: int) -> Ints:

@@ -242,3 +242,19 @@ def test_what_corrected_joints_become(make_table: Make, kind: Kind, left: Kind) 
     expected = np.where(before.is_kind(kind), left.code, before.joint)
     np.testing.assert_array_equal(after.joint, expected)
     assert (corrected.keypoints != found.keypoints).any(axis=-1).sum() == 12
+
+
+def test_few_pairs_at_a_time_give_the_same(
+    make_table: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(make_table, COCO17, 2)
+    scene.overtake(5)
+    scene.swap(20)
+    scene.exchange(20)
+    found = scene.predictions()
+    whole = diagnose(found, scene.table)
+    monkeypatch.setattr("poselab.evaluation.pairs.JOINTS_AT_ONCE", 50)
+    part = diagnose(found, scene.table)
+    for one, other in zip(whole.joints, part.joints, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(whole.optimal, part.optimal)

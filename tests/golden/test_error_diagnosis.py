@@ -1,6 +1,6 @@
 """Errors as the program of Ronchi and Perona (2017) counts them on real annotations.
 
-Its figures come from github.com/matteorr/coco-analyze (commit 9eb8a0a) with the area range [0, 1e10],
+Its figures come from github.com/matteorr/coco-analyze (commit 9eb8a0a) with areas from 0 to 1e10,
 the OKS threshold 0.1 for matches and one kind corrected at a time. Two things were mended there:
 calls that NumPy no longer has, and, for AP, the distance that corrected joints keep from the label,
 which lacked the factor 2 of COCO's falloffs.
