@@ -136,6 +136,12 @@ OF_METRIC: dict[str, Field] = {
     "auc": Field("incomparable", _pair("AUC as {} against {}", "auc"), _METRIC),
     "thresholds": Field("incomparable", _thresholds, _METRIC),
     "unscored": Field("incomparable", _pair("joints left out: {} against {}", "unscored"), _METRIC),
+    "crowd_index": Field(
+        "incomparable", _pair("crowd index {} against {}", "crowd_index"), _METRIC
+    ),
+    "crowd_edges": Field(
+        "incomparable", _pair("crowd levels part at {} against {}", "crowd_edges"), _METRIC
+    ),
     "match": Field("incomparable", _pair("poses find people by {} against {}", "match"), _METRIC),
     # A property of the predictions, which count as wrong: no condition under which they were made.
     "unanswered_people": Field("neutral", _pair("{} against {} unanswered", "unanswered_people")),

@@ -1,0 +1,186 @@
+"""Whole contracts, and what is to be said when one field of them differs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+OKS = {
+    "annotations": "person_keypoints_val2017.json",
+    "fingerprint": "f0",
+    "skeleton": "coco17",
+    "keypoints": 17,
+    "pictures": 5000,
+    "picture_set": "a1",
+    "people": 6352,
+    "metric": "oks",
+    "engine": "hotcoco",
+    "sigmas": [0.026, 0.025],
+    "sigmas_from": "skeleton",
+    "area": "annotated",
+    "boxes": "annotated",
+    "detection_area": "keypoints",
+    "max_detections": 20,
+}
+RUN = {
+    "boxes": {"kind": "labelled"},
+    "flip_test": True,
+    "mirror_shift": 1,
+    "pixels": "hrnet",
+    "input_size": [256, 192],
+    "padding": 1.25,
+    "score": "box score · mean of keypoint scores above 0.2",
+    "nms": {"kind": "OKS", "threshold": 0.9},
+    "training": {
+        "annotations": "person_keypoints_train2017.json",
+        "fingerprint": "f1",
+        "pictures": 118_287,
+        "people": 149_813,
+        "picture_set": "b1",
+    },
+    "overlap": {"pictures": 0, "decided_by": "file names"},
+}
+WHOLE = OKS | {"run": RUN}
+DETECTED = {
+    "kind": "detected",
+    "file": "COCO_val2017_detections",
+    "fingerprint": "d0",
+    "threshold": 0.0,
+    "person_AP": 0.564,
+}
+PCKH = {"metric": "pckh", "fingerprint": "m0", "pictures": 3, "picture_set": "q", "people": 4}
+
+
+OF_OTHERS = {
+    *("metric", "rule", "auc", "thresholds", "unscored", "match"),
+    *("crowd_index", "crowd_edges"),
+}
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    """A whole contract of which the named fields, of either part, are different."""
+    run = {key: value for key, value in changes.items() if key in RUN and key != "boxes"}
+    if isinstance(changes.get("boxes"), dict):
+        run["boxes"] = changes["boxes"]
+    rest = {key: value for key, value in changes.items() if key not in run}
+    return OKS | rest | {"run": RUN | run}
+
+
+CASES: list[tuple[str, str, str, dict[str, Any]]] = [
+    (
+        "incomparable",
+        "oks.fingerprint",
+        "labels: mine.json against person_keypoints_val2017.json",
+        changed(annotations="mine.json", fingerprint="f9"),
+    ),
+    (
+        "incomparable",
+        "oks.fingerprint",
+        "labels: two files of different content called person_keypoints_val2017.json",
+        changed(fingerprint="f9"),
+    ),
+    (
+        "incomparable",
+        "oks.pictures",
+        "2,346 against 5,000 pictures",
+        changed(pictures=2346, picture_set="a2", people=6000),
+    ),
+    (
+        "incomparable",
+        "oks.picture_set",
+        "as many pictures (5,000), but not the same ones",
+        changed(picture_set="a2"),
+    ),
+    ("incomparable", "oks.people", "6,351 against 6,352 scored people", changed(people=6351)),
+    (
+        "incomparable",
+        "oks.skeleton",
+        "skeleton: crowdpose14 against coco17",
+        changed(skeleton="crowdpose14", keypoints=14, sigmas=[0.079]),
+    ),
+    ("incomparable", "oks.keypoints", "16 against 17 keypoints", changed(keypoints=16)),
+    (
+        "incomparable",
+        "oks.sigmas",
+        "sigmas: guessed against published",
+        changed(sigmas=[0.05, 0.05], sigmas_from="guess"),
+    ),
+    (
+        "incomparable",
+        "oks.sigmas",
+        "sigmas: other values for 1 keypoints",
+        changed(sigmas=[0.026, 0.05]),
+    ),
+    (
+        "incomparable",
+        "oks.area",
+        "area of people: 0.53 box against annotated",
+        changed(area="0.53 box"),
+    ),
+    (
+        "incomparable",
+        "oks.boxes",
+        "labelled boxes: around keypoints against annotated",
+        changed(boxes="around keypoints"),
+    ),
+    (
+        "incomparable",
+        "oks.max_detections",
+        "the best 100 against 20 poses of a picture",
+        changed(max_detections=100),
+    ),
+    (
+        "unequal",
+        "oks.detection_area",
+        "size of a pose, by which APM and APL sort: its boxes against its keypoints",
+        changed(detection_area="boxes"),
+    ),
+    (
+        "unequal",
+        "run.boxes",
+        "boxes: COCO_val2017_detections (56.4 AP) against ground truth",
+        changed(boxes=DETECTED),
+    ),
+    ("unequal", "run.flip_test", "flip test: off against on", changed(flip_test=False)),
+    (
+        "unequal",
+        "run.mirror_shift",
+        "flip test moves maps by 0 against 1 cells",
+        changed(mirror_shift=0),
+    ),
+    ("unequal", "run.pixels", "pixel convention: udp against hrnet", changed(pixels="udp")),
+    (
+        "unequal",
+        "run.input_size",
+        "input of 384 × 288 against 256 × 192 pixels (height × width)",
+        changed(input_size=[384, 288]),
+    ),
+    ("unequal", "run.padding", "boxes enlarged 1 against 1.25 times", changed(padding=1.0)),
+    (
+        "unequal",
+        "run.score",
+        "score of a pose: mean of all keypoint scores against "
+        "box score · mean of keypoint scores above 0.2",
+        changed(score="mean of all keypoint scores"),
+    ),
+    ("unequal", "run.nms", "NMS: none against OKS 0.9", changed(nms=None)),
+    (
+        "unequal",
+        "run.training",
+        "trained on aic.json (210,000 pictures) against "
+        "person_keypoints_train2017.json (118,287 pictures)",
+        changed(training={"annotations": "aic.json", "fingerprint": "f2", "pictures": 210_000}),
+    ),
+    (
+        "unequal",
+        "run.overlap",
+        "training pictures include 3 of the evaluation pictures, the other's none",
+        changed(overlap={"pictures": 3, "decided_by": "file names"}),
+    ),
+    (
+        "unknown",
+        "run",
+        "unknown: this results file says nothing of its boxes, flip test, scores, NMS and "
+        "training data",
+        OKS,
+    ),
+]
