@@ -46,17 +46,18 @@ def costs(
 ) -> list[Cost]:
     """The AP gained when one kind of error alone is corrected, for each kind.
 
-    Corrections are the least ones that make an error another thing, as in Ronchi and Perona (ICCV
-    2017, section 4): a joint moves towards its label until its similarity is 0.85 for a jitter, 0.5
-    for a miss (which is then a jitter), and for an inversion or a swap as great as it was to the
-    wrong joint. (The authors' program moves half as far from the label: it forgets the factor 2 of
-    COCO's falloffs.) All poses get the scores ``diagnosis.optimal``, where the authors use the OKS
-    with the most similar person and soft suppression; background poses are left out, without others
-    moving up; false negatives become people who need not be found. A grouping error takes the joint
-    from where another pose has it. Arguments must be those that were diagnosed.
+    Corrections are the least ones that make an error another thing, after Ronchi and Perona (ICCV
+    2017): a joint moves towards its label until its similarity is 0.85 for a jitter, 0.5 for a miss
+    (which is then a jitter), and for an inversion or a swap as great as it was to the wrong joint.
+    Poses get the scores ``diagnosis.optimal``; background poses are left out, without others moving
+    up; false negatives become people who need not be found; a grouping error takes the joint from
+    where another pose has it. A gain is hardly ever below 0: after a correction COCO's greedy
+    matching may find somebody fewer at a threshold.
 
-    A gain is hardly ever below 0: better joints or scores may lead COCO's greedy matching to find
-    somebody fewer at a threshold.
+    The authors' program differs: it moves joints to half these distances (without the factor 2 of
+    COCO's falloffs), ranks by the OKS with the most similar person and soft suppression, and takes
+    for background, threshold by threshold, whatever found nobody. Arguments must be those that were
+    diagnosed.
     """
 
     def ap(corrected: Corrected) -> float:

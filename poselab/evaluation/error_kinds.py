@@ -1,8 +1,8 @@
 """What is wrong with each joint of a pose: jitter, inversion, swap or miss.
 
 Definitions of Ronchi and Perona, "Benchmarking and Error Diagnosis in Multi-Instance Pose
-Estimation" (ICCV 2017, section 3.1), for any skeleton. Where a predicted joint could be several
-things, it is that whose place it is most similar to, as in the authors' program.
+Estimation" (ICCV 2017), for any skeleton. Where a predicted joint could be several things, it is
+that whose place it is most similar to, as in the authors' program.
 """
 
 from __future__ import annotations
