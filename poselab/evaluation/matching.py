@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from poselab.annotations.columns import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.engines import Problem
@@ -49,20 +50,19 @@ def matching_of(
     entries = [entry for entry in evaluation.evalImgs if entry is not None]
     image_ids = np.sort(truth.image_ids[asked.chosen])
     ranges = _by_area(entries)
-    first = ranges[0]
-    numbers = _joined([entry["dtIds"] for entry in first])
-    scores = _joined([entry["dtScores"] for entry in first], float)
+    numbers, scores = (_flat([e[key] for e in ranges[0]]) for key in ("dtIds", "dtScores"))
     order = np.argsort(-scores, kind="stable")
-    row = asked.rows[numbers - 1]
-    people = np.append(-1, asked.people)  # a match with number 0 is none
-    person = [_joined([_table(e, "dtMatches") for e in part]) for part in ranges]
-    ignored = [_joined([_table(e, "dtIgnore") for e in part], bool) for part in ranges]
+    row = asked.rows[numbers.astype(np.int64)[order] - 1]
+    where = _places([len(entry["dtIds"]) for entry in ranges[0]])[:, order]
+    people = np.append(-1, asked.people).astype(np.int32)  # a match with number 0 is none
+    person = [people[_decisions(part, "dtMatches")[where]] for part in ranges]
+    ignored = [_decisions(part, "dtIgnore")[where] > 0 for part in ranges]
     return Matching(
-        row=row[order],
-        picture=rows_of(image_ids, predictions.image_ids[row[order]]),
+        row=row,
+        picture=rows_of(image_ids, predictions.image_ids[row]),
         scores=scores[order],
-        person=people[np.stack(person)[..., order]],
-        ignored=np.stack(ignored)[..., order],
+        person=np.stack(person),
+        ignored=np.stack(ignored),
         counts=np.stack([_counts(part, image_ids) for part in ranges]),
         image_ids=image_ids,
     )
@@ -74,21 +74,33 @@ def _by_area(entries: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     return [[e for e in entries if tuple(e["aRng"]) == limits] for limits in AREAS.values()]
 
 
-def _joined(parts: Sequence[Any], dtype: Any = np.int64) -> Any:
-    """Parts put one after another along their last axis."""
-    if not parts:
-        return np.empty(0, dtype)
-    return np.concatenate([np.asarray(part) for part in parts], axis=-1).astype(dtype)
+def _flat(parts: Iterable[Iterable[Any]]) -> Floats:
+    """Everything in the parts, one after another."""
+    return np.fromiter(chain.from_iterable(parts), np.float64)
 
 
-def _table(entry: dict[str, Any], key: str) -> Any:
-    """A picture's decisions (T, D), which engines give without shape where there are no poses."""
-    return np.reshape(entry[key], (len(THRESHOLDS), len(entry["dtIds"])))
+def _decisions(entries: list[dict[str, Any]], key: str) -> Ints:
+    """All pictures' tables (T, D) of decisions, row after row; :func:`_places` finds its way."""
+    return _flat(row for entry in entries for row in entry[key]).astype(np.int32)
+
+
+def _places(poses: list[int]) -> Ints:
+    """Where the decision on each pose at each threshold (T, D) lies, of pictures of so many poses.
+
+    Engines give plain lists: one flat pass over all is far faster than an array a picture.
+    """
+    counts = np.array(poses, np.int64)
+    begins = np.cumsum(counts) - counts
+    width, begin = np.repeat(counts, counts), np.repeat(begins, counts)
+    within = np.arange(len(width)) - begin
+    rows = np.arange(len(THRESHOLDS))[:, None]
+    places: Ints = len(THRESHOLDS) * begin + rows * width + within
+    return places
 
 
 def _counts(entries: list[dict[str, Any]], image_ids: Ints) -> Ints:
     """How many people of each picture (N,) are to be found."""
     counts = np.zeros(len(image_ids), np.int64)
     pictures = np.searchsorted(image_ids, [entry["image_id"] for entry in entries])
-    counts[pictures] = [int(np.sum(~np.asarray(e["gtIgnore"], bool))) for e in entries]
+    counts[pictures] = [len(e["gtIgnore"]) - int(sum(e["gtIgnore"])) for e in entries]
     return counts
