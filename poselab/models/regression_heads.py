@@ -1,0 +1,55 @@
+"""Heads that give positions together with what training needs to know of them.
+
+What they emit has ``xy`` and ``confidence`` as :class:`poselab.outputs.Coordinates` has, so that
+the coordinate codec decodes all of it; the rest is for the losses.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from torch import nn
+
+from poselab.models.heads import _full_precision
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from poselab.models.features import Feature
+
+
+class UncertainCoordinates(NamedTuple):
+    """xy and confidence as in Coordinates; sigma (B, K, 2) the deviation of each, in its units."""
+
+    xy: Any
+    confidence: Any
+    sigma: Any
+
+
+class LikelihoodHead(nn.Module):
+    """Global average pooling and two linear layers → positions and their deviations.
+
+    Positions are read off the direction of the pooled feature (its length is divided out) when
+    ``normalise``; deviations are sigmoids, and confidence is one minus their mean.
+    Source: residual log-likelihood estimation, Li et al. 2021, section 3.4 and released code.
+    """
+
+    def __init__(
+        self, *, features: Sequence[Feature], channels: int, normalise: bool = True
+    ) -> None:
+        super().__init__()
+        self.normalise = normalise
+        self.coordinates = nn.Linear(features[-1].channels, 2 * channels)
+        self.sigma = nn.Linear(features[-1].channels, 2 * channels)
+        for layer in (self.coordinates, self.sigma):
+            nn.init.xavier_uniform_(layer.weight, gain=0.01)
+
+    def forward(self, maps: list[Tensor]) -> UncertainCoordinates:
+        pooled = maps[-1].float().mean(dim=(-2, -1))
+        with _full_precision(pooled.device.type):
+            direction = nn.functional.normalize(pooled) if self.normalise else pooled
+            xy = self.coordinates(direction).unflatten(-1, (-1, 2))
+            sigma = self.sigma(pooled).sigmoid().unflatten(-1, (-1, 2))
+        return UncertainCoordinates(xy=xy, confidence=1 - sigma.mean(-1), sigma=sigma)

@@ -1,0 +1,85 @@
+"""Every coordinate method learns a handful of pictures by heart, which a broken loss would not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from poselab import build
+from poselab.cli.composing import compose
+from poselab.modules import PoseModule
+from poselab.skeletons import COCO17
+from poselab.structures import Sample
+
+SIZE, BATCH, STEPS = (64, 48), 8, 60
+SMALL_MAPS = ["method.neck.layers=2", "++method.neck.channels=16"]
+METHODS: dict[str, list[str]] = {
+    "direct": ["method=direct"],
+    "rle": ["method=rle"],
+    "rle-gaussian": ["method=rle", "method.loss.base=gaussian"],
+    "rle-without-flow": ["method=rle", "method.loss.flow=null"],
+    "rle-flow-alone": ["method=rle", "method.loss.base=null"],
+}
+
+
+def batch() -> Sample:
+    """Pictures of noise, each with a pose of its own; some keypoints are not labelled."""
+    random = torch.Generator().manual_seed(0)
+    image = torch.randint(0, 256, (BATCH, 3, *SIZE), generator=random).to(torch.uint8)
+    share = 0.1 + 0.8 * torch.rand(BATCH, 1, len(COCO17), 2, generator=random)
+    visible = torch.randint(0, 6, (BATCH, 1, len(COCO17)), generator=random).clamp(max=2)
+    usable = torch.ones(BATCH, 1, 1, dtype=torch.uint8)
+    extent = torch.tensor([SIZE[1], SIZE[0]])
+    frame: Any = (None,) * 5
+    return Sample(image, share * extent - 0.5, visible.to(torch.uint8), usable, frame)
+
+
+def made(words: list[str]) -> PoseModule:
+    """A method on a network of milliseconds."""
+    pl.seed_everything(0, verbose=False)
+    shared = [f"framing.size=[{SIZE[0]},{SIZE[1]}]", "++backbone.widths=[8,16,16,32]"]
+    config, _ = compose("train", [*words, *shared, "flip_test=false", "module=single_person"])
+    return build.module(config, COCO17)
+
+
+def error(module: PoseModule, sample: Sample) -> float:
+    """Mean distance of labelled keypoints in input pixels, as decoded."""
+    with torch.no_grad():
+        poses = module.codec.decode(module.flip_tested(module(sample.image), sample.image))
+    distance = (poses.keypoints - sample.keypoints).norm(dim=-1)
+    return distance[sample.visible > 0].mean().item()
+
+
+def learn(module: PoseModule, sample: Sample, sign: float = 1.0) -> list[float]:
+    """Minimise (or, with sign -1, maximise) the loss; its values."""
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.01)
+    values = []
+    for _ in range(STEPS):
+        parts = module.losses(module(sample.image), sample)
+        total = torch.stack(list(parts.values())).sum()
+        values.append(total.item())
+        optimizer.zero_grad()
+        (sign * total).backward()
+        optimizer.step()
+    return values
+
+
+@pytest.mark.parametrize("words", METHODS.values(), ids=METHODS)
+def test_a_handful_of_pictures_is_learnt_by_heart(words: list[str]) -> None:
+    module, sample = made(words), batch()
+    before = error(module.train(), sample)
+    values = learn(module, sample)
+    after = error(module, sample)
+    print(before, after, values[0], values[-1])
+    assert values[-1] < values[0]
+    assert after < 0.35 * before
+
+
+def test_the_check_fails_for_a_loss_turned_around() -> None:
+    module, sample = made(METHODS["direct"]), batch()
+    before = error(module.train(), sample)
+    learn(module, sample, sign=-1.0)
+    assert error(module, sample) > before
