@@ -130,25 +130,12 @@ def _progress(total: int) -> Iterator[Callable[[int], Any]]:
         yield lambda done: bar.advance(task, done)
 
 
-def reasons(comparison: Comparison) -> dict[str, str]:
-    """Why a method's figures may not be ranked against the best one's, in words by its name."""
-    from poselab.evaluation.comparability import between
-
-    best, *others = comparison.methods
-    found = {m.name: between(m.contract, best.contract) for m in others}
-    said = {
-        name: "; ".join(d.reason for d in differences if d.severity != "unknown")
-        for name, differences in found.items()
-    }
-    return {name: sentence for name, sentence in said.items() if sentence}
-
-
 def _write(comparison: Comparison, arguments: argparse.Namespace) -> None:
     from poselab.files import write_bytes, write_json
     from poselab.report import comparison_table as table
     from poselab.report.tables import csv_text, latex, markdown, print_table
 
-    marked = reasons(comparison)
+    marked = table.reasons(comparison)
     rows, notes = table.summary_rows(comparison, marked), table.notes(comparison, marked)
     out: Path = arguments.out
     text = markdown(rows) + "".join(f"\n{note}\n" for note in notes)

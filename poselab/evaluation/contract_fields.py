@@ -136,6 +136,7 @@ OF_METRIC: dict[str, Field] = {
     "auc": Field("incomparable", _pair("AUC as {} against {}", "auc"), _METRIC),
     "thresholds": Field("incomparable", _thresholds, _METRIC),
     "unscored": Field("incomparable", _pair("joints left out: {} against {}", "unscored"), _METRIC),
+    "interval": Field("neutral", _pair("limits: {} against {}", "interval")),
     "crowd_index": Field(
         "incomparable", _pair("crowd index {} against {}", "crowd_index"), _METRIC
     ),

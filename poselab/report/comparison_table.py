@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poselab.evaluation.bootstrap import LEVEL
+from poselab.evaluation.comparability import RUN, between, doubts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,37 @@ def shown_keys(comparison: Comparison) -> list[str]:
     parts = [k for k in comparison.keys if k == headline or k.startswith(f"{headline}/")]
     others = [k for k in comparison.keys if "/" not in k and k != headline]
     return [*parts, *others][:MOST_COLUMNS]
+
+
+ASKED = frozenset({"run.input_size", "run.pixels", "run.mirror_shift"})
+"""What methods may choose for themselves: a difference that is no reason against ranking."""
+
+
+def reasons(comparison: Comparison) -> dict[str, str]:
+    """Why a method's figures may not be ranked against the reference's, in words by its name.
+
+    The reference is the best method of those that tell their conditions, or else the best.
+    """
+    telling = [method for method in comparison.methods if RUN in method.contract]
+    reference = (telling or comparison.methods)[0]
+    said = {
+        method.name: "; ".join(
+            difference.reason
+            for difference in between(method.contract, reference.contract)
+            if difference.severity != "unknown" and difference.field not in ASKED
+        )
+        for method in comparison.methods
+    }
+    return {name: f"against {reference.name}: {why}" for name, why in said.items() if why}
+
+
+def _doubtful(comparison: Comparison) -> list[str]:
+    """What makes figures doubtful by themselves, once for all methods of which it is true."""
+    names: dict[str, list[str]] = {}
+    for method in comparison.methods:
+        for doubt in doubts(method.contract):
+            names.setdefault(doubt, []).append(method.name)
+    return [f"{', '.join(who)}: {doubt}." for doubt, who in names.items()]
 
 
 def summary_rows(comparison: Comparison, marked: Mapping[str, object]) -> list[Row]:
@@ -140,5 +172,6 @@ def notes(comparison: Comparison, marked: Mapping[str, str]) -> list[str]:
             f"Smallest difference that this set can tell apart: {100 * comparison.detectable:.1f} "
             f"{comparison.headline} (power 0.8, level 0.05, the closest pair)."
         )
-    lines += [f"{DIFFERENT} {name}: {reason}." for name, reason in marked.items()]
+    lines += [f"{DIFFERENT} {name} cannot be ranked {reason}." for name, reason in marked.items()]
+    lines += _doubtful(comparison)
     return lines

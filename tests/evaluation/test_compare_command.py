@@ -127,6 +127,29 @@ def test_seeds_of_a_method_are_one_row(files: dict[str, Path]) -> None:
     assert "| ours |" in (files["truth"].parent / "out" / "table.md").read_text()
 
 
+def test_other_conditions_are_marked_with_the_reason(
+    files: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two runs differ in the flip test; a file from elsewhere says nothing of its conditions."""
+    words = []
+    for name, flipped in (("fine", True), ("coarse", False)):
+        folder = files["truth"].parent / "runs" / name
+        (folder / "predictions").mkdir(parents=True)
+        (folder / "predictions" / "val.json").write_bytes(files[name].read_bytes())
+        conditions = {"boxes": {"kind": "labelled"}, "flip_test": flipped, "input_size": [8, 6]}
+        (folder / "run.json").write_text(json.dumps({"contract": conditions}))
+        words.append(str(folder))
+    assert compare(files, *words, str(files["alike"])) == 0
+    printed = capsys.readouterr().out
+    assert "coarse ‡" in printed
+    assert "flip test: off against on" in printed
+    assert "alike: the results file says nothing of its boxes" in printed
+    assert "alike ‡" not in printed
+    record = json.loads((files["truth"].parent / "out" / "comparison.json").read_text())
+    contracts = {method["name"]: method["contract"] for method in record["methods"]}
+    assert contracts["coarse"]["run"]["flip_test"] is False
+
+
 def test_names() -> None:
     assert list(named_paths(["a/x.json", "b/x.json", "y.json"])) == ["a/x", "b/x", "y"]
     assert named_paths(["m=p.json,q.json"]) == {"m": [Path("p.json"), Path("q.json")]}
