@@ -141,10 +141,10 @@ def test_other_conditions_are_marked_with_the_reason(
         words.append(str(folder))
     assert compare(files, *words, str(files["alike"])) == 0
     printed = capsys.readouterr().out
-    assert "coarse ‡" in printed
+    assert "coarse † ‡" in printed  # 60 draws are too few to tell the methods apart
     assert "flip test: off against on" in printed
     assert "alike: the results file says nothing of its boxes" in printed
-    assert "alike ‡" not in printed
+    assert printed.count("‡") == 2
     record = json.loads((files["truth"].parent / "out" / "comparison.json").read_text())
     contracts = {method["name"]: method["contract"] for method in record["methods"]}
     assert contracts["coarse"]["run"]["flip_test"] is False
