@@ -1,0 +1,57 @@
+"""Gaussian blur as OpenCV does it."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from poselab.maps.windows import mirrored, windows
+
+_SMALL_TAPS = {  # OpenCV's fixed kernels where the width alone is given
+    3: (0.25, 0.5, 0.25),
+    5: (0.0625, 0.25, 0.375, 0.25, 0.0625),
+    7: (0.03125, 0.109375, 0.21875, 0.28125, 0.21875, 0.109375, 0.03125),
+}
+
+
+def blur_width(sigma: float) -> int:
+    """The odd kernel whose blur is about sigma wide: 11 for 2 and 17 for 3, as DARK's authors."""
+    return 2 * max(round((sigma - 0.8) / 0.3 + 1), 1) + 1
+
+
+def blur_taps(width: int) -> tuple[float, ...]:
+    """A Gaussian kernel as OpenCV makes it from its width alone; sums to one."""
+    if width in _SMALL_TAPS:
+        return _SMALL_TAPS[width]
+    sigma = 0.3 * ((width - 1) * 0.5 - 1) + 0.8
+    taps = [math.exp(-((i - width // 2) ** 2) / (2 * sigma**2)) for i in range(width)]
+    return tuple(tap / sum(taps) for tap in taps)
+
+
+def blur(maps: Tensor, taps: tuple[float, ...]) -> Tensor:
+    """Blur maps (…, h, w) along both axes, where the kernel fits: (…, h - n + 1, w - n + 1)."""
+    for axis in (-2, -1):
+        length = maps.shape[axis] - len(taps) + 1
+        total = maps.narrow(axis, 0, length) * taps[0]
+        for i, tap in enumerate(taps[1:], start=1):
+            total.add_(maps.narrow(axis, i, length), alpha=tap)
+        maps = total
+    return maps
+
+
+def blurred_at(maps: Tensor, cells: Tensor, kernel: int) -> Tensor:
+    """What :func:`blur_whole` would give at whole cells (…, 2), without blurring the rest."""
+    window = windows(maps, cells, kernel // 2, "mirror")
+    return blur(window, blur_taps(kernel))[..., 0, 0]
+
+
+def blur_whole(maps: Tensor, taps: tuple[float, ...]) -> Tensor:
+    """Blur maps (…, h, w) to the same size, their borders mirrored as OpenCV does by default."""
+    half = len(taps) // 2
+    for axis in (-2, -1):
+        length = maps.shape[axis]
+        steps = torch.arange(-half, length + half, device=maps.device)
+        maps = maps.index_select(axis, mirrored(steps, length))
+    return blur(maps, taps)
