@@ -1,0 +1,57 @@
+"""Pictures made small enough to stand inside a page."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from poselab.annotations.table import Annotations
+
+LONG_SIDE = 640
+QUALITY = 78
+
+
+def embedded(
+    annotations: Annotations, folder: Path, rows: Iterable[int], most: int
+) -> dict[int, str]:
+    """JPEG data URIs by picture row, of the first ``most`` of ``rows`` that lie in ``folder``.
+
+    Raises:
+        InputError: none of the pictures is there, or one cannot be read.
+    """
+    uris: dict[int, str] = {}
+    for row in rows:
+        if len(uris) >= most:
+            break
+        path = folder / annotations.file_name(row)
+        if path.is_file():
+            uris[row] = _uri(path)
+    if most and len(annotations) and not uris:
+        raise InputError(
+            f"expected pictures such as {annotations.file_name(0) or 'named by the labels'} in "
+            f"{folder}, found none of {len(annotations)}; give the folder that holds them"
+        )
+    return uris
+
+
+def _uri(path: Path) -> str:
+    import cv2
+
+    read = np.frombuffer(path.read_bytes(), np.uint8)
+    # Labels are in the stored pixels, whatever way up a camera says that they are.
+    picture = cv2.imdecode(read, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if picture is None:
+        raise InputError(f"expected a picture in {path}, found something else; is it cut off?")
+    scale = min(1.0, LONG_SIDE / max(picture.shape[:2]))
+    size = [max(1, round(scale * n)) for n in picture.shape[1::-1]]
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()

@@ -1,0 +1,172 @@
+"""One HTML file that shows a comparison: tables, plots and the pictures behind every figure."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+import poselab
+from poselab.evaluation.joint_groups import scored
+from poselab.files import write_bytes
+from poselab.report import comparison_table
+from poselab.report import error_figures as of_joints
+from poselab.report import figures as whole
+from poselab.report.analysis import analyse, groups_of
+from poselab.report.embedding import embedded
+from poselab.report.page_data import MOST_PICTURES, MOST_UNMATCHED, disagreement, page_data
+from poselab.report.page_tables import contract_rows, linked_pairs, linked_summary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from poselab.evaluation.comparison import Comparison
+    from poselab.report.analysis import Analysis
+    from poselab.report.curves import Curves
+    from poselab.report.figures import Plot
+    from poselab.report.tables import Row
+
+
+class Section(NamedTuple):
+    """A part of the page: plots side by side, and tables to unfold by their captions."""
+
+    name: str
+    heading: str
+    plots: list[Plot]
+    tables: list[tuple[str, list[Row]]]
+
+
+def write_page(
+    comparison: Comparison,
+    out: Path,
+    images: Path | None = None,
+    shown: int = 60,
+    title: str = "",
+    notes: Sequence[str] = (),
+    curves: Curves | None = None,
+) -> Path:
+    """Write the page of a comparison, or of one method alone, whole or not at all.
+
+    ``images`` is the folder of the pictures, of which the ``shown`` that methods differ most about
+    are put into the page; ``notes`` stand below the summary after its own; ``curves`` are those of
+    the training run that the page is about.
+
+    Raises:
+        InputError: the file cannot be written, or none of the pictures is in ``images``.
+    """
+    analyses = analyse(comparison)
+    pictures: dict[int, str] = {}
+    if images is not None:
+        apart = disagreement(comparison.annotations, analyses)
+        order = np.argsort(-apart, kind="stable").tolist()
+        pictures = embedded(comparison.annotations, images, order, shown)
+    content = _content(comparison, analyses, curves)
+    content["notes"] += notes
+    content["title"] = title or _title(comparison)
+    content["about"] = _about(comparison, len(pictures))
+    groups = groups_of(comparison.annotations)
+    data = page_data(comparison.annotations, analyses, groups, of_joints.KINDS, pictures)
+    content |= {"groups": list(groups), "data": in_script(data)}
+    write_bytes(out, _rendered(content).encode())
+    return out
+
+
+def in_script(data: Any) -> str:
+    """JSON that no text inside can end early: it goes between script tags."""
+    import orjson
+
+    text = orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS).decode()
+    return text.replace("<", "\\u003c")
+
+
+def _rendered(content: dict[str, Any]) -> str:
+    import jinja2
+
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    here = resources.files("poselab.report")
+    content["css"], content["script"], template = (
+        (here / f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js", "html")
+    )
+    return environment.from_string(template).render(content)
+
+
+def _content(
+    comparison: Comparison, analyses: Sequence[Analysis], curves: Curves | None
+) -> dict[str, Any]:
+    marked = comparison_table.reasons(comparison)
+    parts = [s for s in _sections(comparison, analyses, curves) if s.plots or s.tables]
+    headings = [("summary", "Summary"), *((s.name, s.heading) for s in parts)]
+    return {
+        "lead": _lead(comparison),
+        "sections": [*headings, ("browser", "Pictures"), ("contract", "Conditions")],
+        "summary": linked_summary(comparison, marked),
+        "notes": comparison_table.notes(comparison, marked),
+        "pairs": linked_pairs(comparison) if len(comparison.pairs) > 1 else [],
+        "head": _there(whole.headline(comparison), whole.forest(comparison)),
+        "parts": parts,
+        "methods": [method.name for method in comparison.methods],
+        "kinds": of_joints.KINDS[1:],
+        "contract": contract_rows(comparison),
+        "version": poselab.__version__,
+    }
+
+
+def _there(*plots: Plot | None) -> list[Plot]:
+    return [plot for plot in plots if plot is not None]
+
+
+def _sections(
+    comparison: Comparison, analyses: Sequence[Analysis], curves: Curves | None
+) -> list[Section]:
+    skeleton = comparison.annotations.skeleton
+    metric = comparison.methods[0].metrics[0].contract["metric"]
+    rows = of_joints.joint_rows(skeleton, scored(skeleton) if metric != "oks" else None)
+    learning = whole.learning(curves, comparison.headline) if curves else None
+    of_joint = _there(
+        of_joints.joint_rates(comparison),
+        of_joints.costs(analyses),
+        of_joints.similarities(analyses, rows),
+        of_joints.joint_errors(analyses, rows, guessed=skeleton.sigmas is None),
+    )
+    table = [("Errors of each joint as a table", of_joints.error_rows(analyses, rows))]
+    ranked = _there(whole.precision_recall(analyses), whole.calibrations(analyses))
+    return [
+        Section("learning", "Training", _there(learning), []),
+        Section("joints", "Errors and joints", of_joint, table),
+        Section("people", "People", _there(whole.breakdowns(analyses)), []),
+        Section("scores", "Ranking and scores", ranked, []),
+    ]
+
+
+def _title(comparison: Comparison) -> str:
+    names = [method.name for method in comparison.methods]
+    if len(names) == 1:
+        return f"{names[0]}: {comparison.headline} and the errors behind it"
+    if len(names) > 3:
+        return f"{len(names)} methods compared by {comparison.headline}"
+    return f"{', '.join(names[:-1])} and {names[-1]} compared by {comparison.headline}"
+
+
+def _lead(comparison: Comparison) -> str:
+    contract = comparison.methods[0].metrics[0].contract
+    return (
+        f"{contract['annotations']}: {contract['pictures']:,} pictures, {contract['people']:,} "
+        f"people scored, {contract['keypoints']} keypoints ({contract['skeleton']})."
+    )
+
+
+def _about(comparison: Comparison, pictures: int) -> str:
+    """What the picture browser shows and what it leaves out."""
+    held = min(len(comparison.annotations), MOST_PICTURES)
+    most = "" if held == len(comparison.annotations) else " that methods differ most about"
+    text = (
+        f"{held:,} pictures{most}: the labels, for every person the pose that answers for them, "
+        f"and at most {MOST_UNMATCHED} poses of nobody a picture and method, the best that score "
+        "above the lowest tenth of the others. Of several seeds the first is drawn. Disagreement "
+        "is the widest spread of one person's OKS over the methods shown."
+    )
+    if pictures:
+        text += f" The {pictures} pictures that differ most are inside the page, 640 pixels wide."
+    return text

@@ -1,0 +1,94 @@
+"""The page's tables: those of the terminal, whose cells lead to pictures, and the contracts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from poselab.evaluation.joint_groups import GROUPS
+from poselab.report import comparison_table
+from poselab.report.figures import pair_link
+from poselab.report.svg import link
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from poselab.evaluation.comparison import Comparison
+    from poselab.report.tables import Cell
+
+SIZES = {"APM": "medium", "ARM": "medium", "APL": "large", "ARL": "large"}
+FROM_BEST = ("from the best", "its interval", "p")
+
+
+class Linked(NamedTuple):
+    """A cell that leads to a view of the pictures, and the method whose colour it wears."""
+
+    text: str
+    to: str
+    colour: int | None = None
+
+
+def linked_summary(
+    comparison: Comparison, marked: Mapping[str, str]
+) -> list[dict[str, Cell | Linked]]:
+    """The summary's rows with every figure linked to the pictures behind it."""
+    rows = comparison_table.summary_rows(comparison, marked)
+    best = comparison.methods[0]
+    linked: list[dict[str, Cell | Linked]] = []
+    for n, (row, method) in enumerate(zip(rows, comparison.methods, strict=True)):
+        against = "" if method is best else pair_link(comparison.pair(best.name, method.name))
+        cells: dict[str, Cell | Linked] = {}
+        for name, cell in row.items():
+            to = against if name in FROM_BEST else _view(name, method.name)
+            cells[name] = cell if cell in (None, "–") or not to else Linked(str(cell), to)
+        cells["method"] = Linked(str(row["method"]), link(sort="worst", show=method.name), n)
+        linked.append(cells)
+    return linked
+
+
+def _view(figure: str, method: str) -> str:
+    """The pictures behind a column of the summary."""
+    if figure in SIZES:
+        return link(sort="worst", size=SIZES[figure], method=method)
+    if figure in GROUPS:
+        return link(sort="worst", joint=figure, method=method)
+    return "" if figure == "seeds" else link(sort="worst", method=method)
+
+
+def linked_pairs(comparison: Comparison) -> list[dict[str, Cell | Linked]]:
+    """All pairs, each linked to where its methods differ most."""
+    rows = comparison_table.pair_rows(comparison)
+    return [
+        {**row, "pair": Linked(str(row["pair"]), pair_link(pair))}
+        for row, pair in zip(rows, comparison.pairs, strict=True)
+    ]
+
+
+def contract_rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """What each method's figures depend on: a row a field, marked where methods differ."""
+    contracts = [_flat(method.contract) for method in comparison.methods]
+    names = dict.fromkeys(name for contract in contracts for name in contract)
+    rows = []
+    for name in names:
+        values = [contract.get(name, "not recorded") for contract in contracts]
+        rows.append({"name": name, "values": values, "differs": len(set(values)) > 1})
+    return rows
+
+
+def _flat(contract: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Fields in words, those of nested contracts after their names."""
+    flat: dict[str, str] = {}
+    for name, value in contract.items():
+        words = f"{prefix}{name.replace('_', ' ')}"
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{words}: ")
+        elif isinstance(value, (list, tuple)):
+            flat[words] = ", ".join(map(_words, value)) or "none"
+        else:
+            flat[words] = _words(value)
+    return flat
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
