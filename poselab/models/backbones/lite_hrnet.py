@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from poselab.models.blocks import conv_norm_relu
+from poselab.models.blocks import bias, conv_norm_relu
 from poselab.models.features import Feature
 from poselab.structures import InputError
 
@@ -127,12 +127,16 @@ class _CrossWeights(nn.Module):
 
 
 class _ChannelWeights(nn.Module):
-    """A weight for every channel, computed from the means of all: section 3.2, equation 5."""
+    """A weight for every channel, computed from the means of all: section 3.2, equation 5.
+
+    The means are near zero, since norms come before; a bias would leave some ReLUs dead for ever.
+    """
 
     def __init__(self, channels: int, ratio: int = 4) -> None:
         super().__init__()
         self.squeeze = nn.Conv2d(channels, channels // ratio, 1)
         self.excite = nn.Conv2d(channels // ratio, channels, 1)
+        nn.init.zeros_(bias(self.squeeze))
 
     def forward(self, x: Tensor) -> Tensor:
         squeezed = functional.relu(self.squeeze(x.mean((-2, -1), keepdim=True)))

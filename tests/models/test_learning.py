@@ -1,0 +1,92 @@
+"""Each family of networks learns a small batch by heart, as a broken wiring would not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from poselab.losses.heatmaps import MapLoss
+from poselab.losses.stages import EveryStage
+from poselab.maps import gaussians
+from poselab.models import PoseNet
+from poselab.models.backbones import LiteHRNet, PlainViT, TinyResNet
+from poselab.models.cpm import CpmHead, CpmTowers
+from poselab.models.cpn import CascadedHead, PyramidNeck
+from poselab.models.heads import HeatmapHead
+from poselab.models.hourglass import HourglassHead, HourglassStem
+from poselab.models.necks import BilinearNeck, DeconvNeck, HighestResolution
+from poselab.outputs import MapTarget, stages
+
+SIZE, K = (64, 64), 3
+
+
+def hourglass() -> PoseNet:
+    backbone = HourglassStem(input_size=SIZE, width=16)
+    head = HourglassHead(features=backbone.features, channels=K, stacks=2, width=16, depth=2)
+    return PoseNet(backbone=backbone, neck=HighestResolution(features=backbone.features), head=head)
+
+
+def cpm() -> PoseNet:
+    backbone = CpmTowers(input_size=SIZE, width=8)
+    head = CpmHead(features=backbone.features, channels=K, stages=3, width=8, context=4, first=16)
+    return PoseNet(backbone=backbone, neck=HighestResolution(features=backbone.features), head=head)
+
+
+def cpn() -> PoseNet:
+    backbone = TinyResNet(input_size=SIZE, widths=(8, 16, 16), stem=8)
+    neck = PyramidNeck(features=backbone.features, channels=16)
+    return PoseNet(
+        backbone=backbone, neck=neck, head=CascadedHead(features=neck.features, channels=K)
+    )
+
+
+def vitpose(neck: Callable[..., nn.Module], **options: int) -> PoseNet:
+    backbone = PlainViT(input_size=SIZE, name="vit_tiny_patch16_224")
+    shaped = neck(features=backbone.features, **options)
+    return PoseNet(
+        backbone=backbone, neck=shaped, head=HeatmapHead(features=shaped.features, channels=K)
+    )
+
+
+def classic() -> PoseNet:
+    return vitpose(DeconvNeck, layers=2, channels=32)
+
+
+def simple() -> PoseNet:
+    return vitpose(BilinearNeck)
+
+
+def lite_hrnet() -> PoseNet:
+    backbone = LiteHRNet(input_size=SIZE, modules=(1, 1, 1), width=32)
+    neck = HighestResolution(features=backbone.features)
+    return PoseNet(
+        backbone=backbone, neck=neck, head=HeatmapHead(features=neck.features, channels=K)
+    )
+
+
+def batch(stride: int) -> tuple[Tensor, MapTarget]:
+    """Coloured spots on black, and the maps of where they are."""
+    points = 8 + 48 * torch.rand(8, K, 2)
+    images = gaussians(points, SIZE, 4.0, biased=False)
+    size = (SIZE[0] // stride, SIZE[1] // stride)
+    cells = (points + 0.5) / stride - 0.5
+    return 4 * images, MapTarget(gaussians(cells, size, 8 / stride, biased=False), torch.ones(1))
+
+
+@pytest.mark.parametrize("family", [hourglass, cpm, cpn, classic, simple, lite_hrnet])
+def test_every_stage_learns(family: Callable[[], PoseNet]) -> None:
+    torch.manual_seed(0)
+    net = family()
+    images, target = batch(net.neck.features[-1].reduction)
+    loss, optimizer = EveryStage(MapLoss), torch.optim.Adam(net.parameters(), lr=3e-3)
+    for _ in range(30):
+        optimizer.zero_grad()
+        torch.stack(list(loss(net(images), target).values())).sum().backward()
+        optimizer.step()
+    # Whoever does not look at the picture does no better than the mean over the batch.
+    blind = MapLoss()(target.maps.mean(0, keepdim=True).expand_as(target.maps), target)["maps"]
+    left = [MapLoss()(stage, target)["maps"] / blind for stage in stages(net(images))]
+    assert max(left) < 0.6, [f"{part:.3f}" for part in left]
