@@ -1,9 +1,10 @@
-"""Gaussian heatmaps of one person, with the refinements that papers compare."""
+"""Heatmaps of one person, with the encodings and the decoders that papers compare."""
 
 from __future__ import annotations
 
 import copy
-from typing import Literal, Self
+import math
+from typing import ClassVar, Literal, Self, TypeVar, get_args
 
 import torch
 from torch import Tensor
@@ -13,30 +14,46 @@ from poselab.codecs.grid import Grid, mirrored_names, only_person
 from poselab.outputs import MapTarget
 from poselab.structures import InputError, Poses, Size, Skeleton
 
-Encoding = Literal["biased", "unbiased"]
-Decoder = Literal["argmax", "quarter", "dark", "udp"]
+Encoding = Literal["biased", "unbiased", "one_hot"]
+Decoder = Literal["argmax", "quarter", "dark", "udp", "expectation", "local"]
+Values = Literal["heights", "softmax", "sigmoid"]
+Word = TypeVar("Word", bound=str)
 
 # Worst error in cells for exact targets; the first two are geometry, the others are measured by the
 # laws in tests for sigma 1 to 3, where the map covers 3 sigma around the keypoint.
-_RESOLUTION: dict[Decoder, float] = {"argmax": 0.5, "quarter": 0.25, "dark": 0.01, "udp": 0.01}
+_RESOLUTION: dict[Decoder, float] = {
+    "argmax": 0.5,
+    "quarter": 0.25,
+    "dark": 0.01,
+    "udp": 0.01,
+    "expectation": 0.02,
+    "local": 0.02,
+}
 
 
 class HeatmapCodec:
-    """One Gaussian a keypoint, found again at the highest cell.
+    """One map a keypoint, found again near its highest cell.
 
     sigma: in map cells (2 for 256x192, 3 for 384x288 in SimpleBaseline and HRNet).
-    encoding: "biased" rounds the centre to a cell as those do; "unbiased" keeps it (DARK, UDP).
+    encoding: "biased" rounds the Gaussian's centre to a cell as those do; "unbiased" keeps it
+    (DARK, UDP); "one_hot" marks the nearest cell alone.
     decoder: "argmax"; "quarter" offset to the higher neighbour; "dark" and "udp" expand the
-    logarithm of the blurred map (Zhang et al. 2020; Huang et al. 2020).
+    logarithm of the blurred map (Zhang et al. 2020; Huang et al. 2020); "expectation" is the mean
+    position under the map, "local" the mean within 4 sigma of the highest cell. It says nothing
+    about training: :meth:`with_decoder` reads a stored output in another way.
+    values: what the network gives: "heights" of the maps; logits whose "softmax" over the map is
+    a probability, scaled by what an ideal map's peak would be; or logits of heights ("sigmoid").
     pixels: the convention's name, see :mod:`poselab.geometry`.
 
     A keypoint weighs nothing where it is not labelled or its Gaussian, cut at 3 sigma, does not
     touch the map. Under "hrnet" pixels the last half stride of the input has no cell.
 
     Raises:
-        InputError: an unknown encoding, decoder or convention, or a stride that does not divide
-            the input size.
+        InputError: an unknown encoding, decoder, kind of values or convention, or a stride that
+            does not divide the input size.
     """
+
+    decoders: ClassVar[tuple[str, ...]] = get_args(Decoder)
 
     def __init__(
         self,
@@ -47,23 +64,26 @@ class HeatmapCodec:
         sigma: float = 2.0,
         encoding: Encoding = "biased",
         decoder: Decoder = "quarter",
+        values: Values = "heights",
         pixels: str = "centre",
     ) -> None:
-        if encoding not in ("biased", "unbiased"):
-            raise InputError(f"expected encoding biased or unbiased, got {encoding!r}")
         if not sigma > 0:
             raise InputError(f"expected a sigma above 0 map cells, got {sigma}")
         self.skeleton = skeleton
         self.grid = Grid(input_size, stride, geometry.convention(pixels))
         self.sigma = sigma
-        self.encoding = encoding
-        self.decoder = _known(decoder)
+        self.encoding = _known("an encoding", encoding, Encoding)
+        self.decoder = _known("a decoder", decoder, Decoder)
+        self.values = _known("values", values, Values)
         self.channels = len(skeleton)
 
     @property
     def resolution(self) -> float:
-        """Worst error in input pixels 3 sigma inside the map; up to a cell near its border."""
-        cells = 0.5 if self.encoding == "biased" else _RESOLUTION[self.decoder]
+        """Worst error in input pixels 3 sigma inside the map.
+
+        Near its border up to a cell, and 0.8 sigma for the means.
+        """
+        cells = _RESOLUTION[self.decoder] if self.encoding == "unbiased" else 0.5
         return cells * self.grid.cell
 
     def with_decoder(self, decoder: Decoder) -> Self:
@@ -73,26 +93,40 @@ class HeatmapCodec:
             InputError: there is no such decoder.
         """
         other = copy.copy(self)
-        other.decoder = _known(decoder)
+        other.decoder = _known("a decoder", decoder, Decoder)
         return other
 
     def encode(self, keypoints: Tensor, visible: Tensor, usable: Tensor) -> MapTarget:
         """Maps (B, K, h, w), zero where unlabelled; weight (B, K, 1, 1) or (B, K, h, w)."""
         points, labelled = only_person(keypoints, visible)
-        cells = self.grid.to_cells(points)
-        counts = labelled & self.grid.within(maps.nearest(cells), 3 * self.sigma)
-        weight = counts.float()[..., None, None]
-        biased = self.encoding == "biased"
-        drawn = maps.gaussians(cells, self.grid.size, self.sigma, biased=biased)
-        return MapTarget(drawn.mul_(weight), weight * self.grid.usable_cells(usable))
+        cells, size = self.grid.to_cells(points), self.grid.size
+        reach = 0.0 if self.encoding == "one_hot" else 3 * self.sigma
+        weight = (labelled & self.grid.within(maps.nearest(cells), reach)).float()
+        if self.encoding == "one_hot":
+            drawn = maps.spikes(cells, size, weight)
+        else:
+            biased = self.encoding == "biased"
+            drawn = maps.gaussians(cells, size, self.sigma, biased=biased, height=weight)
+        return MapTarget(drawn, weight[..., None, None] * self.grid.usable_cells(usable))
 
     def decode(self, output: Tensor) -> Poses:
-        """Poses whose scores are the maps' highest values."""
-        heat = output.float()
+        """Poses whose scores are the maps' highest values, of probabilities at most one."""
+        heat = self._heights(output.float())
         cells, values = maps.peaks(heat)
         points = self.grid.to_pixels(self._refine(heat, cells))
         valid = torch.ones(len(points), 1, dtype=torch.bool, device=points.device)
-        return Poses(points[:, None], values[:, None], valid)
+        scores = values.clamp(max=1) if self.values == "softmax" else values
+        return Poses(points[:, None], scores[:, None], valid)
+
+    def _heights(self, output: Tensor) -> Tensor:
+        match self.values:
+            case "heights":
+                return output
+            case "sigmoid":
+                return output.sigmoid()
+            case "softmax":
+                spread = 1.0 if self.encoding == "one_hot" else 2 * math.pi * self.sigma**2
+                return output.flatten(-2).softmax(-1).mul(spread).view_as(output)
 
     def _refine(self, heat: Tensor, cells: Tensor) -> Tensor:
         match self.decoder:
@@ -104,6 +138,10 @@ class HeatmapCodec:
                 return maps.dark_refine(heat, cells, maps.blur_width(self.sigma))
             case "udp":
                 return maps.udp_refine(heat, cells)
+            case "expectation":
+                return maps.expectation(heat)
+            case "local":
+                return maps.local_expectation(heat, cells, maps.window_radius(self.sigma))
 
     def unflip(self, output: Tensor) -> Tensor:
         """Mirror, exchange left with right, and move as the pixel convention asks."""
@@ -115,7 +153,7 @@ class HeatmapCodec:
         return (first + second) / 2
 
 
-def _known(decoder: Decoder) -> Decoder:
-    if decoder not in _RESOLUTION:
-        raise InputError(f"expected a decoder out of {list(_RESOLUTION)}, got {decoder!r}")
-    return decoder
+def _known(what: str, word: Word, among: object) -> Word:
+    if word not in get_args(among):
+        raise InputError(f"expected {what} out of {list(get_args(among))}, got {word!r}")
+    return word

@@ -5,8 +5,13 @@ float32 or better, and avoid matrix products so that neither autocast nor TF32 c
 """
 
 from poselab.maps.blurring import blur, blur_taps, blur_whole, blur_width, blurred_at
-from poselab.maps.drawing import gaussians, splat
-from poselab.maps.expectation import soft_argmax
+from poselab.maps.drawing import gaussians, spikes, splat
+from poselab.maps.expectation import (
+    expectation,
+    local_expectation,
+    soft_argmax,
+    window_radius,
+)
 from poselab.maps.mirroring import mirror_maps
 from poselab.maps.peaks import (
     cells_of,
@@ -14,6 +19,7 @@ from poselab.maps.peaks import (
     nearest,
     non_maximum_suppression,
     peaks,
+    places,
     read_at,
 )
 from poselab.maps.refining import dark_refine, quarter_offset, udp_refine
@@ -26,15 +32,20 @@ __all__ = [
     "blurred_at",
     "cells_of",
     "dark_refine",
+    "expectation",
     "gaussians",
     "highest_around",
+    "local_expectation",
     "mirror_maps",
     "nearest",
     "non_maximum_suppression",
     "peaks",
+    "places",
     "quarter_offset",
     "read_at",
     "soft_argmax",
+    "spikes",
     "splat",
     "udp_refine",
+    "window_radius",
 ]

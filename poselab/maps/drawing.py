@@ -14,17 +14,31 @@ if TYPE_CHECKING:
     from poselab.structures import Size
 
 
-def gaussians(cells: Tensor, size: Size, sigma: float, *, biased: bool) -> Tensor:
-    """Gaussians of height one (…, h, w) around cells (…, 2); sigma in cells.
+def gaussians(
+    cells: Tensor, size: Size, sigma: float, *, biased: bool, height: Tensor | None = None
+) -> Tensor:
+    """Gaussians (…, h, w) of height one around cells (…, 2); sigma in cells.
 
     biased: centre rounded to a cell, cut to a square of 3 sigma (SimpleBaseline, Xiao et al. 2018);
     else the exact centre (DARK, Zhang et al. 2020, equation 1), cut at 8 sigma, 1e-14 of the
-    height, because CPUs crawl through what is smaller still.
+    height, because CPUs crawl through what is smaller still. ``height`` (…) replaces one.
     """
     centre = nearest(cells) if biased else cells
     reach = (3 if biased else 8) * sigma
     x, y = (_profile(centre[..., axis], size[1 - axis], sigma, reach) for axis in (0, 1))
+    if height is not None:
+        y = y * height[..., None]
     return y[..., :, None] * x[..., None, :]
+
+
+def spikes(cells: Tensor, size: Size, height: Tensor) -> Tensor:
+    """Maps (…, h, w) of ``height`` (…) at the cell nearest to cells (…, 2), zero elsewhere."""
+    place = nearest(cells)[..., None, :]
+    x, y = (
+        (torch.arange(size[1 - axis], device=cells.device) == place[..., axis]).to(cells.dtype)
+        for axis in (0, 1)
+    )
+    return (y * height[..., None])[..., :, None] * x[..., None, :]
 
 
 def splat(cells: Tensor, drawn: Tensor, size: Size, sigma: float) -> Tensor:

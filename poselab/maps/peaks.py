@@ -15,9 +15,23 @@ def nearest(cells: Tensor) -> Tensor:
 
 
 def peaks(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Cells (…, 2) of the highest value of maps (…, h, w), and that value (…)."""
-    values, index = maps.flatten(-2).max(dim=-1)
-    return cells_of(index, maps.shape[-1]), values
+    """Cells (…, 2) of the highest value of maps (…, h, w), and that value (…).
+
+    The first in reading order where several are. Each row's maximum comes first, because on CPUs a
+    maximum without its place takes a tenth of the time of one with it.
+    """
+    values, row = maps.amax(-1).max(-1)
+    best = maps.gather(-2, row[..., None, None].expand(*row.shape, 1, maps.shape[-1]))
+    column = best[..., 0, :].max(-1).indices
+    return torch.stack([column, row], dim=-1).float(), values
+
+
+def places(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Index (…) float32 of the first highest value of rows (…, n), and that value."""
+    n = rows.shape[-1]
+    width = next((w for w in (32, 24, 16) if n % w == 0), n)
+    cells, values = peaks(rows.reshape(*rows.shape[:-1], n // width, width))
+    return cells[..., 1] * width + cells[..., 0], values
 
 
 def cells_of(index: Tensor, width: int) -> Tensor:

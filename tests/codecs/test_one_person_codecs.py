@@ -70,7 +70,7 @@ def test_scores_are_the_peaks() -> None:
 
 def test_half_precision_outputs_decode_in_full() -> None:
     maps = codec(encoding="unbiased").encode(at(21.3, 39.9), SEEN, ALL).maps
-    for decoder in ("argmax", "quarter", "dark", "udp"):
+    for decoder in HeatmapCodec.decoders:
         this = codec(decoder=decoder)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             poses = this.decode(maps)
@@ -104,8 +104,9 @@ def test_offsets_by_hand() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"encoding": "smooth"}, "expected encoding"),
+        ({"encoding": "smooth"}, "expected an encoding"),
         ({"decoder": "best"}, "expected a decoder"),
+        ({"values": "odds"}, "expected values"),
         ({"pixels": "corner"}, "expected a pixel convention"),
         ({"sigma": 0.0}, "expected a sigma"),
     ],
