@@ -9,7 +9,7 @@ import numpy as np
 from poselab.evaluation.error_kinds import Kind
 from poselab.evaluation.joint_groups import GROUPS
 from poselab.report.figures import WIDE, WIDTH, blank, interval_rows, name_methods, plot, style
-from poselab.report.svg import kind_colour, link, method_colour
+from poselab.report.svg import kind_colour, link, method_colour, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +87,7 @@ def _stacked(axes: Axes, method: str, names: list[str], values: Floats, titles: 
             bar.set_url(to)
         start += part
     interval_rows(axes, [name.replace("_", " ") for name in names], "% of joints")
-    axes.set_title(method)
+    axes.set_title(short(method))
 
 
 def error_rows(analyses: Sequence[Analysis], rows: Rows) -> list[Row]:
@@ -142,7 +142,9 @@ def costs(analyses: Sequence[Analysis]) -> Plot | None:
             gains = [100 * cost.gain for cost in analysis.costs]
             rows = np.arange(len(kinds)) - 0.4 + (m + 0.5) * height
             colour = method_colour(m)
-            bars = axes.barh(rows, gains, height=0.9 * height, color=colour, label=analysis.name)
+            bars = axes.barh(
+                rows, gains, height=0.9 * height, color=colour, label=short(analysis.name)
+            )
             for bar, cost in zip(bars, analysis.costs, strict=True):
                 to = link(sort="worst", error=cost.kind, method=analysis.name)
                 titles[to] = f"{analysis.name}: {cost.count:,} × {cost.kind}, {100 * cost.gain:.1f}"

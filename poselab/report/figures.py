@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poselab.report.svg import INK, MUTED, drawn, link, method_colour
+from poselab.report.svg import INK, MUTED, drawn, link, method_colour, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,7 +54,7 @@ def blank(width: float, height: float) -> Figure:
 
 def interval_rows(axes: Axes, names: Sequence[str], xlabel: str) -> None:
     """Rows from top to bottom with a name each, figures along x."""
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), [short(name, 42) for name in names])
     axes.set(xlabel=xlabel, ylim=(len(names) - 0.5, -0.5))
     axes.grid(axis="y", visible=False)
 
@@ -70,7 +70,12 @@ def name_methods(figure: Figure, axes: Axes) -> None:
 
 def style(m: int, name: str | None, to: str) -> dict[str, Any]:
     """How a method's points look and where they lead."""
-    return {"color": method_colour(m), "marker": MARKERS[m % 9], "label": name, "url": to}
+    return {
+        "color": method_colour(m),
+        "marker": MARKERS[m % 9],
+        "label": name and short(name),
+        "url": to,
+    }
 
 
 def headline(comparison: Comparison) -> Plot:
@@ -111,7 +116,7 @@ def forest(comparison: Comparison) -> Plot | None:
         axes.axvline(0, color=MUTED, linewidth=1)
         for row, pair in enumerate(pairs):
             _difference(axes, row, pair, place, titles)
-        names = [f"{pair.first} − {pair.second}" for pair in pairs]
+        names = [f"{short(pair.first, 20)} − {short(pair.second, 20)}" for pair in pairs]
         interval_rows(axes, names, f"difference in {comparison.headline} (points)")
         return figure
 
@@ -175,7 +180,7 @@ def calibrations(analyses: Sequence[Analysis]) -> Plot | None:
         for m, analysis in enumerate(analyses):
             table = analysis.calibration.reliability
             there = np.flatnonzero(table.counts)
-            name = f"{analysis.name} (r = {analysis.calibration.pearson:.2f})"
+            name = f"{short(analysis.name, 18)} (r = {analysis.calibration.pearson:.2f})"
             to = link(show=analysis.name)
             titles[to] = f"{analysis.name} alone"
             looks = style(m, name, to)
@@ -186,7 +191,7 @@ def calibrations(analyses: Sequence[Analysis]) -> Plot | None:
 
     caption = (
         "Poses that answer for a person, in ten bins of their score. On the dotted line a score "
-        "is the OKS to expect; r is Pearson's correlation of score and OKS. AP reads only the order."
+        "is the OKS to expect; r is Pearson's correlation of score and OKS."
     )
     return plot("calibration", "What a score says", caption, draw)
 
@@ -220,7 +225,8 @@ def _bins(axes: Axes, methods: Sequence[str], parts: Sequence[Breakdown], titles
     for m, (name, part) in enumerate(zip(methods, parts, strict=True)):
         axes.plot([], [], linestyle="", **style(m, name, ""))  # for the legend alone
         where = 0.5 * ((m + 0.5) / count - 0.5)
-        for n, value in enumerate(100 * np.asarray(part.ap)):
+        for n in np.flatnonzero(~np.isnan(part.ap)):
+            value = 100 * part.ap[n]
             asked = {part.what: part.bins[n]} if part.what in ("size", "crowding") else {}
             to = link(sort="worst", method=name, **asked)
             titles[to] = f"{name}, {part.what} {part.bins[n]}: {value:.1f}"

@@ -21,6 +21,7 @@ _NAMED = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--line)"}
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "poselab",
+    "text.parse_math": False,  # names may hold a dollar sign
     "font.size": 10.0,
     "axes.edgecolor": MUTED,
     "axes.labelcolor": MUTED,
@@ -53,6 +54,12 @@ def method_colour(n: int) -> str:
 def kind_colour(code: int) -> str:
     """The stand-in for the page's colour of an error code."""
     return f"#0000{64 + code:02x}"
+
+
+def short(name: str, most: int = 30) -> str:
+    """A name that fits beside a plot: a long one without its middle."""
+    half = most // 2
+    return name if len(name) <= most else f"{name[:half]}…{name[half - most + 1 :]}"
 
 
 def link(**parts: str) -> str:
@@ -91,12 +98,12 @@ def _own_names(text: str, name: str) -> str:
 
 def _themed(text: str, titles: Mapping[str, str]) -> str:
     """The page's colours for the stand-ins, its letters, and links that stay on the page."""
-    text = re.sub(r"#0000[0-9a-f]{2}\b", _variable, text)
+    text = re.sub(r"(?<=(?:fill|roke): )#0000[0-9a-f]{2}\b", _variable, text)
     text = re.sub(r"font-family: [^;\"]+", "font-family: inherit", text)
     text = re.sub(r"(font: [^;\"]*?\d+px) [^;\"]+", r"\1 var(--font)", text)
-    return re.sub(
-        r'<a xlink:href="([^"]*)" target="_blank">', lambda m: _anchor(m[1], titles), text
-    )
+    seen: set[str] = set()
+    anchor = r'<a xlink:href="([^"]*)" target="_blank">'
+    return re.sub(anchor, lambda m: _anchor(m[1], titles, seen), text)
 
 
 def _variable(match: re.Match[str]) -> str:
@@ -108,9 +115,10 @@ def _variable(match: re.Match[str]) -> str:
     return f"var(--m{code - 16})" if code >= 16 else match[0]
 
 
-def _anchor(escaped: str, titles: Mapping[str, str]) -> str:
-    words = titles.get(html.unescape(escaped))
-    if words is None:
-        return f'<a href="{escaped}">'
+def _anchor(escaped: str, titles: Mapping[str, str], seen: set[str]) -> str:
+    """A link with its words; of several to the same view the keyboard stops at the first alone."""
+    words = titles.get(html.unescape(escaped), "")
+    again = ' tabindex="-1"' if escaped in seen else ""
+    seen.add(escaped)
     label = html.escape(words)
-    return f'<a href="{escaped}" aria-label="{label}"><title>{label}</title>'
+    return f'<a href="{escaped}" aria-label="{label}"{again}><title>{label}</title>'

@@ -1,0 +1,80 @@
+"""Labels of thirty pictures, and poses whose errors are known, picture by picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from poselab.annotations import Annotations
+from poselab.evaluation.predictions import Predictions
+from poselab.skeletons import COCO17
+
+if TYPE_CHECKING:
+    from poselab.structures import Skeleton
+
+PICTURES = 30
+FINE, COARSE = "fine & <b>dear</b>", 'coarse </script><!--"'
+INVERTED, MISSED, UNFOUND, NOBODY, POOR = 103, 105, 108, 109, 111
+"""Ids of the pictures in which the coarse method errs, each in its own way."""
+
+
+def table(skeleton: Skeleton, **columns: Any) -> Annotations:
+    rng = np.random.default_rng(0)
+    people = 2 * PICTURES
+    large = np.arange(people) % 2
+    side = np.where(large, 250.0, 80.0)[:, None]
+    points = rng.uniform(0, 1, (people, len(skeleton), 2)) * side[..., None]
+    points += np.column_stack([20 + 300 * large, np.full(people, 30)])[:, None]
+    corners = points.min(axis=1)
+    return Annotations(
+        skeleton=skeleton,
+        source="labels.json",
+        fingerprint="0",
+        image_ids=100 + np.arange(PICTURES),
+        sizes=np.tile(np.array([480, 640], np.int32), (PICTURES, 1)),
+        file_names=np.array([f"{n}.jpg".encode() for n in range(100, 100 + PICTURES)]),
+        first_person=2 * np.arange(PICTURES + 1),
+        annotation_ids=np.arange(people) + 1,
+        keypoints=points,
+        visible=np.full((people, len(skeleton)), 2, np.uint8),
+        boxes=np.concatenate([corners, points.max(axis=1) - corners], axis=1),
+        areas=np.where(large, 40_000.0, 6_000.0),
+        crowd=np.zeros(people, dtype=bool),
+        head_boxes=columns.get("head_boxes", np.zeros((people, 4))),
+        mask_rows=np.empty(0, dtype=np.int64),
+        mask_ends=np.empty(0, dtype=np.int64),
+        mask_bytes=np.empty(0, dtype=np.uint8),
+    )
+
+
+def poses(labels: Annotations, keypoints: Any, kept: Any = slice(None)) -> Predictions:
+    rows = np.arange(labels.people)[kept]
+    scores = 0.5 + 0.4 * np.random.default_rng(1).random(len(rows))
+    return Predictions(
+        labels.image_ids[labels.picture_of()][rows],
+        labels.annotation_ids[rows],
+        keypoints[rows],
+        np.ones((len(rows), keypoints.shape[1])),
+        scores,
+    )
+
+
+def coarse(labels: Annotations) -> Predictions:
+    """Right but for the named pictures, where the first person (the medium one) is not."""
+    points = labels.keypoints.copy()
+    first = {name: 2 * (name - 100) for name in (INVERTED, MISSED, UNFOUND, NOBODY, POOR)}
+    left, right = COCO17.index("left_wrist"), COCO17.index("right_wrist")
+    points[first[INVERTED], [left, right]] = points[first[INVERTED], [right, left]]
+    points[first[MISSED], left] += [0, 400]
+    points[first[POOR]] += 13
+    kept = np.delete(np.arange(labels.people), first[UNFOUND])
+    found = poses(labels, points, kept)
+    stray = labels.keypoints[first[NOBODY]] + [200, 330]
+    return Predictions(
+        np.append(found.image_ids, NOBODY),
+        np.append(found.annotation_ids, -1),
+        np.concatenate([found.keypoints, stray[None]]),
+        np.ones((len(found) + 1, 17)),
+        np.append(found.scores, 0.95),
+    )

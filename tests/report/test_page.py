@@ -1,0 +1,138 @@
+"""The page as a file: whole, alone, escaped, and only with what was measured."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from known_errors import COARSE, FINE, UNFOUND
+
+from poselab.evaluation.comparison import Comparison
+from poselab.report.page import in_script, write_page
+from poselab.structures import InputError
+
+
+class Tags(HTMLParser):
+    """Tags with their attributes, and the text of scripts by id."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: dict[str | None, str] = {}
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem == "script":
+            self.scripts[self.seen[-1][1].get("id")] = data
+
+    def ids(self) -> list[str | None]:
+        return [attributes["id"] for _, attributes in self.seen if "id" in attributes]
+
+
+def plots(text: str) -> set[str]:
+    found = Tags(text).seen
+    return {str(a["id"]).removeprefix("plot-") for tag, a in found if tag == "figure"}
+
+
+@pytest.fixture(scope="module")
+def text(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> str:
+    out = tmp_path_factory.mktemp("page") / "deep" / "index.html"
+    assert write_page(comparison, out, notes=["A word & more."]) == out
+    assert [file.name for file in out.parent.iterdir()] == ["index.html"]
+    return out.read_text()
+
+
+def test_nothing_outside_the_file_is_named(text: str) -> None:
+    addresses = re.findall(r"\w+://[^\"' <]*", text)
+    assert set(addresses) == {"http://www.w3.org/2000/svg"}  # a name that nobody fetches
+    tags = Tags(text)
+    sources = [a.get("src") or a.get("href") for _, a in tags.seen if a.get("src") or a.get("href")]
+    assert all(source.startswith("#") for source in sources if source)
+    assert not any(tag in ("link", "iframe", "img") for tag, _ in tags.seen)
+
+
+def test_names_are_text_wherever_they_stand(text: str) -> None:
+    tags = Tags(text)
+    assert [a.get("id") for tag, a in tags.seen if tag == "script"] == ["data", None]
+    data = json.loads(tags.scripts["data"])
+    assert [method["name"] for method in data["methods"]] == [FINE, COARSE]
+    assert not any(tag == "b" for tag, _ in tags.seen)
+    assert "A word &amp; more." in text
+
+
+def test_script_text_survives_hostile_strings() -> None:
+    hostile = {"a": "</script><script>alert(1)</script><!-- \u2028"}
+    assert "<" not in in_script(hostile)
+    assert json.loads(in_script(hostile)) == hostile
+
+
+def test_every_link_leads_somewhere(text: str) -> None:
+    tags = Tags(text)
+    ids = tags.ids()
+    assert len(ids) == len(set(ids))
+    links = [str(a["href"]) for tag, a in tags.seen if tag == "a"]
+    assert {link[1:] for link in links if "=" not in link} <= set(ids)
+    assert {str(a["href"])[1:] for tag, a in tags.seen if tag == "use"} <= set(ids)
+    assert {m[1] for m in re.finditer(r"url\(#([^)]+)\)", text)} <= set(ids)
+    assert any("error=inversion" in link and "joint=wrist" in link for link in links)
+
+
+def test_a_page_of_oks_has_all_its_parts(text: str) -> None:
+    wanted = {"headline", "forest", "costs", "similarity", "joint-errors", "breakdowns"}
+    assert wanted | {"precision", "calibration"} == plots(text)
+    assert "#0000" not in text  # every stand-in became a colour of the page
+
+
+def test_one_method_by_pckh_shows_what_there_is(by_heads: Comparison, tmp_path: Path) -> None:
+    curves = {"train/loss": {0: 2.0, 1: 1.0}, "val/PCKh@0.5": {0: 0.1, 1: 0.2}}
+    text = write_page(by_heads, tmp_path / "page.html", curves=curves).read_text()
+    wanted = {"headline", "rates", "joint-errors", "similarity", "learning", "calibration"}
+    assert plots(text) == wanted
+    assert ">pelvis<" not in text[: text.index('id="browser"')]  # PCKh does not count it
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in (UNFOUND, 101, 102):
+        picture = np.full((960, 1280, 3), 90, np.uint8)
+        cv2.imwrite(str(images / f"{name}.jpg"), picture)
+    return images
+
+
+def test_pictures_that_differ_most_are_inside(
+    comparison: Comparison, tmp_path: Path, folder: Path
+) -> None:
+    text = write_page(comparison, tmp_path / "page.html", images=folder, shown=1).read_text()
+    (place, uri), *others = json.loads(Tags(text).scripts["data"])["images"].items()
+    assert (int(place), others) == (UNFOUND - 100, [])
+    assert uri.startswith("data:image/jpeg;base64,")
+    assert len(uri) < 20_000  # half as wide and high as the file
+
+
+def test_a_folder_without_these_pictures_is_refused(comparison: Comparison, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"expected pictures such as 100\.jpg"):
+        write_page(comparison, tmp_path / "page.html", images=tmp_path)
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_rows_that_cannot_be_ranked_say_why(comparison: Comparison, tmp_path: Path) -> None:
+    best, other = comparison.methods
+    fewer = dataclasses.replace(
+        other.metrics[0], contract=other.metrics[0].contract | {"fingerprint": "1"}
+    )
+    changed = dataclasses.replace(other, metrics=(fewer,))
+    marked = dataclasses.replace(comparison, methods=(best, changed))
+    text = write_page(marked, tmp_path / "page.html").read_text()
+    assert 'class="differs"' in text
+    assert "‡" in text
