@@ -85,7 +85,8 @@ def module(config: DictConfig, skeleton: Skeleton) -> PoseModule:
         codec = parts["codec"](
             skeleton=skeleton, input_size=size, stride=neck.features[-1].reduction
         )
-        head = parts["head"](features=neck.features, channels=codec.channels)
+        sizes = getattr(codec, "head_sizes", {})
+        head = parts["head"](features=neck.features, channels=codec.channels, **sizes)
         estimator = parts["estimator"](
             net=PoseNet(backbone=backbone, neck=neck, head=head),
             codec=codec,

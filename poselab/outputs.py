@@ -36,6 +36,22 @@ class MapTarget(NamedTuple):
     weight: Any
 
 
+class AxisScores(NamedTuple):
+    """Coordinate classification: logits x (B, K, X) and y (B, K, Y) of the bins along each axis."""
+
+    x: Any
+    y: Any
+
+
+class AxisTarget(NamedTuple):
+    """x (B, K, X) and y (B, K, Y) of the bins along each axis; weight (B, K), zero for what must
+    not count."""
+
+    x: Any
+    y: Any
+    weight: Any
+
+
 class TaggedMaps(NamedTuple):
     """Associative embedding (Newell et al. 2017): maps (B, K, h, w) and tags (B, T, K, h, w)."""
 

@@ -1,12 +1,13 @@
 """What a codec owes: it alone knows what an output means.
 
 A codec is made with ``skeleton``, ``input_size`` (height, width) and ``stride`` besides its own
-settings, holds no parameters, and works on whatever device its arguments are on.
+settings, holds no parameters, and works on whatever device its arguments are on. Where the head
+must know more than ``channels``, the codec's ``head_sizes`` are its further arguments by name.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,3 +54,19 @@ class Codec(Protocol[Output, Target]):
 
     def merge(self, first: Output, second: Output) -> Output:
         """One output out of two of the same input (flip test)."""
+
+
+@runtime_checkable
+class ManyDecoders(Protocol):
+    """A codec that reads one and the same output in several ways."""
+
+    @property
+    def decoders(self) -> tuple[str, ...]:
+        """Their names."""
+
+    @property
+    def decoder(self) -> str:
+        """The one in use."""
+
+    def with_decoder(self, decoder: str) -> Self:
+        """The same codec with another one."""

@@ -81,7 +81,7 @@ class HeatmapCodec:
     def resolution(self) -> float:
         """Worst error in input pixels 3 sigma inside the map.
 
-        Near its border up to a cell, and 0.8 sigma for the means.
+        Near its border up to a cell, and 0.9 sigma for the means.
         """
         cells = _RESOLUTION[self.decoder] if self.encoding == "unbiased" else 0.5
         return cells * self.grid.cell
