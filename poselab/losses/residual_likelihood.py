@@ -41,7 +41,7 @@ class LikelihoodLoss(nn.Module):
     top; G is the density of both axes and, as in the authors' code, is subtracted from each, and
     their Laplace term is |e|/√2 + log(2π)/2. The sum over axes and labelled keypoints, then
     the mean over inputs. Values below zero are in order: a density may exceed one.
-    Source: Li et al. 2021, equations 7 to 9, and their released code.
+    Source: Li et al. 2021, section 3, and their released code.
 
     Raises:
         InputError: an unknown base, or neither a base nor a flow.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from poselab.maps import soft_argmax
 from poselab.models import Feature
-from poselab.models.regression_heads import LikelihoodHead
+from poselab.models.regression_heads import LikelihoodHead, SoftArgmaxHead
+from poselab.structures import InputError
 
 FEATURES = (Feature(channels=6, reduction=4),)
 
@@ -31,3 +34,62 @@ def test_likelihood_heads_confidence_is_one_minus_the_mean_deviation() -> None:
     output = LikelihoodHead(features=FEATURES, channels=3, normalise=False)(feature_maps())
     assert ((output.sigma > 0) & (output.sigma < 1)).all()
     torch.testing.assert_close(output.confidence, 1 - output.sigma.sum(-1) / 2)
+
+
+def soft_argmax_head(shown: torch.Tensor, **settings: object) -> SoftArgmaxHead:
+    """A head whose maps are the features themselves."""
+    channels = shown.shape[1]
+    head = SoftArgmaxHead(features=(Feature(channels, 4),), channels=channels, **settings)  # type: ignore[arg-type]
+    with torch.no_grad():
+        head.logits.weight.copy_(torch.eye(channels)[..., None, None])
+    return head
+
+
+def bump() -> torch.Tensor:
+    """A symmetric peak around cell (3, 2) of 12 x 9 cells that are zero elsewhere."""
+    maps = torch.zeros(1, 1, 9, 12)
+    maps[0, 0, 1:4, 2:5] = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]])
+    return maps
+
+
+def test_background_pulls_the_mean_and_debiasing_lets_go() -> None:
+    peak = torch.tensor([[[3.5 / 12 - 0.5, 2.5 / 9 - 0.5]]])
+    biased = soft_argmax_head(bump())([bump()]).xy
+    assert (biased.abs() < peak.abs() - 0.02).all()
+    free = soft_argmax_head(bump(), normalise="debiased")([bump()])
+    torch.testing.assert_close(free.xy, peak, rtol=0, atol=1e-5)
+    total = bump().exp().sum()  # the paper's correction, whose centre is our origin
+    torch.testing.assert_close(free.xy, biased * total / (total - 9 * 12))
+
+
+def test_debiased_maps_of_nothing_point_to_the_centre() -> None:
+    nothing = torch.zeros(1, 1, 9, 12, requires_grad=True)
+    xy = soft_argmax_head(nothing, normalise="debiased")([nothing]).xy
+    assert xy.abs().max() < 1e-6
+    xy.sum().backward()
+    assert nothing.grad is not None
+    assert torch.isfinite(nothing.grad).all()
+
+
+def test_sigmoids_are_divided_by_their_sum() -> None:
+    output = soft_argmax_head(bump(), normalise="sigmoid")([bump()])
+    shares = bump().sigmoid() / bump().sigmoid().sum()
+    x = (shares.sum(-2) * ((torch.arange(12) + 0.5) / 12 - 0.5)).sum(-1)
+    torch.testing.assert_close(output.xy[..., 0], x)
+    torch.testing.assert_close(output.confidence, torch.tensor([[4.0]]).sigmoid())
+
+
+def test_temperature_sharpens_and_peak_reads_the_cell() -> None:
+    sharp = soft_argmax_head(bump(), temperature=0.1)([bump()])
+    torch.testing.assert_close(sharp.xy, soft_argmax(10 * bump()))
+    torch.testing.assert_close(sharp.maps, bump())
+    peak = soft_argmax_head(bump(), read="peak")([bump()])
+    torch.testing.assert_close(peak.xy, torch.tensor([[[3.5 / 12 - 0.5, 2.5 / 9 - 0.5]]]))
+    assert not peak.xy.requires_grad
+    assert peak.maps.requires_grad
+
+
+def test_bad_settings_are_refused() -> None:
+    for wrong in ({"normalise": "max"}, {"read": "argmax"}, {"temperature": 0.0}):
+        with pytest.raises(InputError, match="expected"):
+            soft_argmax_head(bump(), **wrong)
