@@ -93,7 +93,7 @@ def test_nothing_found_is_nothing_suppressed() -> None:
 
 def test_variants_refuse_what_they_cannot_hold() -> None:
     codec = CoordinateCodec(skeleton=COCO17, input_size=(32, 24), stride=4)
-    with pytest.raises(ValueError, match="expected HeatmapCodec.* for HeatmapRegression, got Coord"):
+    with pytest.raises(ValueError, match="expected HeatmapCodec.* for HeatmapRegression, got Co"):
         HeatmapRegression(BlockMeans(), codec, MapLoss())
     many = BottomUp.__new__(BottomUp)
     with pytest.raises(ValueError, match="expected a single-person method, got BottomUp"):
