@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from poselab.evaluation.comparison import Comparison
     from poselab.report.analysis import Analysis
     from poselab.report.figures import Plot, Titles
-    from poselab.report.tables import Row
     from poselab.structures import Floats, Skeleton
 
     Rows = dict[str, list[int]]
@@ -88,17 +87,6 @@ def _stacked(axes: Axes, method: str, names: list[str], values: Floats, titles: 
         start += part
     interval_rows(axes, [name.replace("_", " ") for name in names], "% of joints")
     axes.set_title(short(method))
-
-
-def error_rows(analyses: Sequence[Analysis], rows: Rows) -> list[Row]:
-    """The same shares as a table: a row a joint and method."""
-    measured = [error_shares(analysis, rows) for analysis in analyses]
-    return [
-        {"joint": name, "method": analysis.name}
-        | {kind: float(values[n, code]) for code, kind in enumerate(KINDS[1:])}
-        for n, name in enumerate(rows)
-        for analysis, values in zip(analyses, measured, strict=True)
-    ]
 
 
 def similarities(analyses: Sequence[Analysis], rows: Rows) -> Plot | None:

@@ -87,7 +87,7 @@
     passing.fill(0);
     chosen = [];
     for (let p = 0; p < N; p++) {
-      let apart = 0, worst = 2, passed = 0;
+      let apart = 0, worst = 2, passed = 0, total = 0;
       for (let i = pictures.first[p]; i < pictures.first[p + 1]; i++) {
         if (state.error === NOBODY || methods[0].oks[i] !== methods[0].oks[i] || !passes(i, by, wanted)) continue;
         passing[i] = 1;
@@ -95,12 +95,18 @@
         let low = 2, high = -1;
         for (const m of shown) { if (m.oks[i] < low) low = m.oks[i]; if (m.oks[i] > high) high = m.oks[i]; }
         apart = Math.max(apart, high - low);
+        total += shown.length > 1 ? high - low : 1 - low;
         for (const n of by) if (methods[n].oks[i] < worst) worst = methods[n].oks[i];
       }
       const nobody = by.reduce((sum, n) => sum + methods[n].extra[p + 1] - methods[n].extra[p], 0);
-      if (state.error === NOBODY ? nobody : passed || !some) chosen.push({ p, apart, worst, passed, nobody });
+      if (state.error === NOBODY ? nobody : passed || !some) chosen.push({ p, apart, worst, passed, nobody, total });
     }
-    const rank = { disagreement: (a, b) => b.apart - a.apart, worst: (a, b) => a.worst - b.worst, id: () => 0 };
+    const cents = (value) => Math.round(100 * value); // as shown; of equals those with more of it first
+    const rank = {
+      disagreement: (a, b) => cents(b.apart) - cents(a.apart) || b.total - a.total,
+      worst: (a, b) => cents(a.worst) - cents(b.worst) || b.total - a.total,
+      id: (a, b) => pictures.id[a.p] - pictures.id[b.p],
+    };
     if (state.error === NOBODY && state.sort !== "id") chosen.sort((a, b) => b.nobody - a.nobody);
     else chosen.sort(rank[state.sort]);
   };

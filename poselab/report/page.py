@@ -5,8 +5,6 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 import poselab
 from poselab.evaluation.joint_groups import scored
 from poselab.files import write_bytes
@@ -15,8 +13,8 @@ from poselab.report import error_figures as of_joints
 from poselab.report import figures as whole
 from poselab.report.analysis import analyse, groups_of
 from poselab.report.embedding import embedded
-from poselab.report.page_data import MOST_PICTURES, MOST_UNMATCHED, disagreement, page_data
-from poselab.report.page_tables import contract_rows, linked_pairs, linked_summary
+from poselab.report.page_data import MOST_PICTURES, MOST_UNMATCHED, by_disagreement, page_data
+from poselab.report.page_tables import contract_rows, linked_errors, linked_pairs, linked_summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from poselab.report.analysis import Analysis
     from poselab.report.curves import Curves
     from poselab.report.figures import Plot
-    from poselab.report.tables import Row
+    from poselab.report.page_tables import LinkedRow
 
 
 class Section(NamedTuple):
@@ -35,7 +33,7 @@ class Section(NamedTuple):
     name: str
     heading: str
     plots: list[Plot]
-    tables: list[tuple[str, list[Row]]]
+    tables: list[tuple[str, list[LinkedRow]]]
 
 
 def write_page(
@@ -59,8 +57,7 @@ def write_page(
     analyses = analyse(comparison)
     pictures: dict[int, str] = {}
     if images is not None:
-        apart = disagreement(comparison.annotations, analyses)
-        order = np.argsort(-apart, kind="stable").tolist()
+        order = by_disagreement(comparison.annotations, analyses).tolist()
         pictures = embedded(comparison.annotations, images, order, shown)
     content = _content(comparison, analyses, curves)
     content["notes"] += notes
@@ -130,7 +127,7 @@ def _sections(
         of_joints.similarities(analyses, rows),
         of_joints.joint_errors(analyses, rows, guessed=skeleton.sigmas is None),
     )
-    table = [("Errors of each joint as a table", of_joints.error_rows(analyses, rows))]
+    table = [("Errors of each joint as a table", linked_errors(analyses, rows))]
     ranked = _there(whole.precision_recall(analyses), whole.calibrations(analyses))
     return [
         Section("learning", "Training", _there(learning), []),
@@ -164,9 +161,12 @@ def _about(comparison: Comparison, pictures: int) -> str:
     text = (
         f"{held:,} pictures{most}: the labels, for every person the pose that answers for them, "
         f"and at most {MOST_UNMATCHED} poses of nobody a picture and method, the best that score "
-        "above the lowest tenth of the others. Of several seeds the first is drawn. Disagreement "
-        "is the widest spread of one person's OKS over the methods shown."
+        "above the lowest tenth of the others."
     )
+    if any(len(method.runs) > 1 for method in comparison.methods):
+        text += " Of several seeds the first is drawn."
+    if comparison.pairs:
+        text += " Disagreement is the widest spread of one person's OKS over the methods shown."
     if pictures:
         text += f" The {pictures} pictures that differ most are inside the page, 640 pixels wide."
     return text

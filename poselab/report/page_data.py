@@ -71,24 +71,24 @@ def page_data(
     }
 
 
-def disagreement(annotations: Annotations, analyses: Sequence[Analysis]) -> Floats:
-    """How far apart methods are in each picture (N,): the widest spread of one person's OKS.
+def by_disagreement(annotations: Annotations, analyses: Sequence[Analysis]) -> Ints:
+    """Picture rows (N,), those first in which methods differ most about a person's OKS.
 
-    Of one method alone, how far its worst person is from right.
+    Of equals those first that differ about more people; of one method, its worst people first.
     """
     similar = np.stack([analysis.diagnosis.oks for analysis in analyses])
     high = similar.max(axis=0) if len(analyses) > 1 else 1.0
     apart = np.nan_to_num(high - similar.min(axis=0))
     widest = np.zeros(len(annotations))
     np.maximum.at(widest, annotations.picture_of(), apart)
-    return widest
+    total = np.bincount(annotations.picture_of(), weights=apart, minlength=len(annotations))
+    return np.lexsort((-total, -np.round(widest, 2)))
 
 
 def _shown(annotations: Annotations, analyses: Sequence[Analysis]) -> _Shown:
     pictures = np.arange(len(annotations))
     if len(pictures) > MOST_PICTURES:
-        apart = disagreement(annotations, analyses)
-        pictures = np.sort(np.argsort(-apart, kind="stable")[:MOST_PICTURES])
+        pictures = np.sort(by_disagreement(annotations, analyses)[:MOST_PICTURES])
     people = np.concatenate([np.array(annotations.rows(row), np.int64) for row in pictures])
     counts = np.diff(annotations.first_person)[pictures]
     first = np.concatenate([[0], np.cumsum(counts)])

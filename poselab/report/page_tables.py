@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poselab.evaluation.joint_groups import GROUPS
 from poselab.report import comparison_table
+from poselab.report.error_figures import KINDS, error_shares
 from poselab.report.figures import pair_link
 from poselab.report.svg import link
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from poselab.evaluation.comparison import Comparison
+    from poselab.report.analysis import Analysis
+    from poselab.report.error_figures import Rows
     from poselab.report.tables import Cell
+
+    LinkedRow = dict[str, "Cell | Linked"]
 
 SIZES = {"APM": "medium", "ARM": "medium", "APL": "large", "ARL": "large"}
 FROM_BEST = ("from the best", "its interval", "p")
@@ -27,16 +32,14 @@ class Linked(NamedTuple):
     colour: int | None = None
 
 
-def linked_summary(
-    comparison: Comparison, marked: Mapping[str, str]
-) -> list[dict[str, Cell | Linked]]:
+def linked_summary(comparison: Comparison, marked: Mapping[str, str]) -> list[LinkedRow]:
     """The summary's rows with every figure linked to the pictures behind it."""
     rows = comparison_table.summary_rows(comparison, marked)
     best = comparison.methods[0]
-    linked: list[dict[str, Cell | Linked]] = []
+    linked: list[LinkedRow] = []
     for n, (row, method) in enumerate(zip(rows, comparison.methods, strict=True)):
         against = "" if method is best else pair_link(comparison.pair(best.name, method.name))
-        cells: dict[str, Cell | Linked] = {}
+        cells: LinkedRow = {}
         for name, cell in row.items():
             to = against if name in FROM_BEST else _view(name, method.name)
             cells[name] = cell if cell in (None, "–") or not to else Linked(str(cell), to)
@@ -54,13 +57,28 @@ def _view(figure: str, method: str) -> str:
     return "" if figure == "seeds" else link(sort="worst", method=method)
 
 
-def linked_pairs(comparison: Comparison) -> list[dict[str, Cell | Linked]]:
+def linked_pairs(comparison: Comparison) -> list[LinkedRow]:
     """All pairs, each linked to where its methods differ most."""
     rows = comparison_table.pair_rows(comparison)
     return [
-        {**row, "pair": Linked(str(row["pair"]), pair_link(pair))}
+        {name: Linked(str(cell), pair_link(pair)) if cell else cell for name, cell in row.items()}
         for row, pair in zip(rows, comparison.pairs, strict=True)
     ]
+
+
+def linked_errors(analyses: Sequence[Analysis], rows: Rows) -> list[LinkedRow]:
+    """The share of every kind of error in percent: a row a joint and method."""
+    measured = [error_shares(analysis, rows) for analysis in analyses]
+    table: list[LinkedRow] = []
+    for n, joint in enumerate(rows):
+        for m, analysis in enumerate(analyses):
+            row: LinkedRow = {"joint": joint.replace("_", " ")}
+            row["method"] = Linked(analysis.name, link(joint=joint, method=analysis.name), m)
+            for kind, share in zip(KINDS[1:], measured[m][n], strict=True):
+                to = link(sort="worst", joint=joint, error=kind, method=analysis.name)
+                row[kind] = Linked(f"{100 * share:.1f}", to)
+            table.append(row)
+    return table
 
 
 def contract_rows(comparison: Comparison) -> list[dict[str, Any]]:

@@ -11,9 +11,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from known_errors import COARSE, FINE, UNFOUND
+from known_errors import COARSE, FINE, UNFOUND, poses
 
-from poselab.evaluation.comparison import Comparison
+from poselab.annotations import Annotations
+from poselab.evaluation.comparison import Comparison, Run, compare
+from poselab.evaluation.oks import OksEvaluator
 from poselab.report.page import in_script, write_page
 from poselab.structures import InputError
 
@@ -98,6 +100,16 @@ def test_one_method_by_pckh_shows_what_there_is(by_heads: Comparison, tmp_path: 
     wanted = {"headline", "rates", "joint-errors", "similarity", "learning", "calibration"}
     assert plots(text) == wanted
     assert ">pelvis<" not in text[: text.index('id="browser"')]  # PCKh does not count it
+
+
+def test_a_method_that_found_nobody_has_a_page_too(labels: Annotations, tmp_path: Path) -> None:
+    nobody = poses(labels, labels.keypoints, slice(0))
+    named = {"nobody": [Run(Path("x.json"), nobody, {})]}
+    text = write_page(
+        compare(named, labels, OksEvaluator(), 20), tmp_path / "page.html"
+    ).read_text()
+    assert "calibration" not in plots(text)
+    assert ">0.0</a>" in text
 
 
 @pytest.fixture
