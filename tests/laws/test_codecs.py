@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from poselab import geometry
+from poselab.codecs.bones import BoneCodec, bones
 from poselab.codecs.coordinate import CoordinateCodec
 from poselab.codecs.heatmap import HeatmapCodec
 from poselab.codecs.simcc import SimccCodec
@@ -20,6 +21,7 @@ from poselab.codecs.tags import TagCodec
 from poselab.codecs.udp_offset import UdpOffsetCodec
 from poselab.grouping.tags import TagRules
 from poselab.losses.classification import AxisLoss
+from poselab.losses.compositional import CompositionalLoss
 from poselab.losses.coordinates import CoordinateLoss
 from poselab.losses.heatmaps import MapLoss
 from poselab.losses.tags import TagLoss
@@ -51,6 +53,9 @@ def cases() -> list[Any]:
         common = {"skeleton": COCO17, "input_size": size, "stride": stride}
         name = f"{size[0]}x{size[1]}s{stride}"
         found.append(case(f"coordinate-{name}", CoordinateCodec(**common), CoordinateLoss(), 0))
+        for root in (None, "left_knee"):  # a tree with two equal sides, and one without
+            codec = BoneCodec(**common, root=root)
+            found.append(case(f"bones-{root}-{name}", codec, CompositionalLoss(), 0))
         for pixels in CONVENTIONS:
             where = common | {"pixels": pixels}
             for encoding, decoder in HEATMAPS:
@@ -109,6 +114,8 @@ def ideal(target: Any) -> Any:
         return TaggedMaps(target.maps, torch.zeros_like(target.maps)[:, None])
     if isinstance(target, AxisTarget):
         return AxisScores(*(axis.clamp(min=1e-30).log() for axis in target[:2]))
+    if hasattr(target, "parents"):
+        return Coordinates(bones(target.xy, target.parents), target.weight)
     if hasattr(target, "xy"):
         return Coordinates(target.xy, target.weight)
     return target.maps
@@ -207,7 +214,8 @@ def test_unlabelled_keypoints_weigh_nothing(case: Case) -> None:
     second = total_and_gradient(loss, output, encode(codec, elsewhere, visible))
     torch.testing.assert_close(first, second, rtol=0, atol=0)
     assert torch.isfinite(first[0])
-    if not isinstance(codec, TagCodec):  # whose maps must be empty where nobody is
+    # tag maps must be empty where nobody is; joints beyond an unlabelled one need its bone
+    if not isinstance(codec, (TagCodec, BoneCodec)):
         untouched = first[1].reshape(BATCH, 17, -1)[visible[:, 0] == 0]
         assert untouched.numel() > 0
         assert (untouched == 0).all()
@@ -256,7 +264,7 @@ def test_channels_are_what_the_output_has(case: Case) -> None:
     assert output.shape[1] == case.codec.channels
 
 
-@pytest.mark.parametrize("kind", [CoordinateCodec, HeatmapCodec, UdpOffsetCodec])
+@pytest.mark.parametrize("kind", [CoordinateCodec, BoneCodec, HeatmapCodec, UdpOffsetCodec])
 def test_one_person_codecs_refuse_crowds(kind: Any) -> None:
     codec = kind(skeleton=MPII16, input_size=(64, 64), stride=4)
     with pytest.raises(ValueError, match="expected one person"):

@@ -45,6 +45,9 @@ METHODS: dict[str, list[str]] = {
         *("method=dsnt", *SMALL_MAPS),
         *("method.loss.maps=variance", "method.loss.factor=0.00001", "method.loss.sigma=2"),
     ],
+    "compositional": ["method=compositional"],
+    "compositional-both": ["method=compositional", "method.loss.pairs=both"],
+    "compositional-plain": ["method=compositional", "method.loss.normalise=false"],
     "integral-debiased": ["method=integral_debiased", *SMALL_MAPS],
 }
 

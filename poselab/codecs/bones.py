@@ -1,0 +1,144 @@
+"""A pose as the bones of a tree: joints are what the bones on the way to them add up to."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from poselab.codecs.coordinate import CoordinateCodec
+from poselab.outputs import Coordinates
+from poselab.structures import InputError, Poses, Size, Skeleton
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class BoneTarget(NamedTuple):
+    """xy and weight of joints as in CoordinateTarget, and the tree that bones form.
+
+    parents (K,) the joint that a joint's bone starts from, -1 for the centre of the input;
+    paths (K, K) one where bone b (column) lies on the way to joint k (row), else zero.
+    """
+
+    xy: Tensor
+    weight: Tensor
+    parents: Tensor
+    paths: Tensor
+
+
+class BoneCodec(CoordinateCodec):
+    """Outputs are bones: bone k leads to joint k from its parent in the skeleton's tree.
+
+    The tree spans the limbs breadth first from ``root``, whose own bone starts in the centre of
+    the input, as do those of further parts that no limb joins. root: a keypoint's name; null: the
+    pelvis, or else the keypoint without sides that is nearest to all others.
+    Source: compositional pose regression, Sun et al. 2017, section 3.
+
+    Raises:
+        InputError: the skeleton has no such keypoint.
+    """
+
+    def __init__(
+        self, *, skeleton: Skeleton, input_size: Size, stride: int = 1, root: str | None = None
+    ) -> None:
+        super().__init__(skeleton=skeleton, input_size=input_size, stride=stride)
+        if root is not None and root not in skeleton.keypoints:
+            raise InputError(
+                f"expected a root among the keypoints of {skeleton.name}, got {root!r}; choose "
+                f"one of {', '.join(skeleton.keypoints)}"
+            )
+        start = best_root(skeleton) if root is None else skeleton.index(root)
+        self.parents = tree(skeleton, start)
+        self.resolution *= 2  # sums of several float32
+
+    def encode(  # type: ignore[override]  # a target of joints that knows its tree
+        self, keypoints: Tensor, visible: Tensor, usable: Tensor
+    ) -> BoneTarget:
+        """Joints as the coordinate codec encodes them, and the tree."""
+        xy, weight = super().encode(keypoints, visible, usable)
+        parents, paths = _tensors(self.parents, xy.device)
+        return BoneTarget(xy, weight, parents, paths)
+
+    def decode(self, output: Coordinates) -> Poses:
+        """Poses of the joints that bones add up to."""
+        return super().decode(self._joints(output))
+
+    def unflip(self, output: Coordinates) -> Coordinates:
+        """The bones of the mirrored joints, whether the tree has two equal sides or not."""
+        joints = super().unflip(self._joints(output))
+        parents, _ = _tensors(self.parents, joints.xy.device)
+        return Coordinates(bones(joints.xy, parents), joints.confidence)
+
+    def _joints(self, output: Coordinates) -> Coordinates:
+        xy = output.xy.float()
+        return Coordinates(add_up(xy, _tensors(self.parents, xy.device)[1]), output.confidence)
+
+
+def add_up(xy: Tensor, paths: Tensor) -> Tensor:
+    """Joints (B, K, 2) of bones (B, K, 2); no matrix product, which TF32 would coarsen."""
+    return (paths[..., None] * xy[:, None]).sum(2)
+
+
+def bones(xy: Tensor, parents: Tensor) -> Tensor:
+    """Bones (B, K, 2) of joints (B, K, 2)."""
+    start = xy[:, parents.clamp(min=0)] * (parents >= 0)[:, None]
+    return xy - start
+
+
+@lru_cache(maxsize=64)
+def _tensors(parents: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Parents (K,) and paths (K, K), sent to each device once."""
+    paths = torch.zeros(len(parents), len(parents))
+    for joint in range(len(parents)):
+        for bone in _up(joint, parents):
+            paths[joint, bone] = 1
+    return torch.tensor(parents, device=device), paths.to(device)
+
+
+def _up(joint: int, parents: tuple[int, ...]) -> Iterator[int]:
+    """A joint and its ancestors."""
+    while joint >= 0:
+        yield joint
+        joint = parents[joint]
+
+
+def tree(skeleton: Skeleton, root: int) -> tuple[int, ...]:
+    """The parent of every keypoint, breadth first along the limbs from ``root``; -1 for roots."""
+    parents: dict[int, int] = {}
+    for start in (root, *range(len(skeleton))):
+        if start not in parents:
+            _grow(skeleton, start, parents)
+    return tuple(parents[k] for k in range(len(skeleton)))
+
+
+def _grow(skeleton: Skeleton, start: int, parents: dict[int, int]) -> int:
+    """Add what limbs join to ``start``; how many limbs away the farthest of it is."""
+    parents[start] = -1
+    waiting, depth = deque([(start, 0)]), 0
+    while waiting:
+        joint, depth = waiting.popleft()
+        for limb in skeleton.limb_index:
+            if joint in limb:
+                other = limb[1] if limb[0] == joint else limb[0]
+                if other not in parents:
+                    parents[other] = joint
+                    waiting.append((other, depth + 1))
+    return depth
+
+
+def best_root(skeleton: Skeleton) -> int:
+    """The pelvis, or else the keypoint without sides from which no other is far along limbs."""
+    if "pelvis" in skeleton.keypoints:
+        return skeleton.index("pelvis")
+    middle = [k for k in range(len(skeleton)) if skeleton.flip_index[k] == k]
+
+    def reach(joint: int) -> tuple[int, int]:
+        found: dict[int, int] = {}
+        depth = _grow(skeleton, joint, found)
+        return -len(found), depth
+
+    return min(middle or range(len(skeleton)), key=reach)
