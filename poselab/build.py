@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from poselab.data import PoseData
     from poselab.data.framing import Framing
     from poselab.data.layouts import Sources
+    from poselab.evaluation.combined import Evaluator
     from poselab.modules import PoseModule
-    from poselab.modules.evaluating import Evaluator
 
 CHECKPOINT_KEY = "poselab"
 """Where a checkpoint keeps the resolved config and the skeleton it was trained with."""

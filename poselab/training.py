@@ -32,12 +32,14 @@ from poselab.modules.conditions import run_contract
 from poselab.modules.evaluating import PoseEvaluation, rehearse
 from poselab.report.curves import draw_curves, read_curves
 from poselab.report.draw import contact_sheet, draw_poses, fit_into
+from poselab.reporting import report_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from poselab.data import PoseData
+    from poselab.evaluation.metrics import Metrics
     from poselab.modules import PoseModule
 
 SHOWN = 0.2
@@ -89,8 +91,20 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
         manifest["untrained"] = read_json(evaluation.untrained_file, "metrics")
     metrics = _validate_best(config, data, module, folder)
     draw_curves(read_curves(folder), evaluation.headline, folder / "curves.png", experiment)
+    metrics = _reported(config, data, folder, experiment) or metrics
     manifest |= {"seconds": stopwatch.seconds(), "state": "finished"}
     write_json(folder / "run.json", manifest)
+    return metrics.to_json()
+
+
+def _reported(config: DictConfig, data: PoseData, folder: Path, experiment: str) -> Metrics | None:
+    """Write the page and the metrics with their limits, if that is wanted."""
+    if not config.get("report"):
+        return None
+    print("resampling pictures for confidence limits, writing index.html ...", flush=True)
+    evaluator, replicates = build.evaluator(config), config.report.replicates
+    metrics = report_run(folder, experiment, data.val, evaluator, replicates)
+    metrics.write(folder / "metrics.json")
     return metrics
 
 
@@ -148,10 +162,8 @@ def _wandb_inside(folder: Path) -> Iterator[None]:
             os.environ.pop(kind, None)
 
 
-def _validate_best(
-    config: DictConfig, data: PoseData, module: PoseModule, folder: Path
-) -> dict[str, Any]:
-    """Write predictions, their pictures and metrics of the best checkpoint; the metrics record.
+def _validate_best(config: DictConfig, data: PoseData, module: PoseModule, folder: Path) -> Metrics:
+    """Write predictions, their pictures and metrics of the best checkpoint; the metrics.
 
     On one device: nothing is left to merge, and averaging callbacks are out of the way.
     """
@@ -165,9 +177,8 @@ def _validate_best(
     build.trainer(alone, None, [evaluation]).validate(module, datamodule=data, verbose=False)
     assert evaluation.metrics is not None
     _draw_found(data, evaluation.file)
-    record: dict[str, Any] = evaluation.metrics.to_json()
-    write_json(folder / "metrics.json", record)
-    return record
+    evaluation.metrics.write(folder / "metrics.json")
+    return evaluation.metrics
 
 
 def _draw_found(data: PoseData, file: Path, count: int = 12) -> None:

@@ -17,7 +17,7 @@ LAYERS = (
     {"annotations"},
     {"data", "synthetic", "grouping", "codecs", "models", "losses", "evaluation"},
     {"modules", "report", "live_metrics"},
-    {"build"},
+    {"build", "reporting"},
     {"runs"},
     {"training"},
     {"cli"},

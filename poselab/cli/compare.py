@@ -133,6 +133,7 @@ def _progress(total: int) -> Iterator[Callable[[int], Any]]:
 def _write(comparison: Comparison, arguments: argparse.Namespace) -> None:
     from poselab.files import write_bytes, write_json
     from poselab.report import comparison_table as table
+    from poselab.report.page import write_page
     from poselab.report.tables import csv_text, latex, markdown, print_table
 
     marked = table.reasons(comparison)
@@ -150,3 +151,5 @@ def _write(comparison: Comparison, arguments: argparse.Namespace) -> None:
         print_table(table.pair_rows(comparison))
     print("\n".join(notes))
     print(f"tables: {out}")
+    print("drawing the page ...", file=sys.stderr)
+    print(f"page: {write_page(comparison, out / 'index.html', images=arguments.images)}")

@@ -57,7 +57,30 @@ def _run(experiments: list[str], changes: list[str]) -> int:
     print(f"table: {table}\npictures with poses (predictions beside them, curves.png above):")
     for name in experiments:
         print(f"  {place / name}/predictions/pictures.jpg")
+    if configs[0].get("report") and len(experiments) > 1:
+        print(f"page: {_compared(configs[0], {n: place / n for n in experiments}, table.parent)}")
     return 0
+
+
+def _compared(config: Any, folders: dict[str, Path], out: Path) -> Path:
+    """The page that compares the runs that predicted the same pictures as the first."""
+    from poselab import build
+    from poselab.files import read_json
+    from poselab.report.page import write_page
+    from poselab.reporting import compare_runs
+
+    contracts = {
+        n: read_json(f / "metrics.json", "metrics")["contract"] for n, f in folders.items()
+    }
+    first = next(iter(contracts.values()))
+    same = {
+        name.rpartition("/")[2]: folders[name]
+        for name, contract in contracts.items()
+        if all(contract[key] == first[key] for key in ("fingerprint", "picture_set"))
+    }
+    split = build.data(config).val
+    comparison = compare_runs(same, split, build.evaluator(config), config.report.replicates)
+    return write_page(comparison, out / "index.html", images=split.pictures)
 
 
 def _row(config: Any, folder: Path, name: str) -> Row:

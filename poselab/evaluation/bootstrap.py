@@ -112,13 +112,18 @@ def resampled(
 def with_intervals(
     metrics: Metrics, tally: Tally, replicates: int = REPLICATES, seed: int = 0
 ) -> Metrics:
-    """The same record with confidence limits of every figure, and how they were found."""
+    """The same record with confidence limits of every figure, from draws of its own."""
     (drawn,) = resampled([[tally]], replicates, seed)
+    return limited(metrics, drawn, seed)
+
+
+def limited(metrics: Metrics, drawn: Replicates, seed: int) -> Metrics:
+    """The same record with the confidence limits that its replicates give, and how."""
     limits = zip(drawn.keys, *drawn.interval(), strict=True)
     how = {
         "kind": "percentile bootstrap over pictures",
         "level": LEVEL,
-        "replicates": replicates,
+        "replicates": len(drawn.draws),
         "seed": seed,
     }
     interval = {key: (float(low), float(high)) for key, low, high in limits}

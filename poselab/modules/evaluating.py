@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -22,15 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poselab.annotations import Annotations
+    from poselab.evaluation.combined import Evaluator
     from poselab.evaluation.metrics import Metrics
-
-    class Evaluator(Protocol):
-        """Scores predictions; ``headline`` is the first of its metrics."""
-
-        headline: str
-
-        def __call__(self, predictions: Predictions, annotations: Annotations) -> Metrics:
-            """The metrics record."""
 
 
 class PoseEvaluation(pl.Callback):

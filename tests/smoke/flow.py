@@ -18,6 +18,7 @@ TINY = (
     "data=coco",
     "data.workers=0",
     "data.batch_size=16",
+    "report=null",
 )
 
 Train = Callable[..., Path]
