@@ -96,9 +96,10 @@ def headline(comparison: Comparison) -> Plot:
         interval_rows(axes, names, f"{comparison.headline} (%)")
         return figure
 
-    caption = "With 95 % intervals of each method alone."
+    caption = "With its 95 % interval."
     if comparison.pairs:
-        caption += " Intervals may overlap where the paired difference is certain."
+        caption = "Each with its own 95 % interval; these may overlap where the paired difference "
+        caption += "is certain."
     return plot("headline", comparison.headline, caption, draw)
 
 

@@ -12,7 +12,7 @@ from poselab.report import comparison_table
 from poselab.report import error_figures as of_joints
 from poselab.report import figures as whole
 from poselab.report.analysis import analyse, groups_of
-from poselab.report.embedding import embedded
+from poselab.report.embedding import LONG_SIDE, embedded
 from poselab.report.page_data import MOST_PICTURES, MOST_UNMATCHED, by_disagreement, page_data
 from poselab.report.page_tables import contract_rows, linked_errors, linked_pairs, linked_summary
 
@@ -157,7 +157,7 @@ def _lead(comparison: Comparison) -> str:
 def _about(comparison: Comparison, pictures: int) -> str:
     """What the picture browser shows and what it leaves out."""
     held = min(len(comparison.annotations), MOST_PICTURES)
-    most = "" if held == len(comparison.annotations) else " that methods differ most about"
+    most = "" if held == len(comparison.annotations) else " of the largest errors"
     text = (
         f"{held:,} pictures{most}: the labels, for every person the pose that answers for them, "
         f"and at most {MOST_UNMATCHED} poses of nobody a picture and method, the best that score "
@@ -168,5 +168,6 @@ def _about(comparison: Comparison, pictures: int) -> str:
     if comparison.pairs:
         text += " Disagreement is the widest spread of one person's OKS over the methods shown."
     if pictures:
-        text += f" The {pictures} pictures that differ most are inside the page, 640 pixels wide."
+        which = "on which methods differ most" if comparison.pairs else "of the worst poses"
+        text += f" The {pictures} pictures {which} are inside the page, {LONG_SIDE} pixels long."
     return text

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from poselab.structures import Skeleton
 
 PICTURES = 30
-FINE, COARSE = "fine & <b>dear</b>", 'coarse </script><!--"'
+FINE, COARSE = "fine & <b>dear</b> $a$", 'coarse </script><!--"'
 INVERTED, MISSED, UNFOUND, NOBODY, POOR = 103, 105, 108, 109, 111
 """Ids of the pictures in which the coarse method errs, each in its own way."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 import re
 from html.parser import HTMLParser
@@ -69,6 +70,8 @@ def test_names_are_text_wherever_they_stand(text: str) -> None:
     assert [method["name"] for method in data["methods"]] == [FINE, COARSE]
     assert not any(tag == "b" for tag, _ in tags.seen)
     assert "A word &amp; more." in text
+    drawn = re.findall(r"<text[^>]*>([^<]*)</text>", text)
+    assert FINE in map(html.unescape, drawn)  # dollars are no formula
 
 
 def test_script_text_survives_hostile_strings() -> None:

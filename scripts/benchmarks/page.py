@@ -1,0 +1,89 @@
+"""The page of four methods on a whole validation set: how large, how long to write and to open.
+
+    python scripts/benchmarks/page.py person_keypoints_val2017.json[.gz] [--out page.html]
+
+Every method has 100,000 detections, as in evaluate_oks.py, moved further at random. Opening is
+timed by headless Chromium, from navigation until all is laid out, the least of --repeats; without
+Chromium it is left out. Exit status 1 above 15 MB or 3 seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import gzip
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import orjson
+from evaluate_oks import detections
+
+from poselab.annotations import open_annotations
+from poselab.evaluation.comparison import Comparison, Run, compare
+from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.predictions import read_predictions
+from poselab.report.page import write_page
+
+MEGABYTES, SECONDS = 15.0, 3.0
+SPREADS = (0.0, 1.0, 2.0, 4.0)
+CLOCK = (
+    "<script>addEventListener('load', () => { document.body.offsetHeight; "
+    "document.documentElement.textContent = 'OPENED ' + performance.now(); })</script></body>"
+)
+
+
+def main() -> int:
+    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    words.add_argument("annotations", type=Path)
+    words.add_argument("--out", type=Path)
+    words.add_argument("--repeats", type=int, default=3)
+    arguments = words.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        out = arguments.out or Path(folder) / "page.html"
+        comparison = compared(arguments.annotations, Path(folder))
+        start = time.perf_counter()
+        write_page(comparison, out)
+        print(f"written in  {time.perf_counter() - start:6.1f} s")
+        size = out.stat().st_size / 1e6
+        print(f"size        {size:6.1f} MB (at most {MEGABYTES:.0f})")
+        opened = min((opening(out, Path(folder)) for _ in range(arguments.repeats)), default=0.0)
+        print(f"opens in    {opened:6.2f} s (at most {SECONDS:.0f})")
+        return 0 if size <= MEGABYTES and opened <= SECONDS else 1
+
+
+def compared(annotations: Path, folder: Path) -> Comparison:
+    content = annotations.read_bytes()
+    truth, found = folder / "truth.json", folder / "found.json"
+    truth.write_bytes(gzip.decompress(content) if annotations.suffix == ".gz" else content)
+    found.write_bytes(orjson.dumps(detections(orjson.loads(truth.read_bytes()))))
+    table, poses = open_annotations(truth), read_predictions(found)
+    rng = np.random.default_rng(0)
+    named = {}
+    for spread in SPREADS:
+        points = poses.keypoints + spread * rng.normal(size=poses.keypoints.shape)
+        moved = dataclasses.replace(poses, keypoints=points)
+        named[f"moved {spread:g} pixels"] = [Run(found, moved, {})]
+    return compare(named, table, OksEvaluator(), replicates=50)
+
+
+def opening(page: Path, folder: Path) -> float:
+    """Seconds, 0 where there is no Chromium."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        print("no chromium: opening is not timed")
+        return 0.0
+    copy = folder / "timed.html"
+    copy.write_text(page.read_text().replace("</body>", CLOCK))
+    words = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", copy.as_uri()]
+    said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=120).stdout
+    return float(re.search(r"OPENED ([\d.]+)", said)[1]) / 1000
+
+
+if __name__ == "__main__":
+    sys.exit(main())
