@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from poselab.structures import InputError
+
 if TYPE_CHECKING:
     from poselab.outputs import MapTarget
 
@@ -20,6 +22,33 @@ class MapLoss(nn.Module):
     def forward(self, output: Tensor, target: MapTarget) -> dict[str, Tensor]:
         """{"maps": scalar}."""
         return {"maps": 0.5 * weighted_square_error(output, target.maps, target.weight)}
+
+
+class HardKeypointLoss(nn.Module):
+    """Half the weighted squared error of the ``hardest`` keypoints of each input.
+
+    The mean over those keypoints, over cells and over inputs. Source: online hard keypoint mining,
+    CPN, Chen et al. 2018, section 3.3: 8 of 17.
+
+    Raises:
+        InputError: no keypoint is asked for; when called, more than there are.
+    """
+
+    def __init__(self, hardest: int = 8) -> None:
+        super().__init__()
+        if hardest < 1:
+            raise InputError(f"expected 1 hardest keypoint or more, got {hardest}")
+        self.hardest = hardest
+
+    def forward(self, output: Tensor, target: MapTarget) -> dict[str, Tensor]:
+        """{"hard": scalar}."""
+        if self.hardest > output.shape[1]:
+            raise InputError(
+                f"expected loss.hardest up to the number of maps, {output.shape[1]}, got "
+                f"{self.hardest}; choose fewer"
+            )
+        each = ((output.float() - target.maps).square() * target.weight).mean((-2, -1))
+        return {"hard": 0.5 * each.topk(self.hardest, dim=1).values.mean()}
 
 
 def weighted_square_error(output: Tensor, maps: Tensor, weight: Tensor) -> Tensor:

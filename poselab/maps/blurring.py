@@ -17,8 +17,8 @@ _SMALL_TAPS = {  # OpenCV's fixed kernels where the width alone is given
 
 
 def blur_width(sigma: float) -> int:
-    """The odd kernel whose blur is about sigma wide: 11 for 2 and 17 for 3, as DARK's authors."""
-    return 2 * max(round((sigma - 0.8) / 0.3 + 1), 1) + 1
+    """The odd kernel whose blur is about sigma wide: 3, 11, 17 for 1, 2, 3, as DARK's authors."""
+    return 2 * max(int((sigma - 0.8) / 0.3 + 1 + 1e-9), 1) + 1
 
 
 def blur_taps(width: int) -> tuple[float, ...]:

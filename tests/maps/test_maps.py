@@ -136,7 +136,7 @@ def test_blur_is_opencvs(width: int) -> None:
 
 
 def test_blur_width_is_what_dark_and_hrnet_pair() -> None:
-    assert [maps.blur_width(sigma) for sigma in (2.0, 3.0)] == [11, 17]
+    assert [maps.blur_width(sigma) for sigma in (1.0, 2.0, 3.0)] == [3, 11, 17]
 
 
 def dark_by_loops(heat: np.ndarray, kernel: int) -> tuple[float, float]:

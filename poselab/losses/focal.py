@@ -1,0 +1,43 @@
+"""The focal loss on maps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from poselab.outputs import MapTarget
+
+
+class FocalMapLoss(nn.Module):
+    """Cross entropy of sigmoids that cells already right hardly enter.
+
+    The highest cell of a target is its positive: -(1 - p)^alpha·log p. All others are negatives:
+    -(1 - target)^beta·p^alpha·log(1 - p), so that neighbours of the peak are forgiven. The sum,
+    over the number of positives that count (at least one). Outputs are logits: give the codec
+    ``values: sigmoid``.
+    Source: CornerNet, Law and Deng 2018, equation 1; CenterNet, Zhou et al. 2019, equation 1.
+
+    Raises:
+        InputError: a negative alpha or beta.
+    """
+
+    def __init__(self, alpha: float = 2.0, beta: float = 4.0) -> None:
+        super().__init__()
+        if min(alpha, beta) < 0:
+            raise InputError(f"expected alpha and beta of 0 or more, got {alpha} and {beta}")
+        self.alpha, self.beta = alpha, beta
+
+    def forward(self, output: Tensor, target: MapTarget) -> dict[str, Tensor]:
+        """{"focal": scalar}."""
+        logits, heat = output.float(), target.maps
+        found = logits.sigmoid()
+        positive = (heat == heat.amax((-2, -1), keepdim=True)) & (heat > 0)
+        hit = (1 - found) ** self.alpha * -functional.logsigmoid(logits)
+        false = (1 - heat) ** self.beta * found**self.alpha * -functional.logsigmoid(-logits)
+        total = ((hit * positive + false * ~positive) * target.weight).sum()
+        return {"focal": total / (positive * target.weight).sum().clamp(min=1)}
