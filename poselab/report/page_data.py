@@ -89,7 +89,8 @@ def _shown(annotations: Annotations, analyses: Sequence[Analysis]) -> _Shown:
     pictures = np.arange(len(annotations))
     if len(pictures) > MOST_PICTURES:
         pictures = np.sort(by_disagreement(annotations, analyses)[:MOST_PICTURES])
-    people = np.concatenate([np.array(annotations.rows(row), np.int64) for row in pictures])
+    rows = [np.array(annotations.rows(row), np.int64) for row in pictures.tolist()]
+    people = np.concatenate(rows)
     counts = np.diff(annotations.first_person)[pictures]
     first = np.concatenate([[0], np.cumsum(counts)])
     sizes = annotations.sizes[pictures].astype(float)
@@ -183,7 +184,7 @@ def _codes(diagnosis: Diagnosis) -> Ints:
     """Codes (M, K) uint8 of errors, 0 where there is none to speak of, plus 8 where another pose
     has the joint."""
     codes = np.where(diagnosis.joint == UNKNOWN, 0, diagnosis.joint)
-    return (codes + 8 * diagnosis.grouping).astype(np.uint8)
+    return np.asarray(codes + 8 * diagnosis.grouping, np.uint8)
 
 
 def _unmatched(annotations: Annotations, shown: _Shown, analysis: Analysis) -> tuple[Ints, Ints]:

@@ -18,7 +18,7 @@ COLOURS = 9
 
 INK, MUTED, GRID = "#000001", "#000002", "#000003"
 _NAMED = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--line)"}
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "poselab",
     "text.parse_math": False,  # names may hold a dollar sign
