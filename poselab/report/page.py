@@ -60,6 +60,8 @@ def write_page(
         order = by_disagreement(comparison.annotations, analyses).tolist()
         pictures = embedded(comparison.annotations, images, order, shown)
     content = _content(comparison, analyses, curves)
+    if any(len(method.runs) > 1 for method in comparison.methods):
+        content["notes"].append("Errors, bins, curves and pictures below are of the first seed.")
     content["notes"] += notes
     content["title"] = title or _title(comparison)
     content["about"] = _about(comparison, len(pictures))
@@ -163,8 +165,6 @@ def _about(comparison: Comparison, pictures: int) -> str:
         f"and at most {MOST_UNMATCHED} poses of nobody a picture and method, the best that score "
         "above the lowest tenth of the others."
     )
-    if any(len(method.runs) > 1 for method in comparison.methods):
-        text += " Of several seeds the first is drawn."
     if comparison.pairs:
         text += " Disagreement is the widest spread of one person's OKS over the methods shown."
     if pictures:

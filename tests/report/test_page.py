@@ -115,6 +115,16 @@ def test_a_method_that_found_nobody_has_a_page_too(labels: Annotations, tmp_path
     assert ">0.0</a>" in text
 
 
+def test_of_several_seeds_the_page_says_which_it_shows(
+    labels: Annotations, comparison: Comparison, tmp_path: Path
+) -> None:
+    runs = [run for method in comparison.methods for run in method.runs]
+    several = compare({"both": runs}, labels, OksEvaluator(), 20)
+    sentence = "are of the first seed"
+    assert sentence in write_page(several, tmp_path / "page.html").read_text()
+    assert sentence not in write_page(comparison, tmp_path / "page.html").read_text()
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     images = tmp_path / "images"
