@@ -48,6 +48,10 @@ METHODS: dict[str, list[str]] = {
     "compositional": ["method=compositional"],
     "compositional-both": ["method=compositional", "method.loss.pairs=both"],
     "compositional-plain": ["method=compositional", "method.loss.normalise=false"],
+    "error-feedback": [
+        *("method=error_feedback", "method.estimator.feedback.epochs=0"),
+        "method.estimator.feedback.sigma=3",
+    ],
     "integral-debiased": ["method=integral_debiased", *SMALL_MAPS],
 }
 
@@ -85,13 +89,15 @@ def learn(module: PoseModule, sample: Sample, steps: int = STEPS, sign: float = 
     optimizer = torch.optim.Adam(module.parameters(), lr=0.01)
     values = []
     for _ in range(steps):
-        parts = module.losses(module(sample.image), sample)
-        total = torch.stack(list(parts.values())).sum()
+        total = module.training_step(sample, 0)
         values.append(total.item())
         optimizer.zero_grad()
         (sign * total).backward()
         optimizer.step()
     return values
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:You are trying to")  # steps without a trainer
 
 
 @pytest.mark.parametrize("name", METHODS)
