@@ -34,8 +34,8 @@ def expectation(heat: Tensor) -> Tensor:
 
     Whatever else the map shows draws the mean away from its peak, which the local form avoids.
     """
-    weight = heat.float().clamp(min=0) + _TINY
-    x, y = (_mean_index(weight.sum(axis)) for axis in (-2, -1))
+    weight = heat.float().clamp(min=0)
+    x, y = (_mean_index(weight.sum(axis) + _TINY) for axis in (-2, -1))
     return torch.stack([x, y], dim=-1)
 
 

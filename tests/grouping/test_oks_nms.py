@@ -65,3 +65,22 @@ def test_nobody_and_zero_areas() -> None:
     assert oks_nms(np.zeros((0, 1, 2)), np.zeros(0), np.zeros(0), falloffs, 0.9).tolist() == []
     twice = oks_nms(np.zeros((2, 1, 2)), np.array([0.1, 0.2]), np.zeros(2), falloffs, 0.9)
     assert twice.tolist() == [1]
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.05, 0.5, 0.95, 1.0])
+def test_ruling_pairs_out_early_changes_nothing(threshold: float) -> None:
+    """More poses than a block, of few keypoints, alike in all degrees."""
+    random = np.random.default_rng(1)
+    keypoints = np.repeat(random.uniform(0, 100, (40, 3, 2)), 5, axis=0)
+    keypoints += random.normal(0, 1, (200, 3, 2)) * random.uniform(0, 12, (200, 1, 1))
+    keypoints[1] = keypoints[0]
+    scores, areas = random.random(200), random.uniform(1e3, 5e3, 200)
+    sigmas = np.array([0.1, 0.02, 0.05])
+    kept = oks_nms(keypoints, scores, areas, sigmas, threshold)
+    assert kept.tolist() == greedy(keypoints, scores, areas, sigmas, threshold)
+
+
+def test_nobody_and_one_person() -> None:
+    falloffs = np.array(COCO17.falloffs)
+    assert oks_nms(np.zeros((0, 17, 2)), np.zeros(0), np.zeros(0), falloffs, 0.9).tolist() == []
+    assert oks_nms(np.zeros((1, 17, 2)), np.ones(1), np.ones(1), falloffs, 0.9).tolist() == [0]
