@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.matching import AREAS, THRESHOLDS
+from poselab.evaluation.engines import AREAS
+from poselab.evaluation.matching import THRESHOLDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from poselab.evaluation.matching import Matching
     from poselab.structures import Floats, Ints
@@ -42,25 +43,28 @@ class Accumulated(NamedTuple):
 
 
 class OksTally:
-    """The ten COCO figures of one method, as a function of how often each picture counts."""
+    """The ten COCO figures of one method, as a function of how often each picture counts.
 
-    keys = tuple(KEYS)
+    Those of medium and large people only where the matching has these ranges.
+    """
 
     def __init__(self, matching: Matching) -> None:
+        areas = len(matching.person)
+        self.keys = tuple(key for key, (_, _, area) in KEYS.items() if area < areas)
         self.image_ids = matching.image_ids
         self._matching = matching
         self._parts = [
             _Part(matching, area, [matching.ignored[area, t] for t in range(len(THRESHOLDS))])
-            for area in range(len(AREAS))
+            for area in range(areas)
         ]
 
     def figures(self, weights: Ints) -> Floats:
-        """The figures (R, 10) of R sets in which picture n counts weights[r, n] times.
+        """The figures (R, F) of R sets in which picture n counts weights[r, n] times.
 
         Exactly COCO's accumulation over a set that repeats each picture so often, copies of a pose
         standing next to each other.
         """
-        return np.concatenate([_summary(part) for part in self._chunks(weights)])
+        return np.concatenate([_summary(part, self.keys) for part in self._chunks(weights)])
 
     def accumulated(self) -> Accumulated:
         """Precision and recall of the set itself: R is 1."""
@@ -152,10 +156,10 @@ def _at_recalls(precision: Floats, found: Floats, needed: Ints) -> Floats:
     return np.where(inside, read, 0.0)
 
 
-def _summary(part: Accumulated) -> Floats:
-    """The figures (R, 10)."""
+def _summary(part: Accumulated, keys: Sequence[str]) -> Floats:
+    """The figures (R, F)."""
     columns = []
-    for what, at, area in KEYS.values():
+    for what, at, area in map(KEYS.__getitem__, keys):
         values: Floats = getattr(part, what)[:, area, at]
         columns.append(np.ascontiguousarray(values.reshape(len(values), -1)).mean(axis=1))
     return np.stack(columns, axis=1)

@@ -63,12 +63,12 @@ def matching_within(
 ) -> Matching:
     """Which pose found which person when all people outside a bin are ignored, of any size.
 
-    The engine matches anew, because a pose prefers people who count. Of the area ranges only "all"
-    means anything here.
+    The engine matches anew, because a pose prefers people who count. Only the area range "all" is
+    in it.
     """
     labelled = np.where(chosen.people, annotations.labelled(), 0)  # COCO ignores people with 0
     within = replace(annotations, recorded_keypoints=labelled, stored="")
-    found = evaluator.matching(predictions, within, image_ids)
+    found = evaluator.matching(predictions, within, image_ids, ("all",))
     outside = ~chosen.poses[found.row]
     return found._replace(ignored=found.ignored | ((found.person < 0) & outside))
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from poselab.structures import Ints
 
 MODULES = {"hotcoco": "hotcoco", "pycocotools": "pycocotools.cocoeval"}
+AREAS = {"all": (0.0, 1e10), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+"""COCO's area ranges in pixels²."""
+
 CATEGORY = {"id": 1, "name": "person"}
 
 
@@ -60,7 +63,13 @@ def problem(
     return Problem(rows, people, chosen, truth, found, int(counted.sum()))
 
 
-def matched(engine: str, asked: Problem, sigmas: Sequence[float], max_detections: int) -> Any:
+def matched(
+    engine: str,
+    asked: Problem,
+    sigmas: Sequence[float],
+    max_detections: int,
+    areas: Sequence[str] = tuple(AREAS),
+) -> Any:
     """The engine's evaluation after it matched; pycocotools chats on stdout, hence the sink."""
     module = importlib.import_module(MODULES[engine])
     with contextlib.redirect_stdout(io.StringIO()):
@@ -69,6 +78,8 @@ def matched(engine: str, asked: Problem, sigmas: Sequence[float], max_detections
         )
         evaluation.params.kpt_oks_sigmas = np.array(sigmas)
         evaluation.params.maxDets = [max_detections]
+        evaluation.params.areaRng = [list(AREAS[name]) for name in areas]
+        evaluation.params.areaRngLbl = list(areas)
         evaluation.evaluate()
     return evaluation
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from poselab.annotations.columns import rows_of
+from poselab.evaluation.engines import AREAS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.engines import Problem
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
     Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
-AREAS = {"all": (0, 1e10), "medium": (32**2, 96**2), "large": (96**2, 1e10)}
-"""COCO's area ranges in pixels²."""
-
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 
 
@@ -29,8 +27,9 @@ class Matching(NamedTuple):
     """What COCO's greedy matching decided, poses best first as COCO ranks them over all pictures.
 
     row (D,) of the predictions, picture (D,) row among ``image_ids`` (N,), scores (D,). For each of
-    A area ranges and T thresholds: person (A, T, D), the person row matched, -1 for none; ignored
-    (A, T, D), whether the pose counts neither for nor against. counts (A, N): how many people of
+    A area ranges (all, medium, large, unless only the first were asked for) and T thresholds:
+    person (A, T, D), the person row matched, -1 for none; ignored (A, T, D), whether the pose
+    counts neither for nor against. counts (A, N): how many people of
     each picture are to be found. A pose that has a person and is not ignored is a true positive.
     """
 
@@ -44,12 +43,16 @@ class Matching(NamedTuple):
 
 
 def matching_of(
-    evaluation: Any, asked: Problem, predictions: Predictions, truth: Annotations
+    evaluation: Any,
+    asked: Problem,
+    predictions: Predictions,
+    truth: Annotations,
+    areas: Sequence[str] = tuple(AREAS),
 ) -> Matching:
-    """What an engine decided about a problem."""
+    """What an engine decided about a problem in some area ranges."""
     entries = [entry for entry in evaluation.evalImgs if entry is not None]
     image_ids = np.sort(truth.image_ids[asked.chosen])
-    ranges = _by_area(entries)
+    ranges = _by_area(entries, areas)
     numbers, scores = (_flat([e[key] for e in ranges[0]]) for key in ("dtIds", "dtScores"))
     order = np.argsort(-scores, kind="stable")
     row = asked.rows[numbers.astype(np.int64)[order] - 1]
@@ -68,10 +71,10 @@ def matching_of(
     )
 
 
-def _by_area(entries: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+def _by_area(entries: list[dict[str, Any]], areas: Sequence[str]) -> list[list[dict[str, Any]]]:
     """Entries of each area range by picture id; engines differ in which of both runs first."""
     entries = sorted(entries, key=lambda entry: int(entry["image_id"]))
-    return [[e for e in entries if tuple(e["aRng"]) == limits] for limits in AREAS.values()]
+    return [[e for e in entries if tuple(e["aRng"]) == AREAS[name]] for name in areas]
 
 
 def _flat(parts: Iterable[Iterable[Any]]) -> Floats:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from poselab.evaluation.average_precision import KEYS, OksTally
-from poselab.evaluation.engines import MODULES, Problem, matched, problem
+from poselab.evaluation.engines import AREAS, MODULES, Problem, matched, problem
 from poselab.evaluation.matching import Matching, matching_of
 from poselab.evaluation.metrics import Metrics, annotation_contract
 from poselab.structures import InputError
@@ -66,10 +66,14 @@ class OksEvaluator:
         predictions: Predictions,
         annotations: Annotations,
         image_ids: Sequence[int] | Ints | None = None,
+        areas: Sequence[str] = tuple(AREAS),
     ) -> Matching:
-        """Which pose found which person; arguments and errors as when scoring."""
-        asked, evaluation = self._matched(predictions, annotations, image_ids)
-        return matching_of(evaluation, asked, predictions, annotations)
+        """Which pose found which person in the first of COCO's area ranges, by default in all.
+
+        Arguments and errors as when scoring.
+        """
+        asked, evaluation = self._matched(predictions, annotations, image_ids, areas)
+        return matching_of(evaluation, asked, predictions, annotations, areas)
 
     def tally(
         self,
@@ -85,10 +89,11 @@ class OksEvaluator:
         predictions: Predictions,
         annotations: Annotations,
         image_ids: Sequence[int] | Ints | None,
+        areas: Sequence[str] = tuple(AREAS),
     ) -> tuple[Problem, Any]:
         sigmas = self._sigmas(annotations)
         asked = problem(predictions, annotations, image_ids, self.max_detections)
-        return asked, matched(self.engine, asked, sigmas, self.max_detections)
+        return asked, matched(self.engine, asked, sigmas, self.max_detections, areas)
 
     def _sigmas(self, annotations: Annotations) -> list[float]:
         skeleton = annotations.skeleton
