@@ -97,6 +97,7 @@ def test_a_folder_of_ones_own_configs_is_found(tmp_path: Path) -> None:
     (tmp_path / "experiment" / "mine" / "small.yaml").write_text(
         "# @package _global_\ndefaults:\n  - override /method: direct\nseed: 7\n"
     )
-    config, _ = compose("train", ["--config-dir", str(tmp_path), "experiment=mine/small"])
-    assert config.seed == 7
-    assert "DirectRegression" in config.method.estimator["_target_"]
+    for flag in (["--config-dir", str(tmp_path)], [f"--config-dir={tmp_path}"]):
+        config, _ = compose("train", [*flag, "experiment=mine/small"])
+        assert config.seed == 7
+        assert "DirectRegression" in config.method.estimator["_target_"]

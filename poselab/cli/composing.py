@@ -56,7 +56,7 @@ def _not_composing(error: Exception) -> InputError:
 
 def _with_search_path(words: Sequence[str]) -> list[str]:
     """``--config-dir DIR`` as the override that adds a folder of the user's own configs."""
-    overrides = list(words)
+    overrides = [part for word in words for part in _apart(word)]
     while "--config-dir" in overrides:
         where = overrides.index("--config-dir")
         if where + 1 == len(overrides):
@@ -66,6 +66,12 @@ def _with_search_path(words: Sequence[str]) -> list[str]:
             raise InputError(f"expected a folder of configs at {folder}, found none")
         overrides[where : where + 2] = [f"hydra.searchpath=[file://{folder}]"]
     return overrides
+
+
+def _apart(word: str) -> list[str]:
+    """``--config-dir=DIR`` as the two words it stands for, any other word as it is."""
+    flag, equals, folder = word.partition("=")
+    return [flag, folder] if flag == "--config-dir" and equals else [word]
 
 
 def wants_hydra(words: Sequence[str]) -> bool:
