@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import torch
 
 from poselab import build
 from poselab.cli.composing import compose
-from poselab.cli.shipped import shipped
+from poselab.cli.shipped import conf_folder, shipped
 from poselab.skeletons import COCO17, LSP14, MPII16
 from poselab.structures import InputError
 
@@ -101,3 +103,22 @@ def test_a_folder_of_ones_own_configs_is_found(tmp_path: Path) -> None:
         config, _ = compose("train", [*flag, "experiment=mine/small"])
         assert config.seed == 7
         assert "DirectRegression" in config.method.estimator["_target_"]
+
+
+@pytest.mark.parametrize("name", ["train", "ablate"])
+def test_the_examples_of_the_help_compose(name: str) -> None:
+    text = import_module(f"poselab.cli.{name}")._HELP
+    lines = [shlex.split(line) for line in text.splitlines() if line.startswith("  poselab")]
+    # Not a plugin that nobody has, a sweep, or a run that is not there.
+    unfit = ("hydra/launcher=joblib", "--multirun", "resume=")
+    examples = [line[2:] for line in lines if not any(u in " ".join(line) for u in unfit)]
+    assert len(examples) >= 2
+    for words in examples:
+        compose(name, words)
+
+
+def test_ablation_overrides_as_its_config_shows_them() -> None:
+    text = (conf_folder() / "ablate.yaml").read_text()
+    (example,) = [line.split("e.g. ")[1] for line in text.splitlines() if "e.g. " in line]
+    config, _ = compose("ablate", ["ablation=heatmap/sigma", *shlex.split(example)])
+    assert len(config.overrides) == 2

@@ -18,7 +18,7 @@ table: ours as mean ± standard deviation over seeds, the published figure, the 
 finished already is not trained again; what was interrupted goes on.
 
   poselab ablate ablation=heatmap/sigma
-  poselab ablate ablation=heatmap/sigma ablation.seeds=[0] 'overrides=[trainer.max_epochs=2]'
+  poselab ablate ablation=heatmap/sigma ablation.seeds=[0] 'overrides=["trainer.max_epochs=2"]'
   poselab ablate ablation=heatmap/sigma hydra/launcher=joblib   (with a launcher plugin)
 
 Ablations: {ablations}
