@@ -52,12 +52,13 @@ def _one_run(config: DictConfig) -> None:
     from poselab import runs, training
     from poselab.cli.composing import compose
 
-    ablation = config.ablation
+    ablation, hydra = config.ablation, HydraConfig.get()
     row = ablation.rows[config.row]
-    name = HydraConfig.get().runtime.choices["ablation"]
+    name = hydra.runtime.choices["ablation"]
     folder = _folder(config, name, row.label, config.seed)
     shared = [*(ablation.get("overrides") or ()), *row.overrides, *config.overrides]
-    words = [f"experiment={ablation.experiment}", *shared, f"seed={config.seed}"]
+    path = [f"hydra.searchpath=[{','.join(hydra.searchpath)}]"]
+    words = [*path, f"experiment={ablation.experiment}", *shared, f"seed={config.seed}"]
     composed, _ = compose("train", words)
     print(f"{row.label}, seed {config.seed}: {folder}", flush=True)
     runs.expect_one_device(composed)

@@ -18,7 +18,7 @@ from poselab.modules.callbacks import SeedEachEpoch
 ABLATION = """
 question: How wide?
 paper: nobody's
-experiment: quickstart/heatmap
+experiment: mine/base
 metrics: [AP]
 seeds: [0, 1]
 rows:
@@ -112,6 +112,8 @@ def test_an_ablation_goes_on_where_it_was_interrupted(
     changes = [*TINY[1:], f"data.sources.root={people}"]
     file = tmp_path / "conf" / "ablation" / "mine" / "sigma.yaml"
     write_bytes(file, ABLATION.encode())
+    base = b"# @package _global_\ndefaults: [/experiment/quickstart/heatmap]\n"
+    write_bytes(tmp_path / "conf" / "experiment" / "mine" / "base.yaml", base)
     given = ["ablate", "ablation=mine/sigma", f"runs={tmp_path}", "--config-dir"]
     quoted = ",".join(f'"{change}"' for change in changes)
     given += [str(tmp_path / "conf"), f"overrides=[{quoted}]"]
