@@ -111,7 +111,7 @@ class HeatmapCodec:
 
     def decode(self, output: Tensor) -> Poses:
         """Poses whose scores are the maps' highest values, of probabilities at most one."""
-        heat = self._heights(output.float())
+        heat = self._heights(output.float().contiguous())
         cells, values = maps.peaks(heat)
         points = self.grid.to_pixels(self._refine(heat, cells))
         valid = torch.ones(len(points), 1, dtype=torch.bool, device=points.device)

@@ -67,7 +67,7 @@ class UdpOffsetCodec:
 
     def decode(self, output: Tensor) -> Poses:
         """Poses whose scores are the blurred discs' highest values."""
-        heat, x, y = _planes(output.float()).unbind(2)
+        heat, x, y = _planes(output.float().contiguous()).unbind(2)
         smooth = maps.blur_whole(heat, maps.blur_taps(_DISC_BLUR))
         cells, values = maps.peaks(smooth)
         offset = torch.stack([maps.blurred_at(m, cells, _OFFSET_BLUR) for m in (x, y)], dim=-1)

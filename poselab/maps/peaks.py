@@ -17,21 +17,25 @@ def nearest(cells: Tensor) -> Tensor:
 def peaks(maps: Tensor) -> tuple[Tensor, Tensor]:
     """Cells (…, 2) of the highest value of maps (…, h, w), and that value (…).
 
-    The first in reading order where several are. Each row's maximum comes first, because on CPUs a
-    maximum without its place takes a tenth of the time of one with it.
+    The first in reading order where several are.
     """
-    values, row = maps.amax(-1).max(-1)
-    best = maps.gather(-2, row[..., None, None].expand(*row.shape, 1, maps.shape[-1]))
-    column = best[..., 0, :].max(-1).indices
-    return torch.stack([column, row], dim=-1).float(), values
+    index, values = places(maps.flatten(-2))
+    return cells_of(index, maps.shape[-1]), values
 
 
 def places(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Index (…) float32 of the first highest value of rows (…, n), and that value."""
-    n = rows.shape[-1]
-    width = next((w for w in (32, 24, 16) if n % w == 0), n)
-    cells, values = peaks(rows.reshape(*rows.shape[:-1], n // width, width))
-    return cells[..., 1] * width + cells[..., 0], values
+    """Index (…) int64 of the first highest value of rows (…, n), and that value."""
+    if _numpy_may_look(rows):
+        index = torch.as_tensor(rows.detach().numpy().argmax(-1))
+        return index, rows.gather(-1, index[..., None])[..., 0]
+    values, index = rows.max(dim=-1)
+    return index, values
+
+
+def _numpy_may_look(rows: Tensor) -> bool:
+    """On CPUs NumPy finds a maximum's place ten times as fast; it cannot be traced, though."""
+    plain = rows.device.type == "cpu" and rows.dtype in (torch.float32, torch.float64)
+    return plain and not (torch.compiler.is_compiling() or torch.onnx.is_in_onnx_export())
 
 
 def cells_of(index: Tensor, width: int) -> Tensor:
