@@ -35,7 +35,12 @@ def run(arguments: argparse.Namespace) -> int:
     from poselab.cli.composing import compose
     from poselab.files import replacing
     from poselab.report.draw import contact_sheet, draw_poses
+    from poselab.structures import InputError
 
+    if arguments.count < 1:
+        raise InputError(f"expected --count of 1 or more, got {arguments.count}; 24 is usual")
+    if not cv2.haveImageWriter(arguments.out.name):
+        raise InputError(f"expected a picture's name such as sheet.png, got --out {arguments.out}")
     config, _ = compose("train", arguments.overrides)
     data = build.data(config)
     samples = data.train_samples

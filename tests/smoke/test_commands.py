@@ -83,6 +83,14 @@ def test_browse_draws_a_sheet(people: Path, tmp_path: Path) -> None:
     assert cv2.imread(str(tmp_path / "sheet.png")) is not None
 
 
+@pytest.mark.parametrize("wrong", [["--count", "0"], ["--out", "sheet.sheet"]])
+def test_browse_refuses_what_it_cannot_draw(wrong: list[str], capsys: Any) -> None:
+    assert cli.main(["data", "browse", *wrong]) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("poselab data browse: expected ")
+    assert wrong[1] in said
+
+
 def test_a_suite_trains_what_is_missing(
     people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
