@@ -48,14 +48,18 @@ def run(arguments: argparse.Namespace) -> int:
     from poselab.data.unlabelled import find_pictures, unlabelled
     from poselab.evaluation.predictions import merge, write_predictions
     from poselab.files import write_json
+    from poselab.structures import InputError
 
+    if arguments.batch_size < 1:
+        raise InputError(f"expected --batch-size of 1 or more, got {arguments.batch_size}")
+    device = _device(arguments.device)
     pictures = [path.resolve() for path in find_pictures(arguments.inputs)]
     from_run = arguments.run.is_dir()
     checkpoint = runs.checkpoint(arguments.run) if from_run else arguments.run
     module, config, skeleton = build.load(checkpoint)
     split = unlabelled(pictures, _common_folder(pictures), skeleton)
     samples = _samples(split, build.framing(config), arguments.boxes)
-    found = merge(list(_batches(module, samples, arguments.batch_size, arguments.device)))
+    found = merge(list(_batches(module, samples, arguments.batch_size, device)))
     predictions = replace(module.suppress(found), boxes=None)
     write_predictions(arguments.out / "predictions.json", predictions)
     ids = split.annotations.image_ids.tolist()
@@ -87,6 +91,27 @@ def _samples(split: Split, framing: Framing, boxes: Path | None) -> PoseDataset:
     return PoseDataset(split, framing, items=whole_pictures(split.annotations, inhabited=False))
 
 
+def _device(name: str) -> str:
+    """The device meant by a name, tried out.
+
+    Raises:
+        InputError: this machine has no such device.
+    """
+    import torch
+
+    from poselab.structures import InputError
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise InputError(
+            f"expected --device to name a device of this machine, got {name!r}; use auto or cpu"
+        ) from None
+    return name
+
+
 def _batches(
     module: PoseModule, samples: PoseDataset, batch_size: int, device: str
 ) -> Iterator[Predictions]:
@@ -97,8 +122,6 @@ def _batches(
 
     from poselab.outputs import map_tensors
 
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     module = module.to(device)
     loader: Any = DataLoader(samples, batch_size=batch_size)
     with torch.inference_mode():

@@ -163,6 +163,8 @@ def test_predicting_without_pictures_or_weights(
     assert "boxes.json" in fails(
         ["predict", str(run), pictures, *out, "--boxes", str(tmp_path / "boxes.json")]
     )
+    for wrong in (["--device", "quantum"], ["--device", "cuda:99"], ["--batch-size", "0"]):
+        assert wrong[1] in fails(["predict", str(run), pictures, *out, *wrong])
     assert not (tmp_path / "out" / "predictions.json").exists()
 
 
