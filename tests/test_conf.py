@@ -75,6 +75,19 @@ def test_what_does_not_compose_is_said_in_one_sentence(words: list[str], said: s
 
 
 @pytest.mark.parametrize(
+    "wrong",
+    [
+        *("data.batch_size=0", "data.batch_size=many", "data.workers=-1", "seed=x", "seed=-1"),
+        *("trainer.max_epochs=0", "trainer.max_epochs=-1", "ema=2", "ema=yes"),
+        *("framing.size=64", "framing.size=[64,64,3]", "framing.size=[0,64]", "framing.padding=0"),
+    ],
+)
+def test_senseless_values_are_refused_at_once(wrong: str) -> None:
+    with pytest.raises(InputError, match=rf"expected {wrong.partition('=')[0]} to be .*, got "):
+        compose("train", [wrong])
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (["framing=whole"], "whole"),

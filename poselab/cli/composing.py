@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from poselab.cli.shipped import conf_folder
+from poselab.cli.values import expect_values
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def compose(name: str, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]
     OmegaConf.set_struct(config, False)
     del config["hydra"]
     OmegaConf.set_struct(config, True)
+    if name == "train":
+        expect_values(config)
     return config, choices
 
 

@@ -55,9 +55,11 @@ def _one_of_many(config: DictConfig) -> float:
     from hydra.core.hydra_config import HydraConfig
 
     from poselab import runs, training
+    from poselab.cli.values import expect_values
 
     hydra = HydraConfig.get()
     name = hydra.runtime.choices.get("experiment") or "custom"
+    expect_values(config)
     runs.expect_one_device(config)
     folder = runs.new_folder(config, f"{name}/{hydra.job.override_dirname or 'base'}")
     record = training.train(config, folder, name)
@@ -95,6 +97,7 @@ def _resume(folder: Path, changes: list[str]) -> int:
     from omegaconf.errors import OmegaConfBaseException
 
     from poselab import runs, training
+    from poselab.cli.values import expect_values
     from poselab.structures import InputError
 
     config, experiment = runs.reopen(folder)
@@ -106,6 +109,7 @@ def _resume(folder: Path, changes: list[str]) -> int:
         raise InputError(
             f"expected keys of {folder / 'config.yaml'} to change, but {str(error).splitlines()[0]}"
         ) from None
+    expect_values(config)
     done = runs.is_finished(folder) and not changes
     if done or training.train(config, folder, experiment):
         print(f"run: {folder}")

@@ -1,0 +1,47 @@
+"""Values of a training config that would only fail deep inside, refused before anything begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import OmegaConf
+
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+_LEAST = {"seed": 0, "data.batch_size": 1, "data.workers": 0, "trainer.max_epochs": 1}
+"""Whole numbers and the least that makes sense."""
+
+
+def expect_values(config: DictConfig) -> None:
+    """Check what every training config has.
+
+    Raises:
+        InputError: one of its values cannot be meant.
+    """
+    for key, least in _LEAST.items():
+        value = OmegaConf.select(config, key)
+        _expect(_whole(value, least), key, f"a whole number from {least} up", value)
+    size = OmegaConf.select(config, "framing.size")
+    sides = list(size) if OmegaConf.is_list(size) else []
+    fits = len(sides) == 2 and all(_whole(side, 1) for side in sides)
+    _expect(fits, "framing.size", "[height, width] in pixels", size)
+    ema = OmegaConf.select(config, "ema")
+    _expect(ema is None or (_number(ema) and 0 <= ema < 1), "ema", "null, or from 0 below 1", ema)
+    padding = OmegaConf.select(config, "framing.padding", default=1.0)
+    _expect(_number(padding) and padding > 0, "framing.padding", "a number above 0", padding)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _expect(holds: bool, key: str, what: str, found: Any) -> None:
+    if not holds:
+        raise InputError(f"expected {key} to be {what}, got {found}; correct the value")
