@@ -92,7 +92,7 @@ def module(config: DictConfig, skeleton: Skeleton) -> PoseModule:
             codec=codec,
             loss=parts["loss"](),
             optimizer=_optimizer(config),
-            schedule=node(config, "schedule"),
+            schedule=_schedule(config),
             flip_test=config.flip_test,
         )
         built: PoseModule = node(config, "module")(estimator=estimator)
@@ -111,6 +111,13 @@ def _optimizer(config: DictConfig) -> Any:
         made([("any", torch.zeros(1, requires_grad=True))])
     except (ValueError, TypeError) as error:
         raise _unfit("optimizer", error) from error
+    return made
+
+
+def _schedule(config: DictConfig) -> Any:
+    """The schedule, tried on a run of one step."""
+    made = node(config, "schedule")
+    made(1, 1)
     return made
 
 

@@ -96,6 +96,7 @@ def test_senseless_values_are_refused_at_once(wrong: str) -> None:
         (["method.estimator._target_=poselab.modules.DirectRegression"], "CoordinateCodec"),
         (["method.codec.decoder=darker"], "darker"),
         (["framing.pixels=middle"], "middle"),
+        (["schedule=step", "schedule.milestones=[90,120]"], "fractions"),
         (["backbone=resnet18", "backbone.pretrained=false", "backbone.name=resnet19"], "resnet18"),
     ],
 )

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from poselab.structures import InputError
+
 Factor = Callable[[int], float]
 """Step → factor of the base learning rate."""
 
@@ -28,7 +30,15 @@ def multi_step(
     """Times ``gamma`` at each milestone (a fraction of the run), after ``warmup`` rising steps.
 
     The default milestones are epochs 170 and 200 of 210 (Sun et al. 2019, HRNet, section 4.1).
+
+    Raises:
+        InputError: milestones that are no fractions, such as epochs.
     """
+    if not all(0 < fraction < 1 for fraction in milestones):
+        raise InputError(
+            f"expected schedule.milestones as fractions of the run, got {list(milestones)}; "
+            "divide epochs by trainer.max_epochs"
+        )
     drops = tuple(round(fraction * epochs) * steps for fraction in milestones)
     return partial(_multi_step, drops=drops, gamma=gamma, warmup=warmup)
 
