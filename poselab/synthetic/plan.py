@@ -45,7 +45,7 @@ class Settings:
     def __post_init__(self) -> None:
         _expect(1 <= self.images < _VAL_FIRST, "1 or more images", self.images)
         _expect(self.val >= 0, "0 or more validation pictures", self.val)
-        _expect(self.seed >= 0, "a seed of 0 or more", self.seed)
+        _expect(0 <= self.seed < 2**63, "a seed of 0 or more, below 2^63", self.seed)
         _expect(self.layout in LAYOUTS, f"a layout out of {', '.join(LAYOUTS)}", self.layout)
         sides = all(64 <= side <= 2048 for side in self.size)
         _expect(sides, "a height and a width of 64 to 2048 pixels", self.size)
