@@ -76,7 +76,8 @@ class PoseEvaluation(pl.Callback):
                 self.metrics.write(self.untrained_file)
             return
         for name, value in self.metrics.values.items():
-            module.log(f"val/{name}", value, prog_bar=name == self.headline)
+            shown = name == self.headline  # the same on every rank, but Lightning asks to say so
+            module.log(f"val/{name}", value, prog_bar=shown, sync_dist=True)
 
     def _scored(self, found: Predictions) -> Metrics:
         # Boxes stay out of the file: COCO would take a pose's size from them.

@@ -165,7 +165,7 @@ class PoseModule(pl.LightningModule):
             on_epoch=True,
             prog_bar=False,
             batch_size=batch_size,
-            sync_dist=stage == "val",
+            sync_dist=True,
         )
 
     def _who_is_not_finite(self, output: Any, batch: Sample) -> str:
