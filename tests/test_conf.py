@@ -109,6 +109,7 @@ def test_impossible_pairs_are_refused_before_training(words: list[str], said: st
 
 
 def test_a_folder_of_ones_own_configs_is_found(tmp_path: Path) -> None:
+    tmp_path = tmp_path / "my own, Jo's {1} [conf]"
     (tmp_path / "experiment" / "mine").mkdir(parents=True)
     (tmp_path / "experiment" / "mine" / "small.yaml").write_text(
         "# @package _global_\ndefaults:\n  - override /method: direct\nseed: 7\n"

@@ -50,15 +50,19 @@ def _one_run(config: DictConfig) -> None:
     from hydra.core.hydra_config import HydraConfig
 
     from poselab import runs, training
-    from poselab.cli.composing import compose
+    from poselab.cli.composing import compose, searching
 
     ablation, hydra = config.ablation, HydraConfig.get()
     row = ablation.rows[config.row]
     name = hydra.runtime.choices["ablation"]
     folder = _folder(config, name, row.label, config.seed)
     shared = [*(ablation.get("overrides") or ()), *row.overrides, *config.overrides]
-    path = [f"hydra.searchpath=[{','.join(hydra.searchpath)}]"]
-    words = [*path, f"experiment={ablation.experiment}", *shared, f"seed={config.seed}"]
+    words = [
+        searching(hydra.searchpath),
+        f"experiment={ablation.experiment}",
+        *shared,
+        f"seed={config.seed}",
+    ]
     composed, _ = compose("train", words)
     print(f"{row.label}, seed {config.seed}: {folder}", flush=True)
     runs.expect_one_device(composed)

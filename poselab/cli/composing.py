@@ -67,8 +67,14 @@ def _with_search_path(words: Sequence[str]) -> list[str]:
         folder = Path(overrides[where + 1]).resolve()
         if not folder.is_dir():
             raise InputError(f"expected a folder of configs at {folder}, found none")
-        overrides[where : where + 2] = [f"hydra.searchpath=[file://{folder}]"]
+        overrides[where : where + 2] = [searching([f"file://{folder}"])]
     return overrides
+
+
+def searching(places: Sequence[str]) -> str:
+    """The override that adds config folders, whatever characters their names have."""
+    quoted = ["'" + place.replace("\\", "\\\\").replace("'", "\\'") + "'" for place in places]
+    return f"hydra.searchpath=[{','.join(quoted)}]"
 
 
 def _apart(word: str) -> list[str]:
