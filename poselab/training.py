@@ -130,7 +130,9 @@ def _fit(trainer: pl.Trainer, module: PoseModule, data: PoseData, last: Path) ->
     """Train from ``last`` where it exists, and be a single process again afterwards."""
     if last.exists():
         # Also refuses a broken file, or another method's, in one sentence.
-        build.restore(module, read_checkpoint(last, build.CHECKPOINT_KEY)["state_dict"], last)
+        content = read_checkpoint(last, build.CHECKPOINT_KEY)
+        build.restore(module, content["state_dict"], last)
+        data.first_epoch = content["epoch"] + 1
     before = dict(os.environ)
     try:
         trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)

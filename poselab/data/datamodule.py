@@ -63,6 +63,8 @@ class PoseData(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         self.batch_size, self.workers = batch_size, workers
+        self.first_epoch = 0
+        """Where training begins: workers fetch ahead before Lightning tells the sampler."""
         self.train, self.val = (source.open().limited(limit) for source in sources)
         if self.skeleton != self.val.annotations.skeleton:
             raise InputError(
@@ -100,6 +102,7 @@ class PoseData(pl.LightningDataModule):
         trainer = self.trainer
         rank, world = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         sampler = EpochSampler(len(samples), training, self.seed, rank, world)
+        sampler.set_epoch(self.first_epoch)
         return DataLoader(
             samples,
             batch_size=self.batch_size,

@@ -105,7 +105,7 @@ def test_averaged_weights_go_on_exactly(
     people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flags = ("trainer.max_epochs=3", "ema=0.9", "trainer.accumulate_grad_batches=2")
-    flags += ("data.batch_size=8", "trainer.gradient_clip_val=0.1")
+    flags += ("data.batch_size=8", "trainer.gradient_clip_val=0.1", "data.workers=1")
     assert cli.main(words(people, tmp_path / "straight", *flags)) == 0
     with monkeypatch.context() as patch:
         stop_at(1, patch)
