@@ -261,6 +261,7 @@ def learning(curves: dict[str, dict[int, float]], metric: str) -> Plot | None:
                 )
                 axes.plot(x, y, color=method_colour(m), marker=".", label=name)
             axes.set(xlabel="epoch", title=f"{metric} (%)" if names is measured else "loss")
+            axes.xaxis.get_major_locator().set_params(integer=True)
             axes.legend(loc="best")
         return figure
 
