@@ -25,6 +25,8 @@ COMMANDS = {
     "evaluate": "score anybody's predictions file against annotations",
     "compare": "say which of several results is better, by how much, and how sure that is",
     "predict": "find poses in pictures with a trained run",
+    "decode": "read one trained run by every decoder of heatmaps, and say what each is worth",
+    "doctor": "check that every codec gives coordinates back, as a table and a plot",
     "data synth": "generate people in COCO or MPII layout",
     "data check": "say what is missing or broken in a dataset, and how to get it",
     "data leaks": "find pictures and people that training and evaluation sets share",

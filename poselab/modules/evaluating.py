@@ -67,7 +67,7 @@ class PoseEvaluation(pl.Callback):
         if trainer.sanity_checking and trainer.num_sanity_val_steps != float("inf"):
             return
         shards = _from_all_ranks(self._shards, trainer.world_size)
-        merged = _in_order(merge(shards))
+        merged = in_order(merge(shards))
         metrics = self._scored(module.suppress(merged)) if trainer.is_global_zero else None
         self.metrics = trainer.strategy.broadcast(metrics)
         assert self.metrics is not None
@@ -107,7 +107,7 @@ def rehearse(evaluator: Evaluator, annotations: Annotations, named: bool) -> Non
     evaluator(labels, annotations)
 
 
-def _in_order(predictions: Predictions) -> Predictions:
+def in_order(predictions: Predictions) -> Predictions:
     """By picture, person and box, so that ties fall alike however many ranks there were."""
     ids = (predictions.annotation_ids, predictions.image_ids)
     corner = () if predictions.boxes is None else tuple(predictions.boxes[:, 1::-1].T)

@@ -1,0 +1,180 @@
+"""poselab decode: one checkpoint read by every decoder, without training or running it again."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from omegaconf import DictConfig
+
+    from poselab.data import PoseData
+    from poselab.evaluation.comparison import Comparison, Run
+    from poselab.modules import PoseModule
+    from poselab.modules.raw_outputs import RawOutputs
+
+_DESCRIPTION = """Compare decoders of heatmaps on a finished run: what is each worth?
+
+The run's best checkpoint looks at the validation pictures once; its maps are kept in
+RUN/raw, so that a second call only decodes. Each decoder's predictions are written and scored as
+the run's own were, and the table says how they differ, with paired intervals.
+
+  poselab decode runs/coco/hrnet_w32_128x96/...                      every decoder
+  poselab decode runs/coco/hrnet_w32_128x96/... quarter dark         these two
+
+Writes OUT/DECODER.json (COCO results format), OUT/table.md and OUT/comparison.json."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's words."""
+    words = argparse.ArgumentParser(
+        description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    words.add_argument("run", type=Path, help="a run's folder")
+    words.add_argument("decoders", nargs="*", help="argmax quarter dark udp expectation local")
+    words.add_argument("--out", type=Path, help="folder to write to (RUN/decoders)")
+    words.add_argument("--boxes", help="detections file in place of the run's own boxes")
+    words.add_argument("--precision", choices=["float32", "float16"], default="float32")
+    words.add_argument("--batch-size", type=int, default=32)
+    words.add_argument("--device", default="auto", help="cpu, cuda, ... (the best there is)")
+    words.add_argument("--replicates", type=int, default=1000, help="bootstrap draws (1000)")
+    words.add_argument("--seed", type=int, default=0, help="of the bootstrap (0)")
+    return words
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Look once, decode in every way, score, print the table."""
+    from poselab import build, runs
+    from poselab.evaluation.comparison import compare
+
+    checkpoint = runs.checkpoint(arguments.run)
+    module, config, _ = build.load(checkpoint)
+    decoders = _known(module, arguments.decoders)
+    if arguments.boxes is not None:
+        config.framing.boxes = arguments.boxes
+    data = build.data(config)
+    device = _device(arguments.device)
+    outputs = _outputs(checkpoint, module.to(device), data, config, arguments)
+    out = arguments.out or arguments.run / "decoders"
+    named = {
+        name: [_decoded(module, name, outputs, out / f"{name}.json", arguments.run, device)]
+        for name in decoders
+    }
+    evaluator: Any = build.evaluator(config)
+    comparison = compare(
+        named, data.val.annotations, evaluator, arguments.replicates, arguments.seed
+    )
+    _write(comparison, out, str(config.method.codec.decoder))
+    return 0
+
+
+def _known(module: PoseModule, asked: Sequence[str]) -> Sequence[str]:
+    """The decoders that were asked for, or all.
+
+    Raises:
+        InputError: the run's codec has one way to decode, or not these.
+    """
+    from poselab.codecs.contract import ManyDecoders
+    from poselab.structures import InputError
+
+    codec = module.codec
+    if not isinstance(codec, ManyDecoders):
+        raise InputError(
+            f"expected a run of a codec with several decoders, got {type(codec).__name__}; give a "
+            "run of a heatmap method"
+        )
+    for name in asked:
+        codec.with_decoder(name)
+    return list(dict.fromkeys(asked)) or codec.decoders
+
+
+def _device(name: str) -> str:
+    import torch
+
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _outputs(
+    checkpoint: Path,
+    module: PoseModule,
+    data: PoseData,
+    config: DictConfig,
+    arguments: argparse.Namespace,
+) -> RawOutputs:
+    """The checkpoint's maps of the validation split: those kept, or made now."""
+    from omegaconf import OmegaConf
+    from rich.progress import track
+
+    from poselab.files import read_bytes
+    from poselab.modules.raw_outputs import key, read_outputs, write_outputs
+
+    boxes = config.framing.get("boxes")
+    settings = {
+        "framing": OmegaConf.to_container(config.framing, resolve=True),
+        "boxes": None if boxes is None else hash_of(read_bytes(Path(boxes), "a detections file")),
+        "labels": data.val.annotations.fingerprint,
+        "inputs": len(data.val_samples),
+        "flip_test": bool(module.flip_test),
+        "precision": arguments.precision,
+    }
+    folder = arguments.run / "raw" / key(checkpoint, settings)
+    kept = read_outputs(folder)
+    if kept is not None:
+        print(f"maps kept from before: {folder}", file=sys.stderr)
+        return kept
+    return write_outputs(
+        folder,
+        module,
+        data.val_samples,
+        arguments.batch_size,
+        arguments.precision,
+        lambda loader: track(loader, description="looking at pictures", transient=True),
+    )
+
+
+def hash_of(content: bytes) -> str:
+    """A digest of a file's content."""
+    import hashlib
+
+    return hashlib.sha256(content).hexdigest()
+
+
+def _decoded(
+    module: PoseModule, name: str, outputs: RawOutputs, file: Path, folder: Path, device: str
+) -> Run:
+    """The predictions of one decoder, written and read back as a run's are."""
+    from dataclasses import replace
+
+    from poselab.evaluation.comparability import contract_beside
+    from poselab.evaluation.comparison import Run
+    from poselab.evaluation.predictions import merge, read_predictions, write_predictions
+    from poselab.modules.evaluating import in_order
+
+    codec: Any = module.codec
+    module.codec = codec.with_decoder(name)
+    shards = [module.found(maps, frame) for maps, frame in outputs.batches(256, device)]
+    found = module.suppress(in_order(merge(shards)))
+    write_predictions(file, replace(found, boxes=None))
+    return Run(file, read_predictions(file), contract_beside(folder))
+
+
+def _write(comparison: Comparison, out: Path, own: str) -> None:
+    from poselab.files import write_bytes, write_json
+    from poselab.report import comparison_table as table
+    from poselab.report.tables import markdown, print_table
+
+    rows, notes = table.summary_rows(comparison, {}), table.notes(comparison, {})
+    rows = [{"decoder": row.pop("method"), **row} for row in rows]
+    notes.append(f"One checkpoint, one set of maps; the run itself decodes by {own}.")
+    text = markdown(rows) + "".join(f"\n{note}\n" for note in notes)
+    write_bytes(out / "table.md", text.encode())
+    write_json(out / "comparison.json", comparison.to_json())
+    print_table(rows)
+    print("\n".join(notes))
+    print(f"tables: {out}")

@@ -1,0 +1,72 @@
+"""One checkpoint read by every decoder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flow import Train
+
+from poselab import cli
+from poselab.codecs.heatmap import HeatmapCodec
+from poselab.evaluation.predictions import read_predictions
+from poselab.modules.pose_module import PoseModule
+
+QUICK = ["--replicates", "20"]
+
+
+@pytest.fixture
+def learnt(train: Train) -> Path:
+    """A run that found out a little, so that decoders matter."""
+    return train("trainer.max_epochs=14", "augment=none", "optimizer.lr=0.01", "data.batch_size=8")
+
+
+def test_every_decoder_reads_the_same_maps(
+    learnt: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["decode", str(learnt), *QUICK]) == 0
+    out = learnt / "decoders"
+    found = {name: read_predictions(out / f"{name}.json") for name in HeatmapCodec.decoders}
+    figures = {
+        method["name"]: method["figures"]["AP"]["value"]
+        for method in json.loads((out / "comparison.json").read_text())["methods"]
+    }
+    assert set(figures) == set(HeatmapCodec.decoders)
+    recorded = json.loads((learnt / "metrics.json").read_text())["AP"]
+    assert recorded > 0
+    assert figures["dark"] == pytest.approx(recorded, abs=1e-12)  # the run's own
+    assert not np.allclose(found["argmax"].keypoints, found["dark"].keypoints, atol=0.1)
+    assert np.abs(found["quarter"].keypoints - found["dark"].keypoints).max() < 40
+
+    def never(self: PoseModule, image: object) -> None:
+        raise AssertionError("the maps are there already")
+
+    monkeypatch.setattr(PoseModule, "forward", never)
+    assert cli.main(["decode", str(learnt), "argmax", "udp", *QUICK]) == 0
+    said = capsys.readouterr()
+    assert "maps kept" in said.err
+    assert "the run itself decodes by dark" in said.out
+
+
+def test_half_precision_takes_half_the_disk_and_says_the_same(learnt: Path) -> None:
+    files = {}
+    for precision in ("float32", "float16"):
+        out = learnt / precision
+        words = ["decode", str(learnt), "dark", "--precision", precision, "--out", str(out)]
+        assert cli.main([*words, *QUICK]) == 0
+        files[precision] = read_predictions(out / "dark.json").keypoints
+    sizes = sorted(file.stat().st_size for file in (learnt / "raw").rglob("outputs.npy"))
+    assert sizes[1] == pytest.approx(2 * sizes[0], rel=0.01)
+    assert np.median(np.abs(files["float32"] - files["float16"])) < 0.05
+
+
+def test_an_unknown_decoder_is_refused(learnt: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["decode", str(learnt), "best"]) == 1
+    assert "expected a decoder out of" in capsys.readouterr().err
+
+
+def test_a_run_without_maps_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["decode", str(run)]) == 1
+    assert "several decoders" in capsys.readouterr().err
