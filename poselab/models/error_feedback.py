@@ -67,7 +67,8 @@ class FeedbackNet(nn.Module):
 
     Its first convolution is widened by a Gaussian map a keypoint, and what was its position is
     read as a correction in units of the bound. The first estimate is the mean training pose, the
-    centre of the input before any was seen. Evaluated, it makes as many steps as were trained.
+    centre of the input before any was seen. Evaluated, it makes as many steps as were trained last,
+    and before any training all of them, which is what it costs in the end.
     """
 
     def __init__(self, net: nn.Module, keypoints: int, size: Size, feedback: Feedback) -> None:
@@ -78,8 +79,7 @@ class FeedbackNet(nn.Module):
         self.register_buffer("start", torch.zeros(keypoints, 2))
         self.seen: Tensor
         self.register_buffer("seen", torch.zeros(keypoints))
-        self.trained: Tensor
-        self.register_buffer("trained", torch.tensor(feedback.steps_at(0)))
+        self.trained = feedback.steps
         self._truth: CoordinateTarget | None = None
 
     def remember(self, target: CoordinateTarget) -> None:
@@ -92,7 +92,7 @@ class FeedbackNet(nn.Module):
     def follow(self, truth: CoordinateTarget, steps: int) -> None:
         """Train that many steps at the next call, along the path to these positions."""
         self._truth = truth
-        self.trained.fill_(steps)
+        self.trained = steps
 
     def forward(self, images: Tensor) -> Stages:
         """A :class:`Correction` a step.
@@ -111,7 +111,7 @@ class FeedbackNet(nn.Module):
         extent = estimate.new_tensor([self.size[1], self.size[0]])
         reach = (self.feedback.bound / extent).expand_as(estimate)
         made = []
-        for _ in range(int(self.trained)):
+        for _ in range(self.trained):
             pixels = (estimate + 0.5) * extent - 0.5
             shown = gaussians(pixels, self.size, self.feedback.sigma, biased=False)
             found = self.net(torch.cat([images, shown.to(images.dtype)], dim=1))
@@ -119,6 +119,14 @@ class FeedbackNet(nn.Module):
             made.append(Correction(xy, found.confidence, estimate, reach))
             estimate = self._next(estimate, xy, reach, truth)
         return Stages(tuple(made))
+
+    def get_extra_state(self) -> Tensor:
+        """What a checkpoint keeps besides weights: the steps trained."""
+        return torch.tensor(self.trained, device="cpu")
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take it up again."""
+        self.trained = int(state)
 
     def _next(
         self, estimate: Tensor, xy: Tensor, reach: Tensor, truth: CoordinateTarget | None

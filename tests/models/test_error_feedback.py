@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from poselab.codecs.coordinate import CoordinateCodec
 from poselab.losses.error_feedback import CorrectionLoss
 from poselab.losses.stages import EveryStage
+from poselab.models.cost import cost
 from poselab.models.error_feedback import Correction, Feedback, FeedbackNet, bounded, widen_first
 from poselab.modules.error_feedback import ErrorFeedback, TopDownErrorFeedback
 from poselab.modules.top_down import TopDown
@@ -79,13 +80,31 @@ def test_unlabelled_joints_stay_and_weigh_nothing() -> None:
 
 def test_evaluated_it_follows_itself_for_as_many_steps_as_were_trained() -> None:
     net, _ = made(epochs=3)
+    assert len(net.eval()(torch.zeros(1, 3, *SIZE)).each) == 4
+    net.train().follow(truth((1.0, 1.0), (2.0, 2.0)), 3)
+    net(torch.zeros(1, 3, *SIZE))
     net.eval()
-    assert len(net(torch.zeros(1, 3, *SIZE)).each) == 1
-    net.trained.fill_(3)
+    again, _ = made(epochs=3)
+    again.load_state_dict(net.state_dict())
+    assert again.trained == 3
     output = net(torch.zeros(2, 3, *SIZE))
     assert len(output.each) == 3
     reached = pixels(final(output).xy)
     torch.testing.assert_close(reached, torch.tensor([22.0, 27.0]).expand(2, 2, 2))  # 3 x 2.5
+
+
+def test_cost_is_that_of_all_steps() -> None:
+    class Convolving(Constant):
+        def forward(self, images: Tensor) -> Coordinates:
+            self.conv(images)
+            return super().forward(images)
+
+    costs = [
+        cost(FeedbackNet(Convolving(), 2, SIZE, Feedback(steps=steps)), SIZE).gmacs
+        for steps in (1, 4)
+    ]
+    assert costs[1] == pytest.approx(4 * costs[0])
+    assert costs[0] == pytest.approx(5 * 4 * 9 * 38 * 28 / 1e9)
 
 
 def test_loss_by_hand() -> None:
