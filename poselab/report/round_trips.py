@@ -1,0 +1,70 @@
+"""How far codecs bring coordinates back, as rows of a table and as a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from poselab.report.tables import Row
+
+_COLOURS = {"centre": "tab:blue", "hrnet": "tab:orange", "udp": "tab:green"}
+
+
+def rows(trips: Sequence[Any]) -> list[Row]:
+    """One row a codec and convention: the worst errors over input sizes, in pixels."""
+    grouped: dict[tuple[str, str], list[Any]] = {}
+    for trip in trips:
+        grouped.setdefault((trip.codec, trip.pixels), []).append(trip)
+    return [_row(*names, found) for names, found in grouped.items()]
+
+
+def _row(codec: str, pixels: str, trips: Sequence[Any]) -> Row:
+    row: Row = {"codec": codec, "pixels": pixels}
+    for flip, name in ((False, "straight"), (True, "mirrored")):
+        own = [trip for trip in trips if trip.flip == flip]
+        row[f"{name}: median"] = f"{max(trip.median for trip in own):.4f}"
+        row[f"{name}: worst"] = f"{max(trip.worst for trip in own):.4f}"
+        row[f"{name}: stated"] = f"{max(trip.stated for trip in own):.4f}"
+    failed = [trip for trip in trips if not trip.sound]
+    row["verdict"] = "sound" if not failed else "OFF at " + ", ".join(map(where, failed))
+    return row
+
+
+def where(trip: Any) -> str:
+    """Input size and direction of one measurement, in words."""
+    return f"{trip.size[0]}x{trip.size[1]}{' mirrored' if trip.flip else ''}"
+
+
+def draw(trips: Sequence[Any], file: Path) -> None:
+    """A PNG: worst error of each codec as a share of what it states, a dot a measurement.
+
+    Filled dots are straight, open ones through the mirrored input; right of one is a failure.
+    """
+    import matplotlib as mpl
+
+    from poselab.files import replacing
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+    from matplotlib.lines import Line2D
+
+    names = list(dict.fromkeys(trip.codec for trip in trips))
+    figure, axes = plt.subplots(figsize=(8, 0.8 + 0.34 * len(names)), layout="constrained")
+    for trip in trips:
+        colour = _COLOURS.get(trip.pixels, "tab:gray")
+        place = names.index(trip.codec) + (list(_COLOURS).index(trip.pixels) - 1) * 0.2
+        share = max(trip.worst / trip.stated, 1e-3)
+        face = "none" if trip.flip else colour
+        axes.plot(share, place, "o", markersize=5, color=colour, markerfacecolor=face)
+    axes.axvline(1.0, color="black", linewidth=0.8)
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set(xlabel="worst error / stated resolution", xscale="log")
+    marks = [Line2D([], [], marker="o", linestyle="", color=c) for c in _COLOURS.values()]
+    axes.legend(marks, _COLOURS, title="pixels", frameon=False, loc="lower left")
+    with replacing(file) as temporary:
+        figure.savefig(temporary, dpi=110)
+    plt.close(figure)
