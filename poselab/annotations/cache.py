@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAGIC = b"PoseLab1"
-VERSION = 3
+VERSION = 4
 _HEAD = struct.Struct("<8sQI")
 _ALIGN = 64
 _SETTLED = 2.0  # seconds after which a changed file must show another time stamp

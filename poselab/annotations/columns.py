@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from poselab.structures import Floats, Ints, Skeleton
 
 AREA_OF_BOX = 0.53
+FARTHEST = 1e6
+"""Pixels from a picture's corner beyond which no coordinate can be meant."""
 
 
 class Pictures(NamedTuple):
@@ -98,24 +100,35 @@ def rows_of(ids: Ints, wanted: Ints) -> Ints:
     return np.where(ids[rows] == wanted, rows, -1)
 
 
-def refuse_nonfinite(source: Source, people: People) -> None:
-    """Refuse NaN and infinity in what training computes with.
+def within(column: Floats, limit: float) -> bool:
+    """Whether every number lies within ± ``limit``, which NaN does not."""
+    return bool(column.min(initial=0.0) >= -limit and column.max(initial=0.0) <= limit)
+
+
+def refuse_impossible(source: Source, people: People) -> None:
+    """Refuse NaN, infinity and absurd numbers in what training computes with.
 
     Raises:
         InputError: naming the first annotation that has one.
     """
-    for what, column in (
-        ("keypoints", people.keypoints),
-        ("box", people.boxes),
-        ("area", people.areas),
+    for what, column, limit in (
+        ("keypoints", people.keypoints, FARTHEST),
+        ("box", people.boxes, FARTHEST),
+        ("head box", people.head_boxes, FARTHEST),
+        ("area", people.areas, FARTHEST**2),
     ):
-        good = np.isfinite(column).reshape(len(column), -1).all(axis=1)
-        if not good.all():
-            guilty = people.ids[int(np.argmin(good))]
-            raise InputError(
-                f"expected finite numbers in {source.path}, got NaN or infinity in the {what} of "
-                f"annotation {guilty}; correct or remove that annotation"
-            )
+        if column is None or within(column, limit):
+            continue
+        rows = column.reshape(len(column), -1)
+        guilty = int(np.argmin((np.abs(rows) <= limit).all(axis=1)))
+        worst = rows[guilty][np.argmin(np.abs(rows[guilty]) <= limit)]
+        wanted, found = f"numbers within ±{limit:,.0f}", f"{worst:g}"
+        if not np.isfinite(worst):
+            wanted, found = "finite numbers", "NaN or infinity"
+        raise InputError(
+            f"expected {wanted} in {source.path}, got {found} in the {what} of annotation "
+            f"{people.ids[guilty]}; correct or remove that annotation"
+        )
 
 
 def table(
@@ -129,9 +142,9 @@ def table(
     """The table of these pictures and people, people sorted by picture, without regions.
 
     Raises:
-        InputError: nobody has a labelled keypoint, or a coordinate is not finite.
+        InputError: nobody has a labelled keypoint, or a coordinate is not finite or absurd.
     """
-    refuse_nonfinite(source, people)
+    refuse_impossible(source, people)
     _refuse_nobody(source, people)
     counts = np.bincount(people.picture, minlength=len(pictures.ids))
     if np.any(np.diff(people.picture) < 0):

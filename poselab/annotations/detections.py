@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poselab.annotations.columns import integers, vectors
+from poselab.annotations.columns import FARTHEST, integers, vectors, within
 from poselab.annotations.source import collector_paused
 from poselab.files import read_json
 from poselab.structures import InputError
@@ -34,7 +34,8 @@ def read_detections(path: Path) -> Detections:
     """The boxes of people (category 1, or no category) of a detections file.
 
     Raises:
-        InputError: no such file, not a list of such objects, NaN or infinity, or no person in it.
+        InputError: no such file, not a list of such objects, numbers that cannot be meant, or no
+            person in it.
     """
     with collector_paused():
         entries = read_json(path, "a detections file")
@@ -53,6 +54,10 @@ def read_detections(path: Path) -> Detections:
     finite = np.isfinite(found.boxes).all(axis=1) & np.isfinite(found.scores)
     if not finite.all():
         raise InputError(_sentence(path, people[int(np.argmin(finite))], "finite numbers"))
+    if not within(found.boxes, FARTHEST):
+        near = (np.abs(found.boxes) <= FARTHEST).all(axis=1)
+        wanted = f"boxes within ±{FARTHEST:,.0f} pixels"
+        raise InputError(_sentence(path, people[int(np.argmin(near))], wanted))
     return found
 
 

@@ -74,7 +74,9 @@ def _misfit(source: Source, row: int, entry: Any, field: Field) -> str:
             f"expected objects in the lists of {source.path}, got {str(entry)[:40]!r} at "
             f"row {row}; is it a COCO keypoints file?"
         )
-    name = f"annotation {entry.get('id')}" if "image_id" in entry else f"image {entry.get('id')}"
+    kind = "annotation" if "image_id" in entry or "keypoints" in entry else "image"
+    number = entry.get("id")
+    name = f"the {kind} number {row + 1}" if number is None else f"{kind} {number}"
     found = _brief(entry[field.key]) if field.key in entry else "nothing"
     return (
         f"expected `{field.key}` of {name} in {source.path} to be {field.wanted}, got {found}; "

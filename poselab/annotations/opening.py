@@ -47,8 +47,8 @@ def open_annotations(
     pixel that the layout implies (positions in the table are 0-based). The cache lies in
     $POSELAB_CACHE or the platform's cache folder; without a writable one it is done without.
 
-    Refused: no such file, another shape of content, NaN or infinity, a wrong number of keypoints,
-    an unknown image id, repeated annotation ids, nobody labelled. The rest of
+    Refused: no such file, another shape of content, NaN, infinity or absurd numbers, a wrong
+    number of keypoints, an unknown image id, repeated annotation ids, nobody labelled. The rest of
     :mod:`poselab.annotations.check` is kept and reported by ``poselab data check``.
 
     Raises:

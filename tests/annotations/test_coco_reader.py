@@ -138,6 +138,19 @@ REFUSED = {
         "NaN or infinity in the box of annotation 42",
     ),
     "NaN area": ([person(42, 10, area=NAN)], "NaN or infinity in the area of annotation 42"),
+    "absurd keypoint": (
+        [person(1, 10), person(42, 10, keypoints=[1, 2, 2] * 16 + [3, -1e39, 2])],
+        "expected numbers within ±1,000,000 in .* got -1e[+]39 in the keypoints of annotation 42",
+    ),
+    "absurd box": (
+        [person(42, 10, bbox=[1, 2, 1e7, 4])],
+        "got 1e[+]07 in the box of annotation 42",
+    ),
+    "absurd area": ([person(42, 10, area=1e13)], "got 1e[+]13 in the area of annotation 42"),
+    "no id": (
+        [person(1, 10), {k: v for k, v in person(2, 10).items() if k != "id"}],
+        "expected `id` of the annotation number 2 .* whole number, got nothing",
+    ),
     "keypoint count": (
         [person(1, 10), person(42, 10, keypoints=[1, 2, 2] * 16)],
         r"expected `keypoints` of annotation 42 .* 17 times .* got 48 values",

@@ -28,6 +28,7 @@ def test_only_people_are_read_in_the_files_order(write):
         ([box(category_id=2)], "expected boxes of people .* none among 1 detections"),
         ([box(), box(bbox=[1, 2, 3])], r"expected image_id, bbox, score .* \[1, 2, 3\]"),
         ([box(score="high")], "expected image_id, bbox, score .* 'high'"),
+        ([box(), box(bbox=[1e39, 2, 3, 4])], r"boxes within ±1,000,000 pixels .* \[1e[+]39, 2"),
         ([box(image_id="a.jpg")], r"expected image_id, bbox, score .* 'a\.jpg'"),
     ],
 )
