@@ -92,4 +92,13 @@ def read_json(path: Path, what: str) -> Any:
     try:
         return orjson.loads(read_bytes(path, what))
     except orjson.JSONDecodeError as error:
-        raise InputError(f"expected JSON in {path} ({what}), but {error}; is it cut off?") from None
+        raise broken_json(f"{path} ({what})", str(error)) from None
+
+
+def broken_json(where: str, reason: str) -> InputError:
+    """What to tell a person about JSON that orjson refuses for this ``reason``."""
+    if "infinity" in reason:  # it parsed until there: the file is whole
+        return InputError(
+            f"expected finite numbers in {where}, but {reason}; correct or remove that number"
+        )
+    return InputError(f"expected JSON in {where}, but {reason}; is it cut off?")

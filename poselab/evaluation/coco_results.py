@@ -17,6 +17,7 @@ import numpy as np
 import orjson
 
 from poselab.annotations import whole_body
+from poselab.files import broken_json
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _whole(data: bytes, source: str) -> list[Any]:
                 f"expected finite numbers in {source}, got NaN or Infinity; "
                 "the method that wrote it diverged"
             ) from None
-        raise InputError(f"expected JSON in {source}, but {error}; is it cut off?") from None
+        raise broken_json(source, str(error)) from None
     return records
 
 

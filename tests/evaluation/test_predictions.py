@@ -138,6 +138,7 @@ GOOD: dict[str, Any] = {
         ("{}", "expected a JSON list of predictions"),
         ("[1, 2]", "expected objects in the list"),
         ('[{"image_id": 1', "is it cut off"),
+        (json.dumps([GOOD]).replace("0.5}", "1e999}"), "finite numbers .* infinity .* correct"),
         ("[] trailing", "expected JSON"),
         (json.dumps([GOOD | {"score": float("nan")}]), "expected finite numbers"),
         (json.dumps([GOOD, {k: v for k, v in GOOD.items() if k != "score"}]), "expected score"),
