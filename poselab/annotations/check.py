@@ -105,6 +105,25 @@ def picture_findings(
         yield from pool.map(one, range(len(table)))
 
 
+def present_pictures(table: Annotations, pictures: Path) -> tuple[Annotations, list[Finding]]:
+    """The table of the pictures that are there, and a warning about the others.
+
+    One of a folder with none of them is an error.
+    """
+    names = {file.name for file in pictures.iterdir()}
+    there = np.array([table.file_name(row) in names for row in range(len(table))], dtype=bool)
+    absent = int((~there).sum())
+    if not absent:
+        return table, []
+    sentence = f"lacks {absent:,} of {len(table):,} annotated pictures"
+    if not there.any():
+        return table.select(there), [
+            Finding(str(pictures), -1, f"{sentence}; fetch those of the data set", "error")
+        ]
+    rest = f"{sentence}, which training leaves out; fetch them if you want them"
+    return table.select(there), [Finding(str(pictures), -1, rest, "warning")]
+
+
 def picture_sentence(file: Path, size: Size, decode: bool) -> str | None:
     """What is wrong with one picture's file of (height, width) ``size``; zeros: not known."""
     if not file.is_file():

@@ -1,8 +1,10 @@
-"""Where COCO and MPII lie on disk as their publishers unpack them, and where to get them."""
+"""Where data sets lie on disk as their publishers unpack them, and where to get them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
+
+from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,13 +20,14 @@ _MPII_PICTURES = f"{_MPII}/mpii_human_pose_v1.tar.gz"
 
 class Part(NamedTuple):
     """One split: the files that may hold its annotations (any one will do), the folder of its
-    pictures, and addresses of both."""
+    pictures, and addresses of both. ``partial``: pictures that are not there are left out."""
 
     name: str
     annotations: tuple[str, ...]
     pictures: str
     get_annotations: str
     get_pictures: str
+    partial: bool = False
 
     def found(self, root: Path) -> Path | None:
         """The annotation file that is there."""
@@ -68,9 +71,38 @@ LAYOUTS = {
 }
 
 
+SINGLE = {
+    "lsp": ("LSP", "http://sam.johnson.io/research/lspet.html (or lsp.html)"),
+    "flic": ("FLIC", "https://bensapp.github.io/flic-dataset.html"),
+    "parse": ("PARSE", "https://www.ics.uci.edu/~dramanan/papers/parse/index.html"),
+}
+"""Layouts of one MATLAB file beside its pictures: the data set's name and its publisher's page."""
+
+
 def layout_of(root: Path) -> str | None:
-    """The layout of which a folder holds anything that the others do not share."""
+    """The layout of :data:`LAYOUTS` of which a folder holds anything that others do not share."""
     for name, parts in LAYOUTS.items():
-        if any(part.found(root) or (root / part.pictures).is_dir() for part in parts):
+        if any(part.found(root) for part in parts):
             return name
+    if single_split(root):
+        return None
+    for name, parts in LAYOUTS.items():
+        if any((root / part.pictures).is_dir() for part in parts):
+            return name
+    return None
+
+
+def single_split(root: Path) -> Part | None:
+    """All of a data set that is one MATLAB file in ``root`` beside ``images/``, if it is one."""
+    from poselab.annotations.opening import recognise
+    from poselab.annotations.source import read_source
+
+    for file in sorted(root.glob("*.mat")):
+        try:
+            layout = recognise(read_source(file))
+        except InputError:
+            continue
+        if layout in SINGLE:
+            name, page = SINGLE[layout]
+            return Part(name, (file.name,), "images", page, page, partial=True)
     return None

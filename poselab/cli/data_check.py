@@ -28,9 +28,13 @@ def parser() -> argparse.ArgumentParser:
         "0 nothing breaks training (there may be warnings), 1 something does.",
     )
     words.add_argument(
-        "root", type=Path, help="folder in the official COCO or MPII layout, or an annotation file"
+        "root",
+        type=Path,
+        help="folder in the layout of COCO, MPII, LSP, FLIC or PARSE, or an annotation file",
     )
-    words.add_argument("--layout", help="coco or mpii; of a file: its reader (default: look)")
+    words.add_argument(
+        "--layout", help="coco, mpii, ...; of a file: its reader (default: look)"
+    )
     words.add_argument("--pictures", type=Path, help="folder of the pictures, if it is another")
     words.add_argument("--quick", action="store_true", help="do not decode the pictures")
     return words
@@ -59,19 +63,28 @@ def _how_to_get() -> str:
 
 
 def _check_folder(console: Console, arguments: argparse.Namespace) -> list[Finding]:
-    from poselab.annotations.layouts import LAYOUTS, layout_of
-
-    layout = arguments.layout or layout_of(arguments.root)
-    if layout is None:
-        raise InputError(
-            f"expected the folders of COCO (annotations, train2017, val2017) or MPII (annotations, "
-            f"images) under {arguments.root}, found neither; {_how_to_get()}"
-        )
-    if layout not in LAYOUTS:
-        raise InputError(f"expected a folder layout out of {', '.join(LAYOUTS)}, got {layout!r}")
-    results = [_check_part(console, arguments, part) for part in LAYOUTS[layout]]
+    results = [_check_part(console, arguments, part) for part in _parts(arguments)]
     _print_table(console, [row for row, _ in results])
     return list(dict.fromkeys(finding for _, found in results for finding in found))
+
+
+def _parts(arguments: argparse.Namespace) -> tuple[Part, ...]:
+    """The splits that the folder should hold."""
+    from poselab.annotations.layouts import LAYOUTS, SINGLE, layout_of, single_split
+
+    layout = arguments.layout or layout_of(arguments.root)
+    if layout in LAYOUTS:
+        return LAYOUTS[layout]
+    if layout is not None and layout not in SINGLE:
+        known = ", ".join((*LAYOUTS, *SINGLE))
+        raise InputError(f"expected a folder layout out of {known}, got {layout!r}")
+    if single := single_split(arguments.root):
+        return (single,)
+    raise InputError(
+        f"expected the folders of COCO (annotations, train2017, val2017) or MPII (annotations, "
+        f"images), or the .mat file of LSP, FLIC or PARSE under {arguments.root}, found none of "
+        f"them; {_how_to_get()}"
+    )
 
 
 def _check_file(console: Console, arguments: argparse.Namespace) -> list[Finding]:
@@ -102,7 +115,7 @@ def _check_part(
         sentence = f"is missing; get it from {part.get_annotations}"
         findings.append(Finding(str(wanted), -1, sentence, "error"))
     else:
-        table, findings = _check(console, arguments, file, pictures)
+        table, findings = _check(console, arguments, file, pictures, part.partial)
     if pictures is None:
         sentence = f"is missing; unpack {part.get_pictures} there"
         findings.append(Finding(str(folder), -1, sentence, "error"))
@@ -111,19 +124,30 @@ def _check_part(
 
 
 def _check(
-    console: Console, arguments: argparse.Namespace, file: Path, pictures: Path | None
+    console: Console,
+    arguments: argparse.Namespace,
+    file: Path,
+    pictures: Path | None,
+    partial: bool = False,
 ) -> tuple[Annotations | None, list[Finding]]:
-    """The table of a file, if it opens, and the findings in it and its pictures."""
+    """The table of a file, if it opens, and the findings in it and its pictures.
+
+    ``partial``: of the pictures that are there, if not all are.
+    """
     from poselab.annotations import open_annotations
-    from poselab.annotations.check import Finding, annotation_findings
+    from poselab.annotations.check import Finding, annotation_findings, present_pictures
 
     layout = arguments.layout if arguments.root == file and arguments.layout else "auto"
     try:
         table = open_annotations(file, layout)
     except InputError as error:
         return None, [Finding(str(file), -1, str(error), "error")]
-    findings = annotation_findings(table)
-    if pictures is not None and table.layout != "mpii_tompson":
+    named = not table.file_name(0).endswith(".unknown")
+    absent: list[Finding] = []
+    if pictures is not None and named and partial:
+        table, absent = present_pictures(table, pictures)
+    findings = [*absent, *annotation_findings(table)]
+    if pictures is not None and named:
         findings += _check_pictures(table, pictures, not arguments.quick)
     return table, findings
 

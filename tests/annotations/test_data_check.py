@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from coco_labels import coco, person
+from scipy.io import savemat
 
 from poselab.annotations import check, open_annotations
 from poselab.cli import main
@@ -126,6 +127,50 @@ def test_mpii_is_recognised_and_its_missing_half_named(tmp_path, capsys):
     assert checked(capsys, tmp_path)[0] == 0
 
 
+@pytest.fixture
+def lsp(tmp_path):
+    """LSP Extended: the joints of 12 people, the pictures of two of them."""
+    (tmp_path / "images").mkdir()
+    joints = np.random.default_rng(0).uniform(1, 90, (14, 3, 12))
+    joints[:, 2] = 1
+    savemat(tmp_path / "joints.mat", {"joints": joints})
+    for number in (3, 5):
+        cv2.imwrite(str(tmp_path / f"images/im{number:05d}.jpg"), np.zeros((100, 100, 3), np.uint8))
+    return tmp_path
+
+
+def test_lsp_is_recognised_by_its_joints_and_checked_as_it_is_trained(lsp, capsys):
+    status, said = checked(capsys, lsp)
+    assert status == 0
+    assert "MPII" not in said
+    assert "lsp14" in said
+    assert "images lacks 10 of 12 annotated pictures, which training leaves out" in said
+    (lsp / "images/im00003.jpg").write_bytes(b"no picture")
+    status, said = checked(capsys, lsp)
+    assert status == 1
+    assert "im00003.jpg cannot be decoded" in said
+
+
+def test_lsp_without_any_picture_is_an_error(lsp, capsys):
+    for file in (lsp / "images").iterdir():
+        file.unlink()
+    status, said = checked(capsys, lsp)
+    assert status == 1
+    assert "lacks 12 of 12 annotated pictures; fetch those" in said
+    (lsp / "images").rmdir()
+    status, said = checked(capsys, lsp)
+    assert status == 1
+    assert "images is missing; unpack http://sam.johnson.io/research/lspet.html" in said
+
+
+def test_a_matlab_file_of_nothing_known_leaves_the_folder_to_the_others(tmp_path, capsys):
+    (tmp_path / "images").mkdir()
+    savemat(tmp_path / "joints.mat", {"other": np.zeros(3)})
+    status, said = checked(capsys, tmp_path)
+    assert status == 1
+    assert "train.json is missing" in said
+
+
 def test_a_single_file_with_pictures_elsewhere(root, capsys):
     file = root / "annotations/person_keypoints_train2017.json"
     assert checked(capsys, file)[0] == 0
@@ -137,7 +182,7 @@ def test_a_single_file_with_pictures_elsewhere(root, capsys):
 def test_an_unknown_layout_is_refused(root, capsys):
     status, said = checked(capsys, root, "--layout", "mpi")
     assert status == 1
-    assert "expected a folder layout out of coco, mpii, got 'mpi'" in said
+    assert "expected a folder layout out of coco, mpii, lsp, flic, parse, got 'mpi'" in said
 
 
 ODD = {
