@@ -16,7 +16,7 @@ LAYERS = (
     {"geometry", "maps", "skeletons", "outputs", "files"},
     {"annotations"},
     {"data", "synthetic", "grouping", "codecs", "models", "losses", "evaluation"},
-    {"modules", "report", "live_metrics"},
+    {"modules", "report", "live_metrics", "detection"},
     {"build", "reporting"},
     {"runs"},
     {"training"},
@@ -24,6 +24,7 @@ LAYERS = (
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 BESIDE = {("codecs", "grouping"), ("maps", "geometry"), ("skeletons", "structures")}
+BESIDE |= {("detection", "modules")}
 WITHOUT_TORCH = ("structures", "skeletons", "geometry", "annotations", "synthetic", "evaluation")
 
 

@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     from_run = arguments.run.is_dir()
     checkpoint = runs.checkpoint(arguments.run) if from_run else arguments.run
     module, config, skeleton = build.load(checkpoint)
-    split = unlabelled(pictures, _common_folder(pictures), skeleton)
+    split = unlabelled(pictures, common_folder(pictures), skeleton)
     samples = _samples(split, build.framing(config), arguments.boxes)
     found = merge(list(_batches(module, samples, arguments.batch_size, device)))
     predictions = replace(module.suppress(found), boxes=None)
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _common_folder(pictures: list[Path]) -> Path:
+def common_folder(pictures: list[Path]) -> Path:
     """The deepest folder that holds all the pictures."""
     import os
 

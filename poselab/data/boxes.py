@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from poselab import geometry
+from poselab.annotations.columns import rows_of
 from poselab.annotations.detections import read_detections
 from poselab.structures import InputError
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poselab.annotations import Annotations
+    from poselab.annotations.detections import Detections
     from poselab.structures import Floats, Ints
 
 
@@ -54,19 +56,69 @@ def detected_people(annotations: Annotations, detections: Path, threshold: float
     Raises:
         InputError: the file is broken, or none of its boxes lies in one of the pictures.
     """
-    found = read_detections(detections)
-    order = np.argsort(annotations.image_ids, kind="stable")
-    ids = annotations.image_ids[order]
-    place = np.searchsorted(ids, found.image_ids).clip(max=len(ids) - 1)
-    keep = (ids[place] == found.image_ids) & (found.scores >= threshold)
+    return found_people(annotations, read_detections(detections), threshold, str(detections))
+
+
+def found_people(
+    annotations: Annotations, found: Detections, threshold: float = 0.0, source: str = "these boxes"
+) -> Items:
+    """Those of the found boxes that lie in the annotated pictures and score at least that.
+
+    Raises:
+        InputError: there is none.
+    """
+    rows = rows_of(annotations.image_ids, found.image_ids)
+    keep = (rows >= 0) & (found.scores >= threshold)
     if not keep.any():
         raise InputError(
             f"expected boxes of score >= {threshold} for the pictures of {annotations.source} in "
-            f"{detections}, found none among {len(keep)}; check the image ids and the threshold"
+            f"{source}, found none among {len(keep)}; check the image ids and the threshold"
         )
-    pictures = order[place[keep]]
-    nobody = np.full(len(pictures), -1)
-    return Items(pictures, nobody, found.boxes[keep], found.scores[keep])
+    nobody = np.full(int(keep.sum()), -1)
+    return Items(rows[keep], nobody, found.boxes[keep], found.scores[keep])
+
+
+def moved_to_iou(boxes: Floats, iou: float, rng: np.random.Generator) -> Floats:
+    """Boxes (M, 4), each moved and resized in a random direction until it overlaps its old place
+    by exactly ``iou``.
+
+    Directions are uniform among shifts, in units of the box's sides, and logarithms of its sides.
+
+    Raises:
+        InputError: ``iou`` not in (0, 1].
+    """
+    if not 0 < iou <= 1:
+        raise InputError(f"expected an IoU above 0 and up to 1, got {iou}; choose another")
+    direction = rng.standard_normal((len(boxes), 4))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    near, far = np.zeros(len(boxes)), np.full(len(boxes), 64.0)
+    for _ in range(60):  # bisection to the last bit
+        middle = (near + far) / 2
+        enough = _overlap_after(direction * middle[:, None]) >= iou
+        near, far = np.where(enough, middle, near), np.where(enough, far, middle)
+    shift, growth = np.split(direction * near[:, None], 2, axis=1)
+    sides = boxes[:, 2:] * np.exp(growth)
+    centres = boxes[:, :2] + boxes[:, 2:] / 2 + shift * boxes[:, 2:]
+    return np.concatenate([centres - sides / 2, sides], axis=1)
+
+
+def _overlap_after(motion: Floats) -> Floats:
+    """IoU (M,) of unit boxes with themselves after shifts and growths (M, 4) x y w h."""
+    shift, sides = motion[:, :2], np.exp(motion[:, 2:])
+    high = np.minimum(0.5, shift + sides / 2)
+    common = np.clip(high - np.maximum(-0.5, shift - sides / 2), 0, None).prod(axis=1)
+    return np.asarray(common / (1 + sides.prod(axis=1) - common))
+
+
+def spared(count: int, miss: float, rng: np.random.Generator) -> Ints:
+    """Rows of ``count`` without a random share ``miss`` of them, rounded to whole rows.
+
+    Raises:
+        InputError: ``miss`` not in [0, 1).
+    """
+    if not 0 <= miss < 1:
+        raise InputError(f"expected a miss rate from 0 to below 1, got {miss}; choose another")
+    return np.sort(rng.permutation(count)[round(miss * count) :])
 
 
 def whole_pictures(annotations: Annotations, inhabited: bool) -> Items:

@@ -23,6 +23,13 @@ def person_average_precision(
     All annotated people are to be found, those without keypoints too; NaN where there is nobody.
     Source: Lin et al. 2014 and cocodataset.org/#detection-eval.
     """
+    return person_precisions(image_ids, boxes, scores, annotations)["AP"]
+
+
+def person_precisions(
+    image_ids: Ints, boxes: Floats, scores: Floats, annotations: Annotations
+) -> dict[str, float]:
+    """The same AP, and AP50 and AP75 at one IoU each."""
     import hotcoco
 
     truth, found = hotcoco.COCO(), hotcoco.COCO()
@@ -37,6 +44,10 @@ def person_average_precision(
         evaluation.accumulate()
     assert evaluation.eval is not None
     precision = np.asarray(evaluation.eval["precision"])[..., 0, -1]  # all sizes, most boxes
+    return {"AP": _mean(precision), "AP50": _mean(precision[:1]), "AP75": _mean(precision[5:6])}
+
+
+def _mean(precision: Floats) -> float:
     there = precision[precision > -1]
     return float(there.mean()) if there.size else float("nan")
 

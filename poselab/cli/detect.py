@@ -1,0 +1,89 @@
+"""poselab detect: the people in pictures, as a detections file."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from poselab.cli import detectors
+
+if TYPE_CHECKING:
+    from poselab.annotations.detections import Detections
+    from poselab.data import Split
+
+_DESCRIPTION = """Find people in pictures, and write their boxes as a detections file (COCO's layout).
+
+What it writes is what framing.boxes=FILE, `poselab predict --boxes FILE` and other codes read.
+With --annotations it also prints the person AP of the boxes, and image ids are those of the labels.
+
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's words."""
+    words = argparse.ArgumentParser(
+        description=_DESCRIPTION + detectors.help_text(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    words.add_argument("source", type=Path, nargs="+", help="pictures, or folders of them")
+    words.add_argument("--detector", required=True, help="a detector's name, or a file; see above")
+    words.add_argument("--out", type=Path, required=True, help="detections file to write (.json)")
+    words.add_argument("--annotations", type=Path, help="labels of the pictures in SOURCE's folder")
+    detectors.add_rules(words)
+    words.add_argument("--batch-size", type=int, default=8)
+    words.add_argument("--device", default="auto", help="cpu, cuda, ... (the best there is)")
+    return words
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Find, write, and say how good the boxes are where that can be known."""
+    from poselab.detection.finding import write_detections
+
+    split = split_of(arguments.source, arguments.annotations)
+    found = detectors.find(
+        arguments.detector,
+        split,
+        arguments.device,
+        arguments.batch_size,
+        detectors.rules_of(arguments),
+    )
+    write_detections(arguments.out, found)
+    print(f"{len(found.scores)} people in {len(split.annotations)} pictures")
+    if split.annotations.people:
+        print(figures(found, split))
+    print(f"detections: {arguments.out}")
+    return 0
+
+
+def figures(found: Detections, split: Split) -> str:
+    """The person AP of boxes, in percent and words."""
+    from poselab.evaluation.person_boxes import person_precisions
+
+    values = person_precisions(*found, split.annotations)
+    shown = ("–" if math.isnan(v) else f"{100 * v:.1f}" for v in values.values())
+    return "person " + "  ".join(f"{k} {v}" for k, v in zip(values, shown, strict=True))
+
+
+def split_of(source: list[Path], annotations: Path | None) -> Split:
+    """The pictures that are meant, with their labels where there are some.
+
+    Raises:
+        InputError: nothing there, a file that is no picture, or labels of other pictures.
+    """
+    from poselab.cli.predict import common_folder
+    from poselab.data.layouts import Source
+    from poselab.data.unlabelled import find_pictures, unlabelled
+    from poselab.skeletons import COCO17
+    from poselab.structures import InputError
+
+    if annotations is None:
+        pictures = [path.resolve() for path in find_pictures(source)]
+        return unlabelled(pictures, common_folder(pictures), COCO17)
+    if len(source) != 1:
+        raise InputError(
+            f"expected one folder of pictures with --annotations, got {len(source)} sources; give "
+            "the folder that the labels' file names start from"
+        )
+    return Source(annotations, source[0], present_only=True).open()

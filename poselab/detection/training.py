@@ -1,0 +1,77 @@
+"""Training the small detector: a short Lightning loop on whole pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytorch_lightning as pl
+from torch.utils.data import DataLoader
+
+from poselab.data import Augment
+from poselab.detection.tiny_data import BoxedPictures
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from poselab.data import Split
+    from poselab.detection.tiny_detector import TinyDetector
+
+
+class _Epochs(pl.Callback):
+    """Tells the data which epoch it is; prints a line for each."""
+
+    def __init__(self, pictures: BoxedPictures) -> None:
+        self.pictures = pictures
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Let augmentation differ from epoch to epoch."""
+        self.pictures.epoch = trainer.current_epoch
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Say how far it got."""
+        loss = float(trainer.callback_metrics["train/loss"])
+        print(
+            f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  loss {loss:.4g}", flush=True
+        )
+
+
+def fit(
+    detector: TinyDetector,
+    split: Split,
+    *,
+    epochs: int = 8,
+    batch_size: int = 16,
+    augment: Augment | None = None,
+    seed: int = 0,
+    accelerator: str = "auto",
+) -> None:
+    """Train a detector in place on the annotated people of a split.
+
+    Raises:
+        InputError: nobody is labelled, or fewer than one epoch or picture a step is asked for.
+    """
+    if epochs < 1 or batch_size < 1:
+        raise InputError(
+            f"expected at least one epoch and one picture a step, got {epochs} and {batch_size}"
+        )
+    pl.seed_everything(seed, verbose=False)
+    moved = augment or Augment(mirror=0.5, scale=0.2, degrees=0.0, shift=0.05)
+    pictures = BoxedPictures(split, detector.size, moved, seed)
+    loader: Any = DataLoader(
+        pictures,
+        batch_size=min(batch_size, len(pictures)),
+        shuffle=True,
+        drop_last=True,
+    )
+    trainer = pl.Trainer(
+        max_epochs=epochs,
+        accelerator=accelerator,
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        gradient_clip_val=1.0,
+        callbacks=[_Epochs(pictures)],
+    )
+    trainer.fit(detector, loader)
+    detector.eval()

@@ -1,0 +1,58 @@
+"""Ultralytics' networks. Their package is under the AGPL-3.0, which reaches whoever offers a
+program that uses it, also over a network: PoseLab does not depend on it, and calls it only when a
+person who installed it asks for it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from poselab.detection.contract import Found, from_corners
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from poselab.annotations import Annotations
+    from poselab.detection.contract import Shown
+
+
+class UltralyticsDetector:
+    """A network of ultralytics (AGPL-3.0) by its file; ``threshold`` is its own least score.
+
+    Raises:
+        InputError: ultralytics is not installed.
+    """
+
+    def __init__(
+        self, file: str, person: int = 0, threshold: float = 0.05, device: str = "cpu"
+    ) -> None:
+        try:
+            package = import_module("ultralytics")
+        except ImportError:
+            raise InputError(
+                "expected ultralytics (AGPL-3.0, read its licence first), found it not installed; "
+                "install it, or export the network to ONNX and give that file"
+            ) from None
+        self.net, self.person = package.YOLO(file), person
+        self.threshold, self.device = threshold, device
+
+    def __call__(self, pictures: Sequence[Shown]) -> list[Found]:
+        """The boxes of people, as the package's NMS leaves them."""
+        results = self.net.predict(
+            [picture.pixels[:, :, ::-1] for picture in pictures],  # it takes BGR
+            classes=[self.person],
+            conf=self.threshold,
+            device=self.device,
+            verbose=False,
+        )
+        boxes = (result.boxes for result in results)
+        return [from_corners(b.xyxy.cpu().numpy(), b.conf.cpu().numpy()) for b in boxes]
+
+
+def from_ultralytics(
+    *, table: Annotations, device: str, file: str, person: int = 0, threshold: float = 0.05
+) -> UltralyticsDetector:
+    """An :class:`UltralyticsDetector` by the contract of detectors."""
+    del table
+    return UltralyticsDetector(file, person, threshold, device)
