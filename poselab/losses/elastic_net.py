@@ -1,0 +1,45 @@
+"""The loss of regression by parts and context."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from poselab.outputs import Coordinates, CoordinateTarget
+
+_SURE = 1e-6  # how close to zero and one a probability may come
+
+
+class ElasticNetLoss(nn.Module):
+    """Absolute plus squared error of both axes, and whether a keypoint is there at all.
+
+    Positions: the mean over labelled keypoints, in sides of the input. Presence: binary cross
+    entropy of the confidence with being labelled, mean over all keypoints, times ``presence``; 0
+    leaves it out.
+    Source: Luvizon et al. 2019, section 3.
+
+    Raises:
+        InputError: a negative factor.
+    """
+
+    def __init__(self, presence: float = 0.01) -> None:
+        super().__init__()
+        if presence < 0:
+            raise InputError(f"expected a factor of presence of 0 or more, got {presence}")
+        self.presence = presence
+
+    def forward(self, output: Coordinates, target: CoordinateTarget) -> dict[str, Tensor]:
+        """{"coordinates": scalar, "presence": scalar}, the second where it has a factor."""
+        error = output.xy.float() - target.xy
+        cost = (error.abs() + error.square()).sum(-1) * target.weight
+        parts = {"coordinates": cost.sum() / target.weight.sum().clamp(min=1)}
+        if self.presence:
+            sure = output.confidence.float().clamp(_SURE, 1 - _SURE)
+            there = (target.weight > 0).float()
+            missed = -(there * sure.log() + (1 - there) * (1 - sure).log())
+            parts["presence"] = self.presence * missed.mean()
+        return parts
