@@ -19,6 +19,7 @@ MOST_PER_PICTURE = 20
 """COCO's limit of detections for keypoints."""
 
 FEWEST_SCORES = 10
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 AREA_BY_CUSTOM = ("crowdpose14", "aic14")
 """Skeletons whose publishers score with 0.53 of the box for want of areas."""
 
@@ -49,6 +50,7 @@ def _of_oks(predictions: Predictions, annotations: Annotations) -> list[str]:
         _scores_outside(predictions),
         _scores_equal(predictions),
         _too_many(predictions),
+        _repeated(predictions),
         _pictures_without(predictions, annotations),
         _unmeasurable(annotations),
         _areas_derived(annotations),
@@ -112,6 +114,29 @@ def _too_many(predictions: Predictions) -> str:
         f"AP drops {int((crowded - MOST_PER_PICTURE).sum())} poses, those beyond the best "
         f"{MOST_PER_PICTURE} of a picture (pictures: {len(crowded)}, most poses: {crowded.max()})"
     )
+
+
+def _repeated(predictions: Predictions) -> str:
+    """Whole poses are compared only where a number made of a few of their columns is the same."""
+    columns = predictions.keypoints.reshape(len(predictions), -1)
+    parts = [predictions.image_ids, *(columns[:, i].astype(np.float64) for i in (0, 1, -1))]
+    digest = np.zeros(len(predictions), np.uint64)
+    for part in parts:
+        digest = digest * _ODD + np.ascontiguousarray(part).view(np.uint64)
+    ordered = np.sort(digest)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(twice):
+        return ""
+    nearest = np.minimum(np.searchsorted(twice, digest), len(twice) - 1)
+    rows = np.flatnonzero(twice[nearest] == digest)
+    rows = rows[np.argsort(digest[rows], kind="stable")]
+    one, other = rows[:-1], rows[1:]
+    same = predictions.image_ids[one] == predictions.image_ids[other]
+    same &= (columns[one] == columns[other]).all(axis=1)
+    return (
+        f"{int(same.sum())} poses repeat another one of their picture exactly, and only one of "
+        "them can be right; write each pose once"
+    ) * bool(same.any())
 
 
 def _pictures_without(predictions: Predictions, annotations: Annotations) -> str:

@@ -59,6 +59,22 @@ def test_good_predictions_pass(table: Annotations, good: Answer) -> None:
     assert check(dataclasses.replace(many, keypoints=strays), table) == []
 
 
+def test_poses_given_twice_are_counted(table: Annotations, good: Answer) -> None:
+    found = good(table)
+    rows = np.r_[0:20, 3, 7, 3]
+    again = found.take(rows)
+    (warning,) = check(again, table)
+    assert warning.startswith("3 poses repeat another one of their picture exactly")
+    assert check(again, table, metric="pck") == []
+    # One keypoint moved, or another picture: nothing is repeated.
+    keypoints = again.keypoints.copy()
+    keypoints[20:, 8] += np.arange(1, 4)[:, None]
+    assert check(dataclasses.replace(again, keypoints=keypoints), table) == []
+    elsewhere = np.where(np.arange(23) < 20, again.image_ids, again.image_ids[0])
+    elsewhere[21:] = again.image_ids[1:3]
+    assert check(dataclasses.replace(again, image_ids=elsewhere), table) == []
+
+
 @pytest.mark.parametrize("shift", [1.0, -1.0])
 def test_one_based_pixels_are_suspected(table: Annotations, good: Answer, shift: float) -> None:
     noiseless = dataclasses.replace(good(table), keypoints=table.keypoints + shift)
@@ -160,7 +176,9 @@ def test_crowdposes_areas_are_its_publishers(make_table: Make, good: Answer) -> 
 
 def test_pictures_with_too_many_poses_or_none(table: Annotations, good: Answer) -> None:
     found = good(table)
-    (warning,) = check(found.take(np.r_[np.zeros(22, int), 1:20]), table)
+    crowd = found.take(np.r_[np.zeros(22, int), 1:20])
+    crowd.keypoints[:22, 0] += np.arange(22)[:, None]
+    (warning,) = check(crowd, table)
     assert "AP drops 2 poses, those beyond the best 20" in warning
     (warning,) = check(found.take(np.arange(17)), table)
     assert "3 of 20 pictures with labelled people have no prediction" in warning
