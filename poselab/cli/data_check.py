@@ -32,9 +32,7 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         help="folder in the layout of COCO, MPII, LSP, FLIC or PARSE, or an annotation file",
     )
-    words.add_argument(
-        "--layout", help="coco, mpii, ...; of a file: its reader (default: look)"
-    )
+    words.add_argument("--layout", help="coco, mpii, ...; of a file: its reader (default: look)")
     words.add_argument("--pictures", type=Path, help="folder of the pictures, if it is another")
     words.add_argument("--quick", action="store_true", help="do not decode the pictures")
     return words
