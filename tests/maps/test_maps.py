@@ -219,3 +219,69 @@ def test_mirroring_maps_swaps_names_and_shifts() -> None:
     names = torch.tensor([1, 0])
     assert maps.mirror_maps(heat, names, 0).flatten().tolist() == [5, 4, 3, 2, 1, 0]
     assert maps.mirror_maps(heat, names, 1).flatten().tolist() == [5, 5, 4, 2, 2, 1]
+
+
+def test_the_first_of_equal_peaks_counts() -> None:
+    heat = torch.zeros(1, 2, 3, 4)
+    heat[0, 0, 1, 2] = heat[0, 0, 1, 3] = heat[0, 0, 2, 0] = 1.0
+    cells, values = maps.peaks(heat)
+    assert cells.tolist() == [[[2.0, 1.0], [0.0, 0.0]]]
+    assert values.tolist() == [[1.0, 0.0]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_places_are_the_same_however_they_are_found(dtype: torch.dtype) -> None:
+    """NumPy looks on CPUs, but not at bfloat16; strided rows and gradients are no obstacle."""
+    rows = torch.randn(5, 7, 30, generator=torch.Generator().manual_seed(8)).to(dtype)
+    for given in (rows, rows.mT.contiguous().mT, rows.clone().requires_grad_()):
+        index, values = maps.places(given)
+        assert torch.equal(index, given.detach().max(-1).indices)
+        assert torch.equal(values.detach(), rows.amax(-1))
+
+
+def test_peak_values_pass_the_gradient_on() -> None:
+    heat = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(9)).requires_grad_()
+    maps.peaks(heat)[1].sum().backward()
+    assert heat.grad.sum() == 2
+    assert ((heat.grad == 1) == (heat == heat.amax((-2, -1), keepdim=True))).all()
+
+
+def test_spikes_by_hand() -> None:
+    drawn = maps.spikes(torch.tensor([[1.4, 0.6], [9.0, 0.0]]), (2, 3), torch.tensor([0.5, 1.0]))
+    assert drawn.tolist() == [[[0, 0, 0], [0, 0.5, 0]], [[0, 0, 0], [0, 0, 0]]]
+
+
+def test_height_scales_a_gaussian() -> None:
+    cells, height = torch.tensor([[1.0, 1.0], [2.0, 0.5]]), torch.tensor([0.0, 0.25])
+    plain = maps.gaussians(cells, (3, 4), 1.0, biased=False)
+    scaled = maps.gaussians(cells, (3, 4), 1.0, biased=False, height=height)
+    torch.testing.assert_close(scaled, plain * height[:, None, None])
+
+
+def test_expectations_by_hand() -> None:
+    """A row 0, -5, 1, 3, 0, 4: all of it 31/8; around cell 3 only 1 and 3."""
+    heat = torch.tensor([[0.0, -5.0, 1.0, 3.0, 0.0, 4.0]])
+    torch.testing.assert_close(maps.expectation(heat), torch.tensor([31 / 8, 0.0]))
+    local = maps.local_expectation(heat, torch.tensor([3.0, 0.0]), 1)
+    torch.testing.assert_close(local, torch.tensor([2.75, 0.0]))
+    at_border = maps.local_expectation(heat, torch.tensor([5.0, 0.0]), 2)
+    torch.testing.assert_close(at_border, torch.tensor([29 / 7, 0.0]))
+
+
+def test_expectations_of_nothing_are_finite() -> None:
+    heat = torch.full((1, 5, 5), -1.0)
+    assert maps.expectation(heat).tolist() == [[2.0, 2.0]]
+    assert maps.local_expectation(heat, torch.tensor([[3.0, 1.0]]), 1).tolist() == [[3.0, 1.0]]
+
+
+def test_expectation_gradient() -> None:
+    heat = 0.1 + torch.rand(
+        2, 4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(7)
+    )
+    shares = heat / heat.sum((-2, -1), keepdim=True)
+    leaf = heat.float().requires_grad_()
+    maps.expectation(leaf)[..., 0].sum().backward()
+    x = torch.arange(3.0)
+    mean = (shares * x).sum((-2, -1), keepdim=True)
+    expected = (x - mean) / heat.sum((-2, -1), keepdim=True)
+    torch.testing.assert_close(leaf.grad, expected.expand(2, 4, 3).float())
