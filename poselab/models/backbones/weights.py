@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+import numpy as np
 import torch
 
 from poselab.structures import InputError
@@ -33,7 +34,7 @@ def load_strictly(
     Raises:
         InputError: no such file, no state dict, tensors missing or of another shape.
     """
-    state = _read(file, what)
+    state = read_state(file, what)
     try:
         state = convert(state, net) if convert else state
         missing, left_over = net.load_state_dict(state, strict=False)
@@ -55,14 +56,19 @@ def _listed(keys: list[str], most: int = 6) -> str:
     return shown if len(keys) <= most else f"{shown} and {len(keys) - most} more"
 
 
-def _read(file: Path, what: str) -> State:
-    """The tensors of a .safetensors file or of a pickle that holds nothing but weights."""
+def read_state(file: Path, what: str) -> State:
+    """The tensors of a .safetensors file or of a pickle of weights, arrays and plain values.
+
+    Raises:
+        InputError: no such file, or no state dict in it.
+    """
     if not file.is_file():
         raise InputError(f"expected weights of {what} at {file}, found no such file; check it")
     try:
         if file.suffix == ".safetensors":
             return _read_safetensors(file)
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_arrays()):
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"expected a state dict of {what} in {file}, but {reason}") from error
@@ -73,6 +79,14 @@ def _read(file: Path, what: str) -> State:
     ):
         raise InputError(f"expected a state dict of {what} in {file}, got something else")
     return {key.removeprefix("module."): value for key, value in content.items()}
+
+
+def _arrays() -> list[Any]:
+    """What NumPy's arrays are pickled by, which mmpose keeps beside its weights."""
+    rebuild = np.empty(0).__reduce__()[0]
+    names = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
+    kinds = {type(np.dtype(name)) for name in ("f4", "f8", "i4", "i8", "b1")}
+    return [np.ndarray, np.dtype, *kinds, *((rebuild, name) for name in names)]
 
 
 def _read_safetensors(file: Path) -> State:

@@ -1,0 +1,264 @@
+"""Outputs read as the code of published weights reads them, borders, flips and scores included.
+
+Our own codecs keep the mirror law; these keep their authors' rules instead, so that imported
+weights give the authors' keypoints. Targets are those of the codec that each is built on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from poselab import maps
+from poselab.codecs.coordinate import CoordinateCodec
+from poselab.codecs.grid import Grid, mirrored_names, only_person
+from poselab.codecs.heatmap import Decoder, Encoding, HeatmapCodec, Values
+from poselab.codecs.simcc import SimccCodec
+from poselab.outputs import AxisScores, Coordinates, CoordinateTarget
+
+if TYPE_CHECKING:
+    from poselab.structures import Poses, Size, Skeleton
+
+
+@dataclass(frozen=True)
+class MovedGrid(Grid):
+    """A grid whose mirrored maps move right by ``moved`` cells, whatever its convention asks."""
+
+    moved: int = 0
+
+    @property
+    def mirror_shift(self) -> int:
+        """Whole cells by which mirrored maps must move right."""
+        return self.moved
+
+
+class PublishedHeatmapCodec(HeatmapCodec):
+    """What the heatmap readings of other code differ in; a subclass is one of them.
+
+    own: the decoder that is theirs, others are ours. kernel: cells of its blur. shift: cells by
+    which maps of mirrored inputs move right. nowhere: the cell of maps with no value above zero.
+    """
+
+    own: ClassVar[Decoder]
+    kernel: ClassVar[int] = 11
+    shift: ClassVar[int] = 0
+    nowhere: ClassVar[float] = 0.0
+
+    def __init__(
+        self,
+        *,
+        skeleton: Skeleton,
+        input_size: Size,
+        stride: int,
+        sigma: float = 2.0,
+        encoding: Encoding = "biased",
+        decoder: Decoder = "quarter",
+        values: Values = "heights",
+        pixels: str = "hrnet",
+    ) -> None:
+        super().__init__(
+            skeleton=skeleton,
+            input_size=input_size,
+            stride=stride,
+            sigma=sigma,
+            encoding=encoding,
+            decoder=decoder,
+            values=values,
+            pixels=pixels,
+        )
+        self.grid = MovedGrid(input_size, stride, self.grid.pixels, self.shift)
+
+    def _refine(self, heat: Tensor, cells: Tensor) -> Tensor:
+        if self.decoder != self.own:
+            return super()._refine(heat, cells)
+        found = heat.amax((-2, -1))[..., None] > 0
+        return torch.where(found, self._read(heat, cells), self.nowhere)
+
+    def _read(self, heat: Tensor, cells: Tensor) -> Tensor:
+        """Positions in cells near the highest ones."""
+        raise NotImplementedError
+
+
+class HrnetCodec(PublishedHeatmapCodec):
+    """SimpleBaseline's and HRNet's: no quarter step in two columns or rows of the border, or one.
+
+    Source: leoxiaobin/deep-high-resolution-net.pytorch, lib/core/inference.py.
+    """
+
+    own: ClassVar[Decoder] = "quarter"
+    shift: ClassVar[int] = 1
+
+    def _read(self, heat: Tensor, cells: Tensor) -> Tensor:
+        allowed = _from_border(heat, cells, 2).all(-1, keepdim=True)
+        return torch.where(allowed, maps.quarter_offset(heat, cells), cells)
+
+
+class MmposeCodec(PublishedHeatmapCodec):
+    """mmpose 1.x: as HRNet's, each axis for itself unless the other is on its first cell.
+
+    Source: open-mmlab/mmpose, mmpose/codecs/utils/refinement.py.
+    """
+
+    own: ClassVar[Decoder] = "quarter"
+    shift: ClassVar[int] = 1
+    nowhere: ClassVar[float] = -1.0
+
+    def _read(self, heat: Tensor, cells: Tensor) -> Tensor:
+        allowed = _from_border(heat, cells, 2) & (cells.flip(-1) > 0)
+        return torch.where(allowed, maps.quarter_offset(heat, cells), cells)
+
+
+class DarkCodec(PublishedHeatmapCodec):
+    """DARK's: maps of mirrored inputs are not moved; blurred by 11 cells whatever the sigma.
+
+    Source: ilovepose/DarkPose, lib/core/inference.py and function.py.
+    """
+
+    own: ClassVar[Decoder] = "dark"
+
+    def _read(self, heat: Tensor, cells: Tensor) -> Tensor:
+        return maps.dark_refine(heat, cells, self.kernel)
+
+
+class NarrowDarkCodec(DarkCodec):
+    """DARK's for small inputs: blurred by 3 cells."""
+
+    kernel: ClassVar[int] = 3
+
+
+class MmposeDarkCodec(DarkCodec):
+    """mmpose 1.x with unbiased heatmaps."""
+
+    shift: ClassVar[int] = 1
+    nowhere: ClassVar[float] = -1.0
+
+
+class WideMmposeDarkCodec(MmposeDarkCodec):
+    """mmpose 1.x with unbiased heatmaps blurred by 17 cells."""
+
+    kernel: ClassVar[int] = 17
+
+
+class VitposeCodec(PublishedHeatmapCodec):
+    """ViTPose's: UDP's step after a blur by 11 cells with mirrored borders.
+
+    Source: ViTAE-Transformer/ViTPose, mmpose/core/evaluation/top_down_eval.py.
+    """
+
+    own: ClassVar[Decoder] = "udp"
+    nowhere: ClassVar[float] = -1.0
+
+    def _read(self, heat: Tensor, cells: Tensor) -> Tensor:
+        return maps.udp_refine(heat, cells, self.kernel)
+
+
+class MmposeUdpCodec(PublishedHeatmapCodec):
+    """mmpose 1.x's UDP: blurred with zeros outside and scaled back to its height, then the step.
+
+    Source: open-mmlab/mmpose, mmpose/codecs/utils/post_processing.py and refinement.py.
+    """
+
+    own: ClassVar[Decoder] = "udp"
+    nowhere: ClassVar[float] = -1.0
+
+    def _read(self, heat: Tensor, cells: Tensor) -> Tensor:
+        margin = self.kernel // 2
+        smooth = maps.blur(functional.pad(heat, [margin] * 4), maps.blur_taps(self.kernel))
+        scale = heat.amax((-2, -1), True) / smooth.amax((-2, -1), True)
+        return maps.udp_refine(smooth * scale, cells, kernel=1)
+
+
+def _from_border(heat: Tensor, cells: Tensor, margin: int) -> Tensor:
+    """Which coordinates (…, 2) of cells have ``margin`` cells before and one behind them."""
+    ends = cells.new_tensor([heat.shape[-1] - 1, heat.shape[-2] - 1])
+    return (cells >= margin) & (cells < ends)
+
+
+class SimdrCodec(SimccCodec):
+    """SimCC's with equal label smoothing: mirrored bins move left by one, scores are probabilities.
+
+    Source: leeyegy/SimCC, lib/core/function.py, validate_simdr.
+    """
+
+    shift: ClassVar[int] = 1
+
+    def unflip(self, output: AxisScores) -> AxisScores:
+        """Mirror x, exchange left with right, and move x left by the authors' shift."""
+        names = mirrored_names(self.skeleton, output.x.device)
+        x = output.x[:, names].flip(-1)
+        if self.shift:
+            x = torch.cat([x[..., self.shift :], x[..., -self.shift :]], dim=-1)
+        return AxisScores(x=x, y=output.y[:, names])
+
+    def _scores(self, rows: tuple[Tensor, Tensor], highest: tuple[Tensor, Tensor]) -> Tensor:
+        return torch.maximum(*_probabilities(rows, highest))
+
+
+class GaussianSimdrCodec(SimdrCodec):
+    """SimCC's with Gaussian label smoothing: logits are averaged, the less sure axis is the score.
+
+    Source: leeyegy/SimCC, lib/core/function.py, validate_sa_simdr.
+    """
+
+    def merge(self, first: AxisScores, second: AxisScores) -> AxisScores:
+        """The mean of the logits."""
+        return AxisScores(*((a + b) / 2 for a, b in zip(first, second, strict=True)))
+
+    def _scores(self, rows: tuple[Tensor, Tensor], highest: tuple[Tensor, Tensor]) -> Tensor:
+        return torch.minimum(*_probabilities(rows, highest))
+
+
+class MmposeSimccCodec(GaussianSimdrCodec):
+    """mmpose 1.x: mirrored bins stay, logits are averaged, the smaller of the two is the score.
+
+    A keypoint whose score is not above zero lies one bin before the first.
+    Source: open-mmlab/mmpose, mmpose/codecs/simcc_label.py, mmpose/models/utils/tta.py.
+    """
+
+    shift: ClassVar[int] = 0
+
+    def decode(self, output: AxisScores) -> Poses:
+        """Poses at the highest bins."""
+        poses = super().decode(output)
+        found = poses.scores[..., None] > 0
+        return poses._replace(keypoints=torch.where(found, poses.keypoints, -1 / self.split))
+
+    def _scores(self, rows: tuple[Tensor, Tensor], highest: tuple[Tensor, Tensor]) -> Tensor:
+        return torch.minimum(*highest)
+
+
+def _probabilities(
+    rows: tuple[Tensor, Tensor], highest: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Of the highest bins of x and of y."""
+    x, y = ((top - row.logsumexp(-1)).exp() for top, row in zip(highest, rows, strict=True))
+    return x, y
+
+
+class HrnetCoordinateCodec(CoordinateCodec):
+    """Coordinates u = x/W - 0.5, whose mirror image is -u - 1/W: RLE's and mmpose's.
+
+    Source: Jeff-sjtu/res-loglikelihood-regression, rlepose/utils/transforms.py;
+    open-mmlab/mmpose, mmpose/models/utils/tta.py.
+    """
+
+    def encode(self, keypoints: Tensor, visible: Tensor, usable: Tensor) -> CoordinateTarget:
+        """See :class:`poselab.codecs.contract.Codec`."""
+        points, labelled = only_person(keypoints, visible)
+        lengths = points.new_tensor(self.input_size[::-1])
+        return CoordinateTarget(xy=points / lengths - 0.5, weight=labelled.float())
+
+    def decode(self, output: Coordinates) -> Poses:
+        """Poses whose scores are the output's confidence."""
+        poses = super().decode(output)
+        return poses._replace(keypoints=poses.keypoints + 0.5)
+
+    def unflip(self, output: Coordinates) -> Coordinates:
+        """Mirror u and exchange left with right."""
+        mirrored = super().unflip(output)
+        step = mirrored.xy.new_tensor([1 / self.input_size[1], 0.0])
+        return mirrored._replace(xy=mirrored.xy - step)

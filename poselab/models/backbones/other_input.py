@@ -1,0 +1,62 @@
+"""Backbones for weights that were trained on images normalised in another way than ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from poselab.models.backbones.timm_backbone import TimmBackbone
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from poselab.structures import Size
+
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class OtherInputBackbone(TimmBackbone):
+    """A timm network that undoes ImageNet's normalisation (RGB) and applies its own first.
+
+    mean and std: of the channels in ``order``, for pixels from 0 to 1.
+
+    Raises:
+        InputError: an unknown order, or what :class:`TimmBackbone` refuses.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_size: Size,
+        name: str = "resnet50",
+        pretrained: bool = False,
+        weights: str | None = None,
+        reductions: Sequence[int] | None = None,
+        order: Literal["rgb", "bgr"] = "rgb",
+        mean: Sequence[float] = _MEAN,
+        std: Sequence[float] = _STD,
+    ) -> None:
+        super().__init__(
+            input_size=input_size,
+            name=name,
+            pretrained=pretrained,
+            weights=weights,
+            reductions=reductions,
+        )
+        if order not in ("rgb", "bgr"):
+            raise InputError(f"expected backbone.order rgb or bgr, got {order!r}")
+        self.channels = [0, 1, 2] if order == "rgb" else [2, 1, 0]
+        ours_mean, ours_std = (torch.tensor(v)[self.channels] for v in (_MEAN, _STD))
+        own_mean, own_std = torch.tensor(list(mean)), torch.tensor(list(std))
+        scale, offset = ours_std / own_std, (ours_mean - own_mean) / own_std
+        self.register_buffer("scale", scale.view(3, 1, 1), persistent=False)
+        self.register_buffer("offset", offset.view(3, 1, 1), persistent=False)
+        self.scale: Tensor
+        self.offset: Tensor
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return super().forward(images[:, self.channels] * self.scale + self.offset)

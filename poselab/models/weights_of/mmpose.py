@@ -1,0 +1,89 @@
+"""Keys of mmpose 1.x (open-mmlab/mmpose, mmpose/models), and of mmpretrain's transformer in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from poselab.models.weights_of.key_map import KeyMap
+from poselab.models.weights_of.repositories import (
+    HRNET,
+    RESNET,
+    TRUNK,
+    deconvolutions,
+    flow_of_one_axis,
+    flow_renames,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from poselab.models.weights_of.key_map import State
+
+_MAPS = (r"head\.final_layer\.(.+)", r"net.head.maps.\1")
+_NORMALISER = (r"data_preprocessor\..+",)
+
+HEATMAP_RESNET = KeyMap(
+    ((rf"backbone\.{RESNET}", TRUNK), *deconvolutions(r"head\.deconv_layers\.", 3), _MAPS),
+    _NORMALISER,
+)
+HEATMAP_HRNET = KeyMap(((rf"backbone\.{HRNET}", TRUNK), _MAPS), _NORMALISER)
+SIMCC_RESNET = KeyMap(
+    (
+        (rf"backbone\.{RESNET}", TRUNK),
+        *deconvolutions(r"head\.deconv_head\.deconv_layers\.", 3),
+        (r"head\.deconv_head\.final_layer\.(.+)", r"net.head.maps.\1"),
+        (r"head\.mlp_head_([xy])\.(.+)", r"net.head.\1.\2"),
+    ),
+    _NORMALISER,
+)
+
+
+def _centred(state: State) -> dict[str, Tensor]:
+    """Positions from 0 to 1 as ours from -0.5 to 0.5."""
+    return {**state, "head.fc.bias": state["head.fc.bias"] - 0.5}
+
+
+DEEPPOSE = KeyMap(
+    ((rf"backbone\.{RESNET}", TRUNK), (r"head\.fc\.(.+)", r"net.head.coordinates.\1")),
+    _NORMALISER,
+    (_centred,),
+)
+
+
+def _apart(state: State) -> dict[str, Tensor]:
+    """One layer of (x, y, σx, σy) a keypoint as two, and positions centred."""
+    made = dict(state)
+    for part in ("weight", "bias"):
+        both = made.pop(f"head.fc.{part}")
+        both = both.reshape(-1, 4, *both.shape[1:])
+        made[f"head.xy.{part}"], made[f"head.sigma.{part}"] = (
+            piece.flatten(0, 1) for piece in (both[:, :2], both[:, 2:])
+        )
+    made["head.xy.bias"] = made["head.xy.bias"] - 0.5
+    return made
+
+
+RLE = KeyMap(
+    renames=(
+        (rf"backbone\.{RESNET}", TRUNK),
+        (r"head\.xy\.(.+)", r"net.head.coordinates.\1"),
+        (r"head\.sigma\.(.+)", r"net.head.sigma.\1"),
+        *flow_renames(r"head\.loss_module\.flow_model\."),
+    ),
+    unused=(*_NORMALISER, r"head\.loss_module\.flow_model\.(loc|cov|mask)"),
+    steps=(_apart, lambda state: flow_of_one_axis(state, "head.loss_module.flow_model.")),
+)
+
+_BLOCK = r"backbone\.layers\.(\d+)\."
+_TRANSFORMER = (
+    (r"backbone\.(pos_embed)", TRUNK),
+    (r"backbone\.patch_embed\.projection\.(.+)", r"net.backbone.net.patch_embed.proj.\1"),
+    (rf"{_BLOCK}ln([12])\.(.+)", r"net.backbone.net.blocks.\1.norm\2.\3"),
+    (rf"{_BLOCK}attn\.((?:qkv|proj)\..+)", r"net.backbone.net.blocks.\1.attn.\2"),
+    (rf"{_BLOCK}ffn\.layers\.0\.0\.(.+)", r"net.backbone.net.blocks.\1.mlp.fc1.\2"),
+    (rf"{_BLOCK}ffn\.layers\.1\.(.+)", r"net.backbone.net.blocks.\1.mlp.fc2.\2"),
+    (r"backbone\.ln1\.(.+)", r"net.backbone.net.norm.\1"),
+)
+
+VITPOSE = KeyMap((*_TRANSFORMER, *deconvolutions(r"head\.deconv_layers\.", 2), _MAPS), _NORMALISER)
+VITPOSE_SIMPLE = KeyMap((*_TRANSFORMER, _MAPS), _NORMALISER)
