@@ -11,6 +11,7 @@ from poselab.annotations.leaks import picture_files, shared_pictures
 from poselab.evaluation.metrics import picture_set
 from poselab.evaluation.person_boxes import person_average_precision
 from poselab.files import read_bytes
+from poselab.grouping.pose_nms import SUPPRESSIONS
 from poselab.modules.pose_module import PoseModule
 from poselab.modules.top_down import TopDown
 
@@ -73,15 +74,27 @@ def _score(module: PoseModule) -> str:
     """How a pose gets its score, in words."""
     rule = type(module).score
     if rule is TopDown.score and isinstance(module, TopDown):
-        return f"box score · mean of keypoint scores above {module.visible:g}"
+        return _top_down_score(module)
     if rule is PoseModule.score:
         return "mean of all keypoint scores"
     return f"by {type(module).__name__}"
 
 
+def _top_down_score(module: TopDown) -> str:
+    few = module.visible is not None
+    mean = f"mean of {'keypoint scores' if few else 'all keypoint scores'}"
+    mean += f" above {module.visible:g}" if few else ""
+    return {"box": "box score", "keypoints": mean, "product": f"box score · {mean}"}[
+        module.score_rule
+    ]
+
+
 def _nms(module: PoseModule) -> dict[str, Any] | None:
     threshold = getattr(module, "nms", None)
-    return None if threshold is None else {"kind": "OKS", "threshold": float(threshold)}
+    if threshold is None:
+        return None
+    kind = SUPPRESSIONS[getattr(module, "nms_kind", "oks")][0]
+    return {"kind": kind, "threshold": float(threshold)}
 
 
 def _labels(split: Split) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from poselab.grouping.oks_nms import oks_nms
+from poselab.grouping.pose_nms import SUPPRESSIONS, Rivals, Survivors
 from poselab.modules.pose_module import PoseModule
 
 if TYPE_CHECKING:
@@ -16,44 +17,76 @@ if TYPE_CHECKING:
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Frame, Poses
 
+SCORE_RULES = ("product", "keypoints", "box")
+
 
 class TopDown(PoseModule):
     """A single-person method on people's boxes, rescored and rid of repeated poses per picture.
 
-    A pose scores its box's score times the mean over keypoints that score above ``visible``, and
-    falls to a better one of the same picture with OKS above ``nms`` (None: none falls), as in
-    SimpleBaseline's and HRNet's evaluation. OKS is taken on the area of the box as it was given;
-    theirs is of the padded box, so they drop a little more.
+    A pose scores its box's score times the mean over keypoints that score above ``visible`` (None:
+    over all), as in SimpleBaseline's and HRNet's evaluation; ``score_rule`` "keypoints" takes the
+    mean alone, "box" the box's score alone. Of repeated poses the worse fall, by ``nms_kind``
+    (:mod:`poselab.grouping.pose_nms`) with the limit ``nms`` (None: none falls). OKS is taken on
+    the area of the box as it was given; theirs is of the padded box, so they drop a little more.
+
+    Raises:
+        ValueError: a method for many people, an unknown rule, or an unknown kind of NMS.
     """
 
     def __init__(
-        self, estimator: PoseModule, visible: float = 0.2, nms: float | None = 0.9
+        self,
+        estimator: PoseModule,
+        visible: float | None = 0.2,
+        nms: float | None = 0.9,
+        score_rule: str = "product",
+        nms_kind: str = "oks",
     ) -> None:
         if estimator.people != "one":
             raise ValueError(f"expected a single-person method, got {type(estimator).__name__}")
+        if score_rule not in SCORE_RULES:
+            raise ValueError(f"expected a score_rule out of {SCORE_RULES}, got {score_rule!r}")
+        if nms_kind not in SUPPRESSIONS:
+            raise ValueError(f"expected an nms_kind out of {[*SUPPRESSIONS]}, got {nms_kind!r}")
         super().__init__(
             *(estimator.net, estimator.codec, estimator.loss),
             *(estimator.optimizer, estimator.schedule, estimator.flip_test),
         )
         self.visible, self.nms = visible, nms
+        self.score_rule, self.nms_kind = score_rule, nms_kind
 
     def score(self, poses: Poses, frame: Frame) -> Tensor:
-        """Box score times the mean of confident keypoints (B, P)."""
-        confident = poses.scores > self.visible
-        total = torch.where(confident, poses.scores, 0).sum(dim=-1)
-        scores: Tensor = total / confident.sum(dim=-1).clamp(min=1) * frame.box_score[:, None]
-        return scores
+        """The scores (B, P) of poses by the rule."""
+        box: Tensor = frame.box_score[:, None].expand(poses.scores.shape[:-1])
+        if self.score_rule == "box":
+            return box
+        scores = self._keypoint_mean(poses.scores)
+        return scores if self.score_rule == "keypoints" else scores * box
+
+    def _keypoint_mean(self, scores: Tensor) -> Tensor:
+        """Mean (B, P) over the keypoints (B, P, K) that count; zero where none does."""
+        if self.visible is None:
+            mean: Tensor = scores.mean(dim=-1)
+            return mean
+        confident = scores > self.visible
+        total = torch.where(confident, scores, 0).sum(dim=-1)
+        return total / confident.sum(dim=-1).clamp(min=1)
 
     def suppress(self, predictions: Predictions) -> Predictions:
-        """OKS-NMS within each picture."""
+        """NMS within each picture."""
         if self.nms is None or not len(predictions.scores):
             return predictions
-        areas, falloffs = predictions.areas(), np.array(self.codec.skeleton.falloffs)
         order = np.argsort(predictions.image_ids, kind="stable")
         _, starts = np.unique(predictions.image_ids[order], return_index=True)
-        kept = [
-            rows[oks_nms(p.keypoints, p.scores, areas[rows], falloffs, self.nms)]
-            for rows in np.split(order, starts[1:])
-            for p in [predictions.take(rows)]
-        ]
-        return predictions.take(np.sort(np.concatenate(kept)))
+        groups = np.split(order, starts[1:])
+        survivors = [self._survivors(predictions.take(rows), self.nms) for rows in groups]
+        kept = np.concatenate([r[s.rows] for r, s in zip(groups, survivors, strict=True)])
+        scores = np.concatenate([s.scores for s in survivors])
+        in_order = np.argsort(kept, kind="stable")
+        return replace(predictions.take(kept[in_order]), scores=scores[in_order])
+
+    def _survivors(self, poses: Predictions, limit: float) -> Survivors:
+        """Who stays of one picture's poses."""
+        boxes = poses.boxes if poses.boxes is not None else np.zeros((len(poses), 4))
+        falloffs = np.array(self.codec.skeleton.falloffs)
+        rivals = Rivals(poses.keypoints, poses.scores, boxes, poses.areas(), falloffs)
+        return SUPPRESSIONS[self.nms_kind][1](rivals, limit)
