@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 import yaml  # type: ignore[import-untyped]
 from omegaconf import DictConfig, OmegaConf
 
@@ -170,12 +171,23 @@ def _manifest(
         "environment": {
             "python": platform.python_version(),
             "platform": platform.platform(),
+            "processor": _processor(),
+            "gpus": [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())],
             **{name: version(name) for name in _PACKAGES},
         },
         "git": _revision(),
         "data": {"train": _fingerprint(data.train), "val": _fingerprint(data.val)},
         "cost": cost(module.net, (height, width))._asdict(),
     }
+
+
+def _processor() -> str:
+    """The processor's name and how many of it the system counts."""
+    listed = Path("/proc/cpuinfo")  # Linux alone, where Python knows no name
+    text = listed.read_text() if listed.exists() else ""
+    named = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    name = named.group(1) if named else platform.processor() or platform.machine()
+    return f"{os.cpu_count()} × {name}"
 
 
 def _fingerprint(split: Split) -> dict[str, Any]:
@@ -210,8 +222,6 @@ def expect_one_device(config: DictConfig) -> None:
     Raises:
         InputError: the trainer would use several devices.
     """
-    import torch
-
     devices, accelerator = config.trainer.devices, config.trainer.accelerator
     count = len(devices) if OmegaConf.is_list(devices) else devices
     if devices == "auto" and accelerator != "cpu":

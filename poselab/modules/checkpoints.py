@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
@@ -13,6 +13,10 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from poselab.files import write_bytes
 from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+    from torch import Tensor
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -36,7 +40,18 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 class KeptCheckpoint(ModelCheckpoint):
-    """A checkpoint callback that knows its best score again in a run folder that was moved."""
+    """Of epochs that tie the last is kept, and the best score is known in a folder that was moved.
+
+    A metric that is 0 until something is learned would otherwise keep the first epoch.
+    """
+
+    def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
+        """Whether Lightning should keep the current epoch."""
+        if super().check_monitor_top_k(trainer, current):
+            return True
+        kept = self.best_k_models.get(self.kth_best_model_path)
+        tie = current is not None and kept is not None and bool(current == kept)
+        return trainer.strategy.reduce_boolean_decision(tie)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Called by Lightning when a run goes on."""

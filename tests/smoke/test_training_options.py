@@ -68,6 +68,21 @@ def test_averaged_weights_are_validated_and_kept(train: Train) -> None:
     assert torch.equal(module.state_dict()[name], averaged[name])
 
 
+def test_of_equal_epochs_the_last_is_best(train: Train) -> None:
+    """Nothing is learned, and AP stays at 0."""
+    folder = train("trainer.max_epochs=3", "optimizer.lr=1e-9", "schedule=constant")
+    assert read_json(folder / "metrics.json", "metrics")["AP"] == 0
+    best = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
+    assert best["epoch"] == 2
+
+
+def test_the_environment_names_the_machine(run: Path) -> None:
+    named = read_json(run / "run.json", "a manifest")["environment"]
+    assert named["processor"].startswith(f"{os.cpu_count()} × ")
+    assert len(named["processor"]) > len(f"{os.cpu_count()} × ")
+    assert len(named["gpus"]) == torch.cuda.device_count()
+
+
 def test_tensorboard_gets_config_curves_and_pictures(train: Train) -> None:
     folder = train("logger=tensorboard", "trainer.max_epochs=2")
     (place,) = {file.parent for file in folder.rglob("events.out.tfevents*")}
