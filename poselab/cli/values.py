@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
 
 _LEAST = {"seed": 0, "data.batch_size": 1, "data.workers": 0, "trainer.max_epochs": 1}
 """Whole numbers and the least that makes sense."""
+_RANGES = {
+    **dict.fromkeys(("augment.mirror", "augment.rotate", "augment.half_body"), (0.0, 1.0)),
+    **dict.fromkeys(("augment.scale", "augment.shift"), (0.0, 0.99)),
+    "augment.degrees": (0.0, 360.0),
+    "trainer.gradient_clip_val": (0.0, math.inf),
+}
+"""Numbers that a config may lack, and from where to where they make sense."""
 
 
 def expect_values(config: DictConfig) -> None:
@@ -24,6 +32,12 @@ def expect_values(config: DictConfig) -> None:
     for key, least in _LEAST.items():
         value = OmegaConf.select(config, key)
         _expect(_whole(value, least), key, f"a whole number from {least} up", value)
+    for key, (low, high) in _RANGES.items():
+        value = OmegaConf.select(config, key, default=low)
+        unclipped = value is None and key == "trainer.gradient_clip_val"
+        fits = unclipped or (_number(value) and low <= value <= high)
+        reach = f"from {low:g} up" if high == math.inf else f"from {low:g} to {high:g}"
+        _expect(fits, key, f"a number {reach}", value)
     size = OmegaConf.select(config, "framing.size")
     sides = list(size) if OmegaConf.is_list(size) else []
     fits = len(sides) == 2 and all(_whole(side, 1) for side in sides)

@@ -30,7 +30,8 @@ def by_annotation_id(predictions: Predictions, annotations: Annotations) -> Ints
         raise InputError(
             f"expected the annotation_id of a labelled person in every prediction, got "
             f"{'none' if first < 0 else first} in {int((~known).sum())}; PCK compares person by "
-            "person, so predict from ground-truth boxes, or give --match best_oks or --metric oks"
+            "person: predict from ground-truth boxes, or score otherwise (--match best_oks or "
+            "--metric oks; in training evaluator=oks)"
         )
     _refuse_repeated(predictions.annotation_ids)
     pose_of = np.full(annotations.people, -1)

@@ -96,8 +96,9 @@ class PckhEvaluator:
         heads = head_sizes(annotations)
         if not (heads > 0).any():
             raise InputError(
-                f"expected head boxes in {annotations.source}, got none; "
-                "PCKh measures with them: give annotations that have them or use another --metric"
+                f"expected head boxes in {annotations.source}, got none; PCKh measures with them: "
+                "give annotations that have them, or score otherwise (--metric oks; in training "
+                "evaluator=oks)"
             )
         return answers(predictions, annotations, heads > 0, image_ids, self.match)
 

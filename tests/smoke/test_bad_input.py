@@ -46,6 +46,10 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Any:
         ("framing.size=[64,48]", "multiples of 32"),
         ("data.sources.root=/nowhere/at/all", "/nowhere/at/all"),
         ("optimizer.lr=fast", "optimizer"),
+        ("augment.mirror=3", "augment.mirror to be a number from 0 to 1, got 3"),
+        ("augment.mirror=null", "augment.mirror to be a number from 0 to 1, got None"),
+        ("augment.scale=1.0", "augment.scale"),
+        ("trainer.gradient_clip_val=-1", "trainer.gradient_clip_val to be a number from 0 up"),
     ],
 )
 def test_a_broken_config(change: str, said: str, people: Path, tmp_path: Path, fails: Any) -> None:
@@ -240,6 +244,8 @@ def test_pckh_without_heads_fails_before_training(people: Path, tmp_path: Path, 
     finally:
         labels.write_bytes(kept)
     assert "head boxes" in said
+    assert "evaluator=oks" in said  # what to say here
+    assert "--metric oks" in said  # and to poselab evaluate
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
