@@ -21,6 +21,7 @@ LAYERS = (
     {"runs"},
     {"training"},
     {"cli"},
+    {"__main__"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 BESIDE = {("codecs", "grouping"), ("maps", "geometry"), ("skeletons", "structures")}

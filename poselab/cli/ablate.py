@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +31,11 @@ def main(words: list[str]) -> int:
     from poselab.structures import InputError
 
     if not words or {"-h", "--help"} & set(words):
-        print(_HELP.format(ablations=" ".join(shipped("ablation"))))
-        return 0
+        print(
+            _HELP.format(ablations=" ".join(shipped("ablation"))),
+            file=sys.stdout if words else sys.stderr,
+        )
+        return 0 if words else 2
     from poselab.cli.composing import compose, hand_to_hydra
 
     config, choices = compose("ablate", words)

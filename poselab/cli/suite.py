@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ def main(words: list[str]) -> int:
     from poselab.structures import InputError
 
     if not words or {"-h", "--help"} & set(words):
-        print(_HELP)
+        print(_HELP, file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
     experiments = shipped("experiment")
     chosen = [name for name in experiments if name.split("/")[0] == words[0]]

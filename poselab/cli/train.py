@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,8 +37,11 @@ of output is `run: FOLDER`.
 def main(words: list[str]) -> int:
     """Run the command."""
     if not words or {"-h", "--help"} & set(words):
-        print(_HELP.format(experiments=" ".join(shipped("experiment"))))
-        return 0
+        print(
+            _HELP.format(experiments=" ".join(shipped("experiment"))),
+            file=sys.stdout if words else sys.stderr,
+        )
+        return 0 if words else 2
     from poselab.cli.composing import compose, hand_to_hydra, wants_hydra
 
     if wants_hydra(words):

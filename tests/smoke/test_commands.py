@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import cv2
 import pytest
 from flow import TINY, words
 
+import poselab
 from poselab import cli, training
 from poselab.evaluation.predictions import read_predictions
 from poselab.files import write_bytes
@@ -81,6 +84,23 @@ def test_browse_draws_a_sheet(people: Path, tmp_path: Path) -> None:
     given = [*TINY, f"data.sources.root={people}", "--out", str(tmp_path / "sheet.png")]
     assert cli.main(["data", "browse", *given, "--count", "6"]) == 0
     assert cv2.imread(str(tmp_path / "sheet.png")) is not None
+
+
+@pytest.mark.parametrize("name", ["train", "ablate", "suite", "evaluate"])
+def test_a_command_without_words_is_wrong_use(name: str, capsys: Any) -> None:
+    assert cli.main([name]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"usage: poselab {name}" in said.err
+    assert cli.main([name, "--help"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert f"usage: poselab {name}" in said.out
+
+
+def test_the_package_runs_as_the_command() -> None:
+    said = subprocess.check_output([sys.executable, "-m", "poselab", "--version"], text=True)
+    assert said.strip() == poselab.__version__
 
 
 @pytest.mark.parametrize("wrong", [["--count", "0"], ["--out", "sheet.sheet"]])
