@@ -145,3 +145,34 @@ def _peak_position(maps: Tensor) -> Tensor:
     """The highest cells (B, K, 2) in units of the input, centred."""
     cells, _ = peaks(maps.detach())
     return (cells + 0.5) / cells.new_tensor([maps.shape[-1], maps.shape[-2]]) - 0.5
+
+
+class SoftArgmaxLikelihoodHead(nn.Module):
+    """Positions of a :class:`SoftArgmaxHead`, deviations of a :class:`LikelihoodHead`.
+
+    Deviations are read off the pooled map that the soft-argmax sees. The temperature is the
+    soft-argmax's.
+    Source: residual log-likelihood estimation on integral regression, Li et al. 2021, table 2.
+    """
+
+    def __init__(
+        self,
+        *,
+        features: Sequence[Feature],
+        channels: int,
+        normalise: Literal["softmax", "sigmoid", "debiased"] = "softmax",
+        temperature: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.position = SoftArgmaxHead(
+            features=features, channels=channels, normalise=normalise, temperature=temperature
+        )
+        self.sigma = nn.Linear(features[-1].channels, 2 * channels)
+        nn.init.xavier_uniform_(self.sigma.weight, gain=0.01)
+
+    def forward(self, maps: list[Tensor]) -> UncertainCoordinates:
+        found = self.position(maps)
+        pooled = maps[-1].float().mean(dim=(-2, -1))
+        with _full_precision(pooled.device.type):
+            sigma = self.sigma(pooled).sigmoid().unflatten(-1, (-1, 2))
+        return UncertainCoordinates(found.xy, confidence=1 - sigma.mean(-1), sigma=sigma)

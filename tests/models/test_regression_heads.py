@@ -7,7 +7,7 @@ import torch
 
 from poselab.maps import soft_argmax
 from poselab.models import Feature
-from poselab.models.regression_heads import LikelihoodHead, SoftArgmaxHead
+from poselab.models.regression_heads import LikelihoodHead, SoftArgmaxHead, SoftArgmaxLikelihoodHead
 from poselab.structures import InputError
 
 FEATURES = (Feature(channels=6, reduction=4),)
@@ -60,6 +60,18 @@ def test_background_pulls_the_mean_and_debiasing_lets_go() -> None:
     torch.testing.assert_close(free.xy, peak, rtol=0, atol=1e-5)
     total = bump().exp().sum()  # the paper's correction, whose centre is our origin
     torch.testing.assert_close(free.xy, biased * total / (total - 9 * 12))
+
+
+def test_soft_argmax_with_deviations_has_the_position_of_the_one_and_the_score_of_the_other() -> (
+    None
+):
+    head = SoftArgmaxLikelihoodHead(features=FEATURES, channels=3, temperature=0.1)
+    maps = feature_maps()
+    output = head(maps)
+    torch.testing.assert_close(output.xy, soft_argmax(10 * head.position.logits(maps[0])))
+    sigma = torch.sigmoid(head.sigma(maps[0].mean((-2, -1)))).reshape(2, 3, 2)
+    torch.testing.assert_close(output.sigma, sigma)
+    torch.testing.assert_close(output.confidence, 1 - sigma.mean(-1))
 
 
 def test_debiased_maps_of_nothing_point_to_the_centre() -> None:

@@ -52,6 +52,7 @@ METHODS: dict[str, list[str]] = {
         *("method=error_feedback", "method.estimator.feedback.epochs=0"),
         "method.estimator.feedback.sigma=3",
     ],
+    "rle-integral": ["method=rle_integral", *SMALL_MAPS, "method.head.temperature=0.1"],
     "part-context": ["method=part_context", "method.head.blocks=2", "method.head.kernel=3"],
     "integral-debiased": ["method=integral_debiased", *SMALL_MAPS],
 }
