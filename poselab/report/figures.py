@@ -249,6 +249,8 @@ def learning(curves: dict[str, dict[int, float]], metric: str) -> Plot | None:
         return None
 
     def draw(_: Titles) -> Figure:
+        from matplotlib.ticker import MaxNLocator
+
         figure = blank(WIDE, 3.4)
         for n, names in enumerate(panels):
             axes = figure.add_subplot(1, len(panels), n + 1)
@@ -261,7 +263,7 @@ def learning(curves: dict[str, dict[int, float]], metric: str) -> Plot | None:
                 )
                 axes.plot(x, y, color=method_colour(m), marker=".", label=name)
             axes.set(xlabel="epoch", title=f"{metric} (%)" if names is measured else "loss")
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.legend(loc="best")
         return figure
 
