@@ -9,7 +9,6 @@ import numpy as np
 
 from poselab import files
 from poselab.evaluation import coco_results
-from poselab.evaluation.checks import check as check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
-from poselab.evaluation.predictions import Predictions, check
+from poselab.evaluation.checks import check
+from poselab.evaluation.predictions import Predictions
 from poselab.skeletons import CROWDPOSE14, WHOLEBODY133
 from poselab.structures import InputError
 

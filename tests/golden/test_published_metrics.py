@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from poselab.annotations import open_annotations
+from poselab.evaluation.checks import check
 from poselab.evaluation.foreign import read_results
 from poselab.evaluation.oks import OksEvaluator
 from poselab.evaluation.pckh import PckhEvaluator
-from poselab.evaluation.predictions import check, read_predictions
+from poselab.evaluation.predictions import read_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
