@@ -13,8 +13,12 @@ from poselab.modules.pose_module import PoseModule, Triple
 
 
 class DirectRegression(PoseModule):
-    """One person's coordinates by regression (Toshev & Szegedy 2014), or as the expectation of a
-    map (Sun et al. 2018) with another neck and head."""
+    """One person's coordinates by regression (Toshev & Szegedy 2014).
+
+    With another neck and head they are the expectation of a map (Sun et al. 2018), with another
+    loss likelihoods are maximised (Li et al. 2021), with another codec bones are regressed (Sun et
+    al. 2017).
+    """
 
     accepts: ClassVar[tuple[type, ...]] = (CoordinateCodec,)
     default: ClassVar[Triple] = Triple(
