@@ -71,9 +71,13 @@ class Comparison:
 
     @property
     def detectable(self) -> float:
-        """The smallest headline difference that this set can tell apart, of the closest pair."""
+        """The smallest headline difference that this set can tell apart, of the closest pair.
+
+        NaN where there are no two methods that ever differ.
+        """
         place = self.keys.index(self.headline)
-        return float(min((p.difference.detectable[place] for p in self.pairs), default=np.nan))
+        differing = [p.difference.detectable[place] for p in self.pairs]
+        return float(min((d for d in differing if d > 0), default=np.nan))
 
     def pair(self, first: str, second: str) -> Pair:
         """The pair of two methods, the better one first."""

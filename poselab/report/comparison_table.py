@@ -99,8 +99,8 @@ def _distance(pair: Pair | None, place: int) -> Row:
     difference = pair.difference
     # Signed as the method's own: the pair is the best minus the method.
     return {
-        "from the best": f"{-100 * difference.value[place]:+.1f}",
-        "its interval": _span(-difference.high[place], -difference.low[place], sign="+"),
+        "from the best": f"{0.0 - 100 * difference.value[place]:+.1f}",
+        "its interval": _span(0.0 - difference.high[place], 0.0 - difference.low[place], sign="+"),
         "p": p_text(pair.p_corrected),
     }
 
@@ -168,6 +168,7 @@ def notes(comparison: Comparison, marked: Mapping[str, str]) -> list[str]:
             len(comparison.pairs) > 1
         )
         lines.append(f"{TIED} not distinguishable from the best (two-sided p >= 0.05{several}).")
+    if comparison.detectable > 0:
         lines.append(
             f"Smallest difference that this set can tell apart: {100 * comparison.detectable:.1f} "
             f"{comparison.headline} (power 0.8, level 0.05, the closest pair)."
