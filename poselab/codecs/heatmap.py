@@ -24,7 +24,7 @@ Word = TypeVar("Word", bound=str)
 _RESOLUTION: dict[Decoder, float] = {
     "argmax": 0.5,
     "quarter": 0.25,
-    "dark": 0.01,
+    "dark": 0.02,
     "udp": 0.01,
     "expectation": 0.02,
     "local": 0.02,
@@ -46,7 +46,8 @@ class HeatmapCodec:
     pixels: the convention's name, see :mod:`poselab.geometry`.
 
     A keypoint weighs nothing where it is not labelled or its Gaussian, cut at 3 sigma, does not
-    touch the map. Under "hrnet" pixels the last half stride of the input has no cell.
+    touch the map; the border's hot cells also take what lies up to a cell outside. Under "hrnet"
+    pixels the last half stride of the input has no cell.
 
     Raises:
         InputError: an unknown encoding, decoder, kind of values or convention, or a stride that
@@ -100,10 +101,11 @@ class HeatmapCodec:
         """Maps (B, K, h, w), zero where unlabelled; weight (B, K, 1, 1) or (B, K, h, w)."""
         points, labelled = only_person(keypoints, visible)
         cells, size = self.grid.to_cells(points), self.grid.size
-        reach = 0.0 if self.encoding == "one_hot" else 3 * self.sigma
+        reach = 1.0 if self.encoding == "one_hot" else 3 * self.sigma
         weight = (labelled & self.grid.within(maps.nearest(cells), reach)).float()
         if self.encoding == "one_hot":
-            drawn = maps.spikes(cells, size, weight)
+            last = cells.new_tensor((size[1] - 1, size[0] - 1))
+            drawn = maps.spikes(torch.minimum(cells, last).clamp(min=0), size, weight)
         else:
             biased = self.encoding == "biased"
             drawn = maps.gaussians(cells, size, self.sigma, biased=biased, height=weight)

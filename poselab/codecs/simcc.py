@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -12,6 +12,9 @@ from poselab import geometry, maps
 from poselab.codecs.grid import mirrored_names, only_person
 from poselab.outputs import AxisScores, AxisTarget
 from poselab.structures import InputError, Poses, Size, Skeleton
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Smoothing = Literal["equal", "gaussian", "laplace"]
 Score = Literal["probability", "logit"]
@@ -24,8 +27,9 @@ class SimccCodec:
     split: bins a pixel, k in the paper. A bin lies at (x + 0.5)·k - 0.5 under "centre" pixels, so
     that bins mirror onto bins; at the textbook's x·k under "hrnet", as published weights need.
     smoothing: "equal" gives the nearest bin 1 - ``share`` and the others the rest in equal parts;
-    "gaussian" and "laplace" spread the target by sigma bins around the exact place. Those sum to
-    one, or where ``peak`` is set have that height (RTMPose, whose loss takes their softmax: 1).
+    "gaussian" and "laplace" spread the target by sigma bins (or one number along x and one along
+    y) around the exact place. Those sum to one, or where ``peak`` is set have that height (RTMPose,
+    whose loss takes their softmax: 1).
     score: the more probable bin of the two axes, relative to an ideal target's, at most one; or
     the smaller of the two highest logits (RTMPose).
     Source: SimCC, Li et al. 2022, section 3; sigma 6 and share 0.1 from its code and paper.
@@ -44,18 +48,19 @@ class SimccCodec:
         split: float = 2.0,
         smoothing: Smoothing = "equal",
         share: float = 0.1,
-        sigma: float = 6.0,
+        sigma: float | Sequence[float] = 6.0,
         peak: float | None = None,
         score: Score = "probability",
         pixels: str = "centre",
     ) -> None:
-        _check(split, share, sigma, peak)
+        self.sigma = (sigma, sigma) if isinstance(sigma, int | float) else tuple(sigma)
+        _check(split, share, self.sigma, peak)
         if smoothing not in ("equal", "gaussian", "laplace"):
             raise InputError(f"expected smoothing equal, gaussian or laplace, got {smoothing!r}")
         if score not in ("probability", "logit"):
             raise InputError(f"expected score probability or logit, got {score!r}")
         self.skeleton, self.input_size, self.split = skeleton, input_size, split
-        self.smoothing, self.share, self.sigma, self.peak = smoothing, share, sigma, peak
+        self.smoothing, self.share, self.peak = smoothing, share, peak
         self.score, self.pixels = score, geometry.convention(pixels)
         self.bins = _bins(input_size, split)
         self.channels = len(skeleton)
@@ -80,26 +85,27 @@ class SimccCodec:
         points, labelled = only_person(keypoints, visible)
         places = [(points[..., a] - o) / s for a, (s, o) in enumerate(self._axes())]
         lengths = self.bins[::-1]
-        reach = (self.split + 1) / 2 if self.smoothing == "equal" else _REACH * self.sigma
-        for place, length in zip(places, lengths, strict=True):
+        for place, length, sigma in zip(places, lengths, self.sigma, strict=True):
+            reach = (self.split + 1) / 2 if self.smoothing == "equal" else _REACH * sigma
             labelled = labelled & (place >= -reach) & (place <= length - 1 + reach)
-        x, y = (self._target(p, n) for p, n in zip(places, lengths, strict=True))
+        x, y = map(self._target, places, lengths, self.sigma)
         return AxisTarget(x=x, y=y, weight=labelled.float())
 
-    def _target(self, place: Tensor, length: int) -> Tensor:
+    def _target(self, place: Tensor, length: int, sigma: float) -> Tensor:
         """The target (B, K, n) of places (B, K) in bins."""
         steps = torch.arange(length, device=place.device, dtype=place.dtype)
         if self.smoothing == "equal":
             nearest = maps.nearest(place).clamp(0, length - 1)[..., None] == steps
             return nearest * (1 - self.share) + ~nearest * (self.share / (length - 1))
-        distance = (steps - place[..., None]) / self.sigma
+        distance = (steps - place[..., None]) / sigma
         power = 0.5 * distance.square() if self.smoothing == "gaussian" else distance.abs()
-        return torch.exp(-power.clamp(max=40)) * (self.peak or self._density)
+        return torch.exp(-power.clamp(max=40)) * (self.peak or self._ideal(sigma))
 
-    @property
-    def _density(self) -> float:
-        """The height of a smoothed target that sums to one."""
-        return 1 / (self.sigma * (math.sqrt(2 * math.pi) if self.smoothing == "gaussian" else 2))
+    def _ideal(self, sigma: float) -> float:
+        """The most probable bin of a target that sums to one."""
+        if self.smoothing == "equal":
+            return 1 - self.share
+        return 1 / (sigma * (math.sqrt(2 * math.pi) if self.smoothing == "gaussian" else 2))
 
     def decode(self, output: AxisScores) -> Poses:
         """Poses at the likeliest bins."""
@@ -115,9 +121,11 @@ class SimccCodec:
         """Scores (B, K) from logits (B, K, n) and the highest (B, K) of each axis."""
         if self.score == "logit":
             return torch.minimum(*highest)
-        x, y = (top - row.logsumexp(-1) for top, row in zip(highest, rows, strict=True))
-        ideal = 1 - self.share if self.smoothing == "equal" else self._density
-        return (torch.maximum(x, y).exp() / ideal).clamp(max=1)
+        x, y = (
+            top - row.logsumexp(-1) - math.log(self._ideal(sigma))
+            for top, row, sigma in zip(highest, rows, self.sigma, strict=True)
+        )
+        return torch.maximum(x, y).exp().clamp(max=1)
 
     def unflip(self, output: AxisScores) -> AxisScores:
         """Mirror x, exchange left with right, and move as the pixel convention asks."""
@@ -150,8 +158,10 @@ def _bins(input_size: Size, split: float) -> Size:
     return round(rows), round(columns)
 
 
-def _check(split: float, share: float, sigma: float, peak: float | None) -> None:
-    if not (split > 0 and sigma > 0 and (peak is None or peak > 0)):
+def _check(split: float, share: float, sigma: Sequence[float], peak: float | None) -> None:
+    if len(sigma) != 2:
+        raise InputError(f"expected sigma to be one number or two, x and y, got {len(sigma)}")
+    if not (split > 0 and min(sigma) > 0 and (peak is None or peak > 0)):
         raise InputError(f"expected split, sigma and peak above 0, got {split}, {sigma} and {peak}")
     if not 0 <= share < 1:
         raise InputError(f"expected a smoothing share of 0 to below 1, got {share}")

@@ -119,3 +119,22 @@ def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> Non
 def test_a_stride_that_does_not_divide_is_refused() -> None:
     with pytest.raises(InputError, match="expected an input size that the stride 4 divides"):
         HeatmapCodec(skeleton=COCO17, input_size=(250, 190), stride=4)
+
+
+@pytest.mark.parametrize("decoder", HeatmapCodec.decoders)
+@pytest.mark.parametrize("sigma", [1.0, 2.0, 3.0])
+def test_the_stated_resolution_holds_for_every_sigma(sigma: float, decoder: Any) -> None:
+    this = HeatmapCodec(
+        skeleton=COCO17,
+        input_size=(128, 96),
+        stride=4,
+        sigma=sigma,
+        encoding="unbiased",
+        decoder=decoder,
+    )
+    inset = 12 * sigma
+    share = torch.rand(32, 1, 17, 2, generator=torch.Generator().manual_seed(3))
+    points = inset + share * (torch.tensor([95.0, 127.0]) - 2 * inset)
+    target = this.encode(points, SEEN.expand(32, 1, 17), ALL.expand(32, 1, 1))
+    error = (this.decode(target.maps).keypoints - points).abs().max().item()
+    assert error <= this.resolution * 1.001

@@ -46,6 +46,9 @@ def test_smoothed_targets_by_hand() -> None:
     laplace = codec(smoothing="laplace", sigma=2.0).encode(at(5.25, 5.25), SEEN, ALL).x[0, 0]
     assert laplace[11].item() == pytest.approx(0.25)
     assert (laplace[15] / laplace[11]).item() == pytest.approx(math.exp(-2))
+    both = codec(smoothing="gaussian", sigma=[2.0, 3.0], peak=1.0).encode(at(5.25, 5.25), SEEN, ALL)
+    assert both.x[0, 0, 13].item() == pytest.approx(math.exp(-0.5))
+    assert both.y[0, 0, 14].item() == pytest.approx(math.exp(-0.5))
     tall = codec(smoothing="gaussian", peak=1.0).encode(at(5.25, 5.25), SEEN, ALL).x[0, 0]
     assert tall[11].item() == pytest.approx(1.0)
 
@@ -101,6 +104,7 @@ def test_the_head_learns_its_sizes() -> None:
         ({"split": 0.7}, "whole numbers of bins"),
         ({"split": 0.0}, "above 0"),
         ({"share": 1.0}, "smoothing share"),
+        ({"sigma": [1.0, 2.0, 3.0]}, "one number or two"),
         ({"smoothing": "none"}, "expected smoothing"),
         ({"score": "best"}, "expected score"),
     ],

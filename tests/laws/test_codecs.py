@@ -32,6 +32,7 @@ SIZES = ((64, 64), (128, 96), (256, 192), (132, 108))
 CONVENTIONS = ("centre", "hrnet", "udp")
 HEATMAPS = (
     *(("biased", decoder) for decoder in ("argmax", "quarter")),
+    ("one_hot", "argmax"),
     *(("unbiased", decoder) for decoder in HeatmapCodec.decoders),
 )
 SIMCC = (("equal", 2.0, 0.5), ("gaussian", 2.0, 3.0), ("laplace", 3.0, 2.0), ("gaussian", 1.0, 2.0))
