@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from poselab.annotations.detections import Detections
     from poselab.data import Split
 
-_DESCRIPTION = """Find people in pictures and write their boxes as a detections file of COCO's layout.
+_DESCRIPTION = """Find people in pictures; write their boxes as a detections file in COCO's layout.
 
 What it writes is what framing.boxes=FILE, `poselab predict --boxes FILE` and other codes read.
 With --annotations it also prints the person AP of the boxes, and image ids are those of the labels.

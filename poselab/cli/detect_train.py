@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--out", type=Path, required=True, help="folder to write to")
     words.add_argument("--epochs", type=int, default=8)
     words.add_argument("--batch-size", type=int, default=16)
-    words.add_argument("--size", type=int, default=160, help="side of the input in pixels (160)")
+    words.add_argument("--size", type=int, default=128, help="side of the input in pixels (128)")
     words.add_argument("--seed", type=int, default=0)
     words.add_argument("--device", default="auto", help="cpu, cuda, ... (the best there is)")
     return words
@@ -36,12 +36,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, write, score."""
     import pytorch_lightning as pl
 
-    from poselab.cli.detectors import chosen_device
+    from poselab.cli.predict import usable_device
     from poselab.detection.tiny_detector import TinyDetector, save
     from poselab.detection.training import fit
 
     train, val = _splits(arguments.data)
-    device = chosen_device(arguments.device)
+    device = usable_device(arguments.device)
     pl.seed_everything(arguments.seed, verbose=False)
     detector = TinyDetector((arguments.size, arguments.size))
     started = time.monotonic()

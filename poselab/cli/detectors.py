@@ -67,28 +67,20 @@ def find(
 
     from poselab import build
     from poselab.cli.composing import compose
+    from poselab.cli.predict import usable_device
     from poselab.detection import find_people
 
     changes = [f"detector.rules.{key}={value}" for key, value in (rules or {}).items()]
     config = compose("detect", [*_overrides(detector), *changes])[0]
     _refuse_missing(config, detector)
     parts = build.node(config, "detector")
-    made = parts["make"](table=split.annotations, device=chosen_device(device))
+    made = parts["make"](table=split.annotations, device=usable_device(device))
 
     def watch(starts: Sequence[int]) -> Iterable[int]:
         console = Console(stderr=True)
         return track(starts, description="finding people", transient=True, console=console)
 
     return find_people(made, split, parts["rules"](), batch_size, watch)
-
-
-def chosen_device(device: str) -> str:
-    """``auto`` as the best there is."""
-    import torch
-
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _overrides(detector: str) -> list[str]:

@@ -21,8 +21,10 @@ _DESCRIPTION = """Find poses in pictures with a trained run.
 Writes OUT/predictions.json (COCO results format), OUT/pictures.json (which image id is which file)
 and OUT/pictures/ (the pictures with poses drawn: left limbs warm, right limbs cold).
 
-A top-down run looks at one person at a time: give --boxes with a detections file (COCO results
-format: image_id, bbox, score), or each picture is taken to show one person who fills it."""
+A top-down run looks at one person at a time: give --detector with a detector's name or file
+(`poselab detect --help` says which; boxes go to OUT/boxes.json), or --boxes with a detections file
+(COCO results format: image_id, bbox, score), or each picture is taken to show one person who fills
+it."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,7 +35,9 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("run", type=Path, help="a run's folder, or a checkpoint file")
     arguments.add_argument("inputs", type=Path, nargs="+", help="pictures, or folders of them")
     arguments.add_argument("--out", type=Path, required=True, help="folder to write to")
-    arguments.add_argument("--boxes", type=Path, help="detections file with people's boxes")
+    people = arguments.add_mutually_exclusive_group()
+    people.add_argument("--boxes", type=Path, help="detections file with people's boxes")
+    people.add_argument("--detector", help="what finds people: a detector's name or file")
     arguments.add_argument(
         "--threshold", type=float, default=0.2, help="draw keypoints that score above this (0.2)"
     )
@@ -52,24 +56,51 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.batch_size < 1:
         raise InputError(f"expected --batch-size of 1 or more, got {arguments.batch_size}")
-    device = _device(arguments.device)
+    device = usable_device(arguments.device)
     pictures = [path.resolve() for path in find_pictures(arguments.inputs)]
     from_run = arguments.run.is_dir()
     checkpoint = runs.checkpoint(arguments.run) if from_run else arguments.run
     module, config, skeleton = build.load(checkpoint)
     split = unlabelled(pictures, common_folder(pictures), skeleton)
-    samples = _samples(split, build.framing(config), arguments.boxes)
-    found = merge(list(_batches(module, samples, arguments.batch_size, device)))
+    boxes = _detected(split, module, arguments) if arguments.detector else arguments.boxes
+    samples = _samples(split, build.framing(config), boxes)
+    found = merge(list(batches(module, samples, arguments.batch_size, device)))
     predictions = replace(module.suppress(found), boxes=None)
     write_predictions(arguments.out / "predictions.json", predictions)
     ids = split.annotations.image_ids.tolist()
     listed = [{"id": i, "file_name": str(p)} for i, p in zip(ids, pictures, strict=True)]
     write_json(arguments.out / "pictures.json", listed)
     _draw(split, predictions, arguments.out / "pictures", arguments.threshold)
-    if module.people == "one" and arguments.boxes is None:
-        print("no --boxes: each picture was taken to show one person", file=sys.stderr)
+    if module.people == "one" and boxes is None:
+        print("no --boxes, no --detector: each picture shows one person", file=sys.stderr)
     print(f"{len(predictions)} poses in {len(pictures)} pictures: {arguments.out}")
     return 0
+
+
+def _detected(split: Split, module: PoseModule, arguments: argparse.Namespace) -> Path:
+    """Let the detector find people; the detections file that it wrote.
+
+    Raises:
+        InputError: no such detector, it finds nobody, or the run needs no boxes.
+    """
+    from poselab.cli import detectors
+    from poselab.detection.finding import write_detections
+    from poselab.structures import InputError
+
+    if module.people != "one":
+        raise InputError(
+            f"expected a top-down run with --detector, got one of {type(module).__name__}, which "
+            "finds people by itself; leave --detector out"
+        )
+    found = detectors.find(arguments.detector, split, arguments.device)
+    if not len(found.scores):
+        raise InputError(
+            f"expected people in the pictures, {arguments.detector} found none; lower its "
+            f"threshold with {arguments.detector},rules.threshold=0.01, or give another"
+        )
+    file: Path = arguments.out / "boxes.json"
+    write_detections(file, found)
+    return file
 
 
 def common_folder(pictures: list[Path]) -> Path:
@@ -91,7 +122,7 @@ def _samples(split: Split, framing: Framing, boxes: Path | None) -> PoseDataset:
     return PoseDataset(split, framing, items=whole_pictures(split.annotations, inhabited=False))
 
 
-def _device(name: str) -> str:
+def usable_device(name: str) -> str:
     """The device meant by a name, tried out.
 
     Raises:
@@ -112,7 +143,7 @@ def _device(name: str) -> str:
     return name
 
 
-def _batches(
+def batches(
     module: PoseModule, samples: PoseDataset, batch_size: int, device: str
 ) -> Iterator[Predictions]:
     """What the module finds, batch by batch, behind a progress bar."""

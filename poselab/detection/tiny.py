@@ -72,7 +72,7 @@ def heat_of(edges: Tensor, present: Tensor, size: Size) -> Tensor:
     have long peaks; its cell nearest to the middle is one.
     """
     middle = nearest((edges[..., :2] + edges[..., 2:]) / 2)
-    deviation = ((edges[..., 2:] - edges[..., :2]) / 8).clamp(min=0.5)
+    deviation = _deviation(edges)
     profiles = []
     for axis in (0, 1):
         steps = torch.arange(size[1 - axis], device=edges.device) - middle[..., axis, None]
@@ -82,9 +82,11 @@ def heat_of(edges: Tensor, present: Tensor, size: Size) -> Tensor:
 
 
 class PointLoss(nn.Module):
-    """Focal loss of the heat, and one minus the generalised IoU of the boxes at the middles.
+    """Focal loss of the heat, and one minus the generalised IoU of the boxes around the middles.
 
-    Source: CenterNet, Zhou et al. 2019, equation 1; Rezatofighi et al. 2019, algorithm 1.
+    The nine cells around a middle all learn the box, each by the height of the person's Gaussian.
+    Source: CenterNet, Zhou et al. 2019, equation 1; TTFNet, Liu et al. 2020, section 3.3;
+    Rezatofighi et al. 2019, algorithm 1.
     """
 
     def forward(self, found: Points, edges: Tensor, present: Tensor) -> dict[str, Tensor]:
@@ -93,12 +95,27 @@ class PointLoss(nn.Module):
         heat = _focal(found.heat, heat_of(edges, present, size))
         picture, person = present.nonzero(as_tuple=True)
         wanted = edges[picture, person]
-        x, y = nearest((wanted[:, :2] + wanted[:, 2:]) / 2).long().unbind(-1)
-        x, y = x.clamp(0, size[1] - 1), y.clamp(0, size[0] - 1)
-        sides = found.sides[picture, :, y, x]
-        predicted = _edges_at(torch.stack([x, y], dim=-1), sides)
-        box = generalized_box_iou_loss(predicted, wanted, reduction="sum")
-        return {"heat": heat, "box": box / max(len(wanted), 1)}
+        cells, weight = _around(wanted, size)
+        sides = found.sides[picture[:, None], :, cells[..., 1], cells[..., 0]]
+        loss = generalized_box_iou_loss(_edges_at(cells, sides), wanted[:, None].expand_as(sides))
+        return {"heat": heat, "box": (loss * weight).sum() / weight.sum().clamp(min=1e-6)}
+
+
+def _around(edges: Tensor, size: Size) -> tuple[Tensor, Tensor]:
+    """The nine cells (N, 9, 2) around the middles of boxes (N, 4), and their weights (N, 9)."""
+    middle = nearest((edges[:, :2] + edges[:, 2:]) / 2)[:, None]
+    steps = torch.arange(-1.0, 2.0, device=edges.device)
+    cells = middle + torch.cartesian_prod(steps, steps)
+    deviation = _deviation(edges)[:, None]
+    weight = torch.exp(-0.5 * ((cells - middle) / deviation) ** 2).prod(dim=-1)
+    limits = cells.new_tensor([size[1] - 1, size[0] - 1])
+    inside = ((cells >= 0) & (cells <= limits)).all(dim=-1)
+    return cells.clamp(min=0).minimum(limits).long(), weight * inside
+
+
+def _deviation(edges: Tensor) -> Tensor:
+    """(…, 2) an eighth of the box (…, 4) along either axis, but half a cell at least."""
+    return ((edges[..., 2:] - edges[..., :2]) / 8).clamp(min=0.5)
 
 
 def _focal(logits: Tensor, heat: Tensor) -> Tensor:
@@ -111,8 +128,8 @@ def _focal(logits: Tensor, heat: Tensor) -> Tensor:
 
 
 def _edges_at(cells: Tensor, sides: Tensor) -> Tensor:
-    """Edges (N, 4) from cells (N, 2) and the sides (N, 4) there."""
-    return torch.cat([cells - sides[:, :2], cells + sides[:, 2:]], dim=-1)
+    """Edges (…, 4) from cells (…, 2) and the sides (…, 4) there."""
+    return torch.cat([cells - sides[..., :2], cells + sides[..., 2:]], dim=-1)
 
 
 def people_at(found: Points, most: int = 50) -> tuple[Tensor, Tensor]:
@@ -125,5 +142,4 @@ def people_at(found: Points, most: int = 50) -> tuple[Tensor, Tensor]:
     scores, place = peaks.flatten(1).topk(min(most, peaks[0].numel()))
     cells = torch.stack([place % heat.shape[-1], place // heat.shape[-1]], dim=-1)
     sides = found.sides.flatten(2).gather(2, place[:, None].expand(-1, 4, -1)).transpose(1, 2)
-    edges = torch.cat([cells - sides[..., :2], cells + sides[..., 2:]], dim=-1)
-    return (edges + 0.5) * STRIDE - 0.5, scores
+    return (_edges_at(cells, sides) + 0.5) * STRIDE - 0.5, scores

@@ -42,10 +42,10 @@ class TinyDetector(pl.LightningModule):
 
     def __init__(
         self,
-        size: Size = (160, 160),
-        widths: Sequence[int] = (24, 48, 96, 128),
+        size: Size = (128, 128),
+        widths: Sequence[int] = (16, 48, 96, 128),
         channels: int = 48,
-        lr: float = 3e-3,
+        lr: float = 5e-3,
     ) -> None:
         super().__init__()
         coarsest = 4 * 2 ** (len(widths) - 1)
