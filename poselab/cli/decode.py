@@ -108,21 +108,11 @@ def _outputs(
     arguments: argparse.Namespace,
 ) -> RawOutputs:
     """The checkpoint's maps of the validation split: those kept, or made now."""
-    from omegaconf import OmegaConf
     from rich.progress import track
 
-    from poselab.files import read_bytes
     from poselab.modules.raw_outputs import key, read_outputs, write_outputs
 
-    boxes = config.framing.get("boxes")
-    settings = {
-        "framing": OmegaConf.to_container(config.framing, resolve=True),
-        "boxes": None if boxes is None else hash_of(read_bytes(Path(boxes), "a detections file")),
-        "labels": data.val.annotations.fingerprint,
-        "inputs": len(data.val_samples),
-        "flip_test": bool(module.flip_test),
-        "precision": arguments.precision,
-    }
+    settings = _conditions(module, data, config) | {"precision": arguments.precision}
     folder = arguments.run / "raw" / key(checkpoint, settings)
     kept = read_outputs(folder)
     if kept is not None:
@@ -138,11 +128,23 @@ def _outputs(
     )
 
 
-def hash_of(content: bytes) -> str:
-    """A digest of a file's content."""
+def _conditions(module: PoseModule, data: PoseData, config: DictConfig) -> dict[str, Any]:
+    """What maps depend on besides the checkpoint."""
     import hashlib
 
-    return hashlib.sha256(content).hexdigest()
+    from omegaconf import OmegaConf
+
+    from poselab.files import read_bytes
+
+    boxes = config.framing.get("boxes")
+    content = b"" if boxes is None else read_bytes(Path(boxes), "a detections file")
+    return {
+        "framing": OmegaConf.to_container(config.framing, resolve=True),
+        "boxes": hashlib.sha256(content).hexdigest(),
+        "labels": data.val.annotations.fingerprint,
+        "inputs": len(data.val_samples),
+        "flip_test": bool(module.flip_test),
+    }
 
 
 def _decoded(

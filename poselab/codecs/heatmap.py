@@ -104,8 +104,8 @@ class HeatmapCodec:
         reach = 1.0 if self.encoding == "one_hot" else 3 * self.sigma
         weight = (labelled & self.grid.within(maps.nearest(cells), reach)).float()
         if self.encoding == "one_hot":
-            last = cells.new_tensor((size[1] - 1, size[0] - 1))
-            drawn = maps.spikes(torch.minimum(cells, last).clamp(min=0), size, weight)
+            inside = [cells[..., axis].clamp(0, size[1 - axis] - 1) for axis in (0, 1)]
+            drawn = maps.spikes(torch.stack(inside, dim=-1), size, weight)
         else:
             biased = self.encoding == "biased"
             drawn = maps.gaussians(cells, size, self.sigma, biased=biased, height=weight)

@@ -88,10 +88,7 @@ def write_outputs(
                 raise InputError("expected a method whose output is maps, got another kind")
             values = output.cpu().numpy().astype(precision)
             if stored is None:
-                shape = (len(samples), *values.shape[1:])
-                stored = np.lib.format.open_memmap(
-                    temporary, mode="w+", dtype=values.dtype, shape=shape
-                )
+                stored = _room(temporary, len(samples), values)
             stored[row : row + len(values)] = values
             row += len(values)
             frames.append(batch.frame)
@@ -100,6 +97,12 @@ def write_outputs(
     made = read_outputs(folder)
     assert made is not None
     return made
+
+
+def _room(file: Path, rows: int, like: Any) -> Any:
+    """An empty array of ``rows`` such inputs, mapped to a file."""
+    shape = (rows, *like.shape[1:])
+    return np.lib.format.open_memmap(file, mode="w+", dtype=like.dtype, shape=shape)
 
 
 def _write_frames(file: Path, frames: list[Frame]) -> None:
