@@ -112,6 +112,24 @@ def test_a_handful_of_pictures_is_learnt_by_heart(name: str) -> None:
     assert after < 0.4 * before
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_flip_test_finds_the_mirror_image_of_a_pose_in_the_mirror_image(name: str) -> None:
+    module, sample = made(METHODS[name]), batch()
+    learn(module.train(), sample, steps=5)  # fresh maps all point to the centre
+    module.flip_test = True
+    with torch.no_grad():
+        straight, mirrored = (
+            module.codec.decode(module.flip_tested(module(image), image))
+            for image in (sample.image, sample.image.flip(-1))
+        )
+    assert straight.keypoints.std() > 0.1
+    names = list(COCO17.flip_index)
+    back = mirrored.keypoints[:, :, names] * torch.tensor([-1.0, 1.0])
+    back[..., 0] += SIZE[1] - 1
+    torch.testing.assert_close(back, straight.keypoints, atol=1e-3, rtol=0)
+    torch.testing.assert_close(mirrored.scores[:, :, names], straight.scores, atol=1e-4, rtol=0)
+
+
 def test_the_check_fails_for_a_loss_turned_around() -> None:
     module, sample = made(METHODS["direct"]), batch()
     before = error(module.train(), sample)
