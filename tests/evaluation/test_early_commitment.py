@@ -1,0 +1,74 @@
+"""Whom boxes leave out, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from poselab.annotations import Annotations
+from poselab.evaluation.early_commitment import early_commitment
+from poselab.skeletons import COCO17
+
+
+def labelled(boxes: list[list[float]], pictures: list[int], crowd: list[bool]) -> Annotations:
+    """People in pictures 10, 11, ... with one labelled keypoint each."""
+    count, places = len(boxes), max(pictures) + 1
+    visible = np.zeros((count, 17), dtype=np.uint8)
+    visible[:, 0] = 2
+    nothing = np.zeros(0, dtype=np.int64)
+    return Annotations(
+        skeleton=COCO17,
+        source="by hand",
+        fingerprint="",
+        image_ids=10 + np.arange(places),
+        sizes=np.full((places, 2), 100),
+        file_names=np.array([b"a"] * places),
+        first_person=np.searchsorted(pictures, np.arange(places + 1)),
+        annotation_ids=np.arange(count),
+        keypoints=np.zeros((count, 17, 2)),
+        visible=visible,
+        boxes=np.array(boxes),
+        areas=np.ones(count),
+        crowd=np.array(crowd),
+        head_boxes=np.zeros((count, 4)),
+        mask_rows=nothing,
+        mask_ends=nothing,
+        mask_bytes=nothing.astype(np.uint8),
+    )
+
+
+def test_one_box_shows_one_person() -> None:
+    """Two people side by side share one box; the better fit has it, the other is missed."""
+    table = labelled([[0, 0, 10, 10], [2, 0, 10, 10]], [0, 0], [False, False])
+    found = early_commitment(np.array([10]), np.array([[0.0, 0.0, 10.0, 10.0]]), table)
+    assert found.box.tolist() == [0, -1]
+    assert found.missed.tolist() == [1]
+    assert (found.miss_rate, found.mean_overlap) == (0.5, 1.0)
+
+
+def test_dealing_finds_most() -> None:
+    """Each person is overlapped by both boxes; giving each the nearest would leave one out."""
+    table = labelled([[0, 0, 10, 10], [3, 0, 10, 10]], [0, 0], [False, False])
+    boxes = np.array([[2.0, 0.0, 10.0, 10.0], [5.0, 0.0, 10.0, 10.0]])
+    found = early_commitment(np.array([10, 10]), boxes, table)
+    assert found.box.tolist() == [0, 1]
+    assert found.overlap.tolist() == [pytest.approx(8 / 12), pytest.approx(8 / 12)]
+
+
+def test_loose_boxes_other_pictures_and_crowds() -> None:
+    boxes = [[0, 0, 10, 10], [50, 50, 10, 10], [0, 0, 10, 10]]
+    table = labelled(boxes, [0, 0, 1], [False, True, False])
+    given = np.array([[6.0, 0.0, 10.0, 10.0], [0.0, 0.0, 10.0, 10.0]])  # IoU 4/16; picture 12
+    found = early_commitment(np.array([10, 12]), given, table)
+    assert found.people.tolist() == [0, 2]
+    assert found.missed.tolist() == [0, 2]
+    assert found.miss_rate == 1
+    assert np.isnan(found.mean_overlap)
+    looser = early_commitment(np.array([10, 12]), given, table, least=0.25)
+    assert looser.missed.tolist() == [2]
+
+
+def test_no_box_at_all() -> None:
+    table = labelled([[0, 0, 10, 10]], [0], [False])
+    found = early_commitment(np.zeros(0, np.int64), np.zeros((0, 4)), table)
+    assert found.missed.tolist() == [0]
