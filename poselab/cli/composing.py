@@ -13,6 +13,13 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from poselab.cli.misspelt import (
+    UNKNOWN_KEY,
+    UNKNOWN_OPTION,
+    keys_of,
+    unknown_key,
+    unknown_option,
+)
 from poselab.cli.shipped import conf_folder
 from poselab.cli.values import expect_values
 from poselab.structures import InputError
@@ -31,15 +38,10 @@ def compose(name: str, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]
     Raises:
         InputError: an unknown key or group, or a broken value.
     """
-    overrides = _with_search_path(words)
     try:
-        if GlobalHydra.instance().is_initialized():
-            config = hydra.compose(name, overrides, return_hydra_config=True)
-        else:
-            with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
-                config = hydra.compose(name, overrides, return_hydra_config=True)
+        config = _composed(name, _with_search_path(words))
     except (HydraException, OmegaConfBaseException) as error:
-        raise _not_composing(error) from None
+        raise _not_composing(error, name, words) from None
     choices = dict(config.hydra.runtime.choices)
     OmegaConf.set_readonly(config, False)
     OmegaConf.set_struct(config, False)
@@ -50,25 +52,69 @@ def compose(name: str, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]
     return config, choices
 
 
-def _not_composing(error: Exception) -> InputError:
+def _composed(name: str, overrides: list[str]) -> DictConfig:
+    """The config with Hydra's own part in it."""
+    if GlobalHydra.instance().is_initialized():
+        return hydra.compose(name, overrides, return_hydra_config=True)
+    with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        return hydra.compose(name, overrides, return_hydra_config=True)
+
+
+def _not_composing(error: Exception, name: str, words: Sequence[str]) -> InputError:
+    if option := UNKNOWN_OPTION.search(str(error)):
+        return unknown_option(option[1], option[2], [conf_folder(), *apart(words)[0]])
+    if key := UNKNOWN_KEY.search(str(error)):
+        return unknown_key(key[1], _known(name, words, key[1]))
     reason = "; ".join(line.strip() for line in str(error).splitlines()[:2] if line.strip())
     return InputError(
         f"expected overrides that compose, but {reason} (see {conf_folder()} for what there is)"
     )
 
 
-def _with_search_path(words: Sequence[str]) -> list[str]:
-    """``--config-dir DIR`` as the override that adds a folder of the user's own configs."""
-    overrides = [part for word in words for part in _apart(word)]
-    while "--config-dir" in overrides:
-        where = overrides.index("--config-dir")
-        if where + 1 == len(overrides):
-            raise InputError("expected a folder after --config-dir, got none")
-        folder = Path(overrides[where + 1]).resolve()
+def _known(name: str, words: Sequence[str], unknown: str) -> list[str]:
+    """The keys and groups there are with the groups that were chosen, none if these fail too."""
+    keys = {word: word.partition("=")[0].lstrip("+") for word in _with_search_path(words)}
+    chosen = [w for w, key in keys.items() if key == "hydra.searchpath" or "." not in key]
+    chosen = [word for word in chosen if "=" in word and keys[word] != unknown]
+    try:
+        config = _composed(name, chosen)
+    except (HydraException, OmegaConfBaseException):
+        return []
+    groups = [group for group in config.hydra.runtime.choices if not group.startswith("hydra/")]
+    return [key for key in (*keys_of(config), *groups) if not key.startswith("hydra")]
+
+
+def apart(words: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """The folders of ``--config-dir DIR`` and ``--config-dir=DIR``, and the other words.
+
+    Raises:
+        InputError: one of them is not there.
+    """
+    rest, folders = [part for word in words for part in _parts(word)], list[Path]()
+    while "--config-dir" in rest:
+        where = rest.index("--config-dir")
+        if where + 1 == len(rest):
+            raise InputError("expected a folder after --config-dir, got none; name it")
+        folder = Path(rest[where + 1]).resolve()
         if not folder.is_dir():
-            raise InputError(f"expected a folder of configs at {folder}, found none")
-        overrides[where : where + 2] = [searching([f"file://{folder}"])]
-    return overrides
+            raise InputError(f"expected a folder of configs at {folder}, found none; check it")
+        folders.append(folder)
+        del rest[where : where + 2]
+    return folders, rest
+
+
+def _with_search_path(words: Sequence[str]) -> list[str]:
+    """``--config-dir DIR`` as the override that adds folders of the user's own configs.
+
+    It comes before the first override: argparse, which Hydra uses, wants them side by side.
+    """
+    folders, rest = apart(words)
+    if not folders:
+        return rest
+    overrides = (n for n, word in enumerate(rest) if "=" in word and not word.startswith("-"))
+    where = next(overrides, 0)
+    own = searching([f"file://{folder}" for folder in folders])
+    return [*rest[:where], own, *rest[where:]]
 
 
 def searching(places: Sequence[str]) -> str:
@@ -77,7 +123,7 @@ def searching(places: Sequence[str]) -> str:
     return f"hydra.searchpath=[{','.join(quoted)}]"
 
 
-def _apart(word: str) -> list[str]:
+def _parts(word: str) -> list[str]:
     """``--config-dir=DIR`` as the two words it stands for, any other word as it is."""
     flag, equals, folder = word.partition("=")
     return [flag, folder] if flag == "--config-dir" and equals else [word]
@@ -96,7 +142,7 @@ def hand_to_hydra(name: str, words: Sequence[str], task: Callable[[DictConfig], 
     try:
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(task)()
     except (HydraException, OmegaConfBaseException) as error:
-        raise _not_composing(error) from None
+        raise _not_composing(error, name, words) from None
     finally:
         sys.argv = arguments
         os.environ.clear()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import TYPE_CHECKING, Any
 
+from hydra.utils import get_class
 from omegaconf import OmegaConf
 
+from poselab.cli.misspelt import unknown_key
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ def expect_values(config: DictConfig) -> None:
     for key, least in _LEAST.items():
         value = OmegaConf.select(config, key)
         _expect(_whole(value, least), key, f"a whole number from {least} up", value)
+    _expect_fitting_framing(config)
     for key, (low, high) in _RANGES.items():
         value = OmegaConf.select(config, key, default=low)
         unclipped = value is None and key == "trainer.gradient_clip_val"
@@ -46,6 +50,35 @@ def expect_values(config: DictConfig) -> None:
     _expect(ema is None or (_number(ema) and 0 <= ema < 1), "ema", "null, or from 0 below 1", ema)
     padding = OmegaConf.select(config, "framing.padding", default=1.0)
     _expect(_number(padding) and padding > 0, "framing.padding", "a number above 0", padding)
+
+
+def _expect_fitting_framing(config: DictConfig) -> None:
+    """What an experiment says of its own framing is unknown to another one of ``framing=``."""
+    shown, method = (_class(config, key) for key in ("framing", "method.estimator"))
+    if shown is None or method is None:
+        return
+    taken = inspect.signature(shown).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
+        return
+    extra = [key for key in config.framing if not str(key).startswith("_") and key not in taken]
+    wanted = "one person" if getattr(method, "people", "") == "one" else "whole pictures"
+    if extra and (wanted == "one person") != (getattr(shown, "max_people", 1) == 1):
+        raise InputError(
+            f"expected framing of {wanted} for {method.__name__}, got {shown.__name__}, which "
+            f"takes no {extra[0]}; choose another framing= or method="
+        )
+    if extra:
+        known = ("framing." + name for name in taken)
+        raise unknown_key(f"framing.{extra[0]}", known, shown.__name__)
+
+
+def _class(config: DictConfig, key: str) -> Any:
+    """What a node of the config makes, None where it names nothing that is there."""
+    name = OmegaConf.select(config, f"{key}._target_")
+    try:
+        return get_class(name) if name else None
+    except (ImportError, ValueError, AttributeError):
+        return None  # what builds it tells more
 
 
 def _number(value: Any) -> bool:

@@ -36,9 +36,15 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Any:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("trainer.max_epoch=1", "max_epoch"),
-        ("trainr=gpu", "trainr"),
-        ("method=heatmop", "heatmop"),
+        ("trainer.max_epoch=1", "'trainer.max_epoch'; did you mean trainer.max_epochs?"),
+        ("max_epochs=1", "'max_epochs'; did you mean trainer.max_epochs?"),
+        ("trainr=gpu", "'trainr'; did you mean trainer?"),
+        ("experimnt=coco/x", "'experimnt'; did you mean experiment?"),
+        ("zebra.stripes=1", "'zebra.stripes'; none is named like it"),
+        ("method=heatmop", "'heatmop'; did you mean heatmap?"),
+        ("experiment=quickstart/heatmop", "did you mean quickstart/heatmap?"),
+        ("framing=whole", "framing of one person for HeatmapRegression, got WholeImage"),
+        ("+framing.paddin=2", "'framing.paddin'; did you mean framing.padding?"),
         ("method.codec.decoder=darker", "darker"),
         ("backbone._target_=poselab.models.backbones.Tiny", "backbone"),
         ("trainer.precision=17", "precision"),
@@ -117,7 +123,7 @@ def begun(run: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("trainer.max_epoch=9", "max_epoch"),
+        ("trainer.max_epoch=9", "'trainer.max_epoch'; did you mean trainer.max_epochs?"),
         ("trainer=gpu", "trainer=gpu"),
         ("nothing=1", "nothing"),
         ("--fast", "--fast"),
@@ -200,18 +206,20 @@ def test_a_picture_missing_in_the_middle(
 def test_a_loss_that_is_not_finite_names_the_person(
     people: Path, tmp_path: Path, fails: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = PoseDataset.__getitem__
+    plan = PoseDataset._planned
     guilty: list[tuple[int, int]] = []
 
     def poisoned(self: PoseDataset, key: Any) -> Any:
-        sample = read(self, key)
+        made = plan(self, key)
+        sample = made.sample
         if self.augment is None or (isinstance(key, tuple) and key[1] != 7):
-            return sample
+            return made
         guilty.append((int(sample.frame.image_id), int(sample.frame.annotation_id)))
         keypoints = np.full_like(sample.keypoints, np.nan)
-        return sample._replace(keypoints=keypoints, visible=np.full_like(sample.visible, 2))
+        spoilt = sample._replace(keypoints=keypoints, visible=np.full_like(sample.visible, 2))
+        return made._replace(sample=spoilt)
 
-    monkeypatch.setattr(PoseDataset, "__getitem__", poisoned)
+    monkeypatch.setattr(PoseDataset, "_planned", poisoned)
     changes = ("experiment=quickstart/integral", "trainer.max_epochs=2")
     said = fails(words(people, tmp_path / "run", *changes))
     assert f"image {guilty[0][0]} ({guilty[0][1]}) (" in said  # and nobody else
