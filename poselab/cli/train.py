@@ -22,6 +22,9 @@ Train one experiment; every key of its config can be overridden (Hydra's grammar
   poselab train experiment=quickstart/heatmap seed=0,1,2 --multirun
   poselab train resume=runs/quickstart/heatmap/2026-01-31_12-00-00
 
+A run that goes on takes changes that prolong or observe it, such as trainer.max_epochs,
+data.workers, logger.* and report.*; any other needs a new run.
+
   --cfg job         print the config instead of training
   --config-dir DIR  also look for configs in a folder of your own
   --multirun        one run for each combination of comma-separated values
@@ -80,40 +83,13 @@ def _train(config: DictConfig, experiment: str) -> int:
     return 0
 
 
-def _refuse_groups(config: DictConfig, changes: list[str]) -> None:
-    """Only single values can change: what was composed once is not composed again."""
-    from omegaconf import OmegaConf
-
-    from poselab.structures import InputError
-
-    for change in changes:
-        key, equals, _ = change.partition("=")
-        if not equals or OmegaConf.is_dict(OmegaConf.select(config, key)):
-            raise InputError(
-                f"expected KEY=VALUE of a single value to change when resuming, got {change!r}; "
-                "name the value inside, such as trainer.max_epochs=20"
-            )
-
-
 def _resume(folder: Path, changes: list[str]) -> int:
     """Go on with a run from its last checkpoint; a finished one only answers."""
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
     from poselab import runs, training
-    from poselab.cli.values import expect_values
-    from poselab.structures import InputError
+    from poselab.cli.resuming import changed
 
     config, experiment = runs.reopen(folder)
-    OmegaConf.set_struct(config, True)
-    try:
-        _refuse_groups(config, changes)
-        config.merge_with_dotlist(changes)
-    except OmegaConfBaseException as error:
-        raise InputError(
-            f"expected keys of {folder / 'config.yaml'} to change, but {str(error).splitlines()[0]}"
-        ) from None
-    expect_values(config)
+    config = changed(folder, config, changes)
     done = runs.is_finished(folder) and not changes
     if done or training.train(config, folder, experiment):
         print(f"run: {folder}")
