@@ -143,18 +143,35 @@ def begin(
     commands find there.
 
     Raises:
-        InputError: the folder cannot be written.
+        InputError: the folder cannot be written, or its run was trained on other labels.
     """
     file, made = folder / "run.json", _manifest(config, experiment, data, module)
     made["contract"] = conditions
     if file.exists():
-        made["started"] = read_json(file, "a run's manifest")["started"]
+        before = read_json(file, "a run's manifest")
+        _refuse_other_labels(folder, before.get("data") or {}, made["data"])
+        made["started"] = before["started"]
         made["seconds"] = seconds(folder)
     for unfinished in (folder / "checkpoints").glob(".*.ckpt"):
         unfinished.unlink(missing_ok=True)
     write_json(file, made)
     write_bytes(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
     return made
+
+
+def _refuse_other_labels(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Epochs on other labels would be told as one run; nothing is lost where none was trained."""
+    if not (folder / "checkpoints" / "last.ckpt").exists():
+        return
+    for split, labels in now.items():
+        began = before.get(split) or labels
+        if any(began[key] != labels[key] for key in ("fingerprint", "pictures", "people")):
+            raise InputError(
+                f"expected the {split} labels with which {folder} was trained ({began['people']} "
+                f"people in {began['pictures']} pictures, fingerprint {began['fingerprint']}), "
+                f"found others in {labels['annotations']} ({labels['people']} in "
+                f"{labels['pictures']}, {labels['fingerprint']}); restore them or train a new run"
+            )
 
 
 def _manifest(

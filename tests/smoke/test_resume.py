@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import torch
 from flow import words
 
 from poselab import cli, runs
+from poselab.cli.resuming import changed
 from poselab.modules.callbacks import SeedEachEpoch
 
 EPOCHS = "trainer.max_epochs=4"
@@ -140,6 +142,60 @@ def test_a_finished_run_only_answers_and_can_train_longer(
     assert cli.main(["train", f"resume={folder}", "trainer.max_epochs=5"]) == 0
     assert "epoch 5/5" in capsys.readouterr().out
     assert runs.reopen(folder)[0].trainer.max_epochs == 5
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *("method.codec.sigma=3", "optimizer.lr=0.1", "trainer.precision=bf16-mixed", "seed=1"),
+        *("flip_test=false", "data.batch_size=8", "framing.padding=2.0", "folder=elsewhere"),
+        "trainer.max_epochs=3",
+    ],
+)
+def test_what_would_be_another_run_is_refused(
+    change: str, straight: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(straight, folder)
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    assert cli.main(["train", f"resume={folder}", "trainer.max_epochs=5", change]) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("poselab train: expected ")
+    assert change.rpartition("=")[2] in said
+    assert "train a new run" in said
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+
+
+def test_what_only_observes_a_run_may_change(straight: Path) -> None:
+    config, _ = runs.reopen(straight)
+    free = ["data.workers=2", "trainer.devices=1", "runs=there", "trainer.log_every_n_steps=1"]
+    same = [f"method.codec.sigma={config.method.codec.sigma}", f"seed={config.seed}"]
+    made = changed(straight, config, [*free, *same])
+    assert (made.data.workers, made.runs) == (2, "there")
+
+
+def test_other_labels_are_refused_and_moved_ones_are_not(
+    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, data = tmp_path / "run", tmp_path / "people"
+    shutil.copytree(people, data)
+    assert cli.main(words(data, folder)) == 0
+    longer = ["train", f"resume={folder}", "trainer.max_epochs=2"]
+    for split, told in (("train", "the train labels"), ("val", "the val labels")):
+        file = data / "annotations" / f"person_keypoints_{split}2017.json"
+        kept, manifest = file.read_bytes(), (folder / "run.json").read_bytes()
+        content = json.loads(kept)
+        content["annotations"][0]["keypoints"][0] += 1
+        file.write_text(json.dumps(content))
+        capsys.readouterr()
+        assert cli.main(longer) == 1
+        (said,) = capsys.readouterr().err.splitlines()
+        assert told in said
+        assert "restore them or train a new run" in said
+        assert (folder / "run.json").read_bytes() == manifest
+        file.write_bytes(kept)
+    data.rename(tmp_path / "moved")
+    assert cli.main([*longer, f"data.sources.root={tmp_path / 'moved'}"]) == 0
 
 
 @pytest.mark.slow
