@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 _FIGURES = ("AP", "AP50", "AP75", "AR", "PCKh@0.5")
 
-_HELP = """usage: poselab suite NAME [key=value ...]
+_HELP = """usage: poselab suite NAME [--config-dir DIR] [key=value ...]
 
-Train every experiment in conf/experiment/NAME/ in one process, and print one table: accuracy on
-the validation pictures, parameters, multiply-adds (GMACs, one picture, no flip test), seconds.
+Train every experiment in conf/experiment/NAME/ (with --config-dir also in DIR/experiment/NAME/) in
+one process, and print one table: accuracy on the validation pictures, parameters, multiply-adds
+(GMACs, one picture, no flip test), seconds.
 
   poselab suite quickstart
   poselab suite quickstart trainer.max_epochs=2 runs=/tmp/runs
@@ -32,12 +33,17 @@ def main(words: list[str]) -> int:
     if not words or {"-h", "--help"} & set(words):
         print(_HELP, file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
-    experiments = shipped("experiment")
-    chosen = [name for name in experiments if name.split("/")[0] == words[0]]
+    from poselab.cli.composing import apart
+
+    folders, rest = apart(words)
+    suite = next((word for word in rest if "=" not in word), "")
+    experiments = shipped("experiment", folders)
+    chosen = [name for name in experiments if name.split("/")[0] == suite]
     if not chosen:
         there = sorted({name.split("/")[0] for name in experiments})
-        raise InputError(f"expected a suite out of {', '.join(there)}, got {words[0]!r}")
-    return _run(chosen, words[1:])
+        raise InputError(f"expected a suite out of {', '.join(there)}, got {suite!r}; choose one")
+    places = [word for folder in folders for word in ("--config-dir", str(folder))]
+    return _run(chosen, [*(word for word in rest if word != suite), *places])
 
 
 def _run(experiments: list[str], changes: list[str]) -> int:

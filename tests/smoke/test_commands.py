@@ -114,9 +114,12 @@ def test_browse_refuses_what_it_cannot_draw(wrong: list[str], capsys: Any) -> No
 def test_a_suite_trains_what_is_missing(
     people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr("poselab.cli.suite.shipped", lambda group: ["quickstart/heatmap"])
+    """One of one's own, named as `poselab train` and `ablate` find it."""
+    mine = b"# @package _global_\ndefaults: [/experiment/quickstart/heatmap]\n"
+    write_bytes(tmp_path / "conf" / "experiment" / "mine" / "heatmap.yaml", mine)
     given = [w for w in words(people, tmp_path)[1:] if not w.startswith(("folder", "experiment"))]
-    given = ["suite", "quickstart", f"runs={tmp_path}", *given]
+    own = ["--config-dir", str(tmp_path / "conf")]
+    given = ["suite", "mine", f"runs={tmp_path}", *own, *given]
     assert cli.main(given) == 0
     out = capsys.readouterr().out
     assert "epoch 1/1" in out
@@ -131,7 +134,10 @@ def test_a_suite_trains_what_is_missing(
     assert cli.main([*given, "seed=3"]) == 1
     (said,) = capsys.readouterr().err.splitlines()
     assert "another one; move that folder away" in said
-    assert cli.main(["suite", "nothing"]) == 1
+    assert cli.main(["suite", "mine"]) == 1
+    assert "expected a suite out of coco, " in capsys.readouterr().err
+    assert cli.main([given[0], *own, "nothing"]) == 1
+    assert "mine, mpii" in capsys.readouterr().err
 
 
 def test_an_ablation_goes_on_where_it_was_interrupted(
