@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from poselab.data import PoseData
-    from poselab.evaluation.comparison import Comparison, Run
+    from poselab.evaluation.comparison import Comparison
+    from poselab.evaluation.predictions import Predictions
     from poselab.modules import PoseModule
     from poselab.modules.raw_outputs import RawOutputs
 
@@ -26,7 +27,8 @@ the run's own were, and the table says how they differ, with paired intervals.
   poselab decode runs/coco/hrnet_w32_128x96/...                      every decoder
   poselab decode runs/coco/hrnet_w32_128x96/... quarter dark         these two
 
-Writes OUT/DECODER.json (COCO results format), OUT/table.md and OUT/comparison.json."""
+Writes RUN/predictions/DECODER.json (COCO results format, beside the run's own, so that `evaluate`
+and `compare` know its conditions), RUN/decoders/table.md and comparison.json; or all into --out."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     words.add_argument("run", type=Path, help="a run's folder")
     words.add_argument("decoders", nargs="*", help="argmax quarter dark udp expectation local")
-    words.add_argument("--out", type=Path, help="folder to write to (RUN/decoders)")
+    words.add_argument("--out", type=Path, help="folder to write everything to")
     words.add_argument("--boxes", help="detections file in place of the run's own boxes")
     words.add_argument("--precision", choices=["float32", "float16"], default="float32")
     words.add_argument("--batch-size", type=int, default=32)
@@ -49,25 +51,31 @@ def parser() -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     """Look once, decode in every way, score, print the table."""
     from poselab import build, runs
-    from poselab.evaluation.comparison import compare
+    from poselab.evaluation.comparison import Run, compare
+    from poselab.structures import InputError
 
     checkpoint = runs.checkpoint(arguments.run)
     module, config, _ = build.load(checkpoint)
     decoders = _known(module, arguments.decoders)
     if arguments.boxes is not None:
+        if arguments.out is None:
+            raise InputError("expected --out with --boxes, whose poses are not the run's; name one")
         config.framing.boxes = arguments.boxes
     data = build.data(config)
     device = _device(arguments.device)
     outputs = _outputs(checkpoint, module.to(device), data, config, arguments)
-    out = arguments.out or arguments.run / "decoders"
+    contract = _contract(arguments, data, module)
+    files = arguments.out or arguments.run / "predictions"
     named = {
-        name: [_decoded(module, name, outputs, out / f"{name}.json", arguments.run, device)]
+        name: [Run(file, _decoded(module, name, outputs, file, device), contract)]
         for name in decoders
+        for file in [files / f"{name}.json"]
     }
     evaluator: Any = build.evaluator(config)
     comparison = compare(
         named, data.val.annotations, evaluator, arguments.replicates, arguments.seed
     )
+    out = arguments.out or arguments.run / "decoders"
     _write(comparison, out, str(config.method.codec.decoder))
     return 0
 
@@ -147,14 +155,22 @@ def _conditions(module: PoseModule, data: PoseData, config: DictConfig) -> dict[
     }
 
 
+def _contract(arguments: argparse.Namespace, data: PoseData, module: PoseModule) -> dict[str, Any]:
+    """What the figures depend on: as the run left it, or anew for other boxes."""
+    from poselab.evaluation.comparability import RUN, contract_beside
+    from poselab.modules.conditions import run_contract
+
+    if arguments.boxes is None:
+        return contract_beside(arguments.run)
+    return {RUN: run_contract(data, module)}
+
+
 def _decoded(
-    module: PoseModule, name: str, outputs: RawOutputs, file: Path, folder: Path, device: str
-) -> Run:
+    module: PoseModule, name: str, outputs: RawOutputs, file: Path, device: str
+) -> Predictions:
     """The predictions of one decoder, written and read back as a run's are."""
     from dataclasses import replace
 
-    from poselab.evaluation.comparability import contract_beside
-    from poselab.evaluation.comparison import Run
     from poselab.evaluation.predictions import merge, read_predictions, write_predictions
     from poselab.modules.evaluating import in_order
 
@@ -163,7 +179,7 @@ def _decoded(
     shards = [module.found(maps, frame) for maps, frame in outputs.batches(256, device)]
     found = module.suppress(in_order(merge(shards)))
     write_predictions(file, replace(found, boxes=None))
-    return Run(file, read_predictions(file), contract_beside(folder))
+    return read_predictions(file)
 
 
 def _write(comparison: Comparison, out: Path, own: str) -> None:

@@ -11,6 +11,7 @@ from flow import Train
 
 from poselab import cli
 from poselab.codecs.heatmap import HeatmapCodec
+from poselab.evaluation.comparability import contract_beside
 from poselab.evaluation.predictions import read_predictions
 from poselab.modules.pose_module import PoseModule
 
@@ -28,7 +29,9 @@ def test_every_decoder_reads_the_same_maps(
 ) -> None:
     assert cli.main(["decode", str(learnt), *QUICK]) == 0
     out = learnt / "decoders"
-    found = {name: read_predictions(out / f"{name}.json") for name in HeatmapCodec.decoders}
+    files = {name: learnt / "predictions" / f"{name}.json" for name in HeatmapCodec.decoders}
+    found = {name: read_predictions(file) for name, file in files.items()}
+    assert contract_beside(files["udp"]) == contract_beside(learnt) != {}
     figures = {
         method["name"]: method["figures"]["AP"]["value"]
         for method in json.loads((out / "comparison.json").read_text())["methods"]
@@ -70,3 +73,19 @@ def test_an_unknown_decoder_is_refused(learnt: Path, capsys: pytest.CaptureFixtu
 def test_a_run_without_maps_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["decode", str(run)]) == 1
     assert "several decoders" in capsys.readouterr().err
+
+
+def test_other_boxes_are_looked_at_anew(learnt: Path, people: Path, tmp_path: Path) -> None:
+    labels = json.loads((people / "annotations/person_keypoints_val2017.json").read_text())
+    found = [
+        {"image_id": a["image_id"], "category_id": 1, "bbox": a["bbox"], "score": 0.5}
+        for a in labels["annotations"][::2]
+    ]
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps(found))
+    words = ["decode", str(learnt), "dark", "--boxes", str(boxes), *QUICK]
+    assert cli.main(words) == 1  # they would overwrite what is the run's
+    assert cli.main([*words, "--out", str(tmp_path / "out")]) == 0
+    assert len(read_predictions(tmp_path / "out" / "dark.json")) == len(found)
+    record = json.loads((tmp_path / "out" / "comparison.json").read_text())["methods"][0]
+    assert record["contract"]["run"]["boxes"]["kind"] == "detected"
