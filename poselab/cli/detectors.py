@@ -125,9 +125,9 @@ def _is_number(value: str) -> bool:
 def _refuse_missing(config: Any, detector: str) -> None:
     from omegaconf import OmegaConf
 
-    missing = sorted(OmegaConf.missing_keys(config))
+    missing = [key for key in config.detector if OmegaConf.is_missing(config.detector, key)]
     if missing:
-        key = missing[0].removeprefix("detector.")
         raise InputError(
-            f"expected {key}= for the detector {detector}, found none; say {detector},{key}=FILE"
+            f"expected {missing[0]}= for the detector {detector}, found none; say "
+            f"{detector},{missing[0]}=FILE"
         )

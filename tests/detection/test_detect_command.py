@@ -1,0 +1,137 @@
+"""poselab detect, detect train, detect decompose and predict --detector."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from poselab import cli
+from poselab.annotations.detections import read_detections
+from poselab.data import Split
+from poselab.evaluation.predictions import read_predictions
+
+TINY = (
+    "experiment=quickstart/heatmap",
+    "++backbone.widths=[8,16,16,16]",
+    "method.neck.channels=16",
+    "framing.size=[64,64]",
+    "trainer.max_epochs=1",
+    "trainer.num_sanity_val_steps=0",
+    "data=coco",
+    "data.workers=0",
+    "data.batch_size=16",
+    "report=null",
+)
+
+
+@pytest.fixture(scope="session")
+def run(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A top-down run that learned next to nothing."""
+    folder = tmp_path_factory.mktemp("runs") / "heatmap"
+    assert cli.main(["train", *TINY, f"data.sources.root={people}", f"folder={folder}"]) == 0
+    return folder
+
+
+def test_training_leaves_a_detector_and_its_figures(trained: Path) -> None:
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics.keys() == {"person_AP", "person_AP50", "person_AP75", "seconds"}
+    assert metrics["person_AP50"] >= metrics["person_AP"]
+
+
+def test_a_detections_file_with_its_person_ap(
+    people: Path, labels: Path, val: Split, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "boxes.json"
+    given = ["detect", str(people / "val2017"), "--annotations", str(labels), "--out", str(out)]
+    assert cli.main([*given, "--detector", "truth"]) == 0
+    assert "person AP 100.0" in capsys.readouterr().out
+    found = read_detections(out)
+    assert set(found.image_ids.tolist()) <= set(val.annotations.image_ids.tolist())
+    # The file is a detector in its turn, and the rules apply to it.
+    assert cli.main([*given, "--detector", str(out), "--most", "1", "--threshold", "0.5"]) == 0
+    again = read_detections(out)
+    assert again.image_ids.tolist() == np.unique(found.image_ids).tolist()
+    assert cli.main([*given, "--detector", "jittered,iou=0.6,miss=0.5,seed=2"]) == 0
+    assert len(read_detections(out).scores) == len(found.scores) - round(0.5 * len(found.scores))
+
+
+def test_pictures_without_labels(people: Path, trained: Path, tmp_path: Path) -> None:
+    pictures = sorted((people / "val2017").iterdir())[:2]
+    given = ["detect", *map(str, pictures), "--out", str(tmp_path / "boxes.json")]
+    assert cli.main([*given, "--detector", str(trained), "--threshold", "0"]) == 0
+    found = read_detections(tmp_path / "boxes.json")
+    assert sorted(set(found.image_ids.tolist())) == sorted(int(path.stem) for path in pictures)
+    assert (found.boxes[:, 2:] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("detector", "said"),
+    [
+        ("fasterrcn", "expected a detector out of"),
+        ("truth", "--annotations"),
+        ("tiny", "weights="),
+        ("nothing.onnx", "found no such file"),
+        ("jittered,iou", "KEY=VALUE"),
+        ("jittered,io=0.5", "io"),
+        ("fcos,weights=nowhere.pth", "nowhere.pth"),
+        ("file.json", "found no such file"),
+    ],
+)
+def test_wrong_detectors_are_refused_in_one_sentence(
+    people: Path, tmp_path: Path, detector: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["detect", str(people / "val2017"), "--out", str(tmp_path / "boxes.json")]
+    given += ["--detector", detector, "--device", "cpu"]
+    assert cli.main(given) == 1
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert said in sentence
+    assert not (tmp_path / "boxes.json").exists()
+
+
+def test_boxes_of_other_pictures_are_refused(
+    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "others.json"
+    file.write_text(json.dumps([{"image_id": 5, "bbox": [0, 0, 5, 5], "score": 1}]))
+    given = ["detect", str(people / "val2017"), "--out", str(tmp_path / "boxes.json")]
+    assert cli.main([*given, "--detector", str(file)]) == 1
+    assert "image ids belong to other pictures" in capsys.readouterr().err
+
+
+def test_what_boxes_cost_a_run(
+    run: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detector = "jittered,iou=0.9,miss=0.4"
+    given = ["detect", "decompose", str(run), "--out", str(tmp_path), "--device", "cpu"]
+    assert cli.main([*given, "--boxes", detector, str(trained)]) == 0
+    rows = json.loads((tmp_path / "decomposition.json").read_text())
+    assert [row["name"] for row in rows] == ["truth", detector, str(trained)]
+    true, worse, _ = rows
+    assert (true["person_ap"], true["missed"], true["overlap"]) == (1.0, 0.0, 1.0)
+    assert true["ap"] == true["given"]
+    assert worse["missed"] == pytest.approx(0.4, abs=0.03)
+    assert worse["overlap"] == pytest.approx(0.9, abs=1e-6)
+    # On true boxes the run's own figure comes back, from the same boxes, by the same rules.
+    own = json.loads((run / "metrics.json").read_text())
+    assert true["ap"] == pytest.approx(own["AP"], abs=1e-6)
+    table = (tmp_path / "table.md").read_text()
+    assert "lost: early commitment" in table
+    assert (tmp_path / "decomposition.png").stat().st_size > 1000
+    assert len(read_predictions(tmp_path / "truth.json")) > 0
+    assert "truth" in capsys.readouterr().out
+
+
+def test_predict_finds_people_by_itself(
+    run: Path, people: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["predict", str(run), str(people / "val2017"), "--out", str(tmp_path / "out")]
+    assert cli.main([*given, "--device", "cpu", "--detector", str(trained)]) == 0
+    boxes = read_detections(tmp_path / "out" / "boxes.json")
+    found = read_predictions(tmp_path / "out" / "predictions.json")
+    assert 0 < len(found) <= len(boxes.scores)
+    assert "no --detector" not in capsys.readouterr().err
+    assert cli.main([*given, "--detector", "truth"]) == 1
+    assert "labelled people" in capsys.readouterr().err

@@ -1,0 +1,88 @@
+"""Boxes that need no looking: jitter is what was asked for, rules leave what they say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from poselab import geometry
+from poselab.data import Split
+from poselab.data.boxes import labelled_people, moved_to_iou, spared
+from poselab.detection import BoxRules, Found, find_people
+from poselab.detection.known import jittered, truth
+from poselab.evaluation.early_commitment import early_commitment
+from poselab.structures import InputError
+
+ALL = BoxRules(threshold=0.0, nms=None, most=1000)
+
+
+@pytest.mark.parametrize("iou", [0.05, 0.5, 0.7, 0.95, 1.0])
+def test_every_box_is_moved_to_that_iou(iou: float) -> None:
+    rng = np.random.default_rng(0)
+    boxes = np.concatenate([rng.normal(0, 100, (500, 2)), rng.uniform(3, 300, (500, 2))], axis=1)
+    moved = moved_to_iou(boxes, iou, rng)
+    overlaps = np.diagonal(geometry.iou(boxes, moved))
+    assert overlaps == pytest.approx(np.full(500, iou), abs=1e-9)
+    if iou < 1:
+        shift = (moved[:, :2] + moved[:, 2:] / 2 - boxes[:, :2] - boxes[:, 2:] / 2) / boxes[:, 2:]
+        growth = np.log(moved[:, 2:] / boxes[:, 2:])
+        for motion in (*shift.T, *growth.T):  # to both sides, larger and smaller
+            assert 0.35 < (motion > 0).mean() < 0.65
+
+
+def test_an_exact_share_is_left_out() -> None:
+    kept = spared(1000, 0.237, np.random.default_rng(0))
+    assert len(np.unique(kept)) == len(kept) == 763
+    assert kept.tolist() != list(range(763))
+
+
+def test_jitter_is_measured_as_asked_whatever_the_batches(val: Split) -> None:
+    table = val.annotations
+    detector = jittered(table=table, device="cpu", iou=0.7, miss=0.2, seed=3)
+    found = find_people(detector, val, ALL, batch_size=5)
+    count = len(labelled_people(table).person)
+    assert len(found.scores) == count - round(0.2 * count)
+    measured = early_commitment(found.image_ids, found.boxes, table)
+    assert measured.mean_overlap == pytest.approx(0.7, abs=1e-9)
+    assert measured.miss_rate == pytest.approx(round(0.2 * count) / count)
+    again = find_people(jittered(table=table, device="cpu", iou=0.7, miss=0.2, seed=3), val, ALL)
+    other = find_people(jittered(table=table, device="cpu", iou=0.7, miss=0.2, seed=4), val, ALL)
+    assert found.boxes.tolist() == again.boxes.tolist()
+    assert found.boxes.tolist() != other.boxes.tolist()
+
+
+def test_truth_is_the_labels(val: Split) -> None:
+    found = find_people(truth(table=val.annotations, device="cpu"), val, ALL, batch_size=3)
+    people = labelled_people(val.annotations)
+    assert found.image_ids.tolist() == val.annotations.image_ids[people.picture].tolist()
+    assert found.boxes.tolist() == people.boxes.tolist()
+
+
+def test_truth_needs_labels(val: Split) -> None:
+    nobody = replace(val.annotations.select(np.zeros(0, dtype=np.int64)))
+    with pytest.raises(InputError, match="--annotations"):
+        truth(table=nobody, device="cpu")
+    for wrong in ({"iou": 0.0}, {"iou": 1.2}, {"miss": 1.0}, {"miss": -0.1}):
+        with pytest.raises(InputError, match="expected a"):
+            jittered(table=val.annotations, device="cpu", **wrong)  # type: ignore[arg-type]
+
+
+def test_rules_by_hand() -> None:
+    """Boxes ten wide at 0, 2 and 20: the first two share 8 of 12; one has no width."""
+    boxes = np.array(
+        [[2.0, 0, 10, 10], [0, 0, 10, 10], [20, 0, 10, 10], [40, 0, 0, 5], [9, 9, 9, 9]]
+    )
+    found = Found(boxes, np.array([0.8, 0.9, 0.3, 0.99, 0.01]))
+
+    def left(**rules: float | None) -> list[float]:
+        return BoxRules(**{"threshold": 0.05, **rules}).kept(found).scores.tolist()  # type: ignore[arg-type]
+
+    assert left(nms=0.66) == [0.9, 0.3]
+    assert left(nms=0.67) == [0.9, 0.8, 0.3]
+    assert left(nms=None, threshold=0.0) == [0.9, 0.8, 0.3, 0.01]
+    assert left(nms=None, most=2) == [0.9, 0.8]
+    assert left(nms=0.5, threshold=0.5) == [0.9]
+    with pytest.raises(InputError, match="from 0 to 1"):
+        BoxRules(nms=1.5)

@@ -1,0 +1,241 @@
+"""Detectors that look at pixels: torchvision's, exported YOLO networks, the small one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from poselab import geometry
+from poselab.data import Augment, Split, layouts
+from poselab.detection import Shown, find_people
+from poselab.detection.finding import BoxRules
+from poselab.detection.letterbox import letterboxed
+from poselab.detection.tiny import PointLoss, Points, cells_of, heat_of, people_at
+from poselab.detection.tiny_data import BoxedPictures
+from poselab.detection.tiny_detector import TinyDetector, TinyFinder, load, save
+from poselab.detection.torchvision_detector import TorchvisionDetector
+from poselab.detection.yolo_layouts import LAYOUTS, recognised
+from poselab.evaluation.person_boxes import person_precisions
+from poselab.structures import InputError
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Shown:
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8))
+    return Shown(1, path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fasterrcnn_mobilenet_v3_large_320_fpn",
+        "ssdlite320_mobilenet_v3_large",
+        "retinanet_resnet50_fpn",
+        "fcos_resnet50_fpn",
+    ],
+)
+def test_torchvision_gives_what_the_network_says_of_people(name: str, picture: Shown) -> None:
+    torch.manual_seed(0)
+    sides = None if "320" in name else (64, 96)
+    detector = TorchvisionDetector(name, None, classes=3, person=2, sides=sides)
+    detector.net.score_thresh = 0.0
+    detector(2 * [picture])  # random weights find whatever they find
+    said = {
+        "boxes": torch.tensor([[1.0, 2.0, 11.0, 22.0], [0, 0, 5, 5], [3, 3, 4, 5]]),
+        "labels": torch.tensor([2, 1, 2]),
+        "scores": torch.tensor([0.5, 0.9, 0.25]),
+    }
+    seen: list[Any] = []
+    detector.net.forward = lambda images: seen.extend(images) or [said]
+    (found,) = detector([picture])
+    assert found.boxes.tolist() == [[1, 2, 10, 20], [3, 3, 1, 2]]
+    assert found.scores.tolist() == [0.5, 0.25]
+    assert seen[0].shape == (3, 40, 60)
+    assert seen[0][0].numpy() == pytest.approx(picture.pixels[..., 0] / 255, abs=1e-6)  # RGB
+
+
+def test_torchvision_weights_from_a_file(tmp_path: Path) -> None:
+    name = "ssdlite320_mobilenet_v3_large"
+    made = TorchvisionDetector(name, None, classes=2)
+    file = tmp_path / "weights.pth"
+    torch.save(made.net.state_dict(), file)
+    again = TorchvisionDetector(name, str(file), classes=2)
+    pairs = zip(made.net.parameters(), again.net.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    for weights, said in ((file, "choose that network's"), (tmp_path / "no.pth", "no such file")):
+        with pytest.raises(InputError, match=said):
+            TorchvisionDetector(name, str(weights), classes=5)
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(InputError, match="state dict"):
+        TorchvisionDetector(name, str(file), classes=2)
+    with pytest.raises(InputError, match="fasterrcnn_resnet50_fpn"):
+        TorchvisionDetector("yolo", None)
+
+
+@pytest.mark.parametrize("centred", [True, False])
+def test_letterboxed_boxes_come_back(centred: bool) -> None:
+    """A bright block keeps its place: found in the input, it is where it was in the picture."""
+    picture = np.zeros((100, 300, 3), dtype=np.uint8)
+    picture[20:60, 200:280] = 255
+    placed = letterboxed(picture, (128, 160), centred)
+    bright = placed.image[..., 0] > 200
+    rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
+    corners = np.array([[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]], dtype=np.float64)
+    back = placed.to_picture(corners)[0]
+    assert back == pytest.approx([200, 20, 280, 60], abs=2 / placed.scale)
+
+
+def rows_of(layout: str, size: tuple[int, int], box: tuple[float, ...]) -> list[np.ndarray]:
+    """The outputs by which a family says that a person is at x y x y with a score of 0.72."""
+    cells = sum((size[0] // s) * (size[1] // s) for s in (8, 16, 32))
+    x, y, w, h = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[2] - box[0], box[3] - box[1]
+    if layout == "end_to_end":
+        return [np.array([[[*box, 0.72, 0.0], [*box, 0.9, 1.0]]])]
+    if layout == "mmdeploy":
+        return [np.array([[[*box, 0.72], [*box, 0.9]]]), np.array([[0, 1]])]
+    if layout == "yolov8":
+        output = np.zeros((1, 6, cells))
+        output[0, :, 7] = [x, y, w, h, 0.72, 0.1]
+        return [output]
+    output = np.zeros((1, 3 * cells if layout == "yolov5" else cells, 7))
+    output[0, 7] = [x, y, w, h, 0.9, 0.8, 0.1]
+    if layout == "yolox":  # cell 7 of the finest grid, eight pixels a cell
+        row, column = divmod(7, size[1] // 8)
+        output[0, 7, :4] = [x / 8 - column, y / 8 - row, np.log(w / 8), np.log(h / 8)]
+    return [output]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts_are_recognised_and_read(layout: str) -> None:
+    size, box = (64, 96), (10.0, 20.0, 30.0, 60.0)
+    outputs = rows_of(layout, size, box)
+    shapes = [output.shape for output in outputs]
+    assert recognised(shapes, size) == ("yolox" if layout == "yolox_decoded" else layout)
+    corners, scores = LAYOUTS[layout].read([output[0] for output in outputs], size, 0)
+    best = int(np.argmax(scores))
+    assert scores[best] == pytest.approx(0.72)
+    assert corners[best] == pytest.approx(box)
+
+
+def test_unknown_outputs_are_refused() -> None:
+    with pytest.raises(InputError, match="YOLO"):
+        recognised([(1, 1000)], (64, 64))
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_a_tiny_exported_network(picture: Shown, tmp_path: Path, centred: bool) -> None:
+    """A network of one constant: what it says of a 64 × 96 input comes back in the picture."""
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime to run an exported network")
+    onnx = pytest.importorskip("onnx", reason="needs onnx to write one")
+    from poselab.detection.onnx_detector import OnnxDetector
+
+    layout = "yolov8" if centred else "yolox"
+    (said,) = rows_of(layout, (64, 96), (16.0, 8.0, 48.0, 40.0))
+    said = np.repeat(said, 2, axis=0).astype(np.float32)
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    constants = {"said": said, "zero": np.zeros((), np.float32)}
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
+            helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+            helper.make_node("Add", ["nothing", "said"], ["output"]),
+        ],
+        "constant",
+        [helper.make_tensor_value_info("images", kind, [2, 3, 64, 96])],
+        [helper.make_tensor_value_info("output", kind, said.shape)],
+        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    file = tmp_path / "net.onnx"
+    onnx.save(model, str(file))
+    detector = OnnxDetector(file)
+    assert (detector.layout, detector.size, detector.at_once) == (layout, (64, 96), 2)
+    found = detector(3 * [picture])  # 40 × 60 becomes 64 × 96: a scale of 1.6, nothing beside it
+    assert len(found) == 3
+    for people in found:
+        best = int(np.argmax(people.scores))
+        assert people.scores[best] == pytest.approx(0.72)
+        assert people.boxes[best] == pytest.approx([10, 5, 20, 20], abs=1e-4)
+
+
+def test_missing_packages_are_said_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from poselab.detection.onnx_detector import OnnxDetector
+    from poselab.detection.ultralytics_detector import UltralyticsDetector
+
+    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    monkeypatch.setitem(__import__("sys").modules, "ultralytics", None)
+    with pytest.raises(InputError, match="pip install onnxruntime"):
+        OnnxDetector(tmp_path / "net.onnx")
+    with pytest.raises(InputError, match="AGPL"):
+        UltralyticsDetector("yolo11n.pt")
+    with pytest.raises(InputError, match="yolov5"):
+        OnnxDetector(tmp_path / "net.onnx", layout="yolo")
+
+
+def test_points_say_where_their_boxes_are() -> None:
+    """Maps made of the target itself decode to it, wherever in the input the box lies."""
+    edges = torch.tensor([[[10.0, 20.0, 40.5, 90.0], [70.0, 3.0, 100.0, 50.0]]])
+    present = torch.ones(1, 2, dtype=torch.bool)
+    cells = cells_of(edges)
+    heat = heat_of(cells, present, (12, 16))
+    assert heat.max() == 1
+    sides = torch.zeros(1, 4, 12, 16)
+    for box in cells[0]:
+        x, y = torch.floor((box[:2] + box[2:]) / 2 + 0.5).long().tolist()
+        here = torch.tensor([x, y, x, y])
+        sides[0, :, y, x] = (box - here).abs()
+    found = Points(torch.logit(heat.clamp(1e-4, 1 - 1e-4)), sides)
+    corners, scores = people_at(found, most=5)
+    order = corners[0, :2, 0].argsort()
+    assert corners[0, :2][order] == pytest.approx(edges[0].numpy(), abs=1e-3)
+    assert scores[0, 1] > 0.99
+    assert scores[0, 2] < 0.01
+    loss = PointLoss()(found, cells, present)
+    worse = PointLoss()(found._replace(sides=sides + 1), cells, present)
+    assert worse["box"] > loss["box"]
+    assert worse["heat"] == loss["heat"]
+
+
+def test_boxes_move_with_the_picture(val: Split) -> None:
+    """Edges go back to the annotated boxes through the matrix of the input."""
+    for augment in (None, Augment(mirror=1.0, scale=0.2, degrees=0.0, shift=0.05)):
+        item = BoxedPictures(val, (128, 160), augment)[0]
+        rows = list(val.annotations.rows(0))
+        count = int(item.present.sum())
+        assert count == len(rows)
+        corners = geometry.apply(
+            item.to_image.astype(np.float64), item.edges[:count].reshape(-1, 2)
+        )
+        corners = corners.reshape(-1, 2, 2)
+        low, high = corners.min(axis=1), corners.max(axis=1)
+        boxes = np.concatenate([low, high - low], axis=1)
+        shared = np.diagonal(geometry.iou(boxes, np.asarray(val.annotations.boxes[rows])))
+        assert (shared > 0.75).all()  # cut where they left the input
+
+
+def test_the_small_detector_learns(trained: Path, people: Path) -> None:
+    """On the very pictures that it saw: a loss or a decoder that is wrong gets nowhere here."""
+    seen = layouts.coco(str(people)).train.open()
+    found = find_people(TinyFinder(load(trained / "detector.ckpt"), "cpu"), seen, BoxRules())
+    untrained = find_people(TinyFinder(TinyDetector(), "cpu"), seen, BoxRules(threshold=0.0))
+    before, after = (person_precisions(*f, seen.annotations)["AP50"] for f in (untrained, found))
+    assert before < 0.05 < 0.4 < after
+
+
+def test_the_small_detector_is_kept(trained: Path, val: Split, tmp_path: Path) -> None:
+    detector = load(trained / "detector.ckpt")
+    save(detector, tmp_path / "again.ckpt")
+    found = find_people(TinyFinder(detector, "cpu"), val, BoxRules())
+    again = find_people(TinyFinder(load(tmp_path / "again.ckpt"), "cpu"), val, BoxRules(), 1)
+    assert again.scores == pytest.approx(found.scores, abs=1e-5)
+    assert again.boxes == pytest.approx(found.boxes, abs=1e-2)
+    with pytest.raises(InputError, match="multiples of 32"):
+        TinyDetector((100, 100))
