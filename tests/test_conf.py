@@ -101,9 +101,8 @@ def test_senseless_values_are_refused_at_once(wrong: str) -> None:
     ],
 )
 def test_impossible_pairs_are_refused_before_training(words: list[str], said: str) -> None:
-    config, _ = compose("train", words)
     with pytest.raises(InputError) as caught:
-        build.module(config, COCO17)
+        build.module(compose("train", words)[0], COCO17)
     assert said.lower() in str(caught.value).lower()
     assert "\n" not in str(caught.value)
 
