@@ -53,16 +53,14 @@ class UdpOffsetCodec:
         cells = self.grid.to_cells(points)
         counts = labelled & self.grid.within(cells, self.radius)
         h, w = self.grid.size
-        x = cells[..., 0, None] - torch.arange(w, device=cells.device)
-        y = cells[..., 1, None] - torch.arange(h, device=cells.device)
-        offset = torch.stack(
-            [x[..., None, :].expand(-1, -1, h, -1), y[..., :, None].expand(-1, -1, -1, w)], dim=2
-        )
-        offset = offset / self.radius
-        disc = (offset.square().sum(2, keepdim=True) <= 1) & counts[..., None, None, None]
-        known = counts.float()[..., None, None, None].expand_as(disc)
-        weight = torch.cat([known, disc, disc], dim=2) * self.grid.usable_cells(usable)[:, :, None]
-        planes = torch.cat([disc, offset * disc], dim=2)
+        x = (cells[..., 0, None] - torch.arange(w, device=cells.device)) / self.radius
+        y = (cells[..., 1, None] - torch.arange(h, device=cells.device)) / self.radius
+        near = x.square()[..., None, :] + y.square()[..., :, None] <= 1
+        disc = (near & counts[..., None, None]).float()
+        planes = torch.stack([disc, disc * x[..., None, :], disc * y[..., :, None]], dim=2)
+        known = counts.float()[..., None, None].expand_as(disc)
+        weight = torch.stack([known, disc, disc], dim=2)
+        weight *= self.grid.usable_cells(usable)[:, :, None]
         return MapTarget(planes.flatten(1, 2), weight.flatten(1, 2))
 
     def decode(self, output: Tensor) -> Poses:

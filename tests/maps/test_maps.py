@@ -135,6 +135,20 @@ def test_blur_is_opencvs(width: int) -> None:
     assert maps.blurred_at(torch.from_numpy(image), at, width).item() == pytest.approx(ours[18, 1])
 
 
+def test_blur_is_the_same_where_matrix_products_may_be_coarse() -> None:
+    heat = torch.rand(2, 3, 20, 24, generator=torch.Generator().manual_seed(1))
+    before = torch.get_float32_matmul_precision()
+    found = []
+    try:
+        for precision in ("high", "medium"):
+            torch.set_float32_matmul_precision(precision)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                found.append(maps.blur_whole(heat, maps.blur_taps(15)))
+    finally:
+        torch.set_float32_matmul_precision(before)
+    torch.testing.assert_close(found[0], found[1], rtol=0, atol=1e-6)
+
+
 def test_blur_width_is_what_dark_and_hrnet_pair() -> None:
     assert [maps.blur_width(sigma) for sigma in (1.0, 2.0, 3.0)] == [3, 11, 17]
 
