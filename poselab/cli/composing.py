@@ -74,14 +74,15 @@ def _not_composing(error: Exception, name: str, words: Sequence[str]) -> InputEr
 def _known(name: str, words: Sequence[str], unknown: str) -> list[str]:
     """The keys and groups there are with the groups that were chosen, none if these fail too."""
     keys = {word: word.partition("=")[0].lstrip("+") for word in _with_search_path(words)}
-    chosen = [w for w, key in keys.items() if key == "hydra.searchpath" or "." not in key]
-    chosen = [word for word in chosen if "=" in word and keys[word] != unknown]
+    groups = [w for w in keys if "=" in w and not set(".,") & set(w)]
+    groups = [word for word in groups if keys[word] != unknown]
+    own = [word for word, key in keys.items() if key == "hydra.searchpath"]
     try:
-        config = _composed(name, chosen)
+        config = _composed(name, [*own, *groups])
     except (HydraException, OmegaConfBaseException):
         return []
-    groups = [group for group in config.hydra.runtime.choices if not group.startswith("hydra/")]
-    return [key for key in (*keys_of(config), *groups) if not key.startswith("hydra")]
+    known = (*keys_of(config), *config.hydra.runtime.choices)
+    return [key for key in known if not key.startswith("hydra")]
 
 
 def apart(words: Sequence[str]) -> tuple[list[Path], list[str]]:
@@ -106,15 +107,12 @@ def apart(words: Sequence[str]) -> tuple[list[Path], list[str]]:
 def _with_search_path(words: Sequence[str]) -> list[str]:
     """``--config-dir DIR`` as the override that adds folders of the user's own configs.
 
-    It comes before the first override: argparse, which Hydra uses, wants them side by side.
+    Flags come last: argparse, which Hydra uses, wants the overrides side by side.
     """
     folders, rest = apart(words)
-    if not folders:
-        return rest
-    overrides = (n for n, word in enumerate(rest) if "=" in word and not word.startswith("-"))
-    where = next(overrides, 0)
-    own = searching([f"file://{folder}" for folder in folders])
-    return [*rest[:where], own, *rest[where:]]
+    own = [searching([f"file://{folder}" for folder in folders])] if folders else []
+    overrides = [w for w in rest if w[:1] == "~" or ("=" in w and w[:1] != "-")]
+    return [*own, *overrides, *(word for word in rest if word not in overrides)]
 
 
 def searching(places: Sequence[str]) -> str:

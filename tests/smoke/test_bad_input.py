@@ -264,3 +264,5 @@ def test_sweeps_refuse_several_devices(people: Path, tmp_path: Path, fails: Any)
 
 def test_a_typo_in_a_sweep_is_one_sentence(fails: Any) -> None:
     assert "heatmop" in fails(["train", "method=heatmop,direct", "--multirun"])
+    said = fails(["train", "seed=0,1", "--multirun", "trainer.max_epoch=1", "method=direct"])
+    assert "did you mean trainer.max_epochs?" in said
