@@ -77,8 +77,9 @@ def find(
     made = parts["make"](table=split.annotations, device=usable_device(device))
 
     def watch(starts: Sequence[int]) -> Iterable[int]:
-        console = Console(stderr=True)
-        return track(starts, description="finding people", transient=True, console=console)
+        bar = Console(stderr=True)
+        shown = bar.is_terminal
+        return track(starts, "finding people", transient=True, console=bar, disable=not shown)
 
     return find_people(made, split, parts["rules"](), batch_size, watch)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +149,7 @@ def batches(
 ) -> Iterator[Predictions]:
     """What the module finds, batch by batch, behind a progress bar."""
     import torch
+    from rich.console import Console
     from rich.progress import track
     from torch.utils.data import DataLoader
 
@@ -155,8 +157,10 @@ def batches(
 
     module = module.to(device)
     loader: Any = DataLoader(samples, batch_size=batch_size)
+    console = Console(stderr=True)
+    bar = partial(track, transient=True, console=console, disable=not console.is_terminal)
     with torch.inference_mode():
-        for n, batch in enumerate(track(loader, description="finding poses", transient=True)):
+        for n, batch in enumerate(bar(loader, "finding poses")):
             yield module.predict_step(map_tensors(lambda part: part.to(device), batch), n)
 
 

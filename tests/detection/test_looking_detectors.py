@@ -180,6 +180,33 @@ def test_missing_packages_are_said_in_one_sentence(
         OnnxDetector(tmp_path / "net.onnx", layout="yolo")
 
 
+def test_ultralytics_is_asked_as_its_package_documents(
+    monkeypatch: pytest.MonkeyPatch, picture: Shown
+) -> None:
+    from types import SimpleNamespace
+
+    from poselab.detection.ultralytics_detector import UltralyticsDetector
+
+    asked: dict[str, Any] = {}
+
+    class Net:
+        def __init__(self, file: str) -> None:
+            asked["file"] = file
+
+        def predict(self, images: list[np.ndarray], **options: Any) -> list[Any]:
+            asked.update(options, images=images)
+            boxes = SimpleNamespace(
+                xyxy=torch.tensor([[1.0, 2, 11, 22]]), conf=torch.tensor([0.5]), cls=torch.zeros(1)
+            )
+            return [SimpleNamespace(boxes=boxes)]
+
+    monkeypatch.setitem(__import__("sys").modules, "ultralytics", SimpleNamespace(YOLO=Net))
+    (found,) = UltralyticsDetector("net.pt", threshold=0.1)([picture])
+    assert (asked["file"], asked["classes"], asked["conf"]) == ("net.pt", [0], 0.1)
+    assert np.array_equal(asked["images"][0], picture.pixels[..., ::-1])
+    assert (found.boxes.tolist(), found.scores.tolist()) == ([[1, 2, 10, 20]], [0.5])
+
+
 def test_points_say_where_their_boxes_are() -> None:
     """Maps made of the target itself decode to it, wherever in the input the box lies."""
     edges = torch.tensor([[[10.0, 20.0, 40.5, 90.0], [70.0, 3.0, 100.0, 50.0]]])
