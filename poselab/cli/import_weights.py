@@ -102,12 +102,12 @@ def chosen(name: str) -> Published:
     """
     from poselab.models.weights_of import CATALOGUE, LEFT_OUT
 
-    wanted = name.lower().replace("-", "_")
+    wanted = name.lower().replace("-", "_").replace("+", "_plus")
     for full in (wanted, f"{wanted}_256x192"):
         if full in CATALOGUE:
             return CATALOGUE[full]
     for word, reason in LEFT_OUT.items():
-        if word.replace("_", "") in wanted.replace("_", "").replace("+", "_plus"):
+        if word.replace("_", "") in wanted.replace("_", ""):
             raise InputError(f"expected weights that fit a network here, got {name}: {reason}")
     close = difflib.get_close_matches(wanted, CATALOGUE, n=3, cutoff=0.4)
     advice = f"did you mean {' or '.join(close)}? " if close else ""

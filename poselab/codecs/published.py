@@ -18,6 +18,7 @@ from poselab.codecs.coordinate import CoordinateCodec
 from poselab.codecs.grid import Grid, mirrored_names, only_person
 from poselab.codecs.heatmap import Decoder, Encoding, HeatmapCodec, Values
 from poselab.codecs.simcc import SimccCodec
+from poselab.codecs.udp_offset import UdpOffsetCodec
 from poselab.outputs import AxisScores, Coordinates, CoordinateTarget
 
 if TYPE_CHECKING:
@@ -36,17 +37,29 @@ class MovedGrid(Grid):
         return self.moved
 
 
+@dataclass(frozen=True)
+class DarkGrid(MovedGrid):
+    """Cells scaled about the middle by the ratio of widths less one, along y too."""
+
+    def _axes(self) -> list[tuple[float, float]]:
+        (h, w), (height, width) = self.size, self.input_size
+        scale = (width - 1) / (w - 1)
+        return [(scale, 0.0), (scale, (height - 1 - scale * (h - 1)) / 2)]
+
+
 class PublishedHeatmapCodec(HeatmapCodec):
     """What the heatmap readings of other code differ in; a subclass is one of them.
 
     own: the decoder that is theirs, others are ours. kernel: cells of its blur. shift: cells by
     which maps of mirrored inputs move right. nowhere: the cell of maps with no value above zero.
+    lattice: where cells lie.
     """
 
     own: ClassVar[Decoder]
     kernel: ClassVar[int] = 11
     shift: ClassVar[int] = 0
     nowhere: ClassVar[float] = 0.0
+    lattice: ClassVar[type[MovedGrid]] = MovedGrid
 
     def __init__(
         self,
@@ -70,7 +83,7 @@ class PublishedHeatmapCodec(HeatmapCodec):
             values=values,
             pixels=pixels,
         )
-        self.grid = MovedGrid(input_size, stride, self.grid.pixels, self.shift)
+        self.grid = self.lattice(input_size, stride, self.grid.pixels, self.shift)
 
     def _refine(self, heat: Tensor, cells: Tensor) -> Tensor:
         if self.decoder != self.own:
@@ -115,13 +128,16 @@ class MmposeCodec(PublishedHeatmapCodec):
 class DarkCodec(PublishedHeatmapCodec):
     """DARK's: maps of mirrored inputs are not moved; blurred by 11 cells whatever the sigma.
 
+    Where maps fall below zero their logarithm depends on the scale of the whole map.
+
     Source: ilovepose/DarkPose, lib/core/inference.py and function.py.
     """
 
     own: ClassVar[Decoder] = "dark"
+    lattice: ClassVar[type[MovedGrid]] = DarkGrid
 
     def _read(self, heat: Tensor, cells: Tensor) -> Tensor:
-        return maps.dark_refine(heat, cells, self.kernel)
+        return maps.dark_refine(_smoothed(heat, self.kernel), cells, kernel=1)
 
 
 class NarrowDarkCodec(DarkCodec):
@@ -133,6 +149,7 @@ class NarrowDarkCodec(DarkCodec):
 class MmposeDarkCodec(DarkCodec):
     """mmpose 1.x with unbiased heatmaps."""
 
+    lattice: ClassVar[type[MovedGrid]] = MovedGrid
     shift: ClassVar[int] = 1
     nowhere: ClassVar[float] = -1.0
 
@@ -166,16 +183,36 @@ class MmposeUdpCodec(PublishedHeatmapCodec):
     nowhere: ClassVar[float] = -1.0
 
     def _read(self, heat: Tensor, cells: Tensor) -> Tensor:
-        margin = self.kernel // 2
-        smooth = maps.blur(functional.pad(heat, [margin] * 4), maps.blur_taps(self.kernel))
-        scale = heat.amax((-2, -1), True) / smooth.amax((-2, -1), True)
-        return maps.udp_refine(smooth * scale, cells, kernel=1)
+        return maps.udp_refine(_smoothed(heat, self.kernel), cells, kernel=1)
+
+
+def _smoothed(heat: Tensor, kernel: int) -> Tensor:
+    """Maps blurred with zeros around them, scaled back to their height."""
+    smooth = maps.blur(functional.pad(heat, [kernel // 2] * 4), maps.blur_taps(kernel))
+    return smooth * (heat.amax((-2, -1), True) / smooth.amax((-2, -1), True))
 
 
 def _from_border(heat: Tensor, cells: Tensor, margin: int) -> Tensor:
     """Which coordinates (…, 2) of cells have ``margin`` cells before and one behind them."""
     ends = cells.new_tensor([heat.shape[-1] - 1, heat.shape[-2] - 1])
     return (cells >= margin) & (cells < ends)
+
+
+class UdpPoseCodec(UdpOffsetCodec):
+    """UDP's disc and offsets: maps with no value above zero are read at their first cell.
+
+    Source: HuangJunJie2017/UDP-Pose, lib/core/inference.py.
+    """
+
+    def decode(self, output: Tensor) -> Poses:
+        """Poses whose scores are the blurred discs' highest values."""
+        poses = super().decode(output)
+        _, *offsets = output.float().reshape(len(output), -1, 3, *output.shape[-2:]).unbind(2)
+        first = poses.keypoints.new_zeros(poses.keypoints[:, 0].shape)
+        offset = torch.stack([maps.blurred_at(m.contiguous(), first, 7) for m in offsets], dim=-1)
+        there = self.grid.to_pixels(offset * self.radius)[:, None]
+        found = poses.scores[..., None] > 0
+        return poses._replace(keypoints=torch.where(found, poses.keypoints, there))
 
 
 class SimdrCodec(SimccCodec):

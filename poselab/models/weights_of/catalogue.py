@@ -33,6 +33,7 @@ VITS = ("small", "base", "large", "huge")
 _INPUT = "backbone._target_=poselab.models.backbones.other_input.OtherInputBackbone"
 _BLUE_FIRST = (_INPUT, "+backbone.order=bgr")
 _RLE_INPUT = (_INPUT, "+backbone.mean=[0.406,0.457,0.48]", "+backbone.std=[1.0,1.0,1.0]")
+_WIDE = "backbone._target_=poselab.models.backbones.wide_hrnet.WideFusionHRNet"
 _UNBIASED = ("method.codec.encoding=unbiased", "method.codec.decoder=dark")
 _COORDINATES = ("framing.pixels=hrnet",)
 _SMOOTHED = "method.codec.smoothing=gaussian"
@@ -61,8 +62,9 @@ def _hrnet_code() -> Iterator[Published]:
 
 
 def _dark() -> Iterator[Published]:
-    resnet, hrnet = repositories.POSE_RESNET, repositories.POSE_HRNET
-    wide, narrow = ((_codec(name), *_UNBIASED) for name in ("DarkCodec", "NarrowDarkCodec"))
+    """DARK's code, whose grids share first and last pixel as UDP's do."""
+    resnet, hrnet, shared = repositories.POSE_RESNET, repositories.POSE_HRNET, "framing.pixels=udp"
+    wide, narrow = ((_codec(name), *_UNBIASED, shared) for name in ("DarkCodec", "NarrowDarkCodec"))
     yield Published("dark_r50_128x96", "coco/dark_r50_128x96", resnet, (*narrow, *_BLUE_FIRST))
     yield Published("dark_w32_128x96", "coco/dark_w32_128x96", hrnet, narrow)
     yield Published("dark_w48_128x96", "coco/dark_w48_128x96", hrnet, wide)
@@ -75,13 +77,14 @@ def _dark() -> Iterator[Published]:
 
 
 def _udp() -> Iterator[Published]:
-    """UDP's disc and offsets."""
+    """UDP's disc and offsets; their HRNet is wider at its end than Sun et al.'s."""
+    reading = _codec("UdpPoseCodec")
     for size in SIZES:
         base = f"udp_offset_r50_{size}"
-        yield Published(base, f"coco/{base}", repositories.POSE_RESNET, _BLUE_FIRST)
+        yield Published(base, f"coco/{base}", repositories.POSE_RESNET, (reading, *_BLUE_FIRST))
         for width in (32, 48):
             base = f"udp_offset_w{width}_{size}"
-            yield Published(base, f"coco/{base}", repositories.POSE_HRNET)
+            yield Published(base, f"coco/{base}", repositories.POSE_HRNET, (reading, _WIDE))
 
 
 def _simcc() -> Iterator[Published]:

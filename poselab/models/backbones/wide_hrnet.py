@@ -1,0 +1,66 @@
+"""HRNet with the wider last fusion of UDP's code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from poselab.models.backbones.timm_backbone import TimmBackbone
+from poselab.models.features import Feature
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from poselab.structures import Size
+
+_WIDER = 4
+
+
+class WideFusionHRNet(TimmBackbone):
+    """An HRNet whose last fusion gives four times the channels of its highest resolution.
+
+    Raises:
+        InputError: a network that is no HRNet, or other features than the highest resolution.
+    Source: HuangJunJie2017/UDP-Pose, lib/models/pose_hrnet.py, which the paper does not mention.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_size: Size,
+        name: str = "hrnet_w32",
+        pretrained: bool = False,
+        weights: str | None = None,
+        reductions: Sequence[int] | None = (4,),
+    ) -> None:
+        super().__init__(
+            input_size=input_size,
+            name=name,
+            pretrained=pretrained,
+            weights=weights,
+            reductions=reductions,
+        )
+        if not self.is_hrnet or [feature.reduction for feature in self.features] != [4]:
+            raise InputError(
+                f"expected an HRNet read at reduction 4, got {name} at "
+                f"{[feature.reduction for feature in self.features]}; set backbone.reductions=[4]"
+            )
+        fusion = self.net.stage4[-1].fuse_layers[0]
+        width = _WIDER * self.features[0].channels
+        for branch, layers in enumerate(fusion):
+            fusion[branch] = _widened(layers, self.features[0].channels, width)
+        self.features = (Feature(width, 4),)
+
+
+def _widened(layers: nn.Module, inputs: int, width: int) -> nn.Sequential:
+    """One branch's way into a fusion of ``width`` channels; that of the same resolution is bare."""
+    if isinstance(layers, nn.Identity):
+        return nn.Sequential(nn.Conv2d(inputs, width, 1, bias=False))
+    assert isinstance(layers, nn.Sequential)
+    first, _, *rest = layers
+    assert isinstance(first, nn.Conv2d)
+    return nn.Sequential(
+        nn.Conv2d(first.in_channels, width, 1, bias=False), nn.BatchNorm2d(width), *rest
+    )

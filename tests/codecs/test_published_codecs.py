@@ -1,0 +1,156 @@
+"""Outputs read by other code's rules: by hand, and against OpenCV where that code blurs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from poselab.codecs import published
+from poselab.outputs import AxisScores, Coordinates
+from poselab.skeletons import COCO17
+
+INPUT, CELLS = (256, 192), (64, 48)
+
+
+def codec(name: str, **options: Any) -> Any:
+    return getattr(published, name)(skeleton=COCO17, input_size=INPUT, stride=4, **options)
+
+
+def peak_at(x: int, y: int, height: float = 1.0) -> Tensor:
+    """Maps (1, 17, h, w) that rise to one cell, higher towards the right and the bottom."""
+    columns, rows = torch.arange(CELLS[1]), torch.arange(CELLS[0])[:, None]
+    fall = (columns - x).abs() + (rows - y).abs() - 0.1 * (columns > x) - 0.1 * (rows > y)
+    return (height - 0.01 * fall).expand(1, 17, *CELLS)
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "y", "cell"),
+    [
+        ("HrnetCodec", 20, 30, (20.25, 30.25)),
+        ("HrnetCodec", 1, 30, (1, 30)),  # their 1 < x leaves the second column alone, y with it
+        ("HrnetCodec", 2, 30, (2.25, 30.25)),
+        ("HrnetCodec", 46, 30, (46.25, 30.25)),
+        ("HrnetCodec", 47, 30, (47, 30)),
+        ("MmposeCodec", 1, 30, (1, 30.25)),  # y may step where x may not
+        ("MmposeCodec", 0, 30, (0, 30)),
+        ("MmposeCodec", 47, 30, (47, 30.25)),
+        ("MmposeCodec", 20, 63, (20.25, 63)),
+    ],
+)
+def test_quarter_steps_near_the_border(
+    name: str, x: int, y: int, cell: tuple[float, float]
+) -> None:
+    poses = codec(name).decode(peak_at(x, y))
+    assert poses.keypoints[0, 0, 0].tolist() == [4 * cell[0], 4 * cell[1]]
+
+
+@pytest.mark.parametrize(("name", "cell"), [("HrnetCodec", 0.0), ("MmposeCodec", -1.0)])
+def test_maps_without_a_value_above_zero_are_read_at_the_corner(name: str, cell: float) -> None:
+    poses = codec(name).decode(peak_at(20, 30, height=0.0))
+    assert (poses.keypoints == 4 * cell).all()
+
+
+def test_our_own_decoders_stay_ours() -> None:
+    other = codec("HrnetCodec").with_decoder("argmax")
+    assert other.decode(peak_at(20, 30)).keypoints[0, 0, 0].tolist() == [80, 120]
+
+
+@pytest.mark.parametrize(
+    ("name", "shift"), [("HrnetCodec", 1), ("DarkCodec", 0), ("VitposeCodec", 0)]
+)
+def test_mirrored_maps_move_as_the_authors_move_them(name: str, shift: int) -> None:
+    made = codec(name)
+    assert made.grid.mirror_shift == shift
+    back = made.unflip(peak_at(10, 30))[0, 0]
+    assert divmod(int(back.argmax()), CELLS[1]) == (30, CELLS[1] - 1 - 10 + shift)
+
+
+def test_dark_scales_rows_by_the_ratio_of_widths() -> None:
+    made = codec("DarkCodec", decoder="dark", pixels="udp")
+    ratio = 191 / 47
+    points = made.grid.to_pixels(torch.tensor([[0.0, 0.0], [47.0, 31.5]]))
+    expected = torch.tensor([[0.0, 127.5 - 31.5 * ratio], [191.0, 127.5]])
+    torch.testing.assert_close(points, expected)
+
+
+def blurred(heat: np.ndarray, kernel: int) -> np.ndarray:
+    """As their code does it: zeros around, OpenCV's blur, the old height."""
+    margin = kernel // 2
+    smooth = cv2.GaussianBlur(np.pad(heat, margin), (kernel, kernel), 0)
+    smooth = smooth[margin:-margin, margin:-margin]
+    return smooth * heat.max() / smooth.max()
+
+
+def stepped(log: np.ndarray, x: int, y: int) -> np.ndarray:
+    """UDP's Newton step from a cell, on a map with its border repeated."""
+    around = np.pad(log, 1, mode="edge")[y : y + 3, x : x + 3]
+    slope = np.array([around[1, 2] - around[1, 0], around[2, 1] - around[0, 1]]) / 2
+    xx, yy = around[1].sum() - 3 * around[1, 1], around[:, 1].sum() - 3 * around[1, 1]
+    xy = (around[2, 2] - around[1, 2] - around[2, 1] + 2 * around[1, 1]) / 2
+    xy += (around[0, 0] - around[1, 0] - around[0, 1]) / 2
+    eps = np.finfo(np.float32).eps
+    return np.array([x, y]) - np.linalg.solve([[xx + eps, xy], [xy, yy + eps]], slope)
+
+
+@pytest.mark.parametrize("name", ["MmposeUdpCodec", "VitposeCodec"])
+def test_udp_steps_follow_opencvs_blur(name: str) -> None:
+    made = codec(name, decoder="udp", pixels="udp")
+    coarse = torch.rand(1, 17, 16, 12, generator=torch.Generator().manual_seed(0)) - 0.3
+    heat = torch.nn.functional.interpolate(coarse, size=CELLS, mode="bicubic")
+    found = made.grid.to_cells(made.decode(heat).keypoints[0, 0]).numpy()
+    for map_, place in zip(heat[0].numpy(), found, strict=True):
+        y, x = divmod(int(map_.argmax()), CELLS[1])
+        zeros = name == "MmposeUdpCodec"
+        smooth = blurred(map_, 11) if zeros else cv2.GaussianBlur(map_, (11, 11), 0)
+        expected = stepped(np.log(np.clip(smooth.astype(np.float64), 1e-3, 50)), x, y)
+        np.testing.assert_allclose(place, expected, atol=2e-3)
+
+
+def test_bins_of_simcc() -> None:
+    """x mirrored and moved left by one, its last bin repeated; mmpose moves nothing."""
+    x = torch.arange(384.0).expand(1, 17, 384)
+    output = AxisScores(x=x, y=torch.zeros(1, 17, 512))
+    moved = codec("SimdrCodec", pixels="hrnet").unflip(output).x[0, 0]
+    assert moved[:3].tolist() == [382, 381, 380]
+    assert moved[-2:].tolist() == [0, 0]
+    assert codec("MmposeSimccCodec", pixels="hrnet").unflip(output).x[0, 0, 0] == 383
+
+
+def test_scores_of_simcc() -> None:
+    x, y = torch.zeros(1, 17, 384), torch.zeros(1, 17, 512)
+    x[..., 100], y[..., 50] = 5.0, 3.0
+    chance_x, chance_y = (r.softmax(-1).amax() for r in (x, y))
+    for name, score in (
+        ("SimdrCodec", chance_x),
+        ("GaussianSimdrCodec", chance_y),
+        ("MmposeSimccCodec", torch.tensor(3.0)),
+    ):
+        poses = codec(name, pixels="hrnet").decode(AxisScores(x=x, y=y))
+        torch.testing.assert_close(poses.scores[0, 0, 0], score)
+        assert poses.keypoints[0, 0, 0].tolist() == [50, 25]
+
+
+def test_hrnet_coordinates_go_round_and_mirror() -> None:
+    made = published.HrnetCoordinateCodec(skeleton=COCO17, input_size=INPUT)
+    points = torch.rand(2, 1, 17, 2) * 190
+    target = made.encode(points, torch.full((2, 1, 17), 2), torch.ones(2, 256, 192))
+    torch.testing.assert_close(target.xy[0, 0, 0], points[0, 0, 0, 0] / 192 - 0.5)
+    output = Coordinates(target.xy, torch.ones(2, 17))
+    torch.testing.assert_close(made.decode(output).keypoints, points, atol=1e-4, rtol=0)
+    turned = made.decode(made.unflip(output)).keypoints[0, 0, 0]
+    torch.testing.assert_close(turned[0], 191 - points[0, 0, 0, 0], atol=1e-4, rtol=0)
+
+
+def test_discs_below_zero_are_read_at_the_first_cell_and_its_offset() -> None:
+    made = codec("UdpPoseCodec", radius=4.0)
+    output = torch.full((1, 51, *CELLS), -1.0)
+    output[:, 1::3], output[:, 2::3] = 0.5, 0.25
+    output[:, 0, 30, 20] = 100.0
+    keypoints = made.decode(output).keypoints[0, 0]
+    torch.testing.assert_close(keypoints[0], torch.tensor([22 * 191 / 47, 31 * 255 / 63]))
+    torch.testing.assert_close(keypoints[1], torch.tensor([2 * 191 / 47, 1 * 255 / 63]))

@@ -1,0 +1,126 @@
+"""Rules that rename keys of other zoos: strict, and told apart from what is merely left over."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from poselab.cli.import_weights import MODELS, chosen, composed
+from poselab.cli.shipped import shipped
+from poselab.models.backbones.other_input import OtherInputBackbone
+from poselab.models.backbones.timm_backbone import TimmBackbone
+from poselab.models.backbones.weights import read_state
+from poselab.models.backbones.wide_hrnet import WideFusionHRNet
+from poselab.models.weights_of import CATALOGUE, KeyMap, converted
+from poselab.models.weights_of.mmpose import RLE
+from poselab.structures import InputError
+
+RULES = KeyMap(renames=((r"their\.(.+)", r"our.\1"),), unused=(r"teacher\..+",))
+WANTED = {"our.weight": torch.zeros(2, 3), "our.num_batches_tracked": torch.tensor(0)}
+
+
+def test_keys_are_renamed_and_unused_ones_told() -> None:
+    state = {"their.weight": torch.ones(2, 3), "teacher.weight": torch.ones(1)}
+    taken = converted(state, RULES, WANTED)
+    assert taken.left_over == ("teacher.weight",)
+    assert torch.equal(taken.weights["our.weight"], torch.ones(2, 3))
+    assert set(taken.weights) == set(WANTED), "a counter that old PyTorch did not save is ours"
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({}, "found none for our.weight; choose"),
+        ({"their.weight": torch.ones(2, 3), "more": torch.ones(1)}, "more that it has no place"),
+        ({"their.weight": torch.ones(2, 3), "their.bias": torch.ones(2)}, "their.bias that it has"),
+        ({"their.weight": torch.ones(3, 2)}, r"our.weight \(3, 2\) instead of \(2, 3\)"),
+    ],
+)
+def test_other_keys_and_shapes_are_refused(state: dict[str, Tensor], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        converted(state, RULES, WANTED)
+
+
+def test_a_step_that_finds_nothing_is_a_sentence() -> None:
+    with pytest.raises(InputError, match=r"found nothing that fits 'head\.fc\.weight'"):
+        converted({"backbone.conv1.weight": torch.ones(1)}, RLE, WANTED)
+
+
+def alternatives(word: str) -> list[str]:
+    """a_{b,c} as a_b and a_c."""
+    parts = [part.split(",") for part in re.split(r"[{}]", word)]
+    return ["".join(choice) for choice in itertools.product(*parts)]
+
+
+def test_help_lists_every_model_and_no_other() -> None:
+    lines = [line for line in MODELS.splitlines() if not line.startswith("      ")]
+    listed = [name for line in lines for word in line.split() for name in alternatives(word)]
+    assert sorted(listed) == sorted(CATALOGUE)
+    assert len(set(listed)) == len(listed)
+
+
+def test_every_model_names_an_experiment_of_its_input() -> None:
+    there = set(shipped("experiment"))
+    assert all(one.experiment in there for one in CATALOGUE.values())
+    for one in CATALOGUE.values():
+        size = one.name.rpartition("_")[2]
+        asked = "framing.size=[{},{}]".format(*size.split("x"))
+        assert one.experiment.endswith(size) or asked in one.changes
+
+
+@pytest.mark.parametrize(
+    ("name", "pixels", "codec"),
+    [
+        ("hrnet_w48_384x288", "hrnet", "HrnetCodec"),
+        ("dark_w32", "udp", "DarkCodec"),
+        ("udp_offset_r50", "udp", "UdpPoseCodec"),
+        ("mmpose_udp_w32", "udp", "MmposeUdpCodec"),
+        ("rle_r50", "hrnet", "HrnetCoordinateCodec"),
+        ("mmpose_rle_r152_384x288", "hrnet", "HrnetCoordinateCodec"),
+        ("simcc_gaussian_w48_384x288", "hrnet", "GaussianSimdrCodec"),
+        ("ViTPose-Base", "udp", "VitposeCodec"),
+        ("hrnet_w32_mpii_256x256", "hrnet", "HrnetCodec"),
+    ],
+)
+def test_the_convention_comes_along(name: str, pixels: str, codec: str) -> None:
+    config, skeleton = composed(chosen(name))
+    assert config.framing.pixels == pixels
+    assert config.method.codec["_target_"].rpartition(".")[2] == codec
+    assert config.published == {}
+    assert len(skeleton) == (16 if "mpii" in name else 17)
+
+
+def test_another_input_is_made_of_ours() -> None:
+    pixels = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    mean, std = (
+        torch.tensor(v).view(3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    )
+    options = {"input_size": (32, 32), "name": "resnet18"}
+    ours = TimmBackbone(**options)
+    other = OtherInputBackbone(**options, order="bgr", mean=[0.1, 0.2, 0.3], std=[1.0, 2.0, 4.0])
+    other.load_state_dict(ours.state_dict())
+    own = torch.stack([pixels[:, 2] - 0.1, (pixels[:, 1] - 0.2) / 2, (pixels[:, 0] - 0.3) / 4], 1)
+    with torch.inference_mode():
+        got = other.eval()((pixels - mean) / std)[-1]
+        torch.testing.assert_close(got, ours.eval()(own)[-1], rtol=1e-4, atol=1e-5)
+
+
+def test_a_wide_hrnet_says_so() -> None:
+    assert WideFusionHRNet(input_size=(64, 64), name="hrnet_w18_small").features[0].channels == 64
+    with pytest.raises(InputError, match="expected an HRNet read at reduction 4, got resnet18"):
+        WideFusionHRNet(input_size=(64, 64), name="resnet18", reductions=[4])
+
+
+def test_arrays_beside_the_weights_are_read_and_objects_are_not(tmp_path: Path) -> None:
+    meta = {"sigmas": np.ones(17, dtype=np.float32), "flip": np.arange(3), "epoch": 210}
+    torch.save({"meta": meta, "state_dict": {"a": torch.ones(1)}}, tmp_path / "fine.pth")
+    assert list(read_state(tmp_path / "fine.pth", "x")) == ["a"]
+    torch.save({"meta": Path("/"), "state_dict": {"a": torch.ones(1)}}, tmp_path / "object.pth")
+    with pytest.raises(InputError, match="expected a state dict of x"):
+        read_state(tmp_path / "object.pth", "x")

@@ -1,0 +1,170 @@
+"""Networks of other zoos and ours give the same once their weights are imported, flip test too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import other_zoos
+import pytest
+import torch
+from torch import Tensor, nn
+
+from poselab.cli.import_weights import chosen, composed, imported
+from poselab.modules import PoseModule
+from poselab.skeletons import COCO17
+
+MIRRORED = list(COCO17.flip_index)
+MEAN, STD = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+
+
+def from_file(net: nn.Module, name: str, folder: Path, wrapped: bool = False) -> PoseModule:
+    file = folder / "weights.pth"
+    torch.save({"state_dict": net.state_dict()} if wrapped else net.state_dict(), file)
+    published = chosen(name)
+    return imported(file, published, *composed(published))[0]
+
+
+@pytest.fixture(scope="module")
+def images() -> Tensor:
+    smooth = torch.rand(2, 3, 32, 24, generator=torch.Generator().manual_seed(0))
+    large = nn.functional.interpolate(smooth, size=(256, 192), mode="bilinear")
+    return (large * 255).to(torch.uint8)
+
+
+def red_first(image: Tensor) -> Tensor:
+    return (image.float() / 255 - MEAN) / STD
+
+
+def blue_first(image: Tensor) -> Tensor:
+    """What a picture read by OpenCV is to a network when nobody turns its channels round."""
+    return (image.flip(1).float() / 255 - MEAN) / STD
+
+
+def same(got: Tensor, expected: Tensor) -> None:
+    spread = float(expected.std())
+    assert spread > 0.01, "an output that is all the same would agree with anything"
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5 * max(spread, 1))
+
+
+def mirrored_maps(maps: Tensor, shift: int) -> Tensor:
+    maps = maps.flip(-1)[:, MIRRORED]
+    if shift:
+        maps[..., 1:] = maps[..., :-1].clone()
+    return maps
+
+
+HEATMAPS: list[tuple[str, Any, Any, int, bool]] = [
+    ("simple_baseline_r50", other_zoos.PoseResNet, blue_first, 1, False),
+    ("hrnet_w32", other_zoos.PoseHRNet, red_first, 1, False),
+    ("dark_r50", other_zoos.PoseResNet, blue_first, 0, False),
+    ("mmpose_heatmap_r50", other_zoos.MmposeResNet, red_first, 1, True),
+    ("vitpose_small", lambda: other_zoos.VitPose(simple=False), red_first, 0, True),
+    ("vitpose_small_simple", lambda: other_zoos.VitPose(simple=True), red_first, 0, True),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "seen", "shift", "wrapped"), HEATMAPS, ids=[row[0] for row in HEATMAPS]
+)
+@torch.inference_mode()
+def test_maps_are_the_same(
+    name: str, made: Any, seen: Any, shift: int, wrapped: bool, images: Tensor, tmp_path: Path
+) -> None:
+    net = other_zoos.randomise(made())
+    module = from_file(net, name, tmp_path, wrapped)
+    maps, mirrored = net(seen(images)), net(seen(images.flip(-1)))
+    same(module(images), maps)
+    same(module.flip_tested(module(images), images), (maps + mirrored_maps(mirrored, shift)) / 2)
+
+
+@torch.inference_mode()
+def test_udps_wider_hrnet_is_the_same(images: Tensor, tmp_path: Path) -> None:
+    net = other_zoos.randomise(other_zoos.PoseHRNet(maps=51, wider=4))
+    module = from_file(net, "udp_offset_w32", tmp_path)
+    maps = net(red_first(images))
+    same(module(images), maps)
+    planes = net(red_first(images.flip(-1))).flip(-1).unflatten(1, (17, 3))[:, MIRRORED]
+    turned = planes * torch.tensor([1.0, -1, 1]).view(3, 1, 1)
+    merged = module.flip_tested(module(images), images)
+    same(merged, (maps + turned.flatten(1, 2)) / 2)
+
+
+@torch.inference_mode()
+def test_simcc_is_the_same(images: Tensor, tmp_path: Path) -> None:
+    net = other_zoos.randomise(other_zoos.PoseResNet(bins=(384, 512)))
+    module = from_file(net, "simcc_r50", tmp_path)
+    x, y = net(blue_first(images))
+    same(module(images).x, x)
+    same(module(images).y, y)
+    x_mirrored, y_mirrored = net(blue_first(images.flip(-1)))
+    x_mirrored = x_mirrored.flip(-1)[:, MIRRORED]
+    x_mirrored[..., :-1] = x_mirrored[..., 1:].clone()
+    chances = [
+        (a.softmax(-1) + b.softmax(-1)) / 2
+        for a, b in ((x, x_mirrored), (y, y_mirrored[:, MIRRORED]))
+    ]
+    poses = module.codec.decode(module.flip_tested(module(images), images))
+    places = torch.stack([chance.argmax(-1) / 2 for chance in chances], -1)
+    assert torch.equal(poses.keypoints[:, 0], places)
+    scores = torch.maximum(*(chance.amax(-1) for chance in chances))
+    torch.testing.assert_close(poses.scores[:, 0], scores, rtol=1e-4, atol=1e-6)
+
+
+@torch.inference_mode()
+def test_rle_is_the_same_and_so_is_its_flow(images: Tensor, tmp_path: Path) -> None:
+    net = other_zoos.randomise(other_zoos.Rle())
+    module = from_file(net, "rle_r50", tmp_path)
+    mean = torch.tensor([0.406, 0.457, 0.48]).view(3, 1, 1)
+    xy, sigma = net(images.float() / 255 - mean)
+    output: Any = module(images)
+    same(output.xy, xy)
+    same(output.sigma, sigma)
+    mirrored, other = (part[:, MIRRORED] for part in net(images.flip(-1).float() / 255 - mean))
+    mirrored = torch.stack([-mirrored[..., 0] - 1 / 192, mirrored[..., 1]], -1)
+    poses = module.codec.decode(module.flip_tested(output, images))
+    pixels = ((xy + mirrored) / 2 + 0.5) * torch.tensor([192.0, 256.0])
+    torch.testing.assert_close(poses.keypoints[:, 0], pixels, rtol=0, atol=1e-3)
+    torch.testing.assert_close(poses.scores[:, 0], 1 - ((sigma + other) / 2).mean(-1))
+    same_flow(module, net.flow)
+
+
+def same_flow(module: PoseModule, flow: Any) -> None:
+    points = torch.randn(64, 2, generator=torch.Generator().manual_seed(1))
+    ours: Any = module.loss.flow
+    same(ours.log_density(points), flow.log_density(points))
+
+
+@torch.inference_mode()
+def test_mmposes_rle_is_the_same(images: Tensor, tmp_path: Path) -> None:
+    net = other_zoos.randomise(other_zoos.MmposeRle())
+    module = from_file(net, "mmpose_rle_r50", tmp_path, wrapped=True)
+    values, mirrored = net(red_first(images)), net(red_first(images.flip(-1)))[:, MIRRORED]
+    output: Any = module(images)
+    same(output.xy, values[..., :2] - 0.5)
+    same(output.sigma, values[..., 2:].sigmoid())
+    turned = torch.stack([1 - mirrored[..., 0] - 1 / 192, mirrored[..., 1]], -1)
+    poses = module.codec.decode(module.flip_tested(output, images))
+    pixels = (values[..., :2] + turned) / 2 * torch.tensor([192.0, 256.0])
+    torch.testing.assert_close(poses.keypoints[:, 0], pixels, rtol=0, atol=1e-3)
+    same_flow(module, net.head.loss_module.flow_model)
+
+
+@pytest.mark.parametrize("simple", [False, True])
+@torch.inference_mode()
+def test_transformers_vitpose_is_the_same(simple: bool, images: Tensor, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers", reason="compares with transformers' ViTPose")
+    body = transformers.VitPoseBackboneConfig(
+        hidden_size=384, num_hidden_layers=12, num_attention_heads=12, out_indices=[12]
+    )
+    config = transformers.VitPoseConfig(
+        backbone_config=body, use_simple_decoder=simple, num_labels=17
+    )
+    net = other_zoos.randomise(transformers.VitPoseForPoseEstimation(config))
+    net.backbone.embeddings.position_embeddings.normal_(0, 0.3)
+    module = from_file(net, "transformers_vitpose_small" + "_simple" * simple, tmp_path)
+    maps = net(red_first(images)).heatmaps
+    same(module(images), maps)
+    pairs = torch.tensor([(a, b) for a, b in enumerate(MIRRORED) if a < b])
+    mirrored = net(red_first(images.flip(-1)), flip_pairs=pairs).heatmaps
+    same(module.flip_tested(module(images), images), (maps + mirrored) / 2)
