@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from poselab.models.features import Feature
     from poselab.structures import Size
 
-STRIDE = 8
+STRIDE = 4
 _RARE = -4.6
 """Logit of a probability of one hundredth: few cells hold a person's middle."""
 
@@ -53,7 +53,7 @@ class PointHead(nn.Module):
 
 
 def point_net(size: Size, widths: Sequence[int], channels: int) -> PoseNet:
-    """Images (B, 3, H, W) float → :class:`Points` at a stride of eight."""
+    """Images (B, 3, H, W) float → :class:`Points` at a stride of four."""
     backbone = TinyResNet(input_size=size, widths=widths)
     neck = FuseNeck(features=backbone.features, channels=channels, reduction=STRIDE)
     return PoseNet(backbone=backbone, neck=neck, head=PointHead(features=neck.features))
@@ -84,10 +84,15 @@ def heat_of(edges: Tensor, present: Tensor, size: Size) -> Tensor:
 class PointLoss(nn.Module):
     """Focal loss of the heat, and one minus the generalised IoU of the boxes around the middles.
 
-    The nine cells around a middle all learn the box, each by the height of the person's Gaussian.
+    The nine cells around a middle all learn the box, each by the height of the person's Gaussian;
+    ``box`` is the weight of that part.
     Source: CenterNet, Zhou et al. 2019, equation 1; TTFNet, Liu et al. 2020, section 3.3;
     Rezatofighi et al. 2019, algorithm 1.
     """
+
+    def __init__(self, box: float = 3.0) -> None:
+        super().__init__()
+        self.box = box
 
     def forward(self, found: Points, edges: Tensor, present: Tensor) -> dict[str, Tensor]:
         """{"heat", "box"} for edges (B, P, 4) in cells, present (B, P)."""
@@ -98,7 +103,8 @@ class PointLoss(nn.Module):
         cells, weight = _around(wanted, size)
         sides = found.sides[picture[:, None], :, cells[..., 1], cells[..., 0]]
         loss = generalized_box_iou_loss(_edges_at(cells, sides), wanted[:, None].expand_as(sides))
-        return {"heat": heat, "box": (loss * weight).sum() / weight.sum().clamp(min=1e-6)}
+        box = (loss * weight).sum() / weight.sum().clamp(min=1e-6)
+        return {"heat": heat, "box": self.box * box}
 
 
 def _around(edges: Tensor, size: Size) -> tuple[Tensor, Tensor]:

@@ -44,8 +44,8 @@ class TinyDetector(pl.LightningModule):
         self,
         size: Size = (128, 128),
         widths: Sequence[int] = (16, 48, 96, 128),
-        channels: int = 48,
-        lr: float = 5e-3,
+        channels: int = 32,
+        lr: float = 1e-2,
     ) -> None:
         super().__init__()
         coarsest = 4 * 2 ** (len(widths) - 1)

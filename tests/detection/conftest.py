@@ -38,5 +38,5 @@ def trained(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `poselab detect train` leaves."""
     out = tmp_path_factory.mktemp("runs") / "detector"
     given = ["detect", "train", str(people), "--out", str(out), "--device", "cpu"]
-    assert cli.main([*given, "--epochs", "16", "--batch-size", "8"]) == 0
+    assert cli.main([*given, "--epochs", "24", "--batch-size", "8"]) == 0
     return out

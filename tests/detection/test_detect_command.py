@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hydra.utils import get_method
 
-from poselab import cli
+from poselab import build, cli
 from poselab.annotations.detections import read_detections
+from poselab.cli.composing import compose
+from poselab.cli.detectors import names
 from poselab.data import Split
 from poselab.evaluation.predictions import read_predictions
 
@@ -33,6 +37,18 @@ def run(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "heatmap"
     assert cli.main(["train", *TINY, f"data.sources.root={people}", f"folder={folder}"]) == 0
     return folder
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_shipped_detector_composes(name: str) -> None:
+    config, _ = compose("detect", [f"detector={name}", "detector.rules.most=7"])
+    assert build.node(config.detector, "rules")().most == 7
+    assert config.detector.make["_target_"].startswith("poselab.detection.")
+    assert inspect.signature(get_method(config.detector.make["_target_"])).parameters.keys() >= {
+        "table",
+        "device",
+        *(key for key in config.detector.make if not str(key).startswith("_")),
+    }
 
 
 def test_training_leaves_a_detector_and_its_figures(trained: Path) -> None:

@@ -212,9 +212,9 @@ def test_points_say_where_their_boxes_are() -> None:
     edges = torch.tensor([[[10.0, 20.0, 40.5, 90.0], [70.0, 3.0, 100.0, 50.0]]])
     present = torch.ones(1, 2, dtype=torch.bool)
     cells = cells_of(edges)
-    heat = heat_of(cells, present, (12, 16))
+    heat = heat_of(cells, present, (24, 32))
     assert heat.max() == 1
-    sides = torch.zeros(1, 4, 12, 16)
+    sides = torch.zeros(1, 4, 24, 32)
     for box in cells[0]:
         x, y = torch.floor((box[:2] + box[2:]) / 2 + 0.5).long().tolist()
         here = torch.tensor([x, y, x, y])
@@ -254,7 +254,7 @@ def test_the_small_detector_learns(trained: Path, people: Path) -> None:
     found = find_people(TinyFinder(load(trained / "detector.ckpt"), "cpu"), seen, BoxRules())
     untrained = find_people(TinyFinder(TinyDetector(), "cpu"), seen, BoxRules(threshold=0.0))
     before, after = (person_precisions(*f, seen.annotations)["AP50"] for f in (untrained, found))
-    assert before < 0.05 < 0.4 < after
+    assert before < 0.05 < 0.3 < after
 
 
 def test_the_small_detector_is_kept(trained: Path, val: Split, tmp_path: Path) -> None:
