@@ -34,13 +34,14 @@ _INPUT = "backbone._target_=poselab.models.backbones.other_input.OtherInputBackb
 _BLUE_FIRST = (_INPUT, "+backbone.order=bgr")
 _RLE_INPUT = (_INPUT, "+backbone.mean=[0.406,0.457,0.48]", "+backbone.std=[1.0,1.0,1.0]")
 _WIDE = "backbone._target_=poselab.models.backbones.wide_hrnet.WideFusionHRNet"
+_POSITIONS = "published_positions"
 _UNBIASED = ("method.codec.encoding=unbiased", "method.codec.decoder=dark")
 _COORDINATES = ("framing.pixels=hrnet",)
 _SMOOTHED = "method.codec.smoothing=gaussian"
 
 
-def _codec(name: str) -> str:
-    return f"method.codec._target_=poselab.codecs.published.{name}"
+def _codec(name: str, module: str = "published") -> str:
+    return f"method.codec._target_=poselab.codecs.{module}.{name}"
 
 
 def _hrnet_code() -> Iterator[Published]:
@@ -88,7 +89,10 @@ def _udp() -> Iterator[Published]:
 
 
 def _simcc() -> Iterator[Published]:
-    equal, gaussian = _codec("SimdrCodec"), (_codec("GaussianSimdrCodec"), _SMOOTHED)
+    equal, gaussian = (
+        _codec("SimdrCodec", _POSITIONS),
+        (_codec("GaussianSimdrCodec", _POSITIONS), _SMOOTHED),
+    )
     resnet, hrnet = repositories.SIMCC_RESNET, repositories.SIMCC_HRNET
     for base in ("r50_256x192", "r101_256x192", "r50_384x288"):
         yield Published(f"simcc_{base}", f"coco/simcc_{base}", resnet, (equal, *_BLUE_FIRST))
@@ -104,7 +108,10 @@ def _simcc() -> Iterator[Published]:
 
 def _regression() -> Iterator[Published]:
     """RLE's own code, and mmpose's RLE and DeepPose."""
-    reading, rle = (_codec("HrnetCoordinateCodec"), *_COORDINATES), "coco/rle_r50_256x192"
+    reading, rle = (
+        (_codec("HrnetCoordinateCodec", _POSITIONS), *_COORDINATES),
+        "coco/rle_r50_256x192",
+    )
     yield Published("rle_r50_256x192", rle, repositories.RLE, (*reading, *_RLE_INPUT))
     for depth in (50, 101, 152):
         made = (f"backbone=resnet{depth}", *reading)
@@ -133,7 +140,7 @@ def _mmpose() -> Iterator[Published]:
             base, name = f"coco/udp_w{width}_{size}", f"mmpose_udp_w{width}_{size}"
             yield Published(name, base, keys, (_codec("MmposeUdpCodec"),))
         base, name = f"coco/simcc_r50_{size}", f"mmpose_simcc_r50_{size}"
-        simcc = (_codec("MmposeSimccCodec"), _SMOOTHED)
+        simcc = (_codec("MmposeSimccCodec", _POSITIONS), _SMOOTHED)
         yield Published(name, base, mmpose.SIMCC_RESNET, simcc)
 
 

@@ -1,0 +1,102 @@
+"""Classified axes and coordinates read as the code of published weights reads them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor
+
+from poselab.codecs.coordinate import CoordinateCodec
+from poselab.codecs.grid import mirrored_names, only_person
+from poselab.codecs.simcc import SimccCodec
+from poselab.outputs import AxisScores, Coordinates, CoordinateTarget
+
+if TYPE_CHECKING:
+    from poselab.structures import Poses
+
+
+class SimdrCodec(SimccCodec):
+    """SimCC's with equal label smoothing: mirrored bins move left by one, scores are probabilities.
+
+    Source: leeyegy/SimCC, lib/core/function.py, validate_simdr.
+    """
+
+    shift: ClassVar[int] = 1
+
+    def unflip(self, output: AxisScores) -> AxisScores:
+        """Mirror x, exchange left with right, and move x left by the authors' shift."""
+        names = mirrored_names(self.skeleton, output.x.device)
+        x = output.x[:, names].flip(-1)
+        if self.shift:
+            x = torch.cat([x[..., self.shift :], x[..., -self.shift :]], dim=-1)
+        return AxisScores(x=x, y=output.y[:, names])
+
+    def _scores(self, rows: tuple[Tensor, Tensor], highest: tuple[Tensor, Tensor]) -> Tensor:
+        return torch.maximum(*_probabilities(rows, highest))
+
+
+class GaussianSimdrCodec(SimdrCodec):
+    """SimCC's with Gaussian label smoothing: logits are averaged, the less sure axis is the score.
+
+    Source: leeyegy/SimCC, lib/core/function.py, validate_sa_simdr.
+    """
+
+    def merge(self, first: AxisScores, second: AxisScores) -> AxisScores:
+        """The mean of the logits."""
+        return AxisScores(*((a + b) / 2 for a, b in zip(first, second, strict=True)))
+
+    def _scores(self, rows: tuple[Tensor, Tensor], highest: tuple[Tensor, Tensor]) -> Tensor:
+        return torch.minimum(*_probabilities(rows, highest))
+
+
+class MmposeSimccCodec(GaussianSimdrCodec):
+    """mmpose 1.x: mirrored bins stay, logits are averaged, the smaller of the two is the score.
+
+    A keypoint whose score is not above zero lies one bin before the first.
+    Source: open-mmlab/mmpose, mmpose/codecs/simcc_label.py, mmpose/models/utils/tta.py.
+    """
+
+    shift: ClassVar[int] = 0
+
+    def decode(self, output: AxisScores) -> Poses:
+        """Poses at the highest bins."""
+        poses = super().decode(output)
+        found = poses.scores[..., None] > 0
+        return poses._replace(keypoints=torch.where(found, poses.keypoints, -1 / self.split))
+
+    def _scores(self, rows: tuple[Tensor, Tensor], highest: tuple[Tensor, Tensor]) -> Tensor:
+        return torch.minimum(*highest)
+
+
+def _probabilities(
+    rows: tuple[Tensor, Tensor], highest: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Of the highest bins of x and of y."""
+    x, y = ((top - row.logsumexp(-1)).exp() for top, row in zip(highest, rows, strict=True))
+    return x, y
+
+
+class HrnetCoordinateCodec(CoordinateCodec):
+    """Coordinates u = x/W - 0.5, whose mirror image is -u - 1/W: RLE's and mmpose's.
+
+    Source: Jeff-sjtu/res-loglikelihood-regression, rlepose/utils/transforms.py;
+    open-mmlab/mmpose, mmpose/models/utils/tta.py.
+    """
+
+    def encode(self, keypoints: Tensor, visible: Tensor, usable: Tensor) -> CoordinateTarget:
+        """See :class:`poselab.codecs.contract.Codec`."""
+        points, labelled = only_person(keypoints, visible)
+        lengths = points.new_tensor(self.input_size[::-1])
+        return CoordinateTarget(xy=points / lengths - 0.5, weight=labelled.float())
+
+    def decode(self, output: Coordinates) -> Poses:
+        """Poses whose scores are the output's confidence."""
+        poses = super().decode(output)
+        return poses._replace(keypoints=poses.keypoints + 0.5)
+
+    def unflip(self, output: Coordinates) -> Coordinates:
+        """Mirror u and exchange left with right."""
+        mirrored = super().unflip(output)
+        step = mirrored.xy.new_tensor([1 / self.input_size[1], 0.0])
+        return mirrored._replace(xy=mirrored.xy - step)
