@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from omegaconf import DictConfig
 
     from poselab.models.weights_of import Converted, Published
@@ -51,6 +53,8 @@ _DESCRIPTION = f"""Turn a checkpoint of another zoo into a run of PoseLab.
   poselab import-weights pose_hrnet_w32_256x192.pth --model hrnet_w32_256x192
   poselab import-weights vitpose-b.pth --model vitpose_base_256x192 --out runs/vitpose_b
   poselab predict runs/vitpose_b photo.jpg --out found
+  poselab import-weights w32.pth --model hrnet_w32 --out runs/w32 --set data.sources.root=/data/coco
+  poselab decode runs/w32 quarter       # its AP on the validation pictures
 
 The run's folder holds config.yaml, run.json and checkpoints/best.ckpt. With the weights comes what
 their authors' code does to pixels: the convention of coordinates, how images are normalised, how
@@ -74,6 +78,13 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--out", type=Path, metavar="RUN", help="the new run's folder (runs/imported/NAME/...)"
     )
+    arguments.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="values of the run's config, such as data.sources.root=FOLDER or framing.boxes=FILE",
+    )
     return arguments
 
 
@@ -83,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     published = chosen(arguments.model)
     _refuse_absent(arguments.file)
-    config, skeleton = composed(published)
+    config, skeleton = composed(published, arguments.set)
     module, taken = imported(arguments.file, published, config, skeleton)
     config.folder = None if arguments.out is None else str(arguments.out)
     folder = runs.new_folder(config, f"imported/{published.name}")
@@ -123,7 +134,7 @@ def _refuse_absent(file: Path) -> None:
         raise InputError(f"expected a checkpoint at {file}, found {what}; check the path")
 
 
-def composed(published: Published) -> tuple[DictConfig, Skeleton]:
+def composed(published: Published, overrides: Sequence[str] = ()) -> tuple[DictConfig, Skeleton]:
     """The config of the run that an entry makes, and its keypoints.
 
     What a paper reports for the experiment is left out: it is about other weights.
@@ -132,7 +143,7 @@ def composed(published: Published) -> tuple[DictConfig, Skeleton]:
     from poselab.skeletons import COCO17, MPII16
 
     words = [f"experiment={published.experiment}", *published.changes, "backbone.pretrained=false"]
-    config, _ = compose("train", words)
+    config, _ = compose("train", [*words, *overrides])
     config.published = {}
     return config, {"coco": COCO17, "mpii": MPII16}[published.experiment.split("/")[0]]
 
@@ -197,6 +208,9 @@ def _write(
         "environment": {"poselab": __version__},
         "cost": cost(module.net, (height, width))._asdict(),
     }
+    conditions = _conditions(config, module)
+    if conditions is not None:
+        manifest["contract"] = conditions
     content = {
         "state_dict": module.state_dict(),
         build.CHECKPOINT_KEY: build.described(config, skeleton),
@@ -204,3 +218,15 @@ def _write(
     write_json(folder / "run.json", manifest)
     write_bytes(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
     WholeCheckpoints().save_checkpoint(content, folder / "checkpoints" / "best.ckpt")
+
+
+def _conditions(config: DictConfig, module: PoseModule) -> dict[str, Any] | None:
+    """What figures of the run depend on, where the data that it validates on is there."""
+    from poselab import build
+    from poselab.modules.conditions import run_contract
+
+    try:
+        return run_contract(build.data(config), module)
+    except InputError as error:
+        print(f"no validation data yet: {error}", file=sys.stderr)
+        return None

@@ -13,6 +13,7 @@ import torch
 
 from poselab import build, cli
 from poselab.evaluation.predictions import read_predictions
+from poselab.synthetic import generate
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,18 @@ def test_the_run_predicts_at_once(
     assert len(read_predictions(tmp_path / "found" / "predictions.json")) == 1
     assert imported(file, "simple_baseline_r50", run) == 1
     assert "files in it" in capsys.readouterr().err
+
+
+def test_the_run_validates_at_once(file: Path, tmp_path: Path) -> None:
+    people, run = generate(tmp_path / "people", 2, 4, val=2, workers=1), tmp_path / "run"
+    words = ["import-weights", str(file), "--model", "simple_baseline_r50", "--out", str(run)]
+    assert cli.main([*words, "--set", f"data.sources.root={people}", "data.workers=0"]) == 0
+    contract = json.loads((run / "run.json").read_text())["contract"]
+    assert (contract["mirror_shift"], contract["pixels"]) == (1, "hrnet")
+    assert cli.main(["decode", str(run), "quarter", "argmax", "--replicates", "10"]) == 0
+    found = read_predictions(run / "predictions" / "quarter.json")
+    labels = json.loads((people / "annotations/person_keypoints_val2017.json").read_text())
+    assert len(found) == sum(a["num_keypoints"] > 0 for a in labels["annotations"])
 
 
 @pytest.mark.parametrize(
