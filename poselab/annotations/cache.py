@@ -28,7 +28,7 @@ from poselab.structures import InputError, Skeleton
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MAGIC = b"PoseLab1"
+MAGIC = b"PoseLab2"
 VERSION = 4
 _HEAD = struct.Struct("<8sQI")
 _ALIGN = 64

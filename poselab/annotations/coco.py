@@ -52,7 +52,7 @@ def table_of(
     pictures, repeated = _pictures(source, images)
     skeleton = category_skeleton(source.path, category, entries, wanted)
     people, rules = _people(source, entries, pictures, (len(skeleton), origin))
-    rules = rules._replace(repeated=repeated)
+    rules = rules._replace(repeated=repeated, category=_id_of(category))
     table = columns.table(source, layout, skeleton, pictures, people, rules)
     return _with_regions(source, table, entries, people)
 
@@ -74,6 +74,12 @@ def _sections(source: Source, content: Any) -> tuple[Entries, Entries, dict[str,
     if len(categories) > 1:
         entries = [e for e in entries if e.get("category_id") == category.get("id")]
     return content["images"], entries, category
+
+
+def _id_of(category: dict[str, Any]) -> int:
+    """The id of people; 1 where the file gives none."""
+    given = category.get("id")
+    return given if isinstance(given, int) else 1
 
 
 def _shape(content: Any) -> str:

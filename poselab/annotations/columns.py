@@ -45,11 +45,12 @@ class People(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """Where areas and boxes come from, and how many picture entries were dropped."""
+    """Where areas and boxes come from, how many picture entries were dropped, people's id."""
 
     area: str = "annotated"
     box: str = "annotated"
     repeated: int = 0
+    category: int = 1
 
 
 def integers(values: list[Any]) -> Ints:
@@ -173,6 +174,7 @@ def table(
         box_rule=rules.box,
         recorded_keypoints=people.recorded,
         repeated=rules.repeated,
+        category=rules.category,
     )
 
 

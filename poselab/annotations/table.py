@@ -37,7 +37,8 @@ class Annotations:
     What figures depend on: ``layout`` the reader; ``area_rule`` and ``box_rule`` where areas and
     boxes come from ("annotated": the file; anything else was derived); recorded_keypoints (M,)
     int64 the file's own ``num_keypoints``, -1 where it has none (see :meth:`labelled`);
-    ``repeated`` how many picture entries were listed again and dropped.
+    ``repeated`` how many picture entries were listed again and dropped; ``category`` the id of
+    people in a COCO file, which results of it may use.
     ``stored`` is the cache file that the columns are mapped from and ``chosen`` the picture rows
     taken of it; a table with ``stored`` is pickled as those two, not as arrays.
     held_out (M,) bool says which people the publisher set aside for testing, None where a file is
@@ -66,6 +67,7 @@ class Annotations:
     box_rule: str = "annotated"
     recorded_keypoints: Ints | None = None
     repeated: int = 0
+    category: int = 1
     stored: str = ""
     chosen: Ints | None = None
     held_out: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None

@@ -73,7 +73,7 @@ def read_poses(path: Path, annotations: Annotations) -> Predictions:
         return read_results(file, annotations)
     from poselab.evaluation.predictions import read_predictions
 
-    return read_predictions(file)
+    return read_predictions(file, annotations.category)
 
 
 def _oks(arguments: argparse.Namespace) -> OksEvaluator:

@@ -21,7 +21,7 @@ from poselab.files import broken_json
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from poselab.structures import Floats, Ints
 
@@ -42,8 +42,10 @@ class Columns(NamedTuple):
     boxes: Floats | None
 
 
-def parse(data: bytes, source: str) -> Columns:
+def parse(data: bytes, source: str, category: int = PERSON) -> Columns:
     """Columns of a COCO results file's bytes; ``source`` is its name in messages.
+
+    ``category`` is the id that its labels give people; PoseLab's own files always say 1.
 
     Raises:
         InputError: not JSON, not a list of records, or a record that lacks or misshapes a field.
@@ -54,9 +56,13 @@ def parse(data: bytes, source: str) -> Columns:
             "give a file in the COCO results format, not annotations"
         )
     try:
-        return _join([_columns(records, source) for records in _pieces(data) if records])
+        return _joined(_pieces(data), source, category)
     except (orjson.JSONDecodeError, ValueError):
-        return _join([_columns(records, source) for records in (_whole(data, source),) if records])
+        return _joined([_whole(data, source)], source, category)
+
+
+def _joined(pieces: Iterable[list[Any]], source: str, category: int) -> Columns:
+    return _join([_columns(records, source, category) for records in pieces if records])
 
 
 def _pieces(data: bytes) -> Iterator[list[Any]]:
@@ -87,7 +93,7 @@ def _whole(data: bytes, source: str) -> list[Any]:
     return records
 
 
-def _columns(records: list[Any], source: str) -> Columns:
+def _columns(records: list[Any], source: str, category: int) -> Columns:
     """One piece's columns."""
     try:
         if "foot_kpts" in records[0]:
@@ -97,7 +103,7 @@ def _columns(records: list[Any], source: str) -> Columns:
         pack = struct.Struct(f"{width}d").pack
         packed = b"".join([pack(*point) for point in points])
         boxes = [r["bbox"] for r in records] if records[0].get("bbox") else None
-        if not width or width % 3 or set(categories) != {PERSON}:
+        if not width or width % 3 or not {*categories} <= {PERSON, category}:
             raise TypeError
         triples = np.frombuffer(packed).reshape(len(records), width // 3, 3)
         return Columns(
@@ -109,7 +115,7 @@ def _columns(records: list[Any], source: str) -> Columns:
             None if boxes is None else _numbers(boxes).reshape(len(records), 4),
         )
     except (KeyError, TypeError, AttributeError, ValueError, struct.error):
-        raise InputError(_complaint(records, source)) from None
+        raise InputError(_complaint(records, source, category)) from None
 
 
 def _whole_body(record: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +148,7 @@ def _whole_numbers(values: Sequence[Any]) -> Ints:
     return whole
 
 
-def _complaint(records: list[Any], source: str) -> str:
+def _complaint(records: list[Any], source: str, category: int) -> str:
     """The sentence that says what is wrong with the first bad record."""
     width = None
     for record in records:
@@ -151,14 +157,14 @@ def _complaint(records: list[Any], source: str) -> str:
         for field in ("image_id", "category_id", "keypoints", "score"):
             if field not in record:
                 return f"expected {field} in every prediction of {source}, got {_short(record)}"
-        fault = _fault(record, width)
+        fault = _fault(record, width, category)
         if fault:
             return f"expected {fault} in {source}, got {_short(record)}"
         width = len(record["keypoints"])
     return f"expected a bbox of four numbers in all predictions of {source} or in none"
 
 
-def _fault(record: dict[str, Any], width: int | None) -> str:
+def _fault(record: dict[str, Any], width: int | None, category: int) -> str:
     """What the record should have had, or nothing."""
     points = record["keypoints"]
     if not isinstance(points, list) or not all(isinstance(v, int | float) for v in points):
@@ -169,8 +175,8 @@ def _fault(record: dict[str, Any], width: int | None) -> str:
         return f"{width // 3} keypoints in every prediction"
     if not isinstance(record["score"], int | float):
         return "a number as score"
-    if record["category_id"] != PERSON:
-        return f"category_id {PERSON}, a person,"
+    if record["category_id"] not in (PERSON, category):
+        return f"category_id {category}, a person,"
     if not all(_is_whole(record.get(name, 0)) for name in ("image_id", "annotation_id")):
         return "whole numbers as image_id and annotation_id"
     return ""

@@ -41,7 +41,7 @@ def read_results(path: Path, annotations: Annotations) -> Predictions:
         InputError: no such file, none of these contents, or not one row for each labelled person.
     """
     if path.suffix not in (".mat", ".h5"):
-        return read_predictions(path)
+        return read_predictions(path, annotations.category)
     if not path.is_file():
         raise InputError(f"expected predictions at {path}, found no such file; check the path")
     poses = _poses(path, annotations)

@@ -67,13 +67,16 @@ class Predictions:
         return extent[:, 0] * extent[:, 1]
 
 
-def read_predictions(path: Path) -> Predictions:
+def read_predictions(path: Path, category: int = coco_results.PERSON) -> Predictions:
     """A file in the COCO results format, with ``annotation_id`` where a person is answered for.
+
+    ``category`` is the id that the labels give people (``Annotations.category``).
 
     Raises:
         InputError: no such file, not JSON, or records that are not predictions of people.
     """
-    return Predictions(*coco_results.parse(files.read_bytes(path, "predictions"), str(path)))
+    data = files.read_bytes(path, "predictions")
+    return Predictions(*coco_results.parse(data, str(path), category))
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:

@@ -163,3 +163,19 @@ def test_nothing_heavy_is_imported(files: dict[str, Any]) -> None:
         [sys.executable, "-c", script, *files["words"]], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_results_may_name_people_as_their_labels_do(
+    files: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Labels of category 7: results of 7 are meant for them, those of 1 are ours, others wrong."""
+    truth, found = (files["folder"] / name for name in ("truth.json", "found.json"))
+    content = json.loads(truth.read_text())
+    content["categories"][0]["id"] = 7
+    for person in content["annotations"]:
+        person["category_id"] = 7
+    truth.write_text(json.dumps(content))
+    for category, status in ((7, 0), (1, 0), (2, 1)):
+        found.write_text(json.dumps([r | {"category_id": category} for r in files["found"]]))
+        assert main(files["words"]) == status
+    assert "expected category_id 7" in capsys.readouterr().err
