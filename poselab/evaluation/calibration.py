@@ -103,7 +103,8 @@ def pose_calibration(
     found = pairs(predictions, annotations, image_ids, match)
     people, poses = _answered(found)
     quality = np.zeros(len(predictions))
-    quality[poses] = oks(predictions.keypoints[poses], annotations, people, sigmas)
+    if len(poses):  # predictions of nobody have no keypoints to compare
+        quality[poses] = oks(predictions.keypoints[poses], annotations, people, sigmas)
     taken = np.isin(np.arange(len(predictions)), poses)
     if unmatched:
         taken |= np.isin(predictions.image_ids, found.image_ids)

@@ -101,6 +101,16 @@ def test_figures_are_those_of_evaluate(files: dict[str, Path], tmp_path: Path) -
     assert {key: alone[key] for key in figures} == {k: v["value"] for k, v in figures.items()}
 
 
+def test_a_file_of_no_poses_is_compared_too(files: dict[str, Path]) -> None:
+    nobody = files["truth"].parent / "nobody.json"
+    nobody.write_text("[]")
+    assert compare(files, str(files["fine"]), str(nobody)) == 0
+    out = files["truth"].parent / "out"
+    last = json.loads((out / "comparison.json").read_text())["methods"][-1]
+    assert (last["name"], last["figures"]["AP"]["value"]) == ("nobody", 0.0)
+    assert "nobody" in (out / "index.html").read_text()
+
+
 def test_marks_tell_ties_from_losers(
     files: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
