@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poselab.cli import scoring
+from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from poselab.evaluation.metrics import Metrics
@@ -59,6 +60,10 @@ def _score(arguments: argparse.Namespace) -> tuple[list[str], Metrics]:
     from poselab.evaluation.checks import check
     from poselab.evaluation.comparability import contract_beside
 
+    if arguments.replicates < 0:
+        raise InputError(
+            f"expected 0 or more replicates, got {arguments.replicates}; 1000 is usual"
+        )
     annotations = scoring.annotations_of(arguments)
     predictions = scoring.read_poses(arguments.predictions, annotations)
     warnings = check(predictions, annotations, scoring.kind_of(arguments))

@@ -179,3 +179,10 @@ def test_results_may_name_people_as_their_labels_do(
         found.write_text(json.dumps([r | {"category_id": category} for r in files["found"]]))
         assert main(files["words"]) == status
     assert "expected category_id 7" in capsys.readouterr().err
+
+
+def test_fewer_than_no_replicates(
+    files: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*files["words"], "--replicates", "-1"]) == 1
+    assert "expected 0 or more replicates" in capsys.readouterr().err
