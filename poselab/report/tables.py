@@ -19,6 +19,10 @@ _SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
     "†": r"$^\dagger$",
     "‡": r"$^\ddagger$",
     "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "·": r"$\cdot$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
     "–": "--",
 }
 
