@@ -120,9 +120,9 @@ def _columns(records: list[Any], source: str, category: int) -> Columns:
 
 def _whole_body(record: dict[str, Any]) -> dict[str, Any]:
     """A COCO-WholeBody result as one of 133 keypoints, with the score of the whole and the size of
-    the body, as its authors' evaluation has it."""
+    its box, or else of the body, as its authors' evaluation has it."""
     xs, ys = record["keypoints"][0::3], record["keypoints"][1::3]
-    box = [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
+    box = record.get("bbox") or [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
     score = record.get("wholebody_score", record.get("score"))
     return dict(whole_body.joined(record)) | {"score": score, "bbox": box}
 

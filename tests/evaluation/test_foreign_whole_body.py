@@ -57,3 +57,12 @@ def test_the_bodys_score_stands_in_and_a_missing_part_is_refused(tmp_path: Path)
     file.write_text(json.dumps(plain))
     with pytest.raises(InputError, match="three numbers a keypoint"):
         read_predictions(file)
+
+
+def test_a_box_that_a_result_brings_is_its_size(tmp_path: Path) -> None:
+    """Their reader takes boxes where the first result has one, as COCO's does."""
+    found = records(np.random.default_rng(0).uniform(0, 300, (2, 133, 2)))
+    boxed = [record | {"bbox": [1.0, 2.0, 30.0, 40.0]} for record in found]
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(boxed))
+    assert read_predictions(file).areas().tolist() == [1200.0, 1200.0]
