@@ -65,7 +65,7 @@ def results(labels: Any, noise: float, rng: np.random.Generator) -> list[dict[st
 def compare(files: dict[str, Path], *words: str) -> int:
     out = files["truth"].parent / "out"
     ends = ["--annotations", str(files["truth"]), "--out", str(out), "--replicates", "60"]
-    return main(["compare", *words, *ends])
+    return main(["compare", *ends, *words])
 
 
 def test_tables_in_every_format_agree(
@@ -99,6 +99,19 @@ def test_figures_are_those_of_evaluate(files: dict[str, Path], tmp_path: Path) -
     figures = record["methods"][1]["figures"]
     alone = json.loads(single.read_text())
     assert {key: alone[key] for key in figures} == {k: v["value"] for k, v in figures.items()}
+
+
+def test_too_few_replicates_to_tell_anything_apart_are_told(
+    files: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three pairs: p is at least 3 · 2 / 61, which 120 draws bring below 0.05."""
+    words = [str(files[name]) for name in ("fine", "alike", "coarse")]
+    assert compare(files, *words) == 0
+    said = capsys.readouterr().out
+    assert "60 replicates are too few for 3 pairs: no p can be below 0.098" in said
+    assert "take 120 or more" in said
+    assert compare(files, *words, "--replicates", "120") == 0
+    assert "too few" not in capsys.readouterr().out
 
 
 def test_a_file_of_no_poses_is_compared_too(files: dict[str, Path]) -> None:
