@@ -26,6 +26,9 @@ HEAD_FACTOR = 0.6
 CURVE = 0.01 * np.arange(51)
 """Thresholds between which the area under the curve is taken."""
 
+_HEADS_OF = {"mpii_json": "put gt_valid.mat beside valid.json"}
+"""How to come by head boxes where a layout keeps them elsewhere."""
+
 
 @dataclass(frozen=True)
 class PckhEvaluator:
@@ -97,8 +100,8 @@ class PckhEvaluator:
         if not (heads > 0).any():
             raise InputError(
                 f"expected head boxes in {annotations.source}, got none; PCKh measures with them: "
-                "give annotations that have them, or score otherwise (--metric oks; in training "
-                "evaluator=oks)"
+                f"{_HEADS_OF.get(annotations.layout, 'give annotations that have them')}, or score "
+                "otherwise (--metric oks; in training evaluator=oks)"
             )
         return answers(predictions, annotations, heads > 0, image_ids, self.match)
 

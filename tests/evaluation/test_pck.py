@@ -92,6 +92,9 @@ def test_what_pck_cannot_score_is_refused(make_table: Make, answer: Answer) -> N
         PckhEvaluator()(found.take(np.array([0, 0])), table)
     with pytest.raises(InputError, match="expected head boxes"):
         PckhEvaluator()(found, dataclasses.replace(table, head_boxes=np.zeros((2, 4))))
+    lacking = dataclasses.replace(table, head_boxes=np.zeros((2, 4)), layout="mpii_json")
+    with pytest.raises(InputError, match="put gt_valid.mat beside valid.json"):
+        PckhEvaluator()(found, lacking)
     with pytest.raises(InputError, match="integral or mean"):
         PckEvaluator(area="sum")
     with pytest.raises(InputError, match="torso or box"):
