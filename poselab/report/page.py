@@ -169,5 +169,8 @@ def _about(comparison: Comparison, pictures: int) -> str:
         text += " Disagreement is the widest spread of one person's OKS over the methods shown."
     if pictures:
         which = "on which methods differ most" if comparison.pairs else "of the worst poses"
-        text += f" The {pictures} pictures {which} are inside the page, {LONG_SIDE} pixels long."
+        text += (
+            f" Of the pictures in the folder given, the {pictures} {which} are inside the page, "
+            f"{LONG_SIDE} pixels long."
+        )
     return text

@@ -139,6 +139,7 @@ def test_pictures_that_differ_most_are_inside(
     comparison: Comparison, tmp_path: Path, folder: Path
 ) -> None:
     text = write_page(comparison, tmp_path / "page.html", images=folder, shown=1).read_text()
+    assert "Of the pictures in the folder given, the 1 on which methods differ most" in text
     (place, uri), *others = json.loads(Tags(text).scripts["data"])["images"].items()
     assert (int(place), others) == (UNFOUND - 100, [])
     assert uri.startswith("data:image/jpeg;base64,")
