@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poselab import files
+from poselab.annotations.source import Source
 from poselab.evaluation import coco_results
 
 if TYPE_CHECKING:
@@ -70,12 +71,13 @@ class Predictions:
 def read_predictions(path: Path, category: int = coco_results.PERSON) -> Predictions:
     """A file in the COCO results format, with ``annotation_id`` where a person is answered for.
 
-    ``category`` is the id that the labels give people (``Annotations.category``).
+    It may be compressed by gzip. ``category`` is the id that the labels give people
+    (``Annotations.category``).
 
     Raises:
         InputError: no such file, not JSON, or records that are not predictions of people.
     """
-    data = files.read_bytes(path, "predictions")
+    data = Source(path, files.read_bytes(path, "predictions")).text
     return Predictions(*coco_results.parse(data, str(path), category))
 
 

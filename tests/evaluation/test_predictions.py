@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -166,3 +167,12 @@ def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, content: str, sen
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_predictions(tmp_path / "p.json")
+
+
+def test_a_compressed_file_is_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "p.json.gz"
+    path.write_bytes(gzip.compress(json.dumps([GOOD]).encode()))
+    assert read_predictions(path).scores.tolist() == [0.5]
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match="p.json.gz"):
+        read_predictions(path)
