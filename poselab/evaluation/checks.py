@@ -54,6 +54,7 @@ def _of_oks(predictions: Predictions, annotations: Annotations) -> list[str]:
         _pictures_without(predictions, annotations),
         _unmeasurable(annotations),
         _areas_derived(annotations),
+        _boxes_derived(annotations),
         _sigmas_guessed(annotations),
     ]
 
@@ -168,6 +169,16 @@ def _areas_derived(annotations: Annotations) -> str:
         f"the annotations lack areas and OKS measures with others ({annotations.area_rule}); its "
         "figures do not compare with those of annotated areas"
     )
+
+
+def _boxes_derived(annotations: Annotations) -> str:
+    """Of people without keypoints only the box says where poses are to be ignored."""
+    ignored = annotations.crowd | (annotations.labelled() == 0)
+    boxless = int((ignored & ~annotations.boxes[:, 2:].any(axis=1)).sum())
+    return (
+        f"{boxless} crowds or people without keypoints have no box, so poses of them count as "
+        "wrong instead of being ignored"
+    ) * (boxless > 0)
 
 
 def _sigmas_guessed(annotations: Annotations) -> str:

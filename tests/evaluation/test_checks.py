@@ -168,6 +168,13 @@ def test_areas_and_sigmas_of_nobody(table: Annotations, good: Answer) -> None:
     assert check(good(table), poor, metric="pck") == []
 
 
+def test_crowds_without_a_box_are_named(table: Annotations, good: Answer) -> None:
+    crowd, boxes = np.zeros(20, bool), boxes_of(table)
+    crowd[:3], boxes[2:5] = True, 0.0
+    (warning,) = check(good(table), dataclasses.replace(table, crowd=crowd, boxes=boxes))
+    assert warning.startswith("1 crowds or people without keypoints have no box")
+
+
 def test_crowdposes_areas_are_its_publishers(make_table: Make, good: Answer) -> None:
     points = np.full((20, 14, 3), 2.0)
     points[..., :2] = np.random.default_rng(0).uniform(0, 400, (20, 14, 2))
