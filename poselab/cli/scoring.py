@@ -21,8 +21,9 @@ def add_words(words: argparse.ArgumentParser) -> None:
         "--metric",
         choices=list(_EVALUATORS),
         default="oks",
-        help="oks: COCO's AP and AR; crowdpose: also AP of easy, medium and hard pictures; pckh: "
-        "MPII's; pck: LSP's and FLIC's (default: oks)",
+        help="oks: COCO's AP and AR; crowdpose: also AP of easy, medium and hard pictures; "
+        "wholebody: also AP and AR of body, feet, face and hands; pckh: MPII's; pck: LSP's and "
+        "FLIC's (default: oks)",
     )
     words.add_argument("--engine", choices=["hotcoco", "pycocotools"], default="hotcoco")
     words.add_argument(
@@ -102,4 +103,18 @@ def _pck(arguments: argparse.Namespace) -> Evaluator:
     return PckEvaluator(reference=arguments.reference, match=arguments.match)
 
 
-_EVALUATORS: dict[str, Any] = {"oks": _oks, "crowdpose": _crowdpose, "pckh": _pckh, "pck": _pck}
+def _wholebody(arguments: argparse.Namespace) -> Evaluator:
+    from poselab.evaluation.body_parts import PartsEvaluator
+    from poselab.evaluation.combined import Combined
+
+    oks = _oks(arguments)
+    return Combined([oks, PartsEvaluator(oks)])
+
+
+_EVALUATORS: dict[str, Any] = {
+    "oks": _oks,
+    "crowdpose": _crowdpose,
+    "wholebody": _wholebody,
+    "pckh": _pckh,
+    "pck": _pck,
+}
