@@ -106,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def chosen(name: str) -> Published:
-    """The entry called ``name``, or that with the usual input size.
+    """The entry called ``name``, or that with the usual input size; their files' names do too.
 
     Raises:
         InputError: there is none, or it cannot be read.
@@ -114,6 +114,8 @@ def chosen(name: str) -> Published:
     from poselab.models.weights_of import CATALOGUE, LEFT_OUT
 
     wanted = name.lower().replace("-", "_").replace("+", "_plus")
+    for theirs, ours in (("pose_resnet_", "simple_baseline_r"), ("pose_hrnet_", "hrnet_")):
+        wanted = wanted.replace(theirs, ours)
     for full in (wanted, f"{wanted}_256x192"):
         if full in CATALOGUE:
             return CATALOGUE[full]

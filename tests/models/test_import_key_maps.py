@@ -78,6 +78,7 @@ def test_every_model_names_an_experiment_of_its_input() -> None:
     ("name", "pixels", "codec"),
     [
         ("hrnet_w48_384x288", "hrnet", "HrnetCodec"),
+        ("pose_resnet_101", "hrnet", "HrnetCodec"),
         ("dark_w32", "udp", "DarkCodec"),
         ("udp_offset_r50", "udp", "UdpPoseCodec"),
         ("mmpose_udp_w32", "udp", "MmposeUdpCodec"),
@@ -118,7 +119,7 @@ def test_a_wide_hrnet_says_so() -> None:
 
 
 def test_arrays_beside_the_weights_are_read_and_objects_are_not(tmp_path: Path) -> None:
-    meta = {"sigmas": np.ones(17, dtype=np.float32), "flip": np.arange(3), "epoch": 210}
+    meta = {"sigmas": np.ones(17, dtype=np.float32), "flip": np.arange(3), "best": np.float64(0.7)}
     torch.save({"meta": meta, "state_dict": {"a": torch.ones(1)}}, tmp_path / "fine.pth")
     assert list(read_state(tmp_path / "fine.pth", "x")) == ["a"]
     torch.save({"meta": Path("/"), "state_dict": {"a": torch.ones(1)}}, tmp_path / "object.pth")

@@ -83,10 +83,11 @@ def read_state(file: Path, what: str) -> State:
 
 def _arrays() -> list[Any]:
     """What NumPy's arrays are pickled by, which mmpose keeps beside its weights."""
-    rebuild = np.empty(0).__reduce__()[0]
-    names = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
-    kinds = {type(np.dtype(name)) for name in ("f4", "f8", "i4", "i8", "b1")}
-    return [np.ndarray, np.dtype, *kinds, *((rebuild, name) for name in names)]
+    makers = {"_reconstruct": np.empty(0).__reduce__()[0], "scalar": np.float32().__reduce__()[0]}
+    places = ("numpy.core.multiarray", "numpy._core.multiarray")  # before and since NumPy 2
+    kinds = {type(np.dtype(name)) for name in ("f2", "f4", "f8", "u1", "i4", "i8", "b1")}
+    named = [(made, f"{place}.{name}") for name, made in makers.items() for place in places]
+    return [np.ndarray, np.dtype, *kinds, *named]
 
 
 def _read_safetensors(file: Path) -> State:

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     from poselab.models.weights_of.key_map import State
 
-_MAPS = (r"head\.final_layer\.(.+)", r"net.head.maps.\1")
+_HEAD = r"(?:keypoint_)?head\."  # the longer name is that of 0.x, whose heatmap heads are the same
+_MAPS = (rf"{_HEAD}final_layer\.(.+)", r"net.head.maps.\1")
 _NORMALISER = (r"data_preprocessor\..+",)
 
 HEATMAP_RESNET = KeyMap(
-    ((rf"backbone\.{RESNET}", TRUNK), *deconvolutions(r"head\.deconv_layers\.", 3), _MAPS),
+    ((rf"backbone\.{RESNET}", TRUNK), *deconvolutions(rf"{_HEAD}deconv_layers\.", 3), _MAPS),
     _NORMALISER,
 )
 HEATMAP_HRNET = KeyMap(((rf"backbone\.{HRNET}", TRUNK), _MAPS), _NORMALISER)
