@@ -73,32 +73,41 @@ def find(
     changes = [f"detector.rules.{key}={value}" for key, value in (rules or {}).items()]
     config = compose("detect", [*_overrides(detector), *changes])[0]
     _refuse_missing(config, detector)
+    if batch_size < 1:
+        raise InputError(f"expected a batch size of 1 or more, got {batch_size}; correct it")
     parts = build.node(config, "detector")
-    made = parts["make"](table=split.annotations, device=usable_device(device))
+    try:
+        chosen = parts["rules"]()
+        made = parts["make"](table=split.annotations, device=usable_device(device))
+    except TypeError as error:
+        raise InputError(
+            f"expected values that fit the detector {detector}, but {error}; see its file in "
+            "conf/detector"
+        ) from error
 
     def watch(starts: Sequence[int]) -> Iterable[int]:
         bar = Console(stderr=True)
         shown = bar.is_terminal
         return track(starts, "finding people", transient=True, console=bar, disable=not shown)
 
-    return find_people(made, split, parts["rules"](), batch_size, watch)
+    return find_people(made, split, chosen, batch_size, watch)
 
 
 def _overrides(detector: str) -> list[str]:
     """Hydra's words for a detector as a person says it."""
     name, *changes = detector.split(",")
+    if name in names():
+        return [f"detector={name}", *map(_inside, changes)]
     path = Path(name)
     kind = _BY_SUFFIX.get(path.suffix.lower(), "tiny" if path.is_dir() else None)
-    if kind is not None:
-        if not path.exists():
-            raise InputError(f"expected a detector at {name}, found no such file; check the path")
-        return [f"detector={kind}", f"detector.weights={_quoted(name)}", *map(_inside, changes)]
-    if name not in names():
+    if kind is None:
         raise InputError(
             f"expected a detector out of {', '.join(names())}, or a file (.json, .onnx, .ckpt), "
             f"got {name!r}; see `poselab detect --help`"
         )
-    return [f"detector={name}", *map(_inside, changes)]
+    if not path.exists():
+        raise InputError(f"expected a detector at {name}, found no such file; check the path")
+    return [f"detector={kind}", f"detector.weights={_quoted(name)}", *map(_inside, changes)]
 
 
 def _inside(change: str) -> str:

@@ -49,8 +49,11 @@ class TinyDetector(pl.LightningModule):
     ) -> None:
         super().__init__()
         coarsest = 4 * 2 ** (len(widths) - 1)
-        if any(length % coarsest for length in size):
-            raise InputError(f"expected a size in multiples of {coarsest}, got {tuple(size)}")
+        if any(length < coarsest or length % coarsest for length in size):
+            raise InputError(
+                f"expected a size in multiples of {coarsest}, got {size[0]} × {size[1]}; choose "
+                "another"
+            )
         self.size: Size = (size[0], size[1])
         self.made = {"size": [*size], "widths": [*widths], "channels": channels, "lr": lr}
         self.net, self.loss, self.lr = point_net(self.size, widths, channels), PointLoss(), lr

@@ -94,6 +94,7 @@ def test_pictures_without_labels(people: Path, trained: Path, tmp_path: Path) ->
         ("jittered,io=0.5", "io"),
         ("fcos,weights=nowhere.pth", "nowhere.pth"),
         ("file.json", "found no such file"),
+        ("jittered,rules.most=few", "conf/detector"),
     ],
 )
 def test_wrong_detectors_are_refused_in_one_sentence(
