@@ -7,6 +7,7 @@ that same draw by the metric's own accumulation (Efron and Tibshirani 1993, chap
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import erfc, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -66,14 +67,18 @@ class Replicates:
 
         p is two-sided: twice the smaller share of draws on either side of no difference, counting
         the observed set itself as one more draw, so that it is never zero (Davison and Hinkley
-        1997, section 4.2).
+        1997, section 4.2). Where no draw at all crosses zero, shares can only say less than
+        2 / (R + 1): the tail of a normal law with the draws' standard error then says how much.
         """
-        draws = self.draws - other.draws
+        draws, value = self.draws - other.draws, self.values - other.values
         low, high = _limits(draws, level)
+        error = _spread(draws)
         known = np.maximum(np.count_nonzero(~np.isnan(draws), axis=0), 1)
-        below, above = (draws <= 0).sum(axis=0), (draws >= 0).sum(axis=0)
-        p = np.minimum(1.0, 2 * (np.minimum(below, above) + 1) / (known + 1))
-        return Difference(self.values - other.values, low, high, _spread(draws), p)
+        fewer = np.minimum((draws <= 0).sum(axis=0), (draws >= 0).sum(axis=0))
+        p = np.minimum(1.0, 2 * (fewer + 1) / (known + 1))
+        for n in np.flatnonzero((fewer == 0) & (error > 0)):
+            p[n] = min(p[n], erfc(abs(value[n]) / error[n] / sqrt(2)))
+        return Difference(value, low, high, error, p)
 
 
 def resampled(

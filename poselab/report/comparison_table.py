@@ -51,19 +51,6 @@ def reasons(comparison: Comparison) -> dict[str, str]:
     return {name: f"against {reference.name}: {why}" for name, why in said.items() if why}
 
 
-def _too_few(comparison: Comparison) -> list[str]:
-    """That no pair can be told apart, because p-values of so few draws cannot be small enough."""
-    pairs, draws = len(comparison.pairs), comparison.replicates
-    least = 2 * pairs / (draws + 1)
-    if least < 1 - LEVEL:
-        return []
-    needed = round(2 * pairs / (1 - LEVEL))
-    return [
-        f"{draws:,} replicates are too few for {pairs} pairs: no p can be below "
-        f"{min(least, 1.0):.2g} after correction; take {needed:,} or more (--replicates)."
-    ]
-
-
 def _doubtful(comparison: Comparison) -> list[str]:
     """What makes figures doubtful by themselves, once for all methods of which it is true."""
     names: dict[str, list[str]] = {}
@@ -181,7 +168,6 @@ def notes(comparison: Comparison, marked: Mapping[str, str]) -> list[str]:
             len(comparison.pairs) > 1
         )
         lines.append(f"{TIED} not distinguishable from the best (two-sided p >= 0.05{several}).")
-        lines += _too_few(comparison)
     if comparison.detectable > 0:
         lines.append(
             f"Smallest difference that this set can tell apart: {100 * comparison.detectable:.1f} "

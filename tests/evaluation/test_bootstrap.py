@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_pairing_cancels_what_methods_share() -> None:
     assert difference.value[0] == pytest.approx(1 / K)
     assert difference.low[0] == pytest.approx(difference.high[0])
     assert difference.error[0] == pytest.approx(0, abs=1e-12)
-    assert difference.p[0] == pytest.approx(2 / 201)
+    assert difference.p[0] <= 2 / 201
     assert better.draws[:, 0].std() > 0.01
 
 
@@ -57,6 +58,19 @@ def test_p_value_by_hand() -> None:
     second = Replicates(("AP",), np.array([5.0]), np.full((9, 1), 5.0))
     assert first.minus(second).p[0] == pytest.approx(0.6)
     assert second.minus(first).p[0] == pytest.approx(0.6)
+
+
+def test_p_value_of_no_crossing_is_the_normal_tail() -> None:
+    """No draw of 400 reaches zero: 3 standard errors are p = 0.0027, what draws can say 0.005."""
+    draws = 3 + np.random.default_rng(0).normal(0, 1, (400, 1))
+    draws = draws[draws[:, 0] > 0]
+    draws = (draws - draws.mean()) / draws.std(ddof=1) + 3
+    draws = draws[(draws > 0).all(axis=1)]
+    first = Replicates(("AP",), np.array([3.0]), draws)
+    second = Replicates(("AP",), np.zeros(1), np.zeros_like(draws))
+    error = draws.std(ddof=1)
+    assert first.minus(second).p[0] == pytest.approx(math.erfc(3 / error / math.sqrt(2)))
+    assert first.minus(second).p[0] < 2 / 401
 
 
 def test_same_method_twice_differs_by_nothing() -> None:

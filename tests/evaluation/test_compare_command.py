@@ -101,19 +101,6 @@ def test_figures_are_those_of_evaluate(files: dict[str, Path], tmp_path: Path) -
     assert {key: alone[key] for key in figures} == {k: v["value"] for k, v in figures.items()}
 
 
-def test_too_few_replicates_to_tell_anything_apart_are_told(
-    files: dict[str, Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Three pairs: p is at least 3 · 2 / 61, which 120 draws bring below 0.05."""
-    words = [str(files[name]) for name in ("fine", "alike", "coarse")]
-    assert compare(files, *words) == 0
-    said = capsys.readouterr().out
-    assert "60 replicates are too few for 3 pairs: no p can be below 0.098" in said
-    assert "take 120 or more" in said
-    assert compare(files, *words, "--replicates", "120") == 0
-    assert "too few" not in capsys.readouterr().out
-
-
 def test_a_file_of_no_poses_is_compared_too(files: dict[str, Path]) -> None:
     nobody = files["truth"].parent / "nobody.json"
     nobody.write_text("[]")
@@ -136,7 +123,7 @@ def test_marks_tell_ties_from_losers(
     best, second = (method["name"] for method in record["methods"][:2])
     assert {best, second} == {"fine", "alike"}
     assert p[best, second] > 0.05
-    assert p[best, "coarse"] < 0.12  # three pairs of 60 draws cannot say less than 6/61
+    assert p[best, "coarse"] < 1e-6  # no draw crosses zero, and the normal tail is far away
     printed = capsys.readouterr().out
     assert f"{second} †" in printed
 
@@ -164,7 +151,7 @@ def test_other_conditions_are_marked_with_the_reason(
         words.append(str(folder))
     assert compare(files, *words, str(files["alike"])) == 0
     printed = capsys.readouterr().out
-    assert "coarse † ‡" in printed  # 60 draws are too few to tell the methods apart
+    assert "coarse ‡" in printed
     assert "flip test: off against on" in printed
     assert "alike: the results file says nothing of its boxes" in printed
     assert printed.count("‡") == 2
