@@ -222,7 +222,7 @@ def test_a_finished_dataset_returns_at_once_and_a_lost_picture_comes_back(tmp_pa
         ({"images": 0}, "1 or more images"),
         ({"val": -1}, "0 or more validation"),
         ({"seed": -1}, "a seed of 0"),
-        ({"seed": 2**63}, "below 2^63"),
+        ({"seed": 2**63}, r"below 2\^63"),
         ({"layout": "lsp"}, "a layout out of coco, mpii"),
         ({"size": (8, 256)}, "64 to 2048"),
         ({"people": (3, 1)}, "fewest first"),

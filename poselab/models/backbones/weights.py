@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import warnings
 import pickle
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     State = dict[str, Tensor]
 
-log = logging.getLogger(__name__)
 
 _PATIENCE = 5.0  # seconds; timm itself retries for most of a minute
 
@@ -47,7 +46,12 @@ def load_strictly(
             "is it another network's?"
         )
     if left_over:
-        log.warning("left over in %s, not used by %s: %s", file, what, _listed(left_over))
+        # Hydra's sweeps switch loggers off; a warning reaches people there too.
+        warnings.warn(
+            f"left over in {file}, not used by {what}: {_listed(left_over)}",
+            UserWarning,
+            stacklevel=2,
+        )
     return tuple(left_over)
 
 
