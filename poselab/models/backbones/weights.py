@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 import pickle
+import warnings
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
