@@ -181,7 +181,9 @@ def calibrations(analyses: Sequence[Analysis]) -> Plot | None:
         for m, analysis in enumerate(analyses):
             table = analysis.calibration.reliability
             there = np.flatnonzero(table.counts)
-            name = f"{short(analysis.name, 18)} (r = {analysis.calibration.pearson:.2f})"
+            r = analysis.calibration.pearson
+            said = "all scores equal" if np.isnan(r) else f"r = {r:.2f}"
+            name = f"{short(analysis.name, 18)} ({said})"
             to = link(show=analysis.name)
             titles[to] = f"{analysis.name} alone"
             looks = style(m, name, to)
