@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from poselab.evaluation.predictions import extents
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.predictions import Predictions
-    from poselab.structures import Ints
+    from poselab.structures import Floats, Ints
 
 MODULES = {"hotcoco": "hotcoco", "pycocotools": "pycocotools.cocoeval"}
 AREAS = {"all": (0.0, 1e10), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
@@ -59,7 +60,7 @@ def problem(
     people = np.flatnonzero(chosen[annotations.picture_of()])
     truth = _truth(annotations, chosen, people)
     counted = (annotations.labelled()[people] > 0) & ~annotations.crowd[people]
-    found = _found(predictions.take(rows), truth)
+    found = _found(predictions, rows, truth)
     return Problem(rows, people, chosen, truth, found, int(counted.sum()))
 
 
@@ -134,7 +135,7 @@ def _truth(
     points = np.concatenate([annotations.keypoints[rows], visible[..., None]], axis=2)
     columns = zip(
         annotations.image_ids[picture_of[rows]].tolist(),
-        points.reshape(len(rows), 3 * len(annotations.skeleton)).tolist(),
+        _views(points),
         labelled.tolist(),
         annotations.boxes[rows].tolist(),
         annotations.areas[rows].tolist(),
@@ -161,30 +162,40 @@ def _pictures(
     ]
 
 
-def _found(predictions: Predictions, truth: dict[str, Any]) -> dict[str, Any]:
-    """Predictions in COCO's layout; a keypoint's third number plays no part and is left 1.
-
-    Keypoints are views, which both engines read without a million Python numbers in between.
-    """
-    points = np.ones((*predictions.keypoint_scores.shape, 3))
-    points[..., :2] = predictions.keypoints
-    width = 3 * points.shape[1]
-    flat = points.reshape(-1).data
+def _found(predictions: Predictions, rows: Ints, truth: dict[str, Any]) -> dict[str, Any]:
+    """Some predictions in COCO's layout; a keypoint's third number plays no part and is left 1."""
+    points = np.empty((len(rows), predictions.keypoints.shape[1], 3))
+    points[..., :2] = predictions.keypoints[rows]
+    points[..., 2] = 1.0
+    boxes = predictions.boxes
+    areas = extents(points[..., :2]) if boxes is None else boxes[rows, 2] * boxes[rows, 3]
     columns = zip(
-        predictions.image_ids.tolist(),
-        predictions.scores.tolist(),
-        predictions.areas().tolist(),
+        range(1, len(rows) + 1),
+        predictions.image_ids[rows].tolist(),
+        _views(points),
+        predictions.scores[rows].tolist(),
+        areas.tolist(),
         strict=True,
     )
     poses = [
         {
-            "id": number + 1,
+            "id": number,
             "image_id": image_id,
             "category_id": CATEGORY["id"],
-            "keypoints": flat[number * width : (number + 1) * width],
+            "keypoints": keypoints,
             "score": score,
             "area": area,
         }
-        for number, (image_id, score, area) in enumerate(columns)
+        for number, image_id, keypoints, score, area in columns
     ]
     return {**truth, "annotations": poses}
+
+
+def _views(points: Floats) -> list[memoryview]:
+    """Each pose of (N, K, 3) as one flat view, which both engines read without a million Python
+    numbers in between."""
+    if not points.size:
+        return []
+    width = 3 * points.shape[1]
+    flat = np.ascontiguousarray(points).reshape(-1).data
+    return [flat[start : start + width] for start in range(0, len(points) * width, width)]

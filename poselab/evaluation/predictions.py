@@ -58,14 +58,19 @@ class Predictions:
         """Size (N,) in pixels² as COCO measures it: the box's, else the keypoints' extent."""
         if self.boxes is not None:
             return self.boxes[:, 2] * self.boxes[:, 3]
-        if self.keypoints.size == 0:
-            return np.zeros(len(self))
-        low, high = self.keypoints[:, 0].copy(), self.keypoints[:, 0].copy()
-        for k in range(1, self.keypoints.shape[1]):  # far faster than a reduction over few columns
-            np.minimum(low, self.keypoints[:, k], out=low)
-            np.maximum(high, self.keypoints[:, k], out=high)
-        extent: Floats = high - low
-        return extent[:, 0] * extent[:, 1]
+        return extents(self.keypoints)
+
+
+def extents(keypoints: Floats) -> Floats:
+    """Areas (N,) of the upright rectangles around poses (N, K, 2)."""
+    if keypoints.size == 0:
+        return np.zeros(len(keypoints))
+    low, high = keypoints[:, 0].copy(), keypoints[:, 0].copy()
+    for k in range(1, keypoints.shape[1]):  # far faster than a reduction over few columns
+        np.minimum(low, keypoints[:, k], out=low)
+        np.maximum(high, keypoints[:, k], out=high)
+    extent: Floats = high - low
+    return extent[:, 0] * extent[:, 1]
 
 
 def read_predictions(path: Path, category: int = coco_results.PERSON) -> Predictions:
