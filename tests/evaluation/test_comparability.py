@@ -17,6 +17,7 @@ from contracts import CASES, DETECTED, OF_OTHERS, OKS, PCKH, RUN, WHOLE, changed
 
 import poselab.evaluation
 from poselab.annotations import Annotations
+from poselab.evaluation.body_parts import PartsEvaluator
 from poselab.evaluation.combined import Combined
 from poselab.evaluation.comparability import (
     between,
@@ -33,7 +34,8 @@ from poselab.evaluation.oks import OksEvaluator
 from poselab.evaluation.pck import PckEvaluator
 from poselab.evaluation.pckh import PckhEvaluator
 from poselab.evaluation.predictions import Predictions
-from poselab.structures import InputError
+from poselab.skeletons import COCO17, WHOLEBODY133
+from poselab.structures import InputError, Skeleton
 
 Make = Callable[..., Annotations]
 Answer = Callable[..., Predictions]
@@ -138,12 +140,16 @@ def test_doubts_need_no_second_record() -> None:
     assert "says nothing of its boxes" in doubts(OKS)[0]
 
 
+def people(make_table: Make, skeleton: Skeleton = COCO17) -> Annotations:
+    points = np.full((6, len(skeleton), 3), 2.0)
+    points[..., :2] = np.random.default_rng(0).uniform(100, 400, (6, len(skeleton), 2))
+    heads = [[0.0, 0.0, 30.0, 40.0]] * 6
+    return make_table(points, skeleton, pictures=[0, 0, 1, 1, 2, 2], head_boxes=heads)
+
+
 @pytest.fixture
 def table(make_table: Make) -> Annotations:
-    points = np.full((6, 17, 3), 2.0)
-    points[..., :2] = np.random.default_rng(0).uniform(100, 400, (6, 17, 2))
-    heads = [[0.0, 0.0, 30.0, 40.0]] * 6
-    return make_table(points, pictures=[0, 0, 1, 1, 2, 2], head_boxes=heads)
+    return people(make_table)
 
 
 EVALUATORS = [
@@ -154,6 +160,7 @@ EVALUATORS = [
     PckEvaluator(),
     PckEvaluator(reference="box", match="best_oks"),
     CrowdEvaluator(),
+    PartsEvaluator(),
     Combined([OksEvaluator(), PckhEvaluator(), PckEvaluator()]),
 ]
 
@@ -170,8 +177,10 @@ def test_no_evaluator_is_forgotten() -> None:
 
 @pytest.mark.parametrize("evaluator", EVALUATORS, ids=lambda e: type(e).__name__)
 def test_every_field_that_evaluators_write_is_known(
-    evaluator: Any, table: Annotations, answer: Answer
+    evaluator: Any, make_table: Make, answer: Answer
 ) -> None:
+    whole = isinstance(evaluator, PartsEvaluator)
+    table = people(make_table, WHOLEBODY133 if whole else COCO17)
     contract = evaluator(answer(table), table).contract
     for part in parts(contract).values():
         assert part.keys() <= OF_METRIC.keys()
