@@ -8,7 +8,8 @@ usage: bash scripts/quickstart.sh [key=value ...]
 
 Makes .venv with the locked packages (once), generates pictures of people, trains direct
 regression, integral regression, heatmaps (each top-down) and bottom-up associative embedding on
-the CPU, evaluates them on held-out pictures and prints one table. About ten minutes on two cores,
+the CPU, evaluates them on held-out pictures, prints one table and writes a page that compares them.
+Five to ten minutes on two cores,
 after installation. What was finished before is not trained again.
 
   runs=FOLDER              where the runs go (default: runs)
