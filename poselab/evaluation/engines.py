@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from poselab.annotations.source import collector_paused
 from poselab.evaluation.predictions import extents
 from poselab.structures import InputError
 
@@ -54,6 +55,16 @@ def problem(
         InputError: an image id is not annotated.
     """
     chosen = _chosen(annotations, image_ids)
+    with collector_paused():
+        return _problem(predictions, annotations, chosen, max_detections)
+
+
+def _problem(
+    predictions: Predictions,
+    annotations: Annotations,
+    chosen: np.ndarray[Any, np.dtype[np.bool_]],
+    max_detections: int,
+) -> Problem:
     rows = _best(predictions, max_detections)
     if not chosen.all():
         rows = rows[np.isin(predictions.image_ids[rows], annotations.image_ids[chosen])]
@@ -73,7 +84,7 @@ def matched(
 ) -> Any:
     """The engine's evaluation after it matched; pycocotools chats on stdout, hence the sink."""
     module = importlib.import_module(MODULES[engine])
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), collector_paused():
         evaluation = module.COCOeval(
             _index(engine, asked.truth), _index(engine, asked.found), iouType="keypoints"
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poselab import files
-from poselab.annotations.source import Source
+from poselab.annotations.source import Source, collector_paused
 from poselab.evaluation import coco_results
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ def read_predictions(path: Path, category: int = coco_results.PERSON) -> Predict
         InputError: no such file, not JSON, or records that are not predictions of people.
     """
     data = Source(path, files.read_bytes(path, "predictions")).text
-    return Predictions(*coco_results.parse(data, str(path), category))
+    with collector_paused():
+        return Predictions(*coco_results.parse(data, str(path), category))
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:
