@@ -107,8 +107,9 @@ def _overview(words: list[str]) -> int:
     asked_for_help = words in ([], ["--help"], ["-h"])
     group = [c for c in COMMANDS if words and c.startswith(words[0] + " ")]
     wanted = group or list(COMMANDS)
+    width = max(map(len, COMMANDS)) + 2
     lines = ["usage: poselab COMMAND ...   (poselab COMMAND --help explains each)", ""]
-    lines += [f"  {name:<14}{COMMANDS[name]}" for name in wanted]
+    lines += [f"  {name:<{width}}{COMMANDS[name]}" for name in wanted]
     if not asked_for_help and not group:
         print(f"poselab: expected a command, got {words[0]!r}\n", file=sys.stderr)
     understood = asked_for_help or (bool(group) and words[1:] in (["--help"], ["-h"], []))
