@@ -128,42 +128,6 @@ def test_unknown_outputs_are_refused() -> None:
         recognised([(1, 1000)], (64, 64))
 
 
-@pytest.mark.parametrize("centred", [False, True])
-def test_a_tiny_exported_network(picture: Shown, tmp_path: Path, centred: bool) -> None:
-    """A network of one constant: what it says of a 64 × 96 input comes back in the picture."""
-    pytest.importorskip("onnxruntime", reason="needs onnxruntime to run an exported network")
-    onnx = pytest.importorskip("onnx", reason="needs onnx to write one")
-    from poselab.detection.onnx_detector import OnnxDetector
-
-    layout = "yolov8" if centred else "yolox"
-    (said,) = rows_of(layout, (64, 96), (16.0, 8.0, 48.0, 40.0))
-    said = np.repeat(said, 2, axis=0).astype(np.float32)
-    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
-    constants = {"said": said, "zero": np.zeros((), np.float32)}
-    graph = helper.make_graph(
-        [
-            helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
-            helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
-            helper.make_node("Add", ["nothing", "said"], ["output"]),
-        ],
-        "constant",
-        [helper.make_tensor_value_info("images", kind, [2, 3, 64, 96])],
-        [helper.make_tensor_value_info("output", kind, said.shape)],
-        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    file = tmp_path / "net.onnx"
-    onnx.save(model, str(file))
-    detector = OnnxDetector(file)
-    assert (detector.layout, detector.size, detector.at_once) == (layout, (64, 96), 2)
-    found = detector(3 * [picture])  # 40 × 60 becomes 64 × 96: a scale of 1.6, nothing beside it
-    assert len(found) == 3
-    for people in found:
-        best = int(np.argmax(people.scores))
-        assert people.scores[best] == pytest.approx(0.72)
-        assert people.boxes[best] == pytest.approx([10, 5, 20, 20], abs=1e-4)
-
-
 def test_missing_packages_are_said_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
