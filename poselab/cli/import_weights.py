@@ -46,7 +46,14 @@ MODELS = """\
   mmpose_{rle,deeppose}_r{50,101,152}_256x192 mmpose_rle_r152_384x288
   mmpose_vitpose_{small,base,large,huge}_256x192
   mmpose_vitpose_{small,base,large,huge}_simple_256x192
+  rtmpose_{t,s,m,l}_256x192 rtmpose_{m,l}_384x288
       open-mmlab/mmpose 1.x"""
+
+_THEIR_NAMES = {
+    "pose_resnet_": "simple_baseline_r",
+    "pose_hrnet_": "hrnet_",
+    "rtmpose_tiny": "rtmpose_t",
+}
 
 _DESCRIPTION = f"""Turn a checkpoint of another zoo into a run of PoseLab.
 
@@ -114,7 +121,7 @@ def chosen(name: str) -> Published:
     from poselab.models.weights_of import CATALOGUE, LEFT_OUT
 
     wanted = name.lower().replace("-", "_").replace("+", "_plus")
-    for theirs, ours in (("pose_resnet_", "simple_baseline_r"), ("pose_hrnet_", "hrnet_")):
+    for theirs, ours in _THEIR_NAMES.items():
         wanted = wanted.replace(theirs, ours)
     for full in (wanted, f"{wanted}_256x192"):
         if full in CATALOGUE:
@@ -144,8 +151,10 @@ def composed(published: Published, overrides: Sequence[str] = ()) -> tuple[DictC
     from poselab.cli.composing import compose
     from poselab.skeletons import COCO17, MPII16
 
-    words = [f"experiment={published.experiment}", *published.changes, "backbone.pretrained=false"]
-    config, _ = compose("train", [*words, *overrides])
+    words = [f"experiment={published.experiment}", *published.changes, *overrides]
+    config, _ = compose("train", words)
+    if "pretrained" in config.backbone:
+        config.backbone.pretrained = False
     config.published = {}
     return config, {"coco": COCO17, "mpii": MPII16}[published.experiment.split("/")[0]]
 

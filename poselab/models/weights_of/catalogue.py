@@ -144,6 +144,17 @@ def _mmpose() -> Iterator[Published]:
         yield Published(name, base, mmpose.SIMCC_RESNET, simcc)
 
 
+def _rtmpose() -> Iterator[Published]:
+    """RTMPose, whose authors' code mmpose is."""
+    reading = _codec("MmposeSimccCodec", _POSITIONS)
+    larger = (reading, "framing.size=[384,288]", "method.codec.sigma=[6.0,6.93]")
+    for size in "tsml":
+        base = f"coco/rtmpose_{size}_256x192"
+        yield Published(f"rtmpose_{size}_256x192", base, mmpose.RTMPOSE, (reading,))
+        if size in "ml":
+            yield Published(f"rtmpose_{size}_384x288", base, mmpose.RTMPOSE, larger)
+
+
 def _vitpose() -> Iterator[Published]:
     theirs, mmposes = (_codec("VitposeCodec"),), (_codec("MmposeUdpCodec"),)
     for size in VITS:
@@ -160,7 +171,7 @@ def _vitpose() -> Iterator[Published]:
                 yield Published(name, run, keys, changes)
 
 
-_FAMILIES = (_hrnet_code, _dark, _udp, _simcc, _regression, _mmpose, _vitpose)
+_FAMILIES = (_hrnet_code, _dark, _udp, _simcc, _regression, _mmpose, _rtmpose, _vitpose)
 CATALOGUE = {one.name: one for family in _FAMILIES for one in family()}
 
 LEFT_OUT = {

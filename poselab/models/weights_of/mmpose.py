@@ -38,6 +38,24 @@ SIMCC_RESNET = KeyMap(
     _NORMALISER,
 )
 
+RTMPOSE = KeyMap(
+    (
+        (r"backbone\.(.+)", r"net.backbone.\1"),  # called as ours
+        (r"head\.final_layer\.(.+)", r"net.head.maps.\1"),
+        (r"head\.mlp\.0\.g", "net.head.norm.gain"),
+        (r"head\.mlp\.1\.(.+)", r"net.head.tokens.\1"),
+        (r"head\.gau\.ln\.g", "net.head.attention.norm.gain"),
+        (r"head\.gau\.uv\.(.+)", r"net.head.attention.split.\1"),
+        (r"head\.gau\.gamma", "net.head.attention.scale"),
+        (r"head\.gau\.beta", "net.head.attention.shift"),
+        (r"head\.gau\.o\.(.+)", r"net.head.attention.out.\1"),
+        (r"head\.gau\.res_scale\.scale", "net.head.attention.residual"),
+        (r"head\.cls_([xy])\.(.+)", r"net.head.\1.\2"),
+    ),
+    # Of averaged weights the plain keys are the averages: mmengine swaps them when it saves.
+    (*_NORMALISER, r"ema_.+"),
+)
+
 
 def _centred(state: State) -> dict[str, Tensor]:
     """Positions from 0 to 1 as ours from -0.5 to 0.5."""
