@@ -101,6 +101,7 @@ def module(config: DictConfig, skeleton: Skeleton) -> PoseModule:
     except (ValueError, TypeError) as error:
         raise InputError(f"expected parts that fit together, but {error}") from error
     _refuse_mismatch(shown, built)
+    _refuse_untrained(estimator, built)
     return built
 
 
@@ -138,6 +139,19 @@ def _refuse_mismatch(shown: Framing, built: PoseModule) -> None:
             f"expected framing of {'one person' if built.people == 'one' else 'whole pictures'} "
             f"for {type(built).__name__}, got {type(shown).__name__}; choose another framing= or "
             "module="
+        )
+
+
+def _refuse_untrained(estimator: PoseModule, built: PoseModule) -> None:
+    """A method with a training step of its own would silently be trained by another."""
+    wanted = getattr(estimator, "trained_by", None)
+    if wanted is not None and not isinstance(built, wanted):
+        fitting = ", ".join(
+            f"{kind.__module__}.{kind.__name__}" for kind in wanted.__subclasses__()
+        )
+        raise InputError(
+            f"expected module._target_ to train as {type(estimator).__name__} does ({fitting}), "
+            f"got {type(built).__name__}; choose one of these"
         )
 
 

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poselab.structures import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """Find poses in pictures with a trained run.
 
-Writes OUT/predictions.json (COCO results format), OUT/pictures.json (which image id is which file)
-and OUT/pictures/ (the pictures with poses drawn: left limbs warm, right limbs cold).
+Writes OUT/predictions.json (COCO results format), OUT/predictions.contract.json (how they were
+made, which evaluate and compare read), OUT/pictures.json (which image id is which file) and
+OUT/pictures/ (the pictures with poses drawn: left limbs warm, right limbs cold), which is left out
+where a folder of pictures holds it.
 
 A top-down run looks at one person at a time: give --detector with a detector's name or file
 (`poselab detect --help` says which; boxes go to OUT/boxes.json), or --boxes with a detections file
@@ -51,14 +55,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from poselab import build, runs
     from poselab.data.unlabelled import find_pictures, unlabelled
-    from poselab.evaluation.predictions import merge, write_predictions
-    from poselab.files import write_json
-    from poselab.structures import InputError
+    from poselab.evaluation.predictions import merge
 
     if arguments.batch_size < 1:
         raise InputError(f"expected --batch-size of 1 or more, got {arguments.batch_size}")
     device = usable_device(arguments.device)
-    pictures = [path.resolve() for path in find_pictures(arguments.inputs)]
+    drawings = arguments.out / "pictures"
+    pictures = [path.resolve() for path in find_pictures(arguments.inputs, drawings)]
+    _refuse_overwriting(pictures, drawings)
     from_run = arguments.run.is_dir()
     checkpoint = runs.checkpoint(arguments.run) if from_run else arguments.run
     module, config, skeleton = build.load(checkpoint)
@@ -67,15 +71,57 @@ def run(arguments: argparse.Namespace) -> int:
     samples = _samples(split, build.framing(config), boxes)
     found = merge(list(batches(module, samples, arguments.batch_size, device)))
     predictions = replace(module.suppress(found), boxes=None)
-    write_predictions(arguments.out / "predictions.json", predictions)
-    ids = split.annotations.image_ids.tolist()
-    listed = [{"id": i, "file_name": str(p)} for i, p in zip(ids, pictures, strict=True)]
-    write_json(arguments.out / "pictures.json", listed)
-    _draw(split, predictions, arguments.out / "pictures", arguments.threshold)
+    _write(split, predictions, arguments.out, conditions(samples, module, arguments))
+    _draw(split, predictions, drawings, arguments.threshold)
     if module.people == "one" and boxes is None:
         print("no --boxes, no --detector: each picture shows one person", file=sys.stderr)
     print(f"{len(predictions)} poses in {len(pictures)} pictures: {arguments.out}")
     return 0
+
+
+def _refuse_overwriting(pictures: list[Path], drawings: Path) -> None:
+    root = common_folder(pictures)
+    lost = [p for p in pictures if drawn_name(drawings, p.relative_to(root)).resolve() in pictures]
+    if lost:
+        raise InputError(
+            f"expected --out whose folder of drawings is not that of the pictures, got {drawings}, "
+            f"where {lost[0].name} would be drawn over; choose another --out"
+        )
+
+
+def conditions(
+    samples: PoseDataset, module: PoseModule, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    """How poses are made of these samples: the run's part of a contract.
+
+    Whether the run was trained on these pictures stays unknown.
+    """
+    from poselab.evaluation.comparability import RUN, contract_beside
+    from poselab.modules.conditions import sample_contract
+
+    made = sample_contract(samples, module)
+    if arguments.detector:
+        made["boxes"]["detector"] = arguments.detector
+    left = contract_beside(arguments.run) if arguments.run.is_dir() else {}
+    training = left.get(RUN, {}).get("training")
+    return {**made, "training": training} if training else made
+
+
+def _write(split: Split, predictions: Predictions, out: Path, made: dict[str, Any]) -> None:
+    """The predictions, how they were made, and which picture has which id."""
+    from poselab.evaluation.comparability import leave_contract
+    from poselab.evaluation.predictions import write_predictions
+    from poselab.files import write_json
+
+    table = split.annotations
+    write_predictions(out / "predictions.json", predictions)
+    leave_contract(out / "predictions.json", made)
+    names = [str(split.pictures / table.file_name(row)) for row in range(len(table))]
+    listed = [
+        {"id": image_id, "file_name": name}
+        for image_id, name in zip(table.image_ids.tolist(), names, strict=True)
+    ]
+    write_json(out / "pictures.json", listed)
 
 
 def _detected(split: Split, module: PoseModule, arguments: argparse.Namespace) -> Path:
@@ -86,7 +132,6 @@ def _detected(split: Split, module: PoseModule, arguments: argparse.Namespace) -
     """
     from poselab.cli import detectors
     from poselab.detection.finding import write_detections
-    from poselab.structures import InputError
 
     if module.people != "one":
         raise InputError(
@@ -131,8 +176,6 @@ def usable_device(name: str) -> str:
     """
     import torch
 
-    from poselab.structures import InputError
-
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -164,6 +207,11 @@ def batches(
             yield module.predict_step(map_tensors(lambda part: part.to(device), batch), n)
 
 
+def drawn_name(folder: Path, picture: Path) -> Path:
+    """Where a picture of that name is drawn to, always as JPEG."""
+    return folder / (picture if picture.suffix == ".jpg" else f"{picture}.jpg")
+
+
 def _draw(split: Split, predictions: Predictions, folder: Path, threshold: float) -> None:
     import cv2
     import numpy as np
@@ -178,7 +226,5 @@ def _draw(split: Split, predictions: Predictions, folder: Path, threshold: float
         image = read_picture(split.pictures / table.file_name(n))
         shown = people.keypoint_scores > threshold
         drawn = draw_poses(image, people.keypoints, shown, table.skeleton)
-        name = Path(table.file_name(n))
-        name = name if name.suffix == ".jpg" else Path(f"{name}.jpg")
-        with replacing(folder / name) as temporary:
+        with replacing(drawn_name(folder, Path(table.file_name(n)))) as temporary:
             cv2.imwrite(str(temporary), drawn[:, :, ::-1])

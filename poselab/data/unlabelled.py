@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 
 
-def find_pictures(inputs: Sequence[Path]) -> list[Path]:
-    """The picture files named, and those in the folders named, in order of name.
+def find_pictures(inputs: Sequence[Path], drawings: Path | None = None) -> list[Path]:
+    """The picture files named, and those in the folders named, in order of name, each once.
+
+    What lies in ``drawings``, the folder that drawn pictures are written to, is left out, but for
+    what was named there itself.
 
     Raises:
         InputError: something named does not exist, or there is no picture.
@@ -30,11 +33,21 @@ def find_pictures(inputs: Sequence[Path]) -> list[Path]:
     for path in inputs:
         if not path.exists():
             raise InputError(f"expected a picture or a folder at {path}, found neither")
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES)
-        found += inside if path.is_dir() else [path]
+        found += _inside(path, drawings) if path.is_dir() else [path]
     if not found:
         raise InputError(f"expected pictures ({', '.join(sorted(_SUFFIXES))}), found none")
-    return found
+    once: dict[Path, Path] = {}
+    for path in found:
+        once.setdefault(path.resolve(), path)
+    return list(once.values())
+
+
+def _inside(folder: Path, drawings: Path | None) -> list[Path]:
+    """The pictures below a folder; drawings only of a folder of drawings."""
+    pictures = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
+    if drawings is None or folder.resolve().is_relative_to(drawings.resolve()):
+        return pictures
+    return [p for p in pictures if not p.resolve().is_relative_to(drawings.resolve())]
 
 
 def unlabelled(pictures: Sequence[Path], root: Path, skeleton: Skeleton) -> Split:

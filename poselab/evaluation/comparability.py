@@ -19,7 +19,7 @@ from poselab.evaluation.contract_fields import (
     overlap_in_words,
     unheard_of,
 )
-from poselab.files import read_json
+from poselab.files import read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -83,20 +83,39 @@ def doubts(contract: Contract) -> list[str]:
 def contract_beside(path: Path) -> dict[str, Any]:
     """``{"run": ...}`` as the run that made a predictions file left it; empty where none did.
 
-    ``path`` is a run's folder or a file in its ``predictions``; merge the result into what an
-    evaluator writes.
+    ``path`` is a run's folder, a file in its ``predictions``, or a file with a contract of its own
+    (:func:`leave_contract`); merge the result into what an evaluator writes.
 
     Raises:
-        InputError: the run's manifest is broken.
+        InputError: the run's manifest or the file's contract is broken.
     """
-    path = Path(path)
-    folder = path if path.is_dir() else path.parent.parent
-    manifest = folder / "run.json"
-    if (path.is_file() and path.parent.name != "predictions") or not manifest.is_file():
-        return {}
-    content = read_json(manifest, "a run's manifest")
+    manifest = _manifest(Path(path))
+    content = read_json(manifest, "a run's contract") if manifest else None
     recorded = content.get("contract") if isinstance(content, dict) else None
     return {RUN: recorded} if recorded else {}
+
+
+def leave_contract(path: Path, run: Contract) -> None:
+    """Write beside a predictions file, as NAME.contract.json, how its poses were made.
+
+    Raises:
+        InputError: the folder cannot be written, or the disk is full.
+    """
+    write_json(_own_contract(path), {"contract": dict(run)})
+
+
+def _own_contract(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.contract.json")
+
+
+def _manifest(path: Path) -> Path | None:
+    """The file that says how predictions were made: their own, or their run's."""
+    if path.is_file() and _own_contract(path).is_file():
+        return _own_contract(path)
+    folder = path if path.is_dir() else path.parent.parent
+    foreign = path.is_file() and path.parent.name != "predictions"
+    manifest = folder / "run.json"
+    return manifest if manifest.is_file() and not foreign else None
 
 
 def parts(contract: Contract) -> dict[str, Contract]:

@@ -28,9 +28,22 @@ def run_contract(data: PoseData, module: PoseModule) -> dict[str, Any]:
     Raises:
         InputError: a detections file is not there any more.
     """
-    framing = data.val_samples.framing
     return {
-        "boxes": _boxes(data.val_samples),
+        **sample_contract(data.val_samples, module),
+        "training": _labels(data.train),
+        "overlap": _overlap(data),
+    }
+
+
+def sample_contract(samples: PoseDataset, module: PoseModule) -> dict[str, Any]:
+    """The part of it that pictures without labels have: all but what was trained on.
+
+    Raises:
+        InputError: a detections file is not there any more.
+    """
+    framing = samples.framing
+    return {
+        "boxes": _boxes(samples),
         "flip_test": bool(module.flip_test),
         "mirror_shift": _mirror_shift(module),
         "pixels": getattr(framing, "pixels", None),
@@ -38,19 +51,18 @@ def run_contract(data: PoseData, module: PoseModule) -> dict[str, Any]:
         "padding": getattr(framing, "padding", None),
         "score": _score(module),
         "nms": _nms(module),
-        "training": _labels(data.train),
-        "overlap": _overlap(data),
     }
 
 
 def _boxes(samples: PoseDataset) -> dict[str, Any]:
-    """Where the boxes come from: nowhere, the labels, or a file with its digest and person AP."""
+    """Where the boxes come from: nowhere (whole pictures), the labels, or a file with its digest
+    and person AP."""
     framing, items, table = samples.framing, samples.items, samples.split.annotations
     if framing.max_people > 1:
         return {"kind": "none"}
     file = getattr(framing, "boxes", None)
     if file is None:
-        return {"kind": "labelled"}
+        return {"kind": "labelled" if (items.person >= 0).all() else "none"}
     content = read_bytes(Path(file), "a detections file")
     precision = person_average_precision(
         table.image_ids[items.picture], items.boxes, items.scores, table

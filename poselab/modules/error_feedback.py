@@ -48,6 +48,7 @@ class ErrorFeedback(GuidedModule):
     The network is widened to see its own estimate; ``feedback`` says how it corrects that.
     """
 
+    trained_by: ClassVar[type[PoseModule]] = GuidedModule
     accepts: ClassVar[tuple[type, ...]] = (CoordinateCodec,)
     default: ClassVar[Triple] = Triple(
         neck=LastFeature,

@@ -24,6 +24,7 @@ from poselab.evaluation.comparability import (
     contract_beside,
     differences,
     doubts,
+    leave_contract,
     parts,
     worst,
 )
@@ -240,3 +241,15 @@ def test_a_run_leaves_its_part_beside_its_predictions(tmp_path: Path) -> None:
     manifest.write_text("{")
     with pytest.raises(InputError, match="expected JSON in"):
         contract_beside(file)
+
+
+def test_a_file_may_have_a_contract_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "predictions" / "found.json"
+    leave_contract(file, {"flip_test": False})
+    assert contract_beside(file) == {}  # of predictions that are not there
+    file.write_text("[]")
+    (tmp_path / "run.json").write_text(json.dumps({"contract": RUN}))
+    assert contract_beside(file) == {"run": {"flip_test": False}}
+    other = file.with_name("other.json")
+    other.write_text("[]")
+    assert contract_beside(other) == {"run": RUN}

@@ -43,6 +43,7 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Any:
         ("zebra.stripes=1", "'zebra.stripes'; none is named like it"),
         ("method=heatmop", "'heatmop'; did you mean heatmap?"),
         ("experiment=quickstart/heatmop", "did you mean quickstart/heatmap?"),
+        ("method=error_feedback", "error_feedback.TopDownErrorFeedback), got TopDown; choose"),
         ("framing=whole", "framing of one person for HeatmapRegression, got WholeImage"),
         ("+framing.paddin=2", "'framing.paddin'; did you mean framing.padding?"),
         ("method.codec.decoder=darker", "darker"),

@@ -14,6 +14,7 @@ from flow import TINY, words
 
 import poselab
 from poselab import cli, training
+from poselab.evaluation.comparability import contract_beside
 from poselab.evaluation.predictions import read_predictions
 from poselab.files import write_bytes
 from poselab.modules.callbacks import SeedEachEpoch
@@ -68,6 +69,30 @@ def test_predict_with_boxes(run: Path, people: Path, tmp_path: Path) -> None:
     ours = {tuple(k) for k in predictions.keypoints.reshape(len(predictions), -1).round(1).tolist()}
     same = {tuple(k) for k in theirs.keypoints.reshape(len(theirs), -1).round(1).tolist()}
     assert len(ours & same) >= 0.8 * len(same)
+    # How they were made lies beside them: as in the run, but on these boxes.
+    made = contract_beside(tmp_path / "out" / "predictions.json")["run"]
+    trained = contract_beside(run)["run"]
+    assert {k for k in trained if made.get(k) != trained[k]} == {"boxes", "overlap"}
+    assert (made["boxes"]["kind"], made["boxes"]["file"]) == ("detected", "boxes.json")
+
+
+def test_predict_again_finds_the_same_pictures(
+    run: Path, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for picture in sorted((people / "val2017").iterdir())[:2]:
+        (photos / picture.name).symlink_to(picture)
+    one = min(photos.iterdir()).name
+    given = ["predict", str(run), str(photos), str(photos / one), "--out", str(photos / "found")]
+    for _ in range(2):
+        assert cli.main(given) == 0
+        assert "2 poses in 2 pictures" in capsys.readouterr().out
+    made = contract_beside(photos / "found" / "predictions.json")["run"]
+    assert made["boxes"] == {"kind": "none"}
+    drawn = photos / "found" / "pictures"
+    assert cli.main([*given[:2], str(drawn), "--out", str(photos / "found")]) == 1
+    assert "would be drawn over; choose another --out" in capsys.readouterr().err
 
 
 def test_predict_bottom_up(people: Path, tmp_path: Path) -> None:
@@ -124,8 +149,10 @@ def test_a_suite_trains_what_is_missing(
     out = capsys.readouterr().out
     assert "epoch 1/1" in out
     table = next(tmp_path.rglob("table.md")).read_text()
-    assert "GMACs" in table
-    assert "| heatmap |" in table
+    heading, _, row = ([cell.strip() for cell in line.split("|")] for line in table.splitlines())
+    assert row[heading.index("method")] == "heatmap"
+    assert float(row[heading.index("images/s")]) > 0
+    assert float(row[heading.index("GMACs")]) > 0
     with monkeypatch.context() as patch:
         patch.setattr(training, "train", lambda *given: pytest.fail("trained again"))
         assert cli.main(given) == 0
@@ -135,9 +162,11 @@ def test_a_suite_trains_what_is_missing(
     (said,) = capsys.readouterr().err.splitlines()
     assert "another one; move that folder away" in said
     assert cli.main(["suite", "mine"]) == 1
-    assert "expected a suite out of coco, " in capsys.readouterr().err
+    assert "expected a suite out of bench/top_down, coco, " in capsys.readouterr().err
     assert cli.main([given[0], *own, "nothing"]) == 1
     assert "mine, mpii" in capsys.readouterr().err
+    assert cli.main([*given[:2], "heatmap", "nothing", *own]) == 1
+    assert "of mine out of heatmap, got 'nothing'" in capsys.readouterr().err
 
 
 def test_an_ablation_goes_on_where_it_was_interrupted(
