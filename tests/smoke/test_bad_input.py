@@ -43,7 +43,6 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Any:
         ("zebra.stripes=1", "'zebra.stripes'; none is named like it"),
         ("method=heatmop", "'heatmop'; did you mean heatmap?"),
         ("experiment=quickstart/heatmop", "did you mean quickstart/heatmap?"),
-        ("method=error_feedback", "error_feedback.TopDownErrorFeedback), got TopDown; choose"),
         ("framing=whole", "framing of one person for HeatmapRegression, got WholeImage"),
         ("+framing.paddin=2", "'framing.paddin'; did you mean framing.padding?"),
         ("method.codec.decoder=darker", "darker"),
@@ -61,6 +60,15 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Any:
 )
 def test_a_broken_config(change: str, said: str, people: Path, tmp_path: Path, fails: Any) -> None:
     assert said in fails(words(people, tmp_path / "run", change))
+    assert not (tmp_path / "run").exists()
+
+
+def test_error_feedback_trained_as_any_method_is_refused(
+    people: Path, tmp_path: Path, fails: Any
+) -> None:
+    changes = ("experiment=quickstart/direct", "method=error_feedback")
+    given = [w for w in words(people, tmp_path / "run", *changes) if "neck.channels" not in w]
+    assert "error_feedback.TopDownErrorFeedback), got TopDown; choose" in fails(given)
     assert not (tmp_path / "run").exists()
 
 
