@@ -19,6 +19,10 @@ def conf_folder() -> Path:
 
 
 def shipped(group: str, own: Sequence[Path] = ()) -> list[str]:
-    """Names SUITE/NAME of all configs of a group such as ``experiment``, those in ``own`` too."""
-    files = [file for folder in (conf_folder(), *own) for file in (folder / group).glob("*/*.yaml")]
-    return sorted({f"{file.parent.name}/{file.stem}" for file in files})
+    """Names SUITE/NAME of all configs of a group such as ``experiment``, those in ``own`` too.
+
+    A suite may lie in another's folder; files named _* are parts of others.
+    """
+    places = [folder / group for folder in (conf_folder(), *own)]
+    files = [(place, file) for place in places for file in place.glob("*/**/[!_]*.yaml")]
+    return sorted({file.relative_to(place).with_suffix("").as_posix() for place, file in files})

@@ -12,43 +12,65 @@ if TYPE_CHECKING:
     from poselab.report.tables import Row
 
 _FIGURES = ("AP", "AP50", "AP75", "AR", "PCKh@0.5")
+_LIMITED = ("AP", "PCKh@0.5")
 
-_HELP = """usage: poselab suite NAME [--config-dir DIR] [key=value ...]
+_HELP = """usage: poselab suite NAME [EXPERIMENT ...] [--config-dir DIR] [key=value ...]
 
-Train every experiment in conf/experiment/NAME/ (with --config-dir also in DIR/experiment/NAME/) in
-one process, and print one table: accuracy on the validation pictures, parameters, multiply-adds
-(GMACs, one picture, no flip test), seconds.
+Train every experiment in conf/experiment/NAME/ (with --config-dir also in DIR/experiment/NAME/),
+or those that are named, in one process, and print one table: accuracy on the validation pictures
+with 95 % confidence limits over pictures, parameters, multiply-adds (GMACs, one picture, no flip
+test), pictures a second that are predicted on this machine (no flip test), seconds of training.
 
   poselab suite quickstart
   poselab suite quickstart trainer.max_epochs=2 runs=/tmp/runs
+  poselab suite bench/top_down heatmap simcc rle
 
 What is finished already is not trained again; what was interrupted goes on from its last epoch.
+
+Suites: {suites}
 """
 
 
 def main(words: list[str]) -> int:
     """Run the command."""
-    from poselab.structures import InputError
-
     if not words or {"-h", "--help"} & set(words):
-        print(_HELP, file=sys.stdout if words else sys.stderr)
+        suites = " ".join(sorted({_suite(name) for name in shipped("experiment")}))
+        print(_HELP.format(suites=suites), file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
     from poselab.cli.composing import apart
 
     folders, rest = apart(words)
-    suite = next((word for word in rest if "=" not in word), "")
-    experiments = shipped("experiment", folders)
-    chosen = [name for name in experiments if name.split("/")[0] == suite]
-    if not chosen:
-        there = sorted({name.split("/")[0] for name in experiments})
-        raise InputError(f"expected a suite out of {', '.join(there)}, got {suite!r}; choose one")
+    changes = [word for word in rest if "=" in word]
+    chosen = _chosen([word for word in rest if "=" not in word], folders)
     places = [word for folder in folders for word in ("--config-dir", str(folder))]
-    return _run(chosen, [*(word for word in rest if word != suite), *places])
+    return _run(chosen, [*changes, *places])
+
+
+def _suite(experiment: str) -> str:
+    return experiment.rpartition("/")[0]
+
+
+def _chosen(words: list[str], folders: list[Path]) -> list[str]:
+    """The experiments that the words name: a suite, and those of it that are wanted."""
+    from poselab.structures import InputError
+
+    experiments = shipped("experiment", folders)
+    suite, *wanted = words or [""]
+    there = [name for name in experiments if _suite(name) == suite.rstrip("/")]
+    if not there:
+        suites = sorted({_suite(name) for name in experiments})
+        raise InputError(f"expected a suite out of {', '.join(suites)}, got {suite!r}; choose one")
+    short = {name.rpartition("/")[2]: name for name in there}
+    if unknown := [word for word in wanted if word not in short]:
+        raise InputError(
+            f"expected experiments of {suite} out of {', '.join(short)}, got {unknown[0]!r}; "
+            "choose some of these, or none for all"
+        )
+    return [short[word] for word in wanted] or there
 
 
 def _run(experiments: list[str], changes: list[str]) -> int:
     from poselab.cli.composing import compose
-    from poselab.report.tables import markdown, print_table
 
     configs = [compose("train", [f"experiment={name}", *changes])[0] for name in experiments]
     place = Path(configs[0].runs) / "suite"
@@ -56,17 +78,24 @@ def _run(experiments: list[str], changes: list[str]) -> int:
     for n, (name, config) in enumerate(zip(experiments, configs, strict=True), start=1):
         print(f"[{n}/{len(experiments)}] {name}: {place / name}", flush=True)
         rows.append(_row(config, place / name, name))
-    table = place / experiments[0].split("/")[0] / "table.md"
-    from poselab.files import write_bytes
-
-    write_bytes(table, markdown(rows).encode())
-    print_table(rows, "on the validation pictures, by which the best epoch was chosen too")
-    print(f"table: {table}\npictures with poses (predictions beside them, curves.png above):")
+    suite = place / _suite(experiments[0])
+    _tabulate(rows, suite)
+    print("pictures with poses (predictions beside them, curves.png above):")
     for name in experiments:
         print(f"  {place / name}/predictions/pictures.jpg")
     if configs[0].get("report") and len(experiments) > 1:
-        print(f"page: {_compared(configs[0], {n: place / n for n in experiments}, table.parent)}")
+        print(f"page: {_compared(configs[0], {n: place / n for n in experiments}, suite)}")
     return 0
+
+
+def _tabulate(rows: list[Row], suite: Path) -> None:
+    from poselab.files import write_bytes
+    from poselab.report.tables import csv_text, markdown, print_table
+
+    print_table(rows, "on the validation pictures, by which the best epoch was chosen too")
+    for name, text in (("table.md", markdown(rows)), ("table.csv", csv_text(rows))):
+        write_bytes(suite / name, text.encode())
+    print(f"table: {suite / 'table.md'} (and .csv)")
 
 
 def _compared(config: Any, folders: dict[str, Path], out: Path) -> Path:
@@ -98,15 +127,40 @@ def _row(config: Any, folder: Path, name: str) -> Row:
     runs.expect_one_device(config)
     record = runs.settle(config, folder) or training.train(config, folder, name)
     manifest = read_json(folder / "run.json", "a run's manifest")
-    untrained = (manifest.get("untrained") or {}).get("AP")
-    figures = {key: record.get(key) for key in _FIGURES}
     cost = manifest["cost"]
     return {
-        "method": name.split("/")[1],
-        **figures,
-        "AP untrained": untrained,
+        "method": name.rpartition("/")[2],
+        **{key: _figure(key, record) for key in _FIGURES},
+        "AP untrained": (manifest.get("untrained") or {}).get("AP"),
         "epochs": f"{config.trainer.max_epochs}",
         "parameters": f"{cost['parameters'] / 1e6:.2f} M",
         "GMACs": f"{cost['gmacs']:.3f}",
+        "images/s": f"{_speed(folder, manifest):.0f}",
         "seconds": f"{manifest['seconds']:.0f}",
     }
+
+
+def _figure(key: str, record: dict[str, Any]) -> float | str | None:
+    """A figure, with its confidence limits where the run has them and the table has room."""
+    limits = (record.get("interval") or {}).get(key)
+    if key not in _LIMITED or limits is None:
+        return record.get(key)
+    return f"{100 * record[key]:.1f} [{100 * limits[0]:.1f}, {100 * limits[1]:.1f}]"
+
+
+def _speed(folder: Path, manifest: dict[str, Any]) -> float:
+    """Pictures a second of a finished run, measured once and kept in its manifest."""
+    if "images_per_second" not in manifest:
+        import torch
+
+        from poselab import build, runs
+        from poselab.files import write_json
+        from poselab.modules.speed import images_per_second
+
+        module, config, _ = build.load(runs.checkpoint(folder))
+        batch = next(iter(build.data(config).val_dataloader()))
+        on_gpu = torch.cuda.is_available() and config.trainer.accelerator != "cpu"
+        speed = images_per_second(module, batch, "cuda" if on_gpu else "cpu")
+        write_json(folder / "run.json", manifest | {"images_per_second": speed})
+        return speed
+    return float(manifest["images_per_second"])

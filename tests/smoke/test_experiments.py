@@ -14,6 +14,10 @@ from poselab.cli.composing import compose
 from poselab.cli.shipped import shipped
 
 EXPERIMENTS = shipped("experiment")
+SMALL_REGIONS = (
+    *("framing=whole", "method.neck.channels=16", "method.head.keypoint_widths=[16]"),
+    *("method.head.box_width=32", "method.head.samples=64"),
+)
 
 
 class Watch(pl.Callback):
@@ -37,10 +41,13 @@ def tiny(name: str, root: Path) -> list[str]:
     neck = config.method.neck["_target_"].rpartition(".")[2]
     layout = "mpii" if name.split("/")[0] in ("mpii", "lsp") else "coco"
     widths = "[8]" if neck == "HighestResolution" else "[8,16,16,16]"
+    small = ["backbone=tiny", f"++backbone.widths={widths}"]
     return [
         f"experiment={name}",
         f"data={layout}",
-        *("backbone=tiny", f"++backbone.widths={widths}", "framing.size=[64,64]"),
+        *([] if name.startswith("bench/") else small),  # a bench's networks are small already
+        *(SMALL_REGIONS if neck == "PyramidNeck" else []),
+        "framing.size=[64,64]",
         *(["++method.neck.channels=16"] if neck in ("DeconvNeck", "FuseNeck") else []),
         *("trainer=default", "++trainer.max_steps=1", "++trainer.limit_val_batches=0"),
         *("trainer.accelerator=cpu", "trainer.enable_progress_bar=false"),

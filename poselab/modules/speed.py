@@ -1,0 +1,36 @@
+"""How many pictures a method predicts in a second."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import torch
+
+from poselab.outputs import map_tensors
+
+if TYPE_CHECKING:
+    from poselab.modules.pose_module import PoseModule
+    from poselab.structures import Sample
+
+
+def images_per_second(
+    module: PoseModule, batch: Sample, device: str, seconds: float = 1.0
+) -> float:
+    """Inputs a second of the whole prediction step: network, decoding, scoring.
+
+    Without flip test, in the weights' own precision; the best of the repeats in ``seconds``.
+    Pictures lie on ``device`` already, poses are brought back from it.
+    """
+    module = module.to(device).eval()
+    ready = map_tensors(lambda tensor: tensor.to(device), batch)
+    flip_test, module.flip_test = module.flip_test, False
+    best, begun = float("inf"), time.perf_counter()
+    with torch.inference_mode():
+        module.predict_step(ready, 0)  # plans kernels, fills caches
+        while best == float("inf") or time.perf_counter() - begun < seconds:
+            start = time.perf_counter()
+            module.predict_step(ready, 0)
+            best = min(best, time.perf_counter() - start)
+    module.flip_test = flip_test
+    return len(batch.image) / best
