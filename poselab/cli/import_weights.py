@@ -47,12 +47,15 @@ MODELS = """\
   mmpose_vitpose_{small,base,large,huge}_256x192
   mmpose_vitpose_{small,base,large,huge}_simple_256x192
   rtmpose_{t,s,m,l}_256x192 rtmpose_{m,l}_384x288
-      open-mmlab/mmpose 1.x"""
+      open-mmlab/mmpose 1.x
+  keypoint_rcnn_r50 keypoint_rcnn_legacy_r50
+      torchvision: COCO_V1, and COCO_LEGACY or one trained without frozen normalisation"""
 
 _THEIR_NAMES = {
     "pose_resnet_": "simple_baseline_r",
     "pose_hrnet_": "hrnet_",
     "rtmpose_tiny": "rtmpose_t",
+    "keypointrcnn_resnet50_fpn": "keypoint_rcnn_r50",
 }
 
 _DESCRIPTION = f"""Turn a checkpoint of another zoo into a run of PoseLab.
