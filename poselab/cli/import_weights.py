@@ -28,8 +28,9 @@ MODELS = """\
   dark_r50_128x96 dark_w{32,48}_128x96
   dark_r{50,101,152}_{256x192,384x288} dark_w{32,48}_{256x192,384x288}
       ilovepose/DarkPose
+  udp_{r50,r101,r152,w32,w48}_{256x192,384x288,mpii_256x256}
   udp_offset_{r50,w32,w48}_{256x192,384x288}
-      HuangJunJie2017/UDP-Pose (disc and offsets)
+      HuangJunJie2017/UDP-Pose (Gaussians; disc and offsets)
   simcc_{r50,r101,w32,w48}_256x192 simcc_r50_384x288
   simcc_gaussian_{r50,w48}_384x288 simcc_gaussian_w48_256x192
       leeyegy/SimCC (simdr, sa_simdr)
@@ -41,22 +42,20 @@ MODELS = """\
   transformers_vitpose_{small,base,large,huge}_simple_256x192
       VitPoseForPoseEstimation of transformers: model.safetensors or pytorch_model.bin
   mmpose_{heatmap,dark}_r{50,101,152}_{256x192,384x288}
-  mmpose_{hrnet,dark,udp}_w{32,48}_{256x192,384x288}
+  mmpose_{hrnet,dark,udp}_w{32,48}_{256x192,384x288} mmpose_udp_offset_w32_256x192
   mmpose_simcc_r50_{256x192,384x288}
   mmpose_{rle,deeppose}_r{50,101,152}_256x192 mmpose_rle_r152_384x288
   mmpose_vitpose_{small,base,large,huge}_256x192
   mmpose_vitpose_{small,base,large,huge}_simple_256x192
   rtmpose_{t,s,m,l}_256x192 rtmpose_{m,l}_384x288
-      open-mmlab/mmpose 1.x
-  keypoint_rcnn_r50 keypoint_rcnn_legacy_r50
-      torchvision: COCO_V1, and COCO_LEGACY or one trained without frozen normalisation"""
+      open-mmlab/mmpose 1.x"""
 
 _THEIR_NAMES = {
     "pose_resnet_": "simple_baseline_r",
     "pose_hrnet_": "hrnet_",
     "rtmpose_tiny": "rtmpose_t",
-    "keypointrcnn_resnet50_fpn": "keypoint_rcnn_r50",
 }
+    "udp_regress": "udp_offset",
 
 _DESCRIPTION = f"""Turn a checkpoint of another zoo into a run of PoseLab.
 

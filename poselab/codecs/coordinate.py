@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
-from poselab.codecs.grid import mirrored_names, only_person
+from poselab.codecs.grid import mirrored_names, one_pose, only_person
 from poselab.outputs import Coordinates, CoordinateTarget
-from poselab.structures import Poses, Size, Skeleton
+
+if TYPE_CHECKING:
+    from poselab.structures import Poses, Size, Skeleton
 
 
 class CoordinateCodec:
@@ -36,8 +40,7 @@ class CoordinateCodec:
         height, width = self.input_size
         u, v = output.xy.float().unbind(-1)
         points = torch.stack([(u + 0.5) * width - 0.5, (v + 0.5) * height - 0.5], dim=-1)
-        valid = torch.ones(len(points), 1, dtype=torch.bool, device=points.device)
-        return Poses(points[:, None], output.confidence.float()[:, None], valid)
+        return one_pose(points, output.confidence.float())
 
     def unflip(self, output: Coordinates) -> Coordinates:
         """Negate u and exchange left with right."""

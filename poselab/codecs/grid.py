@@ -1,4 +1,4 @@
-"""The lattice of map cells over the pixels of a network input, and what map codecs share."""
+"""The lattice of map cells over the pixels of a network input, and what codecs share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from poselab.structures import InputError, Size, Skeleton
+from poselab import geometry, maps
+from poselab.structures import InputError, Poses, Size, Skeleton
 
 if TYPE_CHECKING:
     from poselab.geometry import PixelConvention
@@ -88,6 +89,34 @@ class Grid:
         return (functional.avg_pool2d(mask, self.stride) > 0.5).float()
 
 
+@dataclass(kw_only=True, eq=False)
+class MapCodec:
+    """A codec of maps: its fields are its settings, so that a subclass names its own alone.
+
+    pixels: the convention's name, see :mod:`poselab.geometry`.
+
+    Raises:
+        InputError: an unknown convention, or a stride that does not divide the input size.
+    """
+
+    skeleton: Skeleton
+    input_size: Size
+    stride: int
+    pixels: str = "centre"
+
+    def __post_init__(self) -> None:
+        self.grid = self._lattice(geometry.convention(self.pixels))
+        self.channels = len(self.skeleton)
+
+    def _lattice(self, pixels: PixelConvention) -> Grid:
+        return Grid(self.input_size, self.stride, pixels)
+
+    def mirrored(self, output: Tensor) -> Tensor:
+        """Maps (B, …, K, h, w) mirrored, left exchanged with right, moved as ``pixels`` asks."""
+        names = mirrored_names(self.skeleton, output.device)
+        return maps.mirror_maps(output, names, self.grid.mirror_shift)
+
+
 @lru_cache(maxsize=64)
 def mirrored_names(skeleton: Skeleton, device: torch.device) -> Tensor:
     """``skeleton.flip_index`` as a tensor, sent to each device once."""
@@ -107,3 +136,9 @@ def only_person(keypoints: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
         )
     labelled = visible[:, 0] > 0
     return keypoints[:, 0].float().where(labelled[..., None], 0.0), labelled
+
+
+def one_pose(points: Tensor, scores: Tensor) -> Poses:
+    """The poses of one-person inputs, always valid, of points (B, K, 2) and scores (B, K)."""
+    valid = torch.ones(len(points), 1, dtype=torch.bool, device=points.device)
+    return Poses(points[:, None], scores[:, None], valid)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from typing import ClassVar, Literal, Self, TypeVar, get_args
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self, get_args
 
 import torch
 from torch import Tensor
 
-from poselab import geometry, maps
-from poselab.codecs.grid import Grid, mirrored_names, only_person
+from poselab import maps
+from poselab.codecs.grid import MapCodec, one_pose, only_person
 from poselab.outputs import MapTarget
-from poselab.structures import InputError, Poses, Size, Skeleton
+from poselab.structures import InputError, Poses
 
 Encoding = Literal["biased", "unbiased", "one_hot"]
 Decoder = Literal["argmax", "quarter", "dark", "udp", "expectation", "local"]
 Values = Literal["heights", "softmax", "sigmoid"]
-Word = TypeVar("Word", bound=str)
 
 # Worst error in cells for exact targets; the first two are geometry, the others are measured by the
 # laws in tests for sigma 1 to 3, where the map covers 3 sigma around the keypoint.
@@ -31,7 +30,8 @@ _RESOLUTION: dict[Decoder, float] = {
 }
 
 
-class HeatmapCodec:
+@dataclass(kw_only=True, eq=False)
+class HeatmapCodec(MapCodec):
     """One map a keypoint, found again near its highest cell.
 
     sigma: in map cells (2 for 256x192, 3 for 384x288 in SimpleBaseline and HRNet).
@@ -43,7 +43,6 @@ class HeatmapCodec:
     about training: :meth:`with_decoder` reads a stored output in another way.
     values: what the network gives: "heights" of the maps; logits whose "softmax" over the map is
     a probability, scaled by what an ideal map's peak would be; or logits of heights ("sigmoid").
-    pixels: the convention's name, see :mod:`poselab.geometry`.
 
     A keypoint weighs nothing where it is not labelled or its Gaussian, cut at 3 sigma, does not
     touch the map; the border's hot cells also take what lies up to a cell outside. Under "hrnet"
@@ -56,27 +55,18 @@ class HeatmapCodec:
 
     decoders: ClassVar[tuple[str, ...]] = get_args(Decoder)
 
-    def __init__(
-        self,
-        *,
-        skeleton: Skeleton,
-        input_size: Size,
-        stride: int,
-        sigma: float = 2.0,
-        encoding: Encoding = "biased",
-        decoder: Decoder = "quarter",
-        values: Values = "heights",
-        pixels: str = "centre",
-    ) -> None:
-        if not sigma > 0:
-            raise InputError(f"expected a sigma above 0 map cells, got {sigma}")
-        self.skeleton = skeleton
-        self.grid = Grid(input_size, stride, geometry.convention(pixels))
-        self.sigma = sigma
-        self.encoding = _known("an encoding", encoding, Encoding)
-        self.decoder = _known("a decoder", decoder, Decoder)
-        self.values = _known("values", values, Values)
-        self.channels = len(skeleton)
+    sigma: float = 2.0
+    encoding: Encoding = "biased"
+    decoder: Decoder = "quarter"
+    values: Values = "heights"
+
+    def __post_init__(self) -> None:
+        if not self.sigma > 0:
+            raise InputError(f"expected a sigma above 0 map cells, got {self.sigma}")
+        super().__post_init__()
+        _expect("an encoding", self.encoding, Encoding)
+        _expect("a decoder", self.decoder, Decoder)
+        _expect("values", self.values, Values)
 
     @property
     def resolution(self) -> float:
@@ -93,9 +83,7 @@ class HeatmapCodec:
         Raises:
             InputError: there is no such decoder.
         """
-        other = copy.copy(self)
-        other.decoder = _known("a decoder", decoder, Decoder)
-        return other
+        return replace(self, decoder=decoder)
 
     def encode(self, keypoints: Tensor, visible: Tensor, usable: Tensor) -> MapTarget:
         """Maps (B, K, h, w), zero where unlabelled; weight (B, K, 1, 1) or (B, K, h, w)."""
@@ -116,9 +104,7 @@ class HeatmapCodec:
         heat = self._heights(output.float().contiguous())
         cells, values = maps.peaks(heat)
         points = self.grid.to_pixels(self._refine(heat, cells))
-        valid = torch.ones(len(points), 1, dtype=torch.bool, device=points.device)
-        scores = values.clamp(max=1) if self.values == "softmax" else values
-        return Poses(points[:, None], scores[:, None], valid)
+        return one_pose(points, values.clamp(max=1) if self.values == "softmax" else values)
 
     def _heights(self, output: Tensor) -> Tensor:
         match self.values:
@@ -147,15 +133,13 @@ class HeatmapCodec:
 
     def unflip(self, output: Tensor) -> Tensor:
         """Mirror, exchange left with right, and move as the pixel convention asks."""
-        names = mirrored_names(self.skeleton, output.device)
-        return maps.mirror_maps(output, names, self.grid.mirror_shift)
+        return self.mirrored(output)
 
     def merge(self, first: Tensor, second: Tensor) -> Tensor:
         """The mean."""
         return (first + second) / 2
 
 
-def _known(what: str, word: Word, among: object) -> Word:
+def _expect(what: str, word: str, among: object) -> None:
     if word not in get_args(among):
         raise InputError(f"expected {what} out of {list(get_args(among))}, got {word!r}")
-    return word

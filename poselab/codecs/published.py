@@ -16,11 +16,11 @@ from torch.nn import functional
 
 from poselab import maps
 from poselab.codecs.grid import Grid
-from poselab.codecs.heatmap import Decoder, Encoding, HeatmapCodec, Values
+from poselab.codecs.heatmap import Decoder, HeatmapCodec
 from poselab.codecs.udp_offset import UdpOffsetCodec
 
 if TYPE_CHECKING:
-    from poselab.structures import Poses, Size, Skeleton
+    from poselab.geometry import PixelConvention
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class DarkGrid(MovedGrid):
         return [(scale, 0.0), (scale, (height - 1 - scale * (h - 1)) / 2)]
 
 
+@dataclass(kw_only=True, eq=False)
 class PublishedHeatmapCodec(HeatmapCodec):
     """What the heatmap readings of other code differ in; a subclass is one of them.
 
@@ -59,29 +60,10 @@ class PublishedHeatmapCodec(HeatmapCodec):
     nowhere: ClassVar[float] = 0.0
     lattice: ClassVar[type[MovedGrid]] = MovedGrid
 
-    def __init__(
-        self,
-        *,
-        skeleton: Skeleton,
-        input_size: Size,
-        stride: int,
-        sigma: float = 2.0,
-        encoding: Encoding = "biased",
-        decoder: Decoder = "quarter",
-        values: Values = "heights",
-        pixels: str = "hrnet",
-    ) -> None:
-        super().__init__(
-            skeleton=skeleton,
-            input_size=input_size,
-            stride=stride,
-            sigma=sigma,
-            encoding=encoding,
-            decoder=decoder,
-            values=values,
-            pixels=pixels,
-        )
-        self.grid = self.lattice(input_size, stride, self.grid.pixels, self.shift)
+    pixels: str = "hrnet"
+
+    def _lattice(self, pixels: PixelConvention) -> Grid:
+        return self.lattice(self.input_size, self.stride, pixels, self.shift)
 
     def _refine(self, heat: Tensor, cells: Tensor) -> Tensor:
         if self.decoder != self.own:
@@ -184,6 +166,22 @@ class MmposeUdpCodec(PublishedHeatmapCodec):
         return maps.udp_refine(_smoothed(heat, self.kernel), cells, kernel=1)
 
 
+class UdpPoseHeatmapCodec(PublishedHeatmapCodec):
+    """UDP's with Gaussian targets: blurred, stretched from zero to the old height, then the step.
+
+    Source: HuangJunJie2017/UDP-Pose, master, lib/core/inference.py, post.
+    """
+
+    own: ClassVar[Decoder] = "udp"
+    kernel: ClassVar[int] = 7
+
+    def _read(self, heat: Tensor, cells: Tensor) -> Tensor:
+        smooth = maps.blur_whole(heat, maps.blur_taps(self.kernel))
+        smooth = smooth - smooth.amin((-2, -1), True)
+        stretch = heat.amax((-2, -1), True) / smooth.amax((-2, -1), True)
+        return maps.udp_refine(smooth * stretch, cells, kernel=1)
+
+
 def _smoothed(heat: Tensor, kernel: int) -> Tensor:
     """Maps blurred with zeros around them, scaled back to their height."""
     smooth = maps.blur(functional.pad(heat, [kernel // 2] * 4), maps.blur_taps(kernel))
@@ -199,15 +197,22 @@ def _from_border(heat: Tensor, cells: Tensor, margin: int) -> Tensor:
 class UdpPoseCodec(UdpOffsetCodec):
     """UDP's disc and offsets: maps with no value above zero are read at their first cell.
 
-    Source: HuangJunJie2017/UDP-Pose, lib/core/inference.py.
+    Source: HuangJunJie2017/UDP-Pose, master, lib/core/inference.py.
     """
 
-    def decode(self, output: Tensor) -> Poses:
-        """Poses whose scores are the blurred discs' highest values."""
-        poses = super().decode(output)
-        _, *offsets = output.float().reshape(len(output), -1, 3, *output.shape[-2:]).unbind(2)
-        first = poses.keypoints.new_zeros(poses.keypoints[:, 0].shape)
-        offset = torch.stack([maps.blurred_at(m.contiguous(), first, 7) for m in offsets], dim=-1)
-        there = self.grid.to_pixels(offset * self.radius)[:, None]
-        found = poses.scores[..., None] > 0
-        return poses._replace(keypoints=torch.where(found, poses.keypoints, there))
+    nowhere: ClassVar[float] = 0.0
+
+    def _start(self, cells: Tensor, values: Tensor) -> Tensor:
+        return torch.where(values[..., None] > 0, cells, self.nowhere)
+
+
+class MmposeUdpOffsetCodec(UdpPoseCodec):
+    """mmpose's disc and offsets: a wider blur of the disc, none of the offsets.
+
+    Maps with no value above zero start one cell before the first, as there, from where mmpose
+    takes the offset of another keypoint. Source: open-mmlab/mmpose, mmpose/codecs/udp_heatmap.py.
+    """
+
+    disc_blur: ClassVar[int] = 23
+    offset_blur: ClassVar[int] = 1
+    nowhere: ClassVar[float] = -1.0

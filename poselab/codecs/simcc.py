@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from poselab import geometry, maps
-from poselab.codecs.grid import mirrored_names, only_person
+from poselab.codecs.grid import mirrored_names, one_pose, only_person
 from poselab.outputs import AxisScores, AxisTarget
 from poselab.structures import InputError, Poses, Size, Skeleton
 
@@ -21,6 +22,7 @@ Score = Literal["probability", "logit"]
 _REACH = 3  # sigma within which a target counts
 
 
+@dataclass(kw_only=True, eq=False)
 class SimccCodec:
     """The bins nearest to a keypoint along x and along y.
 
@@ -39,32 +41,31 @@ class SimccCodec:
             score or convention, or bins that are not whole.
     """
 
-    def __init__(
-        self,
-        *,
-        skeleton: Skeleton,
-        input_size: Size,
-        stride: int = 1,
-        split: float = 2.0,
-        smoothing: Smoothing = "equal",
-        share: float = 0.1,
-        sigma: float | Sequence[float] = 6.0,
-        peak: float | None = None,
-        score: Score = "probability",
-        pixels: str = "centre",
-    ) -> None:
-        self.sigma = (sigma, sigma) if isinstance(sigma, int | float) else tuple(sigma)
-        _check(split, share, self.sigma, peak)
-        if smoothing not in ("equal", "gaussian", "laplace"):
-            raise InputError(f"expected smoothing equal, gaussian or laplace, got {smoothing!r}")
-        if score not in ("probability", "logit"):
-            raise InputError(f"expected score probability or logit, got {score!r}")
-        self.skeleton, self.input_size, self.split = skeleton, input_size, split
-        self.smoothing, self.share, self.peak = smoothing, share, peak
-        self.score, self.pixels = score, geometry.convention(pixels)
-        self.bins = _bins(input_size, split)
-        self.channels = len(skeleton)
-        cells = (input_size[0] // stride, input_size[1] // stride)
+    skeleton: Skeleton
+    input_size: Size
+    stride: int = 1
+    split: float = 2.0
+    smoothing: Smoothing = "equal"
+    share: float = 0.1
+    sigma: float | Sequence[float] = 6.0
+    peak: float | None = None
+    score: Score = "probability"
+    pixels: str = "centre"
+
+    def __post_init__(self) -> None:
+        sigma = self.sigma
+        self.sigmas = (sigma, sigma) if isinstance(sigma, int | float) else tuple(sigma)
+        _check(self.split, self.share, self.sigmas, self.peak)
+        if self.smoothing not in get_args(Smoothing):
+            raise InputError(
+                f"expected smoothing equal, gaussian or laplace, got {self.smoothing!r}"
+            )
+        if self.score not in get_args(Score):
+            raise InputError(f"expected score probability or logit, got {self.score!r}")
+        self.convention = geometry.convention(self.pixels)
+        self.bins = _bins(self.input_size, self.split)
+        self.channels = len(self.skeleton)
+        cells = (self.input_size[0] // self.stride, self.input_size[1] // self.stride)
         self.head_sizes = {"bins": self.bins, "cells": cells}
 
     @property
@@ -74,7 +75,7 @@ class SimccCodec:
 
     def _axes(self) -> list[tuple[float, float]]:
         """(scale, offset) from bin to pixel along x and y."""
-        return [self.pixels.grid_to_pixel(self.bins[a], self.input_size[a]) for a in (1, 0)]
+        return [self.convention.grid_to_pixel(self.bins[a], self.input_size[a]) for a in (1, 0)]
 
     def encode(self, keypoints: Tensor, visible: Tensor, usable: Tensor) -> AxisTarget:
         """Targets of both axes; ``usable`` has no say, as for positions.
@@ -85,10 +86,10 @@ class SimccCodec:
         points, labelled = only_person(keypoints, visible)
         places = [(points[..., a] - o) / s for a, (s, o) in enumerate(self._axes())]
         lengths = self.bins[::-1]
-        for place, length, sigma in zip(places, lengths, self.sigma, strict=True):
+        for place, length, sigma in zip(places, lengths, self.sigmas, strict=True):
             reach = (self.split + 1) / 2 if self.smoothing == "equal" else _REACH * sigma
             labelled = labelled & (place >= -reach) & (place <= length - 1 + reach)
-        x, y = map(self._target, places, lengths, self.sigma)
+        x, y = map(self._target, places, lengths, self.sigmas)
         return AxisTarget(x=x, y=y, weight=labelled.float())
 
     def _target(self, place: Tensor, length: int, sigma: float) -> Tensor:
@@ -113,9 +114,7 @@ class SimccCodec:
         (x, of_x), (y, of_y) = (maps.places(row) for row in rows)
         (scale_x, first_x), (scale_y, first_y) = self._axes()
         points = torch.stack([x * scale_x + first_x, y * scale_y + first_y], dim=-1)
-        scores = self._scores(rows, (of_x, of_y))
-        valid = torch.ones(len(x), 1, dtype=torch.bool, device=x.device)
-        return Poses(points[:, None], scores[:, None], valid)
+        return one_pose(points, self._scores(rows, (of_x, of_y)))
 
     def _scores(self, rows: tuple[Tensor, Tensor], highest: tuple[Tensor, Tensor]) -> Tensor:
         """Scores (B, K) from logits (B, K, n) and the highest (B, K) of each axis."""
@@ -123,14 +122,14 @@ class SimccCodec:
             return torch.minimum(*highest)
         x, y = (
             top - row.logsumexp(-1) - math.log(self._ideal(sigma))
-            for top, row, sigma in zip(highest, rows, self.sigma, strict=True)
+            for top, row, sigma in zip(highest, rows, self.sigmas, strict=True)
         )
         return torch.maximum(x, y).exp().clamp(max=1)
 
     def unflip(self, output: AxisScores) -> AxisScores:
         """Mirror x, exchange left with right, and move as the pixel convention asks."""
         names = mirrored_names(self.skeleton, output.x.device)
-        shift = round(self.pixels.mirror_shift(self.bins[1], self.input_size[1]))
+        shift = round(self.convention.mirror_shift(self.bins[1], self.input_size[1]))
         x = output.x[:, names].flip(-1)
         if shift < 0:  # "hrnet" pixels with several bins a pixel
             x = torch.cat([x[..., -shift:], x[..., -1:].expand(*x.shape[:-1], -shift)], dim=-1)

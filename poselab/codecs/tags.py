@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import torch
 from torch import Tensor
 
-from poselab import geometry, maps
-from poselab.codecs.grid import Grid, mirrored_names
+from poselab import maps
+from poselab.codecs.grid import MapCodec
 from poselab.grouping.tags import TagRules, group, joint_order
 from poselab.outputs import TaggedMaps, TagTarget
-from poselab.structures import InputError, Poses, Size, Skeleton
+from poselab.structures import InputError, Poses
 
 _REFINED_AT_ONCE = 64  # maps scored together, so that memory stays a few maps deep
 
 
-class TagCodec:
+@dataclass(kw_only=True, eq=False)
+class TagCodec(MapCodec):
     """A Gaussian for every joint of everybody, and tag maps that say whose it is.
 
     The head gives ``channels`` maps and as many tags. sigma is in map cells; ``grouping`` is what
@@ -25,24 +28,14 @@ class TagCodec:
         InputError: an unknown convention, or a stride that does not divide the input size.
     """
 
-    def __init__(
-        self,
-        *,
-        skeleton: Skeleton,
-        input_size: Size,
-        stride: int,
-        sigma: float = 2.0,
-        pixels: str = "centre",
-        grouping: TagRules | None = None,
-    ) -> None:
-        if not sigma > 0:
-            raise InputError(f"expected a sigma above 0 map cells, got {sigma}")
-        self.skeleton = skeleton
-        self.grid = Grid(input_size, stride, geometry.convention(pixels))
-        self.sigma = sigma
-        self.grouping = grouping or TagRules()
-        self.order = joint_order(skeleton)
-        self.channels = len(skeleton)
+    sigma: float = 2.0
+    grouping: TagRules = field(default_factory=TagRules)
+
+    def __post_init__(self) -> None:
+        if not self.sigma > 0:
+            raise InputError(f"expected a sigma above 0 map cells, got {self.sigma}")
+        super().__post_init__()
+        self.order = joint_order(self.skeleton)
 
     @property
     def resolution(self) -> float:
@@ -105,11 +98,7 @@ class TagCodec:
 
     def unflip(self, output: TaggedMaps) -> TaggedMaps:
         """Mirror, exchange left with right, and move as the pixel convention asks."""
-        names = mirrored_names(self.skeleton, output.maps.device)
-        shift = self.grid.mirror_shift
-        return TaggedMaps(
-            maps.mirror_maps(output.maps, names, shift), maps.mirror_maps(output.tags, names, shift)
-        )
+        return TaggedMaps(self.mirrored(output.maps), self.mirrored(output.tags))
 
     def merge(self, first: TaggedMaps, second: TaggedMaps) -> TaggedMaps:
         """The mean map, and all tags side by side as HigherHRNet's flip test keeps them."""

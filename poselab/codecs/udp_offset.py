@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
-from poselab import geometry, maps
-from poselab.codecs.grid import Grid, mirrored_names, only_person
+from poselab import maps
+from poselab.codecs.grid import MapCodec, one_pose, only_person
 from poselab.outputs import MapTarget
-from poselab.structures import InputError, Poses, Size, Skeleton
+from poselab.structures import InputError, Poses
 
-_DISC_BLUR, _OFFSET_BLUR = 15, 7  # kernel widths of the authors' decoder
 _RESOLUTION = 0.25  # cells, measured: the blur of the offsets reaches past the disc of radius 3
 
 
-class UdpOffsetCodec:
+@dataclass(kw_only=True, eq=False)
+class UdpOffsetCodec(MapCodec):
     """Three maps a keypoint: the disc within ``radius`` cells, x offset and y offset over radius.
 
     Maps are ordered disc, x, y of the first keypoint, then the next, as in the authors' code.
@@ -26,21 +29,16 @@ class UdpOffsetCodec:
             divide the input size.
     """
 
-    def __init__(
-        self,
-        *,
-        skeleton: Skeleton,
-        input_size: Size,
-        stride: int,
-        radius: float = 3.5,
-        pixels: str = "udp",
-    ) -> None:
-        if not radius >= 3:
-            raise InputError(f"expected a radius of 3 map cells or more, got {radius}")
-        self.skeleton = skeleton
-        self.grid = Grid(input_size, stride, geometry.convention(pixels))
-        self.radius = radius
-        self.channels = 3 * len(skeleton)
+    radius: float = 3.5
+    pixels: str = "udp"
+    disc_blur: ClassVar[int] = 15  # kernel widths of the authors' decoder
+    offset_blur: ClassVar[int] = 7
+
+    def __post_init__(self) -> None:
+        if not self.radius >= 3:
+            raise InputError(f"expected a radius of 3 map cells or more, got {self.radius}")
+        super().__post_init__()
+        self.channels = 3 * len(self.skeleton)
 
     @property
     def resolution(self) -> float:
@@ -66,18 +64,20 @@ class UdpOffsetCodec:
     def decode(self, output: Tensor) -> Poses:
         """Poses whose scores are the blurred discs' highest values."""
         heat, x, y = _planes(output.float().contiguous()).unbind(2)
-        smooth = maps.blur_whole(heat, maps.blur_taps(_DISC_BLUR))
+        smooth = maps.blur_whole(heat, maps.blur_taps(self.disc_blur))
         cells, values = maps.peaks(smooth)
-        offset = torch.stack([maps.blurred_at(m, cells, _OFFSET_BLUR) for m in (x, y)], dim=-1)
-        points = self.grid.to_pixels(cells + offset * self.radius)
-        valid = torch.ones(len(points), 1, dtype=torch.bool, device=points.device)
-        return Poses(points[:, None], values[:, None], valid)
+        cells = self._start(cells, values)
+        offset = torch.stack([maps.blurred_at(m, cells, self.offset_blur) for m in (x, y)], dim=-1)
+        return one_pose(self.grid.to_pixels(cells + offset * self.radius), values)
+
+    def _start(self, cells: Tensor, values: Tensor) -> Tensor:
+        """The cells (B, K, 2) whose offsets are read: those of the highest ``values`` (B, K)."""
+        del values
+        return cells
 
     def unflip(self, output: Tensor) -> Tensor:
         """Mirror, exchange left with right, negate x offsets, move as the convention asks."""
-        names = mirrored_names(self.skeleton, output.device)
-        planes = _planes(output).transpose(1, 2)
-        disc, x, y = maps.mirror_maps(planes, names, self.grid.mirror_shift).unbind(1)
+        disc, x, y = self.mirrored(_planes(output).transpose(1, 2)).unbind(1)
         return torch.stack([disc, -x, y], dim=2).flatten(1, 2)
 
     def merge(self, first: Tensor, second: Tensor) -> Tensor:

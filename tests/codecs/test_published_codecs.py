@@ -112,6 +112,34 @@ def test_udp_steps_follow_opencvs_blur(name: str) -> None:
         np.testing.assert_allclose(place, expected, atol=2e-3)
 
 
+def test_udps_gaussians_are_stretched_before_the_step() -> None:
+    made = codec("UdpPoseHeatmapCodec", decoder="udp", pixels="udp")
+    coarse = torch.rand(1, 17, 16, 12, generator=torch.Generator().manual_seed(0)) - 0.3
+    heat = torch.nn.functional.interpolate(coarse, size=CELLS, mode="bicubic")
+    heat[0, 0] = -1.0
+    found = made.grid.to_cells(made.decode(heat).keypoints[0, 0]).numpy()
+    np.testing.assert_allclose(found[0], [0, 0], atol=1e-4)
+    for map_, place in zip(heat[0, 1:].numpy(), found[1:], strict=True):
+        y, x = divmod(int(map_.argmax()), CELLS[1])
+        smooth = cv2.GaussianBlur(map_, (7, 7), 0).astype(np.float64)
+        smooth = (smooth - smooth.min()) / (smooth.max() - smooth.min()) * map_.max()
+        expected = stepped(np.log(np.clip(smooth, 1e-3, 50)), x, y)
+        np.testing.assert_allclose(place, expected, atol=2e-3)
+
+
+def test_mmposes_discs_are_blurred_widely_and_its_offsets_not() -> None:
+    made = codec("MmposeUdpOffsetCodec")
+    random = torch.rand(1, 51, *CELLS, generator=torch.Generator().manual_seed(0)) - 0.3
+    random[:, 0] = -1.0
+    found = made.grid.to_cells(made.decode(random).keypoints[0, 0]).numpy()
+    assert np.abs(found[0] + 1).max() <= 3.5, "one cell before the first, and an offset"
+    planes = random[0].unflatten(0, (17, 3)).numpy()
+    for (disc, along_x, along_y), place in zip(planes[1:], found[1:], strict=True):
+        y, x = divmod(int(cv2.GaussianBlur(disc, (23, 23), 0).argmax()), CELLS[1])
+        expected = [x + 3.5 * along_x[y, x], y + 3.5 * along_y[y, x]]
+        np.testing.assert_allclose(place, expected, atol=1e-4)
+
+
 def test_bins_of_simcc() -> None:
     """x mirrored and moved left by one, its last bin repeated; mmpose moves nothing."""
     x = torch.arange(384.0).expand(1, 17, 384)

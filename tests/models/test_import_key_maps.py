@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from poselab.cli.import_weights import MODELS, chosen, composed
 from poselab.cli.shipped import shipped
-from poselab.models.backbones.other_input import OtherInputBackbone
+from poselab.models.backbones.other_input import OtherInput
 from poselab.models.backbones.timm_backbone import TimmBackbone
 from poselab.models.backbones.weights import read_state
 from poselab.models.backbones.wide_hrnet import WideFusionHRNet
@@ -82,6 +83,10 @@ def test_every_model_names_an_experiment_of_its_input() -> None:
         ("dark_w32", "udp", "DarkCodec"),
         ("udp_offset_r50", "udp", "UdpPoseCodec"),
         ("mmpose_udp_w32", "udp", "MmposeUdpCodec"),
+        ("mmpose_udp-regress_w32", "udp", "MmposeUdpOffsetCodec"),
+        ("udp_w32_mpii_256x256", "udp", "UdpPoseHeatmapCodec"),
+        ("udp_r50", "udp", "UdpPoseHeatmapCodec"),
+        ("rtmpose-m_384x288", "hrnet", "MmposeSimccCodec"),
         ("rle_r50", "hrnet", "HrnetCoordinateCodec"),
         ("mmpose_rle_r152_384x288", "hrnet", "HrnetCoordinateCodec"),
         ("simcc_gaussian_w48_384x288", "hrnet", "GaussianSimdrCodec"),
@@ -102,9 +107,10 @@ def test_another_input_is_made_of_ours() -> None:
     mean, std = (
         torch.tensor(v).view(3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
     )
-    options = {"input_size": (32, 32), "name": "resnet18"}
+    options: dict[str, Any] = {"input_size": (32, 32), "name": "resnet18"}
     ours = TimmBackbone(**options)
-    other = OtherInputBackbone(**options, order="bgr", mean=[0.1, 0.2, 0.3], std=[1.0, 2.0, 4.0])
+    changed = OtherInput(order="bgr", mean=[0.1, 0.2, 0.3], std=[1.0, 2.0, 4.0])
+    other = TimmBackbone(**options, input=changed)
     other.load_state_dict(ours.state_dict())
     own = torch.stack([pixels[:, 2] - 0.1, (pixels[:, 1] - 0.2) / 2, (pixels[:, 0] - 0.3) / 4], 1)
     with torch.inference_mode():

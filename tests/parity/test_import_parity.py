@@ -59,6 +59,8 @@ HEATMAPS: list[tuple[str, Any, Any, int, bool]] = [
     ("hrnet_w32", other_zoos.PoseHRNet, red_first, 1, False),
     ("dark_r50", other_zoos.PoseResNet, blue_first, 0, False),
     ("mmpose_heatmap_r50", other_zoos.MmposeResNet, red_first, 1, True),
+    ("udp_w32", lambda: other_zoos.PoseHRNet(wider=4), red_first, 0, False),
+    ("udp_r50", other_zoos.PoseResNet, blue_first, 0, False),
     ("vitpose_small", lambda: other_zoos.VitPose(simple=False), red_first, 0, True),
     ("vitpose_small_simple", lambda: other_zoos.VitPose(simple=True), red_first, 0, True),
 ]

@@ -1,12 +1,12 @@
-"""Backbones for weights that were trained on images normalised in another way than ours."""
+"""Images normalised as published weights need them, where that is not our way."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
 import torch
+from torch import nn
 
-from poselab.models.backbones.timm_backbone import TimmBackbone
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -14,41 +14,28 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from poselab.structures import Size
-
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-class OtherInputBackbone(TimmBackbone):
-    """A timm network that undoes ImageNet's normalisation (RGB) and applies its own first.
+class OtherInput(nn.Module):
+    """Undoes ImageNet's normalisation (RGB) and applies another: (B, 3, H, W) → the same.
 
     mean and std: of the channels in ``order``, for pixels from 0 to 1.
 
     Raises:
-        InputError: an unknown order, or what :class:`TimmBackbone` refuses.
+        InputError: an unknown order.
     """
 
     def __init__(
         self,
         *,
-        input_size: Size,
-        name: str = "resnet50",
-        pretrained: bool = False,
-        weights: str | None = None,
-        reductions: Sequence[int] | None = None,
         order: Literal["rgb", "bgr"] = "rgb",
         mean: Sequence[float] = _MEAN,
         std: Sequence[float] = _STD,
     ) -> None:
-        super().__init__(
-            input_size=input_size,
-            name=name,
-            pretrained=pretrained,
-            weights=weights,
-            reductions=reductions,
-        )
+        super().__init__()
         if order not in ("rgb", "bgr"):
-            raise InputError(f"expected backbone.order rgb or bgr, got {order!r}")
+            raise InputError(f"expected backbone.input.order rgb or bgr, got {order!r}")
         self.channels = [0, 1, 2] if order == "rgb" else [2, 1, 0]
         ours_mean, ours_std = (torch.tensor(v)[self.channels] for v in (_MEAN, _STD))
         own_mean, own_std = torch.tensor(list(mean)), torch.tensor(list(std))
@@ -58,5 +45,5 @@ class OtherInputBackbone(TimmBackbone):
         self.scale: Tensor
         self.offset: Tensor
 
-    def forward(self, images: Tensor) -> list[Tensor]:
-        return super().forward(images[:, self.channels] * self.scale + self.offset)
+    def forward(self, images: Tensor) -> Tensor:
+        return images[:, self.channels] * self.scale + self.offset

@@ -27,7 +27,8 @@ class TimmBackbone(nn.Module):
     reductions picks the features by their reduction (None: all from 4 on, a ViT's single one) and
     cuts off every layer that none of them needs, so that all parameters learn. HRNets give their
     raw branches (Sun et al. 2019), ViTs the normalised last tokens as a map (Xu et al. 2022).
-    pretrained fetches timm's default weights, weights reads them from a file instead.
+    pretrained fetches timm's default weights, weights reads them from a file instead; input is
+    what their images need first (:class:`~poselab.models.backbones.other_input.OtherInput`).
 
     Raises:
         InputError: unknown name, reduction or drop_path for it, an input size that it cannot take,
@@ -43,8 +44,10 @@ class TimmBackbone(nn.Module):
         weights: str | None = None,
         drop_path: float = 0.0,
         reductions: Sequence[int] | None = None,
+        input: nn.Module | None = None,
     ) -> None:
         super().__init__()
+        self.input = input or nn.Identity()
         _check_name(name)
         if pretrained and weights is None:
             check_hub(name)
@@ -74,6 +77,7 @@ class TimmBackbone(nn.Module):
         last.fuse_layers = nn.ModuleList(last.fuse_layers[branch] for branch in self.levels)
 
     def forward(self, images: Tensor) -> list[Tensor]:
+        images = self.input(images)
         if self.is_hrnet:
             return self._branches(images)
         maps: list[Tensor] = self.net.forward_intermediates(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from poselab.models.weights_of import keypoint_rcnn, mmpose, repositories, vitpose
+from poselab.models.weights_of import mmpose, repositories, vitpose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,12 +30,16 @@ class Published:
 
 SIZES = ("256x192", "384x288")
 VITS = ("small", "base", "large", "huge")
-_INPUT = "backbone._target_=poselab.models.backbones.other_input.OtherInputBackbone"
-_BLUE_FIRST = (_INPUT, "+backbone.order=bgr")
-_RLE_INPUT = (_INPUT, "+backbone.mean=[0.406,0.457,0.48]", "+backbone.std=[1.0,1.0,1.0]")
-_WIDE = "backbone._target_=poselab.models.backbones.wide_hrnet.WideFusionHRNet"
+_INPUT = "+backbone.input._target_=poselab.models.backbones.other_input.OtherInput"
+_BLUE_FIRST = (_INPUT, "+backbone.input.order=bgr")
+_RLE_INPUT = (
+    _INPUT,
+    "+backbone.input.mean=[0.406,0.457,0.48]",
+    "+backbone.input.std=[1.0,1.0,1.0]",
+)
 _POSITIONS = "published_positions"
 _UNBIASED = ("method.codec.encoding=unbiased", "method.codec.decoder=dark")
+_UDP = ("method.codec.encoding=unbiased", "method.codec.decoder=udp")
 _COORDINATES = ("framing.pixels=hrnet",)
 _SMOOTHED = "method.codec.smoothing=gaussian"
 
@@ -78,14 +82,25 @@ def _dark() -> Iterator[Published]:
 
 
 def _udp() -> Iterator[Published]:
-    """UDP's disc and offsets; their HRNet is wider at its end than Sun et al.'s."""
-    reading = _codec("UdpPoseCodec")
+    """UDP's disc and offsets, and its Gaussians; their HRNet is wide at its end for both."""
+    offsets = _codec("UdpPoseCodec")
+    gaussian = (_codec("UdpPoseHeatmapCodec"), "framing.pixels=udp", *_UDP)
+    resnet, hrnet = repositories.POSE_RESNET, repositories.POSE_HRNET
     for size in SIZES:
         base = f"udp_offset_r50_{size}"
-        yield Published(base, f"coco/{base}", repositories.POSE_RESNET, (reading, *_BLUE_FIRST))
+        yield Published(base, f"coco/{base}", resnet, (offsets, *_BLUE_FIRST))
         for width in (32, 48):
             base = f"udp_offset_w{width}_{size}"
-            yield Published(base, f"coco/{base}", repositories.POSE_HRNET, (reading, _WIDE))
+            yield Published(base, f"coco/{base}", hrnet, (offsets,))
+    for suite, sizes in (("coco", SIZES), ("mpii", ("256x256",))):
+        of = "" if suite == "coco" else "mpii_"
+        for size in sizes:
+            for depth in (50, 101, 152):
+                name, base = f"udp_r{depth}_{of}{size}", f"{suite}/heatmap_r{depth}_{size}"
+                yield Published(name, base, resnet, (*gaussian, *_BLUE_FIRST))
+            for width in (32, 48):
+                name, base = f"udp_w{width}_{of}{size}", f"{suite}/hrnet_w{width}_{size}"
+                yield Published(name, base, hrnet, (*gaussian, f"backbone=hrnet_w{width}_wide"))
 
 
 def _simcc() -> Iterator[Published]:
@@ -142,6 +157,9 @@ def _mmpose() -> Iterator[Published]:
         base, name = f"coco/simcc_r50_{size}", f"mmpose_simcc_r50_{size}"
         simcc = (_codec("MmposeSimccCodec", _POSITIONS), _SMOOTHED)
         yield Published(name, base, mmpose.SIMCC_RESNET, simcc)
+    offsets = (_codec("MmposeUdpOffsetCodec"), "method.codec.radius=3.5", "backbone=hrnet_w32")
+    base, name = "coco/udp_offset_w32_256x192", "mmpose_udp_offset_w32_256x192"
+    yield Published(name, base, mmpose.HEATMAP_HRNET, offsets)
 
 
 def _rtmpose() -> Iterator[Published]:
@@ -171,28 +189,12 @@ def _vitpose() -> Iterator[Published]:
                 yield Published(name, run, keys, changes)
 
 
-def _keypoint_rcnn() -> Iterator[Published]:
-    """torchvision's, whose labels are measured from pixels' corners."""
-    corners = ("method.estimator.labels=corner",)
-    base = "coco/keypoint_rcnn_r50"
-    yield Published("keypoint_rcnn_r50", base, keypoint_rcnn.COCO_V1, corners)
-    yield Published("keypoint_rcnn_legacy_r50", base, keypoint_rcnn.USUAL, corners)
-
-
-_FAMILIES = (
-    _hrnet_code,
-    _dark,
-    _udp,
-    _simcc,
-    _regression,
-    _mmpose,
-    _rtmpose,
-    _vitpose,
-    _keypoint_rcnn,
-)
+_FAMILIES = (_hrnet_code, _dark, _udp, _simcc, _regression, _mmpose, _rtmpose, _vitpose)
 CATALOGUE = {one.name: one for family in _FAMILIES for one in family()}
 
 LEFT_OUT = {
+    "keypoint_rcnn": "Keypoint R-CNN pools people's regions out of one picture's features, which "
+    "no backbone, neck and head over one framed input can do",
     "vitpose_plus": "ViTPose+ has a mixture of experts in every layer, which no network here has",
     "caffe": "SimpleBaseline's Caffe ResNets stride in the first convolution of a block, ours in "
     "the second",
