@@ -33,14 +33,13 @@ def _version(file: Path) -> int:
 
 def draw_curves(curves: Curves, headline: str, file: Path, title: str = "") -> None:
     """A PNG with the loss of both splits on the left and the headline metric on the right."""
-    import matplotlib as mpl
+    from matplotlib.figure import Figure
 
     from poselab.files import replacing
 
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    # Not pyplot's: a notebook that trains keeps the backend that shows its own figures.
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
     for split, colour in (("train", "tab:blue"), ("val", "tab:orange")):
         for name in (f"{split}/loss", *sorted(n for n in curves if n.startswith(f"{split}/loss_"))):
             if name in curves:
@@ -53,7 +52,6 @@ def draw_curves(curves: Curves, headline: str, file: Path, title: str = "") -> N
     right.set(xlabel="epoch", ylabel=f"{headline} (%)", ylim=(0, 100), title=title)
     with replacing(file) as temporary:
         figure.savefig(temporary, dpi=110)
-    plt.close(figure)
 
 
 def _points(curve: dict[int, float]) -> tuple[list[int], list[float]]:

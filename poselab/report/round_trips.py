@@ -43,16 +43,14 @@ def draw(trips: Sequence[Any], file: Path) -> None:
 
     Filled dots are straight, open ones through the mirrored input; right of one is a failure.
     """
-    import matplotlib as mpl
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     from poselab.files import replacing
 
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-    from matplotlib.lines import Line2D
-
     names = list(dict.fromkeys(trip.codec for trip in trips))
-    figure, axes = plt.subplots(figsize=(8, 0.8 + 0.34 * len(names)), layout="constrained")
+    figure = Figure(figsize=(8, 0.8 + 0.34 * len(names)), layout="constrained")
+    axes = figure.subplots()
     for trip in trips:
         colour = _COLOURS.get(trip.pixels, "tab:gray")
         place = names.index(trip.codec) + (list(_COLOURS).index(trip.pixels) - 1) * 0.2
@@ -67,4 +65,3 @@ def draw(trips: Sequence[Any], file: Path) -> None:
     axes.legend(marks, _COLOURS, title="pixels", frameon=False, loc="lower left")
     with replacing(file) as temporary:
         figure.savefig(temporary, dpi=110)
-    plt.close(figure)
