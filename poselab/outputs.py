@@ -69,6 +69,31 @@ class TagTarget(NamedTuple):
     present: Any
 
 
+class FoundPeople(NamedTuple):
+    """People that a detector of people and keypoints found, best first, padded to the most.
+
+    keypoints (B, P, K, 2), and boxes (B, P, 4) as x1 y1 x2 y2, measured from the input's upper left
+    corner, so that the first pixel's centre is 0.5; chances (B, P, K) and scores (B, P) from 0 to
+    1; valid (B, P) bool.
+    """
+
+    keypoints: Any
+    chances: Any
+    boxes: Any
+    scores: Any
+    valid: Any
+
+
+class LabelledPeople(NamedTuple):
+    """keypoints (B, P, K, 2) and boxes (B, P, 4) as in :class:`FoundPeople`; labelled (B, P, K)
+    bool; valid (B, P) bool, false for padding."""
+
+    keypoints: Any
+    labelled: Any
+    boxes: Any
+    valid: Any
+
+
 class Stages(NamedTuple):
     """each: the outputs of a network's stages in order; all are supervised, the last one counts."""
 

@@ -141,7 +141,8 @@ class Sample(NamedTuple):
 
     image (3, H, W) uint8 RGB; keypoints (P, K, 2) float32 input pixels; visible (P, K) uint8, zero
     for padding and for keypoints outside the input; usable (H, W) or (1, 1) uint8, zero where a
-    crowd or an unlabelled person makes a target unknowable.
+    crowd or an unlabelled person makes a target unknowable; boxes (P, 4) float32 x y w h in input
+    pixels, of zero size for padding (None: a method that needs none).
     """
 
     image: Any
@@ -149,6 +150,7 @@ class Sample(NamedTuple):
     visible: Any
     usable: Any
     frame: Frame
+    boxes: Any = None
 
 
 class Poses(NamedTuple):

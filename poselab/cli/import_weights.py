@@ -48,14 +48,17 @@ MODELS = """\
   mmpose_vitpose_{small,base,large,huge}_256x192
   mmpose_vitpose_{small,base,large,huge}_simple_256x192
   rtmpose_{t,s,m,l}_256x192 rtmpose_{m,l}_384x288
-      open-mmlab/mmpose 1.x"""
+      open-mmlab/mmpose 1.x
+  keypoint_rcnn_r50 keypoint_rcnn_legacy_r50
+      torchvision: COCO_V1, and COCO_LEGACY or one trained without frozen normalisation"""
 
 _THEIR_NAMES = {
     "pose_resnet_": "simple_baseline_r",
     "pose_hrnet_": "hrnet_",
-    "rtmpose_tiny": "rtmpose_t",
-}
     "udp_regress": "udp_offset",
+    "rtmpose_tiny": "rtmpose_t",
+    "keypointrcnn_resnet50_fpn": "keypoint_rcnn_r50",
+}
 
 _DESCRIPTION = f"""Turn a checkpoint of another zoo into a run of PoseLab.
 
@@ -74,7 +77,7 @@ as left over. Only tensors, arrays and plain values of the file are read, nothin
 models (height x width of the input; 256x192 may be left out):
 {MODELS}
 
-torchvision's Keypoint R-CNN, ViTPose+ and Caffe-style ResNets cannot be read; asking says why."""
+ViTPose+ and Caffe-style ResNets cannot be read; asking says why."""
 
 
 def parser() -> argparse.ArgumentParser:

@@ -19,6 +19,7 @@ _WARNINGS = (
     r".*Checkpoint directory .* exists and is not empty",  # so it is when a run goes on
     r".*Experiment logs directory .* exists",
     r".*tensorboardX. has been removed",
+    r".*module\(s\) in eval mode at the start of training",  # normalisation that is kept as it is
 )
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Key = int | tuple[int, int]
 
+_CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+
 
 @dataclass(frozen=True)
 class Split:
@@ -88,13 +90,15 @@ class PoseDataset(Dataset[Sample]):
         epoch, index = key if isinstance(key, tuple) else (0, key)
         rng = np.random.default_rng((self.seed, epoch, index))
         matrix, mirrored = self._matrix(index, rng)
-        keypoints, visible = self._labels(index, matrix, mirrored)
+        rows = self._people(index)
+        keypoints, visible = self._labels(rows, matrix, mirrored)
         sample = Sample(
             image=None,
             keypoints=keypoints,
             visible=visible,
             usable=self._usable(index, matrix),
             frame=self._frame(index, matrix),
+            boxes=self._boxes(rows, matrix),
         )
         name = self.split.annotations.file_name(int(self.items.picture[index]))
         return _Plan(sample, self.split.pictures / name, matrix, rng)
@@ -120,18 +124,30 @@ class PoseDataset(Dataset[Sample]):
         return self.framing.matrix(area, motion), motion.mirrored
 
     def _people(self, index: int) -> Ints:
-        """Person rows whose keypoints an item is labelled with, biggest first if too many."""
+        """Person rows that an item is labelled with: the biggest if too many, those without
+        keypoints after all others."""
         table, person = self.split.annotations, int(self.items.person[index])
         if self.framing.max_people == 1:
             return np.array([person] if person >= 0 else [], dtype=np.int64)
         rows = np.array(table.rows(int(self.items.picture[index])), dtype=np.int64)
-        rows = rows[(table.visible[rows] > 0).any(axis=1) & ~table.crowd[rows]]
-        biggest = np.argsort(-table.areas[rows], kind="stable")[: self.framing.max_people]
-        return np.asarray(rows[np.sort(biggest)])
+        rows = rows[~table.crowd[rows]]
+        bare = (table.visible[rows] == 0).all(axis=1)
+        chosen = np.lexsort((-table.areas[rows], bare))[: self.framing.max_people]
+        return np.asarray(rows[chosen[np.lexsort((chosen, bare[chosen]))]])
 
-    def _labels(self, index: int, matrix: Floats, mirrored: bool) -> tuple[Any, Any]:
+    def _boxes(self, rows: Ints, matrix: Floats) -> Any:
+        """Upright boxes (P, 4) around the people's boxes in input pixels, padded with zeros."""
+        table, boxes = self.split.annotations, np.zeros((self.framing.max_people, 4), np.float32)
+        low, size = np.split(np.asarray(table.boxes[rows], dtype=np.float64), 2, axis=1)
+        corners = low[:, None] + size[:, None] * _CORNERS
+        moved = geometry.apply(matrix, corners)
+        least, most = moved.min(axis=1), moved.max(axis=1)
+        boxes[: len(rows)] = np.concatenate([least, most - least], axis=1)
+        return boxes
+
+    def _labels(self, rows: Ints, matrix: Floats, mirrored: bool) -> tuple[Any, Any]:
         """keypoints (P, K, 2) in input pixels and visible (P, K), padded with zeros."""
-        table, rows = self.split.annotations, self._people(index)
+        table = self.split.annotations
         people, count = self.framing.max_people, len(table.skeleton)
         keypoints = np.zeros((people, count, 2), dtype=np.float32)
         visible = np.zeros((people, count), dtype=np.uint8)

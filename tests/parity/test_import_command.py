@@ -73,7 +73,6 @@ def test_the_run_validates_at_once(file: Path, tmp_path: Path) -> None:
         ("simple_baseline_r101", "found none for net.backbone.net.layer3.6.conv1.weight"),
         ("mmpose_rle_r50", "found nothing that fits 'head.fc.weight'; choose the model"),
         ("hrnett_w32", "got 'hrnett_w32'; did you mean"),
-        ("keypoint_rcnn", "got keypoint_rcnn: Keypoint R-CNN pools people's regions"),
         ("vitpose+_base", "got vitpose+_base: ViTPose+ has a mixture of experts"),
     ],
 )

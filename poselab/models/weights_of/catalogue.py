@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from poselab.models.weights_of import mmpose, repositories, vitpose
+from poselab.models.weights_of import keypoint_rcnn, mmpose, repositories, vitpose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,12 +189,28 @@ def _vitpose() -> Iterator[Published]:
                 yield Published(name, run, keys, changes)
 
 
-_FAMILIES = (_hrnet_code, _dark, _udp, _simcc, _regression, _mmpose, _rtmpose, _vitpose)
+def _keypoint_rcnn() -> Iterator[Published]:
+    """torchvision's, whose labels are measured from pixels' corners."""
+    corners = ("method.estimator.labels=corner",)
+    base = "coco/keypoint_rcnn_r50"
+    yield Published("keypoint_rcnn_r50", base, keypoint_rcnn.COCO_V1, corners)
+    yield Published("keypoint_rcnn_legacy_r50", base, keypoint_rcnn.USUAL, corners)
+
+
+_FAMILIES = (
+    _hrnet_code,
+    _dark,
+    _udp,
+    _simcc,
+    _regression,
+    _mmpose,
+    _rtmpose,
+    _vitpose,
+    _keypoint_rcnn,
+)
 CATALOGUE = {one.name: one for family in _FAMILIES for one in family()}
 
 LEFT_OUT = {
-    "keypoint_rcnn": "Keypoint R-CNN pools people's regions out of one picture's features, which "
-    "no backbone, neck and head over one framed input can do",
     "vitpose_plus": "ViTPose+ has a mixture of experts in every layer, which no network here has",
     "caffe": "SimpleBaseline's Caffe ResNets stride in the first convolution of a block, ours in "
     "the second",

@@ -1,0 +1,42 @@
+"""Whole pictures by the length of their short side, as detectors of people see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from poselab.data.framing import WholeImage
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from poselab.structures import Floats
+
+
+@dataclass(frozen=True)
+class WholeByShortSide(WholeImage):
+    """The whole picture in the middle of the input, its short side ``short`` pixels long, or less
+    where its long side would be longer than ``long``.
+
+    Raises:
+        InputError: ``long`` is more than the input holds.
+    Source: torchvision's and Detectron's detectors, by default 800 and 1333.
+    """
+
+    short: float = 800.0
+    long: float = 1333.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.short <= self.long <= min(self.size):
+            raise InputError(
+                f"expected framing.short up to framing.long up to the input's sides, got "
+                f"{self.short:g}, {self.long:g} and {tuple(self.size)}; choose a larger size"
+            )
+
+    def area(self, box: Floats, padded: bool = True) -> Floats:
+        """What is shown around a picture's box (…, 4): as much as the input holds."""
+        sides = np.maximum(box[..., 2:], 1.0)
+        scale = np.minimum(self.short / sides.min(axis=-1), self.long / sides.max(axis=-1))
+        shown = np.array([self.size[1], self.size[0]]) / scale[..., None]
+        return np.concatenate([box[..., :2] + (sides - shown) / 2, shown], axis=-1)

@@ -1,0 +1,203 @@
+"""Regions of a picture, and what is in them: torchvision's parts of Keypoint R-CNN.
+
+Source: Mask R-CNN, He et al. 2017, section 5; feature pyramids, Lin et al. 2017.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.keypoint_rcnn import (
+    KeypointRCNN,
+    KeypointRCNNHeads,
+    KeypointRCNNPredictor,
+)
+from torchvision.models.detection.roi_heads import heatmaps_to_keypoints
+from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+
+from poselab.models.features import Feature
+from poselab.outputs import FoundPeople, LabelledPeople
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from poselab.structures import Size
+
+_BOX_CELLS, _KEYPOINT_CELLS = 7, 14
+_ANCHOR = 8  # cells of its map that an anchor is wide: 32 pixels at stride 4, 512 at stride 64
+_NEAR = 5  # cells around a keypoint, of the 56 across a box, whose chances are added up
+
+
+class PyramidNeck(nn.Module):
+    """All features in one width, the coarse ones added to the fine, and the coarsest once more at
+    half its resolution."""
+
+    def __init__(self, *, features: Sequence[Feature], channels: int = 256) -> None:
+        super().__init__()
+        self.pyramid = FeaturePyramidNetwork(
+            [feature.channels for feature in features], channels, LastLevelMaxPool()
+        )
+        reductions = [feature.reduction for feature in features]
+        self.features = tuple(Feature(channels, n) for n in (*reductions, 2 * reductions[-1]))
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        return list(self.pyramid(_named(maps)).values())
+
+
+class RegionHead(nn.Module):
+    """Propose regions that may show a person, say which do, and where their keypoints are.
+
+    ``forward`` hands the maps on: looking for people (:meth:`people`) and learning (:meth:`losses`)
+    go separate ways from there. keypoint_widths and box_width are those of the layers; ``samples``
+    regions of a picture are learned from; at most ``most`` people are found in one.
+
+    Raises:
+        InputError: the input's sides are no multiples of the backbone's coarsest stride.
+    """
+
+    def __init__(
+        self,
+        *,
+        features: Sequence[Feature],
+        channels: int,
+        input_size: Size,
+        keypoint_widths: Sequence[int] = (512,) * 8,
+        box_width: int = 1024,
+        samples: int = 512,
+        most: int = 100,
+    ) -> None:
+        super().__init__()
+        coarsest = features[-2].reduction
+        if any(side % coarsest for side in input_size):
+            raise InputError(
+                f"expected framing.size in multiples of {coarsest}, the backbone's coarsest "
+                f"stride, got {tuple(input_size)}; choose another size"
+            )
+        self.size, self.most = (int(input_size[0]), int(input_size[1])), most
+        width = features[0].channels
+        names = [str(n) for n in range(len(features) - 1)]
+        anchors = tuple((_ANCHOR * feature.reduction,) for feature in features)
+        net = KeypointRCNN(
+            _Width(width),
+            rpn_anchor_generator=AnchorGenerator(anchors, ((0.5, 1.0, 2.0),) * len(anchors)),
+            box_roi_pool=MultiScaleRoIAlign(names, _BOX_CELLS, sampling_ratio=2),
+            box_head=TwoMLPHead(width * _BOX_CELLS**2, box_width),
+            box_predictor=FastRCNNPredictor(box_width, 2),
+            box_batch_size_per_image=samples,
+            box_detections_per_img=most,
+            keypoint_roi_pool=MultiScaleRoIAlign(names, _KEYPOINT_CELLS, sampling_ratio=2),
+            keypoint_head=KeypointRCNNHeads(width, tuple(keypoint_widths)),
+            keypoint_predictor=_Predictor(keypoint_widths[-1], channels),
+        )
+        self.rpn: Any = net.rpn
+        self.roi_heads: Any = net.roi_heads
+
+    def forward(self, maps: list[Tensor]) -> tuple[Tensor, ...]:
+        if maps[0].is_meta:
+            self._look_at_shapes(maps)
+        return tuple(maps)
+
+    def losses(self, maps: Sequence[Tensor], people: LabelledPeople) -> dict[str, Tensor]:
+        """The five parts of the loss as torchvision computes them, by its names."""
+        targets = [_target(*one) for one in zip(*people, strict=True)]
+        before, named = self.training, _named(maps)
+        self.train()  # nothing here acts differently then, but for giving losses
+        try:
+            proposals, parts = self.rpn(self._images(maps), named, targets)
+            sizes = [self.size] * len(proposals)
+            _, more = self.roi_heads(named, proposals, sizes, targets)
+        finally:
+            self.train(before)
+        return {**parts, **more}
+
+    def people(self, maps: Sequence[Tensor]) -> FoundPeople:
+        """Who is in the pictures, after torchvision's NMS of boxes."""
+        named, heads = _named(maps), self.roi_heads
+        proposals, _ = self.rpn(self._images(maps), named)
+        sizes = [self.size] * len(proposals)
+        seen = heads.box_head(heads.box_roi_pool(named, proposals, sizes))
+        boxes, scores, _ = heads.postprocess_detections(
+            *heads.box_predictor(seen), proposals, sizes
+        )
+        looked = heads.keypoint_roi_pool(named, boxes, sizes)
+        logits = heads.keypoint_predictor(heads.keypoint_head(looked))
+        keypoints, _ = heatmaps_to_keypoints(logits, torch.cat(boxes))
+        counts = [len(one) for one in boxes]
+        chances = _chances(logits, keypoints[..., :2], torch.cat(boxes))
+        return _padded(keypoints[..., :2], chances, torch.cat(boxes), torch.cat(scores), counts)
+
+    def _images(self, maps: Sequence[Tensor]) -> ImageList:
+        """What torchvision asks of the pictures themselves: how many, and how large."""
+        count = len(maps[0])
+        return ImageList(maps[0].new_empty((count, 0, *self.size)), [self.size] * count)
+
+    def _look_at_shapes(self, maps: Sequence[Tensor]) -> None:
+        """What is to be counted where nothing can be found: every proposal, and one person."""
+        heads, width = self.roi_heads, maps[0].shape[1]
+        self.rpn.head(list(maps))
+        proposals = self.rpn.post_nms_top_n() * len(maps[0])
+        boxes = maps[0].new_empty((proposals, width, _BOX_CELLS, _BOX_CELLS))
+        heads.box_predictor(heads.box_head(boxes))
+        person = maps[0].new_empty((len(maps[0]), width, _KEYPOINT_CELLS, _KEYPOINT_CELLS))
+        heads.keypoint_predictor(heads.keypoint_head(person))
+
+
+class _Predictor(KeypointRCNNPredictor):
+    """torchvision's, for networks laid out channels last, which its loss cannot view as rows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = super().forward(x)
+        return logits.contiguous()
+
+
+class _Width(nn.Module):
+    """Stands where torchvision wants a backbone, of which it asks the width."""
+
+    def __init__(self, out_channels: int) -> None:
+        super().__init__()
+        self.out_channels = out_channels
+
+
+def _named(maps: Sequence[Tensor]) -> dict[str, Tensor]:
+    return {str(n): one for n, one in enumerate(maps)}
+
+
+def _target(keypoints: Tensor, labelled: Tensor, boxes: Tensor, valid: Tensor) -> dict[str, Tensor]:
+    """One picture's people as torchvision takes them; everybody is of class 1."""
+    points = torch.cat([keypoints, labelled[..., None].to(keypoints.dtype)], dim=-1)
+    return {"keypoints": points[valid], "boxes": boxes[valid], "labels": valid[valid].long()}
+
+
+def _chances(logits: Tensor, keypoints: Tensor, boxes: Tensor) -> Tensor:
+    """The share (N, K) of each map (N, K, h, w) in the cells around its keypoint."""
+    cells = logits.shape[-1]
+    share = logits.flatten(-2).softmax(-1).view(logits.shape)
+    near = nn.functional.avg_pool2d(share, _NEAR, 1, _NEAR // 2) * _NEAR**2
+    size = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1)
+    place = (keypoints - boxes[:, None, :2]) / size[:, None] * cells
+    column, row = place.long().clamp(0, cells - 1).unbind(-1)
+    return near.flatten(-2).gather(-1, (row * cells + column)[..., None])[..., 0].clamp(max=1)
+
+
+def _padded(
+    keypoints: Tensor, chances: Tensor, boxes: Tensor, scores: Tensor, counts: list[int]
+) -> FoundPeople:
+    """The people of all pictures one after the other as rows of a picture each."""
+    places = torch.arange(max(counts), device=boxes.device)
+    valid = places < torch.tensor(counts, device=boxes.device)[:, None]
+
+    def rows(values: Tensor) -> Tensor:
+        made = values.new_zeros((*valid.shape, *values.shape[1:]))
+        made[valid] = values
+        return made
+
+    return FoundPeople(rows(keypoints), rows(chances), rows(boxes), rows(scores), valid)

@@ -1,0 +1,74 @@
+"""torchvision's Keypoint R-CNN and ours find the same people once its weights are imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import other_zoos
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection import KeypointRCNN, keypointrcnn_resnet50_fpn
+from torchvision.models.detection._utils import overwrite_eps
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from torchvision.ops.misc import FrozenBatchNorm2d
+
+from poselab.cli.import_weights import chosen, composed, imported
+from poselab.modules import PoseModule
+
+SIZE, MOST = (96, 128), 3
+OURS = ["framing=whole", f"framing.size=[{SIZE[0]},{SIZE[1]}]", f"method.head.most={MOST}"]
+THEIRS = {"min_size": SIZE[0], "max_size": SIZE[1], "box_detections_per_img": MOST}
+
+
+def published(frozen: bool, keypoints: int = 17) -> Any:
+    """Theirs as COCO_V1 is built, or with usual normalisation; random weights."""
+    if not frozen:
+        net: Any = keypointrcnn_resnet50_fpn(
+            weights=None, weights_backbone=None, num_keypoints=keypoints, **THEIRS
+        )
+        return other_zoos.randomise(net)
+    body = resnet_fpn_backbone(backbone_name="resnet50", weights=None, trainable_layers=3)
+    net = other_zoos.randomise(KeypointRCNN(body, 2, num_keypoints=keypoints, **THEIRS))
+    made = torch.Generator().manual_seed(1)
+    for part in net.modules():
+        if isinstance(part, FrozenBatchNorm2d):
+            part.weight.uniform_(0.005, 0.01, generator=made)
+            part.running_var.uniform_(5e-5, 1.5e-4, generator=made)  # an epsilon would be felt
+    overwrite_eps(net, 0.0)
+    return net
+
+
+def from_file(net: nn.Module, name: str, folder: Path, *changes: str) -> PoseModule:
+    torch.save(net.state_dict(), folder / "weights.pth")
+    kind = chosen(name)
+    config, skeleton = composed(kind, [*OURS, *changes])
+    return imported(folder / "weights.pth", kind, config, skeleton)[0]
+
+
+def images(count: int = 2) -> Tensor:
+    coarse = torch.rand(count, 3, 12, 16, generator=torch.Generator().manual_seed(0))
+    return (nn.functional.interpolate(coarse, size=SIZE, mode="bilinear") * 255).to(torch.uint8)
+
+
+@pytest.mark.parametrize(
+    ("name", "frozen"), [("keypoint_rcnn_r50", True), ("keypoint_rcnn_legacy_r50", False)]
+)
+@torch.inference_mode()
+def test_the_same_people_are_found(name: str, frozen: bool, tmp_path: Path) -> None:
+    net, seen = published(frozen), images()
+    module: Any = from_file(net, name, tmp_path)
+    found = module.flip_tested(module(seen), seen)
+    for n, theirs in enumerate(net(list(seen.float() / 255))):
+        valid = found.valid[n]
+        assert valid.sum() == len(theirs["boxes"]) > 0
+        same(found.boxes[n, valid], theirs["boxes"], 1e-5 * max(SIZE))
+        same(found.scores[n, valid], theirs["scores"], 1e-5)
+        same(found.keypoints[n, valid], theirs["keypoints"][..., :2], 1e-5 * max(SIZE))
+        assert theirs["keypoints"][..., :2].std() > 1
+    assert ((found.chances > 0) & (found.chances <= 1))[found.valid].all()
+
+
+def same(got: Tensor, expected: Tensor, within: float) -> None:
+    torch.testing.assert_close(got, expected, rtol=0, atol=within)
