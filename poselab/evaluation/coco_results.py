@@ -1,33 +1,27 @@
-"""The COCO results format: JSON that may hold a hundred thousand poses, read in small pieces.
-
-A whole file parsed at once is five million Python floats that leave the processor's cache before
-they are copied; pieces of some tens of kilobytes are copied while still hot, at half the time and a
-fraction of the memory. A piece that was cut in the wrong place cannot be valid JSON, so a failed
-piece means: parse the whole.
-"""
+"""The COCO results format: JSON that may hold a hundred thousand poses."""
 
 from __future__ import annotations
 
-import re
 import struct
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import orjson
 
 from poselab.annotations import whole_body
-from poselab.files import broken_json
+from poselab.evaluation import json_records
+from poselab.evaluation.second_process import meanwhile
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import BinaryIO
 
+    from poselab.evaluation.json_records import Span
     from poselab.structures import Floats, Ints
 
-PIECE = 1 << 16
 PERSON = 1
-_BETWEEN_RECORDS = re.compile(rb"\}\s*(,)\s*\{")
 _FIELDS = itemgetter("image_id", "score", "keypoints", "category_id")
 
 
@@ -42,55 +36,40 @@ class Columns(NamedTuple):
     boxes: Floats | None
 
 
-def parse(data: bytes, source: str, category: int = PERSON) -> Columns:
-    """Columns of a COCO results file's bytes; ``source`` is its name in messages.
+def parse(opened: Callable[[], BinaryIO], source: str, category: int = PERSON) -> Columns:
+    """Columns of the COCO results file that ``opened`` opens; ``source`` is its name in messages.
 
     ``category`` is the id that its labels give people; PoseLab's own files always say 1.
 
     Raises:
         InputError: not JSON, not a list of records, or a record that lacks or misshapes a field.
     """
-    if not data.lstrip().startswith(b"["):
-        raise InputError(
-            f"expected a JSON list of predictions in {source}, got something else; "
-            "give a file in the COCO results format, not annotations"
-        )
+    start = json_records.beginning(opened, source)
     try:
-        return _joined(_pieces(data), source, category)
-    except (orjson.JSONDecodeError, ValueError):
-        return _joined([_whole(data, source)], source, category)
+        return _by_halves(json_records.inside(opened, start), source, category)
+    except ValueError:
+        records = json_records.whole(opened, source)
+        return _join([_columns(records, source, category)] if records else [])
 
 
-def _joined(pieces: Iterable[list[Any]], source: str, category: int) -> Columns:
-    return _join([_columns(records, source, category) for records in pieces if records])
+def _by_halves(text: Span, source: str, category: int) -> Columns:
+    """All records, those of a second half read by a second process."""
+    first, *rest = json_records.halves(text)
+    room = (text.stop - text.start) // json_records.PIECE + 2
+
+    def read(part: Span) -> Iterator[Columns]:
+        return (_columns(records, source, category) for records in json_records.pieces(part))
+
+    def others() -> list[Columns]:
+        return [_join(read(part), room) for part in rest]
+
+    with meanwhile(others, worth_it=bool(rest)) as joined:
+        return _join(chain(read(first), _late(joined)), room)
 
 
-def _pieces(data: bytes) -> Iterator[list[Any]]:
-    """The records in lists of about ``PIECE`` bytes of text each."""
-    start, end = data.index(b"[") + 1, data.rindex(b"]")
-    if data[end + 1 :].strip():
-        raise ValueError("expected nothing after the list")
-    view = memoryview(data)
-    while True:
-        cut = _BETWEEN_RECORDS.search(data, min(start + PIECE, end))
-        stop = cut.start(1) if cut else end
-        yield orjson.loads(b"".join((b"[", view[start:stop], b"]")))
-        if not cut:
-            return
-        start = stop + 1
-
-
-def _whole(data: bytes, source: str) -> list[Any]:
-    try:
-        records: list[Any] = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        if re.search(rb"\bNaN\b|\bInfinity\b", data):
-            raise InputError(
-                f"expected finite numbers in {source}, got NaN or Infinity; "
-                "the method that wrote it diverged"
-            ) from None
-        raise broken_json(source, str(error)) from None
-    return records
+def _late(result: Callable[[], list[Columns]]) -> Iterator[Columns]:
+    """What comes of a call that is made when it is come to."""
+    yield from result()
 
 
 def _columns(records: list[Any], source: str, category: int) -> Columns:
@@ -191,22 +170,40 @@ def _short(record: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _join(pieces: list[Columns]) -> Columns:
-    """All pieces as one; no pieces make a file without predictions, of no keypoints."""
-    if not pieces:
+def _join(pieces: Iterable[Columns], room: int = 1) -> Columns:
+    """All pieces as one; there is room for so many of the first one's length, and more is made.
+
+    Each is copied to where it stays, because memory touched for the first time costs most. No
+    pieces make a file without predictions, of no keypoints.
+    """
+    whole: list[Any] = []
+    count = 0
+    for piece in pieces:
+        stop = count + len(piece.scores)
+        if not whole:
+            whole = [_longer(column, room * stop) for column in piece]
+        elif stop > len(whole[0]):
+            whole = [_longer(column, 2 * stop) for column in whole]
+        for column, part in zip(whole, piece, strict=True):
+            _put(column, part, slice(count, stop))
+        count = stop
+    if not whole:
         none = np.empty(0, dtype=np.int64)
         return Columns(none, none, np.empty((0, 0, 2)), np.empty((0, 0)), np.empty(0), None)
-    widths = {piece.keypoints.shape[1] for piece in pieces}
-    if len(widths) > 1:
-        raise InputError(f"expected as many keypoints in every prediction, got {sorted(widths)}")
-    boxes = [piece.boxes for piece in pieces if piece.boxes is not None]
-    if boxes and len(boxes) != len(pieces):
-        raise InputError("expected a bbox in all predictions or in none, got it in some")
-    return Columns(
-        np.concatenate([piece.image_ids for piece in pieces]),
-        np.concatenate([piece.annotation_ids for piece in pieces]),
-        np.concatenate([piece.keypoints for piece in pieces]),
-        np.concatenate([piece.keypoint_scores for piece in pieces]),
-        np.concatenate([piece.scores for piece in pieces]),
-        np.concatenate(boxes) if boxes else None,
-    )
+    return Columns._make(None if column is None else column[:count] for column in whole)
+
+
+def _put(column: Any, part: Any, rows: slice) -> None:
+    if (column is None) != (part is None) or np.shape(column)[1:] != np.shape(part)[1:]:
+        raise ValueError("expected records of one kind")
+    if column is not None:
+        column[rows] = part
+
+
+def _longer(column: Any, rows: int) -> Any:
+    """A column of so many rows that begins with this one."""
+    if column is None:
+        return None
+    longer = np.empty((rows, *column.shape[1:]), column.dtype)
+    longer[: len(column)] = column
+    return longer

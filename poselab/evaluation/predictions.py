@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,17 +12,19 @@ import numpy as np
 from poselab import files
 from poselab.annotations.source import Source, collector_paused
 from poselab.evaluation import coco_results
+from poselab.evaluation.json_records import LARGE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
-    from typing import Any
+    from typing import Any, BinaryIO
 
     from poselab.structures import Floats, Ints
 
     Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 ROWS_AT_ONCE = 1024
+GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -82,9 +86,19 @@ def read_predictions(path: Path, category: int = coco_results.PERSON) -> Predict
     Raises:
         InputError: no such file, not JSON, or records that are not predictions of people.
     """
-    data = Source(path, files.read_bytes(path, "predictions")).text
     with collector_paused():
-        return Predictions(*coco_results.parse(data, str(path), category))
+        return Predictions(*coco_results.parse(_opener(path), str(path), category))
+
+
+def _opener(path: Path) -> Callable[[], BinaryIO]:
+    """What opens the text again and again: a large file itself, or what was read and unpacked."""
+    with suppress(OSError):  # said better by read_bytes
+        if path.is_file() and path.stat().st_size >= LARGE:
+            with path.open("rb") as file:
+                if file.read(len(GZIP)) != GZIP:
+                    return lambda: path.open("rb", buffering=0)
+    text = Source(path, files.read_bytes(path, "predictions")).text
+    return lambda: io.BytesIO(text)
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import io
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from poselab.evaluation import coco_results
+from poselab.evaluation import coco_results, json_records, predictions, second_process
 from poselab.evaluation.predictions import (
     Predictions,
     merge,
@@ -78,8 +80,9 @@ def test_a_file_is_the_coco_results_format(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("piece", [1, 50, 333, 1 << 20])
 @pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("large", [1, 1 << 23])
 def test_pieces_and_the_whole_read_the_same(
-    monkeypatch: pytest.MonkeyPatch, piece: int, indent: int | None
+    monkeypatch: pytest.MonkeyPatch, piece: int, indent: int | None, large: int
 ) -> None:
     """Also where nested objects and strings put the cut in the wrong place."""
     records = [
@@ -93,10 +96,65 @@ def test_pieces_and_the_whole_read_the_same(
         }
         for n in range(40)
     ]
-    monkeypatch.setattr(coco_results, "PIECE", piece)
-    columns = coco_results.parse(json.dumps(records, indent=indent).encode(), "p.json")
+    monkeypatch.setattr(json_records, "PIECE", piece)
+    monkeypatch.setattr(json_records, "LARGE", large)
+    text = json.dumps(records, indent=indent).encode()
+    columns = coco_results.parse(lambda: io.BytesIO(text), "p.json")
     assert columns.image_ids.tolist() == list(range(40))
     assert columns.keypoints[:, 0].tolist() == [[n + 0.5, 2 * n] for n in range(40)]
+
+
+@pytest.fixture
+def _halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files are read in halves too, by two processes where there can be two."""
+    for module in (json_records, predictions):
+        monkeypatch.setattr(module, "LARGE", 64)
+    monkeypatch.setattr(json_records, "PIECE", 512)
+    monkeypatch.setattr(second_process, "possible", lambda: hasattr(os, "memfd_create"))
+
+
+@pytest.mark.usefixtures("_halved")
+@pytest.mark.parametrize("boxes", [False, True])
+@pytest.mark.parametrize("count", [1, 2, 3, 500])
+def test_halves_and_the_whole_read_the_same(tmp_path: Path, count: int, boxes: bool) -> None:
+    write_predictions(tmp_path / "p.json", poses(count, boxes=boxes))
+    text = (tmp_path / "p.json").read_bytes()
+    (tmp_path / "p.json.gz").write_bytes(gzip.compress(text))
+    records = json.loads(text)
+    for name in ("p.json", "p.json.gz"):
+        read = read_predictions(tmp_path / name)
+        assert read.image_ids.tolist() == [record["image_id"] for record in records]
+        assert read.scores.tolist() == [record["score"] for record in records]
+        points = np.concatenate([read.keypoints, read.keypoint_scores[..., None]], axis=2)
+        expected = [record["keypoints"] for record in records]
+        assert points.reshape(count, -1).tolist() == expected
+        if boxes:
+            assert read.boxes is not None
+            assert read.boxes.tolist() == [record["bbox"] for record in records]
+
+
+@pytest.mark.usefixtures("_halved")
+@pytest.mark.parametrize("guilty", [1, 30, 99])
+def test_a_bad_record_in_either_half_is_named(tmp_path: Path, guilty: int) -> None:
+    records = [GOOD | {"image_id": n} for n in range(100)]
+    for change, sentence in (
+        ({"score": None}, "expected a number as score"),
+        ({"keypoints": [1, 2, 3]}, "2 keypoints in every prediction"),
+        ({"category_id": 18}, "expected category_id 1"),
+    ):
+        bad = [*records[:guilty], records[guilty] | change, *records[guilty + 1 :]]
+        (tmp_path / "p.json").write_text(json.dumps(bad))
+        with pytest.raises(InputError, match=f"{sentence}.*'image_id': {guilty},"):
+            read_predictions(tmp_path / "p.json")
+
+
+@pytest.mark.usefixtures("_halved")
+@pytest.mark.parametrize("end", ["", "]]", "] x", ",]"])
+def test_a_cut_file_is_refused_in_halves_too(tmp_path: Path, end: str) -> None:
+    text = json.dumps([GOOD | {"image_id": n} for n in range(100)])
+    (tmp_path / "p.json").write_text(text[:-1] + end)
+    with pytest.raises(InputError, match="expected JSON in .*p.json"):
+        read_predictions(tmp_path / "p.json")
 
 
 def test_merging_drops_the_samplers_padding_only() -> None:

@@ -1,0 +1,106 @@
+"""Work in a second process: its result comes back, and its end in any way is made good here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from poselab.evaluation import second_process
+from poselab.evaluation.second_process import meanwhile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HERE = os.getpid()
+
+
+@pytest.fixture(autouse=True)
+def _copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a command of its own: the tests' process has torch, and may have one core."""
+    if not hasattr(os, "memfd_create"):
+        pytest.skip("copies are made on Linux only")
+    monkeypatch.setattr(second_process, "possible", lambda: True)
+
+
+def test_arrays_come_back_from_another_process() -> None:
+    sent: dict[str, Any] = {
+        "process": 0,
+        "columns": (np.arange(7), np.ones((100_000, 2)), np.array([True]), None),
+    }
+    with meanwhile(lambda: sent | {"process": os.getpid()}) as result:
+        got = result()
+    assert got["process"] != HERE
+    assert [np.shape(column) for column in got["columns"]] == [(7,), (100_000, 2), (1,), ()]
+    assert all(map(np.array_equal, got["columns"], sent["columns"]))
+    assert all(column.flags.aligned for column in got["columns"][:3])
+
+
+def die(how: Callable[[], object]) -> int:
+    """The process's number, unless it is a copy."""
+    if os.getpid() != HERE:
+        how()
+    return os.getpid()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        partial(os._exit, 3),
+        lambda: os.kill(os.getpid(), signal.SIGKILL),
+        lambda: 1 / 0,
+        lambda: [][0],
+    ],
+)
+def test_a_copy_that_ends_otherwise_is_made_good(how: Callable[[], object]) -> None:
+    with meanwhile(partial(die, how)) as result:
+        assert result() == HERE
+
+
+def test_errors_are_raised_here() -> None:
+    def wrong() -> None:
+        raise ValueError("expected")
+
+    with meanwhile(wrong) as result, pytest.raises(ValueError, match="expected"):
+        result()
+
+
+def test_a_copy_that_nobody_waits_for_is_ended() -> None:
+    with pytest.raises(KeyError), meanwhile(threading.Event().wait):
+        raise KeyError
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_what_is_not_worth_it_is_done_here() -> None:
+    with meanwhile(os.getpid, worth_it=False) as result:
+        assert result() == HERE
+
+
+WHEN_POSSIBLE = """
+import os, sys, threading
+from poselab.evaluation.second_process import possible
+os.sched_getaffinity = lambda process: {0, 1}
+assert possible()
+os.sched_getaffinity = lambda process: {0}
+assert not possible()
+os.sched_getaffinity = lambda process: {0, 1}
+sys.modules["torch"] = None
+assert not possible()
+del sys.modules["torch"]
+end = threading.Event()
+threading.Thread(target=end.wait).start()
+assert not possible()
+end.set()
+"""
+
+
+def test_no_copy_on_one_core_or_beside_threads_or_torch() -> None:
+    subprocess.run([sys.executable, "-c", WHEN_POSSIBLE], check=True)
