@@ -6,6 +6,7 @@ import argparse
 import math
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,10 @@ from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from poselab.evaluation.metrics import Metrics
+
+TALKATIVE = False
+MANY = 10_000
+"""Predictions whose checks take longer than to start a second process."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,8 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _score(arguments: argparse.Namespace) -> tuple[list[str], Metrics]:
     from poselab.evaluation.bootstrap import with_intervals
-    from poselab.evaluation.checks import check
+    from poselab.evaluation.checks import doubts, refuse
     from poselab.evaluation.comparability import contract_beside
+    from poselab.evaluation.second_process import meanwhile
 
     if arguments.replicates < 0:
         raise InputError(
@@ -66,9 +72,12 @@ def _score(arguments: argparse.Namespace) -> tuple[list[str], Metrics]:
         )
     annotations = scoring.annotations_of(arguments)
     predictions = scoring.read_poses(arguments.predictions, annotations)
-    warnings = check(predictions, annotations, scoring.kind_of(arguments))
+    refuse(predictions, annotations)
     evaluator = scoring.evaluator_of(arguments)
-    metrics = evaluator(predictions, annotations)
+    doubting = partial(doubts, predictions, annotations, scoring.kind_of(arguments))
+    with meanwhile(doubting, worth_it=len(predictions) >= MANY) as doubted:
+        metrics = evaluator(predictions, annotations)
+        warnings = doubted()
     if arguments.replicates:
         tally = evaluator.tally(predictions, annotations)
         metrics = with_intervals(metrics, tally, arguments.replicates)

@@ -32,7 +32,12 @@ def check(predictions: Predictions, annotations: Annotations, metric: str = "oks
     Raises:
         InputError: the predictions cannot be scored against these annotations at all.
     """
-    _refuse(predictions, annotations)
+    refuse(predictions, annotations)
+    return doubts(predictions, annotations, metric)
+
+
+def doubts(predictions: Predictions, annotations: Annotations, metric: str = "oks") -> list[str]:
+    """The warnings of :func:`check` alone, about predictions that can be scored."""
     if not len(predictions):
         return ["there is not one prediction"]
     sample = suspicions.sampled(predictions, annotations)
@@ -59,8 +64,12 @@ def _of_oks(predictions: Predictions, annotations: Annotations) -> list[str]:
     ]
 
 
-def _refuse(predictions: Predictions, annotations: Annotations) -> None:
-    """Raise for what makes a score meaningless."""
+def refuse(predictions: Predictions, annotations: Annotations) -> None:
+    """Refuse what makes a score meaningless.
+
+    Raises:
+        InputError: another number of keypoints, numbers that are not finite, or unknown pictures.
+    """
     count, shape = len(predictions), predictions.keypoints.shape
     if count and shape != (count, len(annotations.skeleton), 2):
         body = annotations.layout == "coco_wholebody" and shape[1] == len(COCO17)

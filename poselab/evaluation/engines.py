@@ -175,11 +175,11 @@ def _pictures(
 
 def _found(predictions: Predictions, rows: Ints, truth: dict[str, Any]) -> dict[str, Any]:
     """Some predictions in COCO's layout; a keypoint's third number plays no part and is left 1."""
-    points = np.empty((len(rows), predictions.keypoints.shape[1], 3))
-    points[..., :2] = predictions.keypoints[rows]
-    points[..., 2] = 1.0
+    keypoints = predictions.keypoints[rows]
+    points = np.empty((*keypoints.shape[:2], 3))
+    points[..., 0], points[..., 1], points[..., 2] = keypoints[..., 0], keypoints[..., 1], 1.0
     boxes = predictions.boxes
-    areas = extents(points[..., :2]) if boxes is None else boxes[rows, 2] * boxes[rows, 3]
+    areas = extents(keypoints) if boxes is None else boxes[rows, 2] * boxes[rows, 3]
     columns = zip(
         range(1, len(rows) + 1),
         predictions.image_ids[rows].tolist(),

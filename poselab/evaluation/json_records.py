@@ -20,9 +20,12 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PIECE = 1 << 16
+PIECE = 1 << 15
 LARGE = 1 << 23
 """Bytes of text whose halves two processes read faster than one reads all."""
+
+FIRST = 0.54
+"""The share of the first half: a second process also has to hand over what it read."""
 
 _AHEAD = 1 << 12
 _BETWEEN_RECORDS = re.compile(rb"\}\s*(,)\s*\{")
@@ -76,7 +79,7 @@ def halves(span: Span) -> list[Span]:
     if stop - start < LARGE:
         return [span]
     with opened() as file:
-        middle = (start + stop) // 2
+        middle = start + int(FIRST * (stop - start))
         middle += len(_until_cut(file, middle, stop, 0))
     return [Span(opened, start, middle), Span(opened, min(middle + 1, stop), stop)]
 

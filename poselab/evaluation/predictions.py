@@ -69,12 +69,11 @@ def extents(keypoints: Floats) -> Floats:
     """Areas (N,) of the upright rectangles around poses (N, K, 2)."""
     if keypoints.size == 0:
         return np.zeros(len(keypoints))
-    low, high = keypoints[:, 0].copy(), keypoints[:, 0].copy()
-    for k in range(1, keypoints.shape[1]):  # far faster than a reduction over few columns
-        np.minimum(low, keypoints[:, k], out=low)
-        np.maximum(high, keypoints[:, k], out=high)
-    extent: Floats = high - low
-    return extent[:, 0] * extent[:, 1]
+    # Far faster than a reduction over few columns of many rows.
+    columns = np.ascontiguousarray(keypoints.reshape(len(keypoints), -1).T)
+    x, y = columns[0::2], columns[1::2]
+    area: Floats = (x.max(axis=0) - x.min(axis=0)) * (y.max(axis=0) - y.min(axis=0))
+    return area
 
 
 def read_predictions(path: Path, category: int = coco_results.PERSON) -> Predictions:
