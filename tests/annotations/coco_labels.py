@@ -1,7 +1,8 @@
-"""Builders of small COCO files."""
+"""Builders of small COCO files, and where their layout keeps pictures."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,3 +40,8 @@ def coco(people: list[dict[str, Any]], pictures: int = 3) -> dict[str, Any]:
         "annotations": people,
         "categories": [{"id": 1, "name": "person", "keypoints": list(COCO17.keypoints)}],
     }
+
+
+def pictures(root: Path, split: str) -> list[Path]:
+    """The picture files of a split in the official layout, by name."""
+    return sorted((root / f"{split}2017").iterdir())

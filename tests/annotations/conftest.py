@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from poselab.synthetic import generate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,3 +31,15 @@ def write(tmp_path) -> Callable[..., Path]:
         return path
 
     return to_file
+
+
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve training and eight evaluation pictures that share nothing."""
+    return generate(tmp_path_factory.mktemp("clean") / "people", 12, 4, val=8, workers=1)
+
+
+@pytest.fixture
+def root(clean: Path, tmp_path: Path) -> Path:
+    """A copy of the same, to be changed."""
+    return shutil.copytree(clean, tmp_path / "people")

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from coco_labels import coco, person
+from coco_labels import coco, person, pictures
 from PIL import Image, ImageEnhance
 
 from poselab.annotations import open_annotations
@@ -27,24 +27,8 @@ from poselab.annotations.leaks import (
 )
 from poselab.annotations.picture_prints import Prints, prints
 from poselab.cli import main
-from poselab.synthetic import generate
 
 Data = Callable[[str], Path]
-
-
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve training and eight evaluation pictures that share nothing."""
-    return generate(tmp_path_factory.mktemp("clean") / "people", 12, 4, val=8, workers=1)
-
-
-@pytest.fixture
-def root(clean: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(clean, tmp_path / "people")
-
-
-def pictures(root: Path, split: str) -> list[Path]:
-    return sorted((root / f"{split}2017").iterdir())
 
 
 def scanned(

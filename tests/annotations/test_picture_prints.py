@@ -7,25 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
+from coco_labels import pictures
 
 from poselab.annotations import picture_prints
 from poselab.annotations.picture_prints import Prints, perceptual_hashes, prints, thumbnail
-from poselab.synthetic import generate
-
-
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return generate(tmp_path_factory.mktemp("clean") / "people", 12, 4, val=8, workers=1)
-
-
-@pytest.fixture
-def root(clean: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(clean, tmp_path / "people")
-
-
-def pictures(root: Path, split: str) -> list[Path]:
-    return sorted((root / f"{split}2017").iterdir())
 
 
 def taken(folder: Path, names: list[str]) -> Prints:
