@@ -10,7 +10,7 @@ from poselab.evaluation.comparability import contract_beside
 from poselab.evaluation.comparison import Comparison, Run, compare
 from poselab.evaluation.predictions import read_predictions
 from poselab.report.curves import read_curves
-from poselab.report.page import write_page
+from poselab.report.page import learning, write_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,5 +47,6 @@ def report_run(
     """Write a finished run's ``index.html``; its metrics record with confidence limits."""
     comparison = compare_runs({name: folder}, split, evaluator, replicates)
     page = folder / "index.html"
-    write_page(comparison, page, images=split.pictures, curves=read_curves(folder))
+    more = learning(read_curves(folder), comparison.headline)
+    write_page(comparison, page, images=split.pictures, more=more)
     return metrics_of(comparison)

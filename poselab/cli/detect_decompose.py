@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import math
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poselab.cli import detectors
+from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from poselab.annotations.detections import Detections
     from poselab.data import Split
     from poselab.data.boxes import Items
     from poselab.data.framing import PersonCrop
+    from poselab.evaluation.box_costs import BoxCost, Boxes
     from poselab.evaluation.predictions import Predictions
     from poselab.modules import TopDown
-    from poselab.report.tables import Row
+
+TRUTH = "truth"
 
 _DESCRIPTION = """Say what a trained top-down run loses to the boxes it is given.
 
@@ -29,22 +35,11 @@ boxes is the boxes' place and size, doubles and boxes of nobody.
 
   poselab detect decompose RUN --boxes jittered,iou=0.7 runs/detector boxes.json
 
-Writes OUT/NAME.json (predictions in COCO's results format), OUT/table.md,
-OUT/decomposition.json and OUT/decomposition.png.
+Writes OUT/index.html (what boxes cost, how sure that is, and the pictures behind it), OUT/table.md,
+OUT/decomposition.json, OUT/decomposition.png, and for every source of boxes OUT/NAME.json (poses in
+COCO's results format) and, but for the true ones, OUT/NAME.boxes.json (a detections file).
 
 """
-
-
-class Source(NamedTuple):
-    """One row: boxes by one detector. AP as fractions; ``given`` with missed people's boxes."""
-
-    name: str
-    person_ap: float
-    boxes_a_picture: float
-    missed: float
-    overlap: float
-    ap: float
-    given: float
 
 
 class Looker(NamedTuple):
@@ -55,6 +50,7 @@ class Looker(NamedTuple):
     split: Split
     batch_size: int
     device: str
+    conditions: dict[str, Any]
 
     def poses(self, items: Items) -> Predictions:
         """Poses in these boxes, before NMS."""
@@ -65,14 +61,12 @@ class Looker(NamedTuple):
         samples = PoseDataset(self.split, self.framing, items=items)
         return merge(list(batches(self.module, samples, self.batch_size, self.device)))
 
-    def scored(self, found: Predictions, file: Path) -> float:
-        """Write what is left after NMS; its AP."""
-        from poselab.evaluation.oks import OksEvaluator
+    def written(self, found: Predictions, file: Path) -> Predictions:
+        """Write what is left after NMS, and read it as an evaluator does."""
         from poselab.evaluation.predictions import read_predictions, write_predictions
 
         write_predictions(file, replace(self.module.suppress(found), boxes=None))
-        metrics = OksEvaluator()(read_predictions(file), self.split.annotations)
-        return metrics.values["AP"]
+        return read_predictions(file)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -85,27 +79,41 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--boxes", nargs="+", default=["jittered"], metavar="DETECTOR")
     words.add_argument("--out", type=Path, help="folder to write to (RUN/boxes)")
     detectors.add_rules(words)
+    words.add_argument("--replicates", type=int, default=1000, help="bootstrap draws (1000)")
     words.add_argument("--batch-size", type=int, default=16)
     words.add_argument("--device", default="auto", help="cpu, cuda, ... (the best there is)")
     return words
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Predict on every source of boxes, score, print the table."""
+    """Predict on every source of boxes, score, print the table, write the page."""
+    from poselab.evaluation.box_costs import box_costs
+    from poselab.evaluation.oks import OksEvaluator
+    from poselab.report import decomposition
+    from poselab.report.page import write_page
+
+    if arguments.replicates < 1:
+        raise InputError(f"expected 1 replicate or more, got {arguments.replicates}; 1000 is usual")
     folder = arguments.run if arguments.run.is_dir() else arguments.run.parent
     out = arguments.out or folder / "boxes"
     looker = _loaded(arguments)
-    split = looker.split
-    names = list(dict.fromkeys(["truth", *arguments.boxes]))
+    names = list(dict.fromkeys([TRUTH, *arguments.boxes]))
     # All boxes first: a detector that cannot be used fails before the long part.
-    found = {name: _found(name, split, arguments) for name in names}
+    found = {name: _found(name, looker.split, arguments) for name in names}
     sources = [_source(name, found[name], looker, out) for name in names]
-    _write(sources, out)
+    evaluator, table = OksEvaluator(), looker.split.annotations
+    comparison, costs = box_costs(sources, table, evaluator, arguments.replicates)
+    _write(costs, out)
+    print("drawing the page ...", file=sys.stderr)
+    more = decomposition.boxes_section(costs, table, evaluator)
+    title = f"What boxes cost {folder.name}"
+    page = write_page(comparison, out / "index.html", looker.split.pictures, title=title, more=more)
+    print(f"page: {page}")
     return 0
 
 
 def _found(name: str, split: Split, arguments: argparse.Namespace) -> Detections:
-    rules = {} if name == "truth" else detectors.rules_of(arguments)
+    rules = {} if name == TRUTH else detectors.rules_of(arguments)
     return detectors.find(name, split, arguments.device, 8, rules)
 
 
@@ -118,8 +126,9 @@ def _loaded(arguments: argparse.Namespace) -> Looker:
     from poselab import build, runs
     from poselab.cli.predict import usable_device
     from poselab.data import PersonCrop
+    from poselab.evaluation.comparability import RUN, contract_beside
     from poselab.modules import TopDown
-    from poselab.structures import InputError
+    from poselab.modules.conditions import run_contract
 
     path = arguments.run
     module, config, _ = build.load(runs.checkpoint(path) if path.is_dir() else path)
@@ -129,34 +138,54 @@ def _loaded(arguments: argparse.Namespace) -> Looker:
             f"expected a run with module=top_down, got one of {type(module).__name__}, which "
             "takes no ranked boxes; choose another run"
         )
-    framing, split = replace(framing, boxes=None), build.data(config).val
-    return Looker(module, framing, split, arguments.batch_size, usable_device(arguments.device))
+    data, device = build.data(config), usable_device(arguments.device)
+    made = contract_beside(path).get(RUN) or run_contract(data, module)
+    framing = replace(framing, boxes=None)
+    return Looker(module, framing, data.val, arguments.batch_size, device, made)
 
 
-def _source(name: str, boxes: Detections, looker: Looker, out: Path) -> Source:
+def _source(name: str, boxes: Detections, looker: Looker, out: Path) -> Boxes:
     """Poses on one detector's boxes, without and with the boxes of people whom they leave out."""
+    from poselab.annotations.detections import read_detections
     from poselab.data.boxes import found_people
+    from poselab.detection.finding import write_detections
+    from poselab.evaluation.box_costs import Boxes
+    from poselab.evaluation.comparability import RUN, leave_contract
+    from poselab.evaluation.comparison import Run
     from poselab.evaluation.early_commitment import early_commitment
     from poselab.evaluation.person_boxes import person_average_precision
     from poselab.evaluation.predictions import merge
 
     table, file = looker.split.annotations, out / f"{_as_file(name)}.json"
+    if name != TRUTH:  # as the file has them, from which all can be computed again
+        write_detections(file.with_suffix(".boxes.json"), boxes)
+        boxes = read_detections(file.with_suffix(".boxes.json"))
     commitment = early_commitment(boxes.image_ids, boxes.boxes, table)
     shards = [looker.poses(found_people(table, boxes, source=name))]
-    ap = given = looker.scored(shards[0], file)
+    found = given = looker.written(shards[0], file)
     if len(commitment.missed):
         shown = boxes.scores[commitment.box[commitment.box >= 0]]
         shards.append(looker.poses(_true_boxes(commitment.missed, shown, looker.split)))
-        given = looker.scored(merge(shards), file.with_suffix(".given.json"))
-    return Source(
-        name=name,
-        person_ap=person_average_precision(*boxes, table),
-        boxes_a_picture=len(boxes.scores) / len(table),
-        missed=commitment.miss_rate,
-        overlap=commitment.mean_overlap,
-        ap=ap,
-        given=given,
-    )
+        given = looker.written(merge(shards), file.with_suffix(".given.json"))
+    precision = person_average_precision(*boxes, table)
+    made = _conditions(name, precision, looker, file.with_suffix(".boxes.json"))
+    leave_contract(file, made)
+    run = Run(file, found, {RUN: made})
+    return Boxes(name, precision, len(boxes.scores), commitment, run, given)
+
+
+def _conditions(name: str, precision: float, looker: Looker, file: Path) -> dict[str, Any]:
+    """The run's own conditions but for its boxes, which lie in ``file``."""
+    if name == TRUTH:
+        return {**looker.conditions, "boxes": {"kind": "labelled"}}
+    found = {
+        "kind": "detected",
+        "file": name,
+        "fingerprint": hashlib.sha256(file.read_bytes()).hexdigest()[:32],
+        "threshold": 0.0,
+        "person_AP": None if math.isnan(precision) else precision,
+    }
+    return {**looker.conditions, "boxes": found}
 
 
 def _true_boxes(people: Any, scores: Any, split: Split) -> Items:
@@ -180,32 +209,36 @@ def _as_file(name: str) -> str:
     return re.sub(r"[^\w.=-]+", "-", name).strip("-.")
 
 
-def _rows(sources: list[Source]) -> list[Row]:
-    """The table: fractions become percent."""
-    best = sources[0].ap
-    return [
-        {
-            "boxes": source.name,
-            "person AP": source.person_ap,
-            "boxes a picture": f"{source.boxes_a_picture:.2f}",
-            "missed": source.missed,
-            "mean IoU": f"{source.overlap:.2f}",
-            "AP": source.ap,
-            "lost: early commitment": source.given - source.ap,
-            "lost: boxes": best - source.given,
-        }
-        for source in sources
-    ]
-
-
-def _write(sources: list[Source], out: Path) -> None:
+def _write(costs: list[BoxCost], out: Path) -> None:
     from poselab.files import write_bytes, write_json
-    from poselab.report.decomposition import draw_decomposition
+    from poselab.report import decomposition
     from poselab.report.tables import markdown, print_table
 
-    rows = _rows(sources)
+    rows = decomposition.decomposition_rows(costs)
     write_bytes(out / "table.md", markdown(rows).encode())
-    write_json(out / "decomposition.json", [source._asdict() for source in sources])
-    draw_decomposition(rows, out / "decomposition.png")
+    write_json(out / "decomposition.json", [_record(cost) for cost in costs])
+    decomposition.draw_decomposition(costs, out / "decomposition.png")
     print_table(rows)
     print(f"tables: {out}")
+
+
+def _record(cost: BoxCost) -> dict[str, Any]:
+    """One source's figures as fractions, those of AP with their limits."""
+    commitment = cost.source.commitment
+    return {
+        "name": cost.source.name,
+        "person_ap": cost.source.person_ap,
+        "boxes_a_picture": cost.source.number / cost.pictures,
+        "people_missed": len(commitment.missed),
+        "missed": commitment.miss_rate,
+        "overlap": commitment.mean_overlap,
+        "ap": cost.ap.value,
+        "given": cost.given,
+        "interval": cost.ap[1:],
+        "from_truth": {**cost.from_truth._asdict(), "p": cost.p},
+        "lost": {
+            "early_commitment": cost.early._asdict(),
+            "boxes": cost.boxes._asdict(),
+            "poses": cost.poses._asdict(),
+        },
+    }

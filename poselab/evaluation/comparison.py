@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -55,7 +55,11 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Methods in the order of their headline figure, the best first, and all pairs of them."""
+    """Methods in the order of their headline figure, the best first, and all pairs of them.
+
+    ``asked`` are fields of contracts that the comparison is about, such as "run.boxes": methods are
+    meant to differ in them.
+    """
 
     annotations: Annotations
     headline: str
@@ -63,6 +67,11 @@ class Comparison:
     pairs: tuple[Pair, ...]
     replicates: int
     seed: int
+    asked: frozenset[str] = frozenset()
+
+    def asking(self, fields: frozenset[str]) -> Comparison:
+        """The same, about these fields of contracts."""
+        return replace(self, asked=fields)
 
     @property
     def keys(self) -> tuple[str, ...]:

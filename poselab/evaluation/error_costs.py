@@ -135,10 +135,17 @@ def _without_background(
 def _without_missed(
     predictions: Predictions, annotations: Annotations, diagnosis: Diagnosis
 ) -> Corrected:
-    """The evaluator ignores people who have 0 labelled joints on record."""
-    labelled = np.where(diagnosis.missed, 0, annotations.labelled())
-    fewer = replace(annotations, recorded_keypoints=labelled, stored="")
+    fewer = without_people(annotations, diagnosis.missed)
     return predictions.take(diagnosis.considered), fewer
+
+
+def without_people(annotations: Annotations, people: Mask) -> Annotations:
+    """The labels where these people (M,) need not be found.
+
+    The evaluator ignores people who have 0 labelled joints on record.
+    """
+    labelled = np.where(people, 0, annotations.labelled())
+    return replace(annotations, recorded_keypoints=labelled, stored="")
 
 
 INSIDE = 1 - 1e-6

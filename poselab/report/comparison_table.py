@@ -40,11 +40,12 @@ def reasons(comparison: Comparison) -> dict[str, str]:
     """
     telling = [method for method in comparison.methods if RUN in method.contract]
     reference = (telling or comparison.methods)[0]
+    asked = ASKED | comparison.asked
     said = {
         method.name: "; ".join(
             difference.reason
             for difference in between(method.contract, reference.contract)
-            if difference.severity != "unknown" and difference.field not in ASKED
+            if difference.severity != "unknown" and difference.field not in asked
         )
         for method in comparison.methods
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +42,21 @@ def embedded(
             f"{folder}, found none of {len(annotations)}; give the folder that holds them"
         )
     return uris
+
+
+def measured(annotations: Annotations, folder: Path) -> Annotations:
+    """The same with sizes that the labels lack, from the heads of pictures that lie in ``folder``.
+
+    Pictures are never turned, whatever way up a camera says that they are.
+    """
+    from PIL import Image
+
+    sizes = np.array(annotations.sizes)
+    for row in np.flatnonzero(sizes.min(axis=1) <= 0).tolist():
+        path = folder / annotations.file_name(row)
+        with suppress(OSError), Image.open(path) as picture:  # what is no picture stays unknown
+            sizes[row] = picture.height, picture.width
+    return replace(annotations, sizes=sizes, stored="")
 
 
 def _uri(path: Path) -> str:

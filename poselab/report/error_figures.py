@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from poselab.evaluation.box_costs import BOXED, EARLY
+from poselab.evaluation.error_costs import FALSE_NEGATIVE
 from poselab.evaluation.error_kinds import Kind
 from poselab.evaluation.joint_groups import GROUPS
 from poselab.report.figures import WIDE, WIDTH, blank, interval_rows, name_methods, plot, style
@@ -116,6 +118,10 @@ def similarities(analyses: Sequence[Analysis], rows: Rows) -> Plot | None:
     return plot("similarity", "Similarity of each joint", caption, draw)
 
 
+SEEN_AS = {EARLY: FALSE_NEGATIVE, BOXED: FALSE_NEGATIVE}
+"""Errors of which the pictures are found by another's name."""
+
+
 def costs(analyses: Sequence[Analysis]) -> Plot | None:
     """What each kind of error costs; None for metrics without."""
     if not all(analysis.costs for analysis in analyses):
@@ -134,7 +140,8 @@ def costs(analyses: Sequence[Analysis]) -> Plot | None:
                 rows, gains, height=0.9 * height, color=colour, label=short(analysis.name)
             )
             for bar, cost in zip(bars, analysis.costs, strict=True):
-                to = link(sort="worst", error=cost.kind, method=analysis.name)
+                error = SEEN_AS.get(cost.kind, cost.kind)
+                to = link(sort="worst", error=error, method=analysis.name)
                 titles[to] = f"{analysis.name}: {cost.count:,} × {cost.kind}, {100 * cost.gain:.1f}"
                 bar.set_url(to)
         interval_rows(axes, [kind.replace("_", " ") for kind in kinds], "AP gained (points)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,12 +14,11 @@ from poselab.report import comparison_table
 from poselab.report import error_figures as of_joints
 from poselab.report import figures as whole
 from poselab.report.analysis import analyse, groups_of
-from poselab.report.embedding import LONG_SIDE, embedded
+from poselab.report.embedding import LONG_SIDE, embedded, measured
 from poselab.report.page_data import MOST_PICTURES, MOST_UNMATCHED, by_disagreement, page_data
 from poselab.report.page_tables import contract_rows, linked_errors, linked_pairs, linked_summary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from poselab.evaluation.comparison import Comparison
@@ -28,12 +29,24 @@ if TYPE_CHECKING:
 
 
 class Section(NamedTuple):
-    """A part of the page: plots side by side, and tables to unfold by their captions."""
+    """A part of the page: a table and notes to it, plots side by side, and tables to unfold by
+    their captions."""
 
     name: str
     heading: str
     plots: list[Plot]
     tables: list[tuple[str, list[LinkedRow]]]
+    table: Sequence[LinkedRow] = ()
+    notes: Sequence[str] = ()
+
+
+More = Callable[[Sequence["Analysis"]], Sequence[Section]]
+"""Makes sections of a page's own out of what is known of every method."""
+
+
+def nothing_more(_: Sequence[Analysis]) -> Sequence[Section]:
+    """No sections but those that every page has."""
+    return ()
 
 
 def write_page(
@@ -43,13 +56,14 @@ def write_page(
     shown: int = 60,
     title: str = "",
     notes: Sequence[str] = (),
-    curves: Curves | None = None,
+    more: More = nothing_more,
 ) -> Path:
     """Write the page of a comparison, or of one method alone, whole or not at all.
 
     ``images`` is the folder of the pictures, of which the ``shown`` that methods differ most about
-    are put into the page; ``notes`` stand below the summary after its own; ``curves`` are those of
-    the training run that the page is about.
+    are put into the page, and which says how large pictures are where the labels do not; ``notes``
+    stand below the summary after its own; ``more`` makes sections that come first, whose plots
+    replace the page's own of the same names.
 
     Raises:
         InputError: the file cannot be written, or none of the pictures is in ``images``.
@@ -57,9 +71,10 @@ def write_page(
     analyses = analyse(comparison)
     pictures: dict[int, str] = {}
     if images is not None:
+        comparison = replace(comparison, annotations=measured(comparison.annotations, images))
         order = by_disagreement(comparison.annotations, analyses).tolist()
         pictures = embedded(comparison.annotations, images, order, shown)
-    content = _content(comparison, analyses, curves)
+    content = _content(comparison, analyses, more(analyses))
     if any(len(method.runs) > 1 for method in comparison.methods):
         content["notes"].append("Errors, bins, curves and pictures below are of the first seed.")
     content["notes"] += notes
@@ -92,10 +107,15 @@ def _rendered(content: dict[str, Any]) -> str:
 
 
 def _content(
-    comparison: Comparison, analyses: Sequence[Analysis], curves: Curves | None
+    comparison: Comparison, analyses: Sequence[Analysis], first: Sequence[Section]
 ) -> dict[str, Any]:
     marked = comparison_table.reasons(comparison)
-    parts = [s for s in _sections(comparison, analyses, curves) if s.plots or s.tables]
+    taken = {plot.name for section in first for plot in section.plots}
+    own = (
+        section._replace(plots=[plot for plot in section.plots if plot.name not in taken])
+        for section in _sections(comparison, analyses)
+    )
+    parts = [s for s in (*first, *own) if s.plots or s.tables]
     headings = [("summary", "Summary"), *((s.name, s.heading) for s in parts)]
     return {
         "lead": _lead(comparison),
@@ -116,13 +136,16 @@ def _there(*plots: Plot | None) -> list[Plot]:
     return [plot for plot in plots if plot is not None]
 
 
-def _sections(
-    comparison: Comparison, analyses: Sequence[Analysis], curves: Curves | None
-) -> list[Section]:
+def learning(curves: Curves, headline: str) -> More:
+    """The section of a training run's curves."""
+    plots = _there(whole.learning(curves, headline))
+    return lambda _: [Section("learning", "Training", plots, [])]
+
+
+def _sections(comparison: Comparison, analyses: Sequence[Analysis]) -> list[Section]:
     skeleton = comparison.annotations.skeleton
     metric = comparison.methods[0].metrics[0].contract["metric"]
     rows = of_joints.joint_rows(skeleton, scored(skeleton) if metric != "oks" else None)
-    learning = whole.learning(curves, comparison.headline) if curves else None
     of_joint = _there(
         of_joints.joint_rates(comparison),
         of_joints.costs(analyses),
@@ -132,7 +155,6 @@ def _sections(
     table = [("Errors of each joint as a table", linked_errors(analyses, rows))]
     ranked = _there(whole.precision_recall(analyses), whole.calibrations(analyses))
     return [
-        Section("learning", "Training", _there(learning), []),
         Section("joints", "Errors and joints", of_joint, table),
         Section("people", "People", _there(whole.breakdowns(analyses)), []),
         Section("scores", "Ranking and scores", ranked, []),

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 COLOURS = 9
 """How many methods have a colour of their own in the page's style."""
 
-INK, MUTED, GRID = "#000001", "#000002", "#000003"
-_NAMED = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--line)"}
+INK, MUTED, GRID, PAPER = "#000001", "#000002", "#000003", "#000004"
+_NAMED = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--line)", PAPER: "var(--paper)"}
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "poselab",
@@ -54,6 +54,11 @@ def method_colour(n: int) -> str:
 def kind_colour(code: int) -> str:
     """The stand-in for the page's colour of an error code."""
     return f"#0000{64 + code:02x}"
+
+
+def part_colour(n: int) -> str:
+    """The stand-in for the page's colour of part n of a whole."""
+    return f"#0000{128 + n:02x}"
 
 
 def short(name: str, most: int = 30) -> str:
@@ -110,6 +115,8 @@ def _variable(match: re.Match[str]) -> str:
     code = int(match[0][5:], 16)
     if match[0] in _NAMED:
         return _NAMED[match[0]]
+    if code >= 128:
+        return f"var(--p{code - 128})"
     if code >= 64:
         return f"var(--e{code - 64})"
     return f"var(--m{code - 16})" if code >= 16 else match[0]

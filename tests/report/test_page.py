@@ -17,7 +17,7 @@ from known_errors import COARSE, FINE, UNFOUND, poses
 from poselab.annotations import Annotations
 from poselab.evaluation.comparison import Comparison, Run, compare
 from poselab.evaluation.oks import OksEvaluator
-from poselab.report.page import in_script, write_page
+from poselab.report.page import in_script, learning, write_page
 from poselab.structures import InputError
 
 
@@ -99,7 +99,8 @@ def test_a_page_of_oks_has_all_its_parts(text: str) -> None:
 
 def test_one_method_by_pckh_shows_what_there_is(by_heads: Comparison, tmp_path: Path) -> None:
     curves = {"train/loss": {0: 2.0, 1: 1.0}, "val/PCKh@0.5": {0: 0.1, 1: 0.2}}
-    text = write_page(by_heads, tmp_path / "page.html", curves=curves).read_text()
+    more = learning(curves, by_heads.headline)
+    text = write_page(by_heads, tmp_path / "page.html", more=more).read_text()
     wanted = {"headline", "rates", "joint-errors", "similarity", "learning", "calibration"}
     assert plots(text) == wanted
     assert ">pelvis<" not in text[: text.index('id="browser"')]  # PCKh does not count it
