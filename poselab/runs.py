@@ -87,7 +87,9 @@ def _essence(config: DictConfig) -> Any:
     """What of a config decides a run's figures: not where it lies, nor how it is logged."""
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
-    return {k: v for k, v in plain.items() if k not in ("folder", "runs", "logger", "published")}
+    told = ("folder", "runs", "logger", "published")
+    begun = {"weights": plain.get("weights")} if plain.get("weights") else {}
+    return {k: v for k, v in plain.items() if k not in (*told, "weights")} | begun
 
 
 def reopen(folder: Path) -> tuple[DictConfig, str]:

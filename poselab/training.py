@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -20,6 +21,7 @@ from poselab.data.pictures import read_picture
 from poselab.evaluation.comparability import RUN, contract_beside
 from poselab.evaluation.predictions import read_predictions
 from poselab.files import read_json, replacing, write_json
+from poselab.fine_tuning import begin_from
 from poselab.modules.callbacks import (
     DescribeCheckpoint,
     EpochLines,
@@ -36,7 +38,6 @@ from poselab.reporting import report_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from poselab.data import PoseData
     from poselab.evaluation.metrics import Metrics
@@ -62,7 +63,7 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it
     pl.seed_everything(config.seed, workers=False, verbose=False)
     data = build.data(config)
-    module = build.module(config, data.skeleton)
+    module = _begun(config, data, folder)
     description = build.described(config, data.skeleton)
     conditions = run_contract(data, module)
     evaluation = _evaluation(config, data, folder, conditions)
@@ -95,6 +96,23 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     manifest |= {"seconds": stopwatch.seconds(), "state": "finished"}
     write_json(folder / "run.json", manifest)
     return metrics.to_json()
+
+
+def _begun(config: DictConfig, data: PoseData, folder: Path) -> PoseModule:
+    """The module as training begins: with ``config.weights``, unless a checkpoint follows.
+
+    Raises:
+        InputError: these weights are not there, or are another network's.
+    """
+    if not config.get("weights"):
+        return build.module(config, data.skeleton)
+    for key in ("pretrained", "weights"):  # what would be overwritten
+        if config.backbone.get(key):
+            config.backbone[key] = None if key == "weights" else False
+    module = build.module(config, data.skeleton)
+    if not (folder / "checkpoints" / "last.ckpt").exists():
+        begin_from(Path(config.weights), module, config)
+    return module
 
 
 def _reported(config: DictConfig, data: PoseData, folder: Path, experiment: str) -> Metrics | None:

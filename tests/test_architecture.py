@@ -19,6 +19,7 @@ LAYERS = (
     {"modules", "report", "live_metrics", "detection"},
     {"build", "reporting"},
     {"runs"},
+    {"fine_tuning"},
     {"training"},
     {"cli"},
     {"__main__"},

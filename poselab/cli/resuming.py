@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -9,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from poselab.cli.misspelt import keys_of, unknown_key
 from poselab.cli.values import expect_values
+from poselab.files import read_json
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +28,23 @@ FREE = (
 )
 """Keys, with all below them, that prolong a run, observe it, or say where it computes. Where the
 data lies is one, because a run that goes on compares the labels themselves."""
+
+
+def expect_trained(folder: Path) -> None:
+    """Imported weights have no epoch from which training could go on.
+
+    Raises:
+        InputError: they are what ``folder`` holds; tells how to fine-tune them.
+    """
+    manifest = read_json(folder / "run.json", "a run's manifest")
+    if not isinstance(manifest, dict) or manifest.get("state") != "imported":
+        return
+    origin = manifest.get("imported", {})
+    words = [f"experiment={origin.get('experiment')}", *origin.get("changes", ())]
+    raise InputError(
+        f"expected a run that was trained here to go on with, found imported weights in {folder}; "
+        f"fine-tune them in a new run: poselab train {shlex.join([*words, f'weights={folder}'])}"
+    )
 
 
 def changed(folder: Path, config: DictConfig, changes: Sequence[str]) -> DictConfig:

@@ -21,6 +21,10 @@ Train one experiment; every key of its config can be overridden (Hydra's grammar
   poselab train experiment=quickstart/heatmap method.codec.sigma=1.5 trainer.max_epochs=3
   poselab train experiment=quickstart/heatmap seed=0,1,2 --multirun
   poselab train resume=runs/quickstart/heatmap/2026-01-31_12-00-00
+  poselab train experiment=coco/hrnet_w32_256x192 weights=runs/imported/w32 optimizer.lr=1e-4
+
+weights=RUN starts a new run from the best weights of another one, trained or imported; a
+checkpoint's file will do as well.
 
 A run that goes on takes changes that prolong or observe it, such as trainer.max_epochs,
 data.workers, logger.* and report.*; any other needs a new run.
@@ -86,9 +90,10 @@ def _train(config: DictConfig, experiment: str) -> int:
 def _resume(folder: Path, changes: list[str]) -> int:
     """Go on with a run from its last checkpoint; a finished one only answers."""
     from poselab import runs, training
-    from poselab.cli.resuming import changed
+    from poselab.cli.resuming import changed, expect_trained
 
     config, experiment = runs.reopen(folder)
+    expect_trained(folder)
     config = changed(folder, config, changes)
     done = runs.is_finished(folder) and not changes
     if done or training.train(config, folder, experiment):
