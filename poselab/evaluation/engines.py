@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
 
+    Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
 MODULES = {"hotcoco": "hotcoco", "pycocotools": "pycocotools.cocoeval"}
 AREAS = {"all": (0.0, 1e10), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 """COCO's area ranges in pixels²."""
@@ -37,7 +39,7 @@ class Problem(NamedTuple):
 
     rows: Ints
     people: Ints
-    chosen: np.ndarray[Any, np.dtype[np.bool_]]
+    chosen: Mask
     truth: dict[str, Any]
     found: dict[str, Any]
     counted: int
@@ -54,25 +56,22 @@ def problem(
     Raises:
         InputError: an image id is not annotated.
     """
-    chosen = _chosen(annotations, image_ids)
-    with collector_paused():
-        return _problem(predictions, annotations, chosen, max_detections)
+    chosen = pictures_to_score(annotations, image_ids)
+    return problem_of(predictions, annotations, chosen, max_detections)
 
 
-def _problem(
-    predictions: Predictions,
-    annotations: Annotations,
-    chosen: np.ndarray[Any, np.dtype[np.bool_]],
-    max_detections: int,
+def problem_of(
+    predictions: Predictions, annotations: Annotations, chosen: Mask, max_detections: int
 ) -> Problem:
-    rows = _best(predictions, max_detections)
-    if not chosen.all():
-        rows = rows[np.isin(predictions.image_ids[rows], annotations.image_ids[chosen])]
-    people = np.flatnonzero(chosen[annotations.picture_of()])
-    truth = _truth(annotations, chosen, people)
-    counted = (annotations.labelled()[people] > 0) & ~annotations.crowd[people]
-    found = _found(predictions, rows, truth)
-    return Problem(rows, people, chosen, truth, found, int(counted.sum()))
+    """The same of the pictures of a mask (N,)."""
+    with collector_paused():
+        inside = np.isin(predictions.image_ids, annotations.image_ids[chosen])
+        rows = _best(predictions, np.flatnonzero(inside), max_detections)
+        people = np.flatnonzero(chosen[annotations.picture_of()])
+        truth = _truth(annotations, chosen, people)
+        counted = (annotations.labelled()[people] > 0) & ~annotations.crowd[people]
+        found = _found(predictions, rows, truth)
+        return Problem(rows, people, chosen, truth, found, int(counted.sum()))
 
 
 def matched(
@@ -105,10 +104,14 @@ def _index(engine: str, dataset: dict[str, Any]) -> Any:
     return coco
 
 
-def _chosen(
-    annotations: Annotations, image_ids: Sequence[int] | Ints | None
-) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Mask (N,) of the pictures to score: those asked for, or with people held out for testing."""
+def pictures_to_score(
+    annotations: Annotations, image_ids: Sequence[int] | Ints | None = None
+) -> Mask:
+    """Mask (N,) of the pictures to score: those asked for, or with people held out for testing.
+
+    Raises:
+        InputError: an image id is not annotated.
+    """
     if image_ids is None:
         held_out = annotations.held_out
         if held_out is None or not held_out.any():
@@ -123,22 +126,20 @@ def _chosen(
     return np.isin(annotations.image_ids, np.asarray(image_ids))
 
 
-def _best(predictions: Predictions, limit: int) -> Ints:
-    """Rows, in their order, of the ``limit`` best poses of every picture, ties by row as COCO's."""
-    by_score = np.argsort(-predictions.scores, kind="stable")
-    _, picture = np.unique(predictions.image_ids, return_inverse=True)
+def _best(predictions: Predictions, rows: Ints, limit: int) -> Ints:
+    """Of some rows, in their order, the ``limit`` best of every picture, ties by row as COCO's."""
+    by_score = rows[np.argsort(-predictions.scores[rows], kind="stable")]
+    _, picture = np.unique(predictions.image_ids[by_score], return_inverse=True)
     if picture.size and picture.max() < 1 << 16:
         picture = picture.astype(np.uint16)  # NumPy sorts short integers by radix
-    order = by_score[np.argsort(picture[by_score], kind="stable")]
+    order = np.argsort(picture, kind="stable")
     pictures = picture[order]
     begin = np.searchsorted(pictures, pictures, side="left")
-    kept: Ints = np.sort(order[np.arange(len(order)) - begin < limit])
+    kept: Ints = np.sort(by_score[order[np.arange(len(order)) - begin < limit]])
     return kept
 
 
-def _truth(
-    annotations: Annotations, chosen: np.ndarray[Any, np.dtype[np.bool_]], rows: Ints
-) -> dict[str, Any]:
+def _truth(annotations: Annotations, chosen: Mask, rows: Ints) -> dict[str, Any]:
     """Annotations in COCO's layout."""
     picture_of = annotations.picture_of()
     visible = annotations.visible[rows]
@@ -162,9 +163,7 @@ def _truth(
     return {"images": pictures, "categories": [CATEGORY], "annotations": people}
 
 
-def _pictures(
-    annotations: Annotations, chosen: np.ndarray[Any, np.dtype[np.bool_]]
-) -> list[dict[str, Any]]:
+def _pictures(annotations: Annotations, chosen: Mask) -> list[dict[str, Any]]:
     sizes = annotations.sizes[chosen].tolist()
     image_ids = annotations.image_ids[chosen].tolist()
     return [
@@ -199,6 +198,9 @@ def _found(predictions: Predictions, rows: Ints, truth: dict[str, Any]) -> dict[
         }
         for number, image_id, keypoints, score, area in columns
     ]
+    if boxes is not None:
+        for pose, box in zip(poses, boxes[rows].tolist(), strict=True):
+            pose["bbox"] = box
     return {**truth, "annotations": poses}
 
 

@@ -13,6 +13,7 @@ from poselab.evaluation.average_precision import KEYS, OksTally
 from poselab.evaluation.engines import AREAS, MODULES, Problem, matched, problem
 from poselab.evaluation.matching import Matching, matching_of
 from poselab.evaluation.metrics import Metrics, annotation_contract
+from poselab.evaluation.streamed import Evaluated, streamed
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -52,13 +53,13 @@ class OksEvaluator:
         Raises:
             InputError: as many sigmas as keypoints are needed, or an image id is not annotated.
         """
-        asked, evaluation = self._matched(predictions, annotations, image_ids)
+        evaluation, chosen, people = self._evaluated(predictions, annotations, image_ids)
         with contextlib.redirect_stdout(io.StringIO()):
             evaluation.accumulate()
         result = {key: np.asarray(evaluation.eval[key]) for key in ("precision", "recall")}
         values = {key: _mean(result[of][at], area) for key, (of, at, area) in KEYS.items()}
-        pictures = annotations.image_ids[asked.chosen]
-        contract = annotation_contract(annotations, len(pictures), asked.counted, pictures)
+        pictures = annotations.image_ids[chosen]
+        contract = annotation_contract(annotations, len(pictures), people, pictures)
         return Metrics(values, contract | self._contract(predictions, annotations))
 
     def matching(
@@ -83,6 +84,18 @@ class OksEvaluator:
     ) -> OksTally:
         """The same figures as a function of how often each picture counts."""
         return OksTally(self.matching(predictions, annotations, image_ids))
+
+    def _evaluated(
+        self,
+        predictions: Predictions,
+        annotations: Annotations,
+        image_ids: Sequence[int] | Ints | None,
+    ) -> Evaluated:
+        if self.engine == "hotcoco":
+            sigmas = self._sigmas(annotations)
+            return streamed(predictions, annotations, image_ids, sigmas, self.max_detections)
+        asked, evaluation = self._matched(predictions, annotations, image_ids)
+        return Evaluated(evaluation, asked.chosen, asked.counted)
 
     def _matched(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from coco_cases import case, plain_pycocotools
 
 from poselab.annotations import open_annotations
+from poselab.evaluation import second_process, streamed
 from poselab.evaluation.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
 
@@ -34,6 +36,31 @@ def test_both_engines_equal_plain_pycocotools(tmp_path: Path, seed: int, keypoin
         metrics = OksEvaluator(engine, sigmas=sigmas)(predictions, annotations)
         ours = [-1.0 if np.isnan(value) else value for value in metrics.values.values()]
         assert ours == expected, engine
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_two_processes_equal_plain_pycocotools(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Also where scores tie between the halves, and pictures are listed in any order."""
+    monkeypatch.setattr(streamed, "MANY", 1)
+    monkeypatch.setattr(second_process, "possible", lambda: hasattr(os, "memfd_create"))
+    truth, found = case(seed, 17)
+    for record in found:
+        record["score"] = round(record["score"], 1)
+        record |= {"bbox": [1.0, 2.0, 30.0 + record["score"], 45.0]} if seed % 2 else {}
+    np.random.default_rng(seed).shuffle(truth["images"])
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    (tmp_path / "found.json").write_text(json.dumps(found))
+    annotations = open_annotations(tmp_path / "truth.json", cache=False)
+    predictions = read_predictions(tmp_path / "found.json")
+    metrics = OksEvaluator()(predictions, annotations)
+    ours = [-1.0 if np.isnan(value) else value for value in metrics.values.values()]
+    sigmas = list(annotations.skeleton.falloffs)
+    assert ours == plain_pycocotools(tmp_path / "truth.json", tmp_path / "found.json", sigmas)
+    both = ("people", "pictures", "picture_set")
+    plain = OksEvaluator("pycocotools")(predictions, annotations)
+    assert [metrics.contract[key] for key in both] == [plain.contract[key] for key in both]
 
 
 def test_the_cases_reach_their_corners() -> None:
