@@ -147,6 +147,23 @@ def test_pictures_that_differ_most_are_inside(
     assert len(uri) < 20_000  # half as wide and high as the file
 
 
+def test_sizes_that_labels_lack_are_those_of_the_pictures(
+    labels: Annotations, tmp_path: Path, folder: Path
+) -> None:
+    """MPII's labels know no sizes: a pose outside of all labels is drawn inside its picture."""
+    sizes = np.array(labels.sizes)
+    sizes[:] = 0
+    unsized = dataclasses.replace(labels, sizes=sizes)
+    far = poses(labels, labels.keypoints + np.array([600.0, 400.0]))
+    found = compare({"far": [Run(Path("x.json"), far, {})]}, unsized, OksEvaluator(), 20)
+    text = write_page(found, tmp_path / "page.html", images=folder).read_text()
+    pictures = json.loads(Tags(text).scripts["data"])["pictures"]
+    there = [pictures["id"].index(name) for name in (UNFOUND, 101, 102)]
+    assert [(pictures["width"][n], pictures["height"][n]) for n in there] == [(1280, 960)] * 3
+    assert (pictures["width"][0], pictures["height"][0]) != (1280, 960)  # whose file is not there
+    assert not unsized.sizes.any()
+
+
 def test_a_folder_without_these_pictures_is_refused(comparison: Comparison, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected pictures such as 100\.jpg"):
         write_page(comparison, tmp_path / "page.html", images=tmp_path)

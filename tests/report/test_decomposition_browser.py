@@ -1,0 +1,59 @@
+"""The section of boxes in headless Chromium: its table and bars lead to the people it speaks of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import test_page_browser
+from known_errors import UNFOUND
+from test_decomposition import EVALUATOR, LOST, measured  # noqa: F401  # a fixture
+from test_page_browser import Visit, visit  # noqa: F401
+
+from poselab.annotations import Annotations
+from poselab.evaluation.box_costs import BoxCost
+from poselab.evaluation.comparison import Comparison
+from poselab.report.decomposition import boxes_section
+from poselab.report.page import write_page
+
+pytestmark = test_page_browser.pytestmark
+
+
+@pytest.fixture(scope="module")
+def page(
+    labels: Annotations,
+    measured: tuple[Comparison, list[BoxCost]],  # noqa: F811
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    comparison, found = measured
+    out = tmp_path_factory.mktemp("page") / "index.html"
+    return write_page(comparison, out, more=boxes_section(found, labels, EVALUATOR))
+
+
+def test_bars_and_cells_lead_to_whom_boxes_leave_out(visit: Visit) -> None:  # noqa: F811
+    saw, said = visit(
+        """
+        const bar = leading("#plot-points", "error=false", "=blind");
+        saw.words = bar.getAttribute("aria-label");
+        await click(bar);
+        saw.missed = ids().sort();
+        await press("c");
+        await click(leading("#plot-costs", "error=false", "=coarse"));
+        saw.unfound = ids();
+        await click(leading("#boxes td", "error=false", "=blind"));
+        saw.again = ids().sort();
+        await click(leading("#plot-points", "sort=disagreement", "show=blind"));
+        saw.pressed = pressed();
+        const box = one("#plot-points svg").getBoundingClientRect();
+        saw.bars = all("#plot-points a path").filter((bar) => {
+          const { left, right, width } = bar.getBoundingClientRect();
+          return width > 0 && left >= box.left && right <= box.right;
+        }).length;
+        """
+    )
+    assert saw["words"] == "blind: missed people 9.9"
+    assert saw["missed"] == saw["again"] == sorted({100 + int(row) // 2 for row in LOST})
+    assert saw["unfound"] == [UNFOUND]
+    assert sum(saw["pressed"]) == 2  # the source and true boxes
+    assert saw["bars"] >= 5
+    assert said == ""
