@@ -172,10 +172,10 @@ def generated(
 ) -> Sources:
     """Sources of generated people, made first where they are not there yet."""
     from poselab.data import layouts
-    from poselab.synthetic import generate
+    from poselab.synthetic import Settings, generate
 
     sides, span = (size[0], size[1]), (people[0], people[1])
-    generate(Path(root), images, seed, layout, sides, span, val=val, turn=turn)
+    generate(Path(root), Settings(images, val, seed, layout, sides, span, turn))
     return layouts.coco(root) if layout == "coco" else layouts.mpii(root)
 
 

@@ -33,19 +33,18 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Generate, and say where."""
-    from poselab.synthetic import generate
+    from poselab.synthetic import Settings, generate
 
-    out = generate(
-        arguments.out,
+    settings = Settings(
         arguments.images,
+        val=_val(arguments.val or "0.2", arguments.images),
         seed=arguments.seed,
         layout=arguments.format,
         size=_pair(arguments.size, "x", "--size HEIGHTxWIDTH"),
         people=_pair(arguments.people, "-", "--people FEWEST-MOST"),
-        val=None if arguments.val is None else _val(arguments.val, arguments.images),
-        workers=arguments.workers,
         turn=arguments.turn,
     )
+    out = generate(arguments.out, settings, arguments.workers)
     print(f"data: {out}")
     return 0
 

@@ -17,39 +17,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from poselab.structures import Size
 
+def generate(out: Path, settings: Settings, workers: int | None = None) -> Path:
+    """Write pictures of generated people with their labels into a folder; the folder.
 
-def generate(
-    out: Path,
-    images: int,
-    seed: int = 0,
-    layout: str = "coco",
-    size: Size = (256, 256),
-    people: tuple[int, int] = (1, 4),
-    val: int | None = None,
-    workers: int | None = None,
-    turn: float = 180.0,
-) -> Path:
-    """Write ``images`` training and ``val`` validation pictures (None: a fifth more) with labels.
-
-    People turn by up to ``turn`` degrees away from the camera. Every picture depends on the seed
-    and its number alone, never on the workers. A call that was
-    interrupted goes on where it stopped; one that is finished returns at once.
+    Every picture depends on the settings and its number alone, never on the workers (None: one a
+    core). A call that was interrupted goes on where it stopped; one that is finished returns at
+    once.
 
     Raises:
-        InputError: a value is out of its range, the folder holds something else, or the disk is
-            full.
+        InputError: no worker, the folder holds something else, or the disk is full.
     """
-    val = images // 5 if val is None else val
-    settings = Settings(images, val, seed, layout, size, people, float(turn))
     workers = (os.cpu_count() or 1) if workers is None else workers
     if workers < 1:
         raise InputError(f"expected 1 or more workers, got {workers}; correct the value")
     claim(out, settings)
     if is_finished(out, settings):
         return out
-    left = [chunk for chunk in chunks(settings) if not chunk.is_done(out, layout)]
+    left = [chunk for chunk in chunks(settings) if not chunk.is_done(out, settings.layout)]
     _folders(out, settings)
     _show(_work(out, settings, left, min(workers, len(left))), settings, left)
     collect(out, settings)

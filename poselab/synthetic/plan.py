@@ -27,18 +27,20 @@ _VAL_FIRST = 100_000_001
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides every byte of a dataset; size is (height, width).
+    """What decides every byte of a dataset: ``images`` training and ``val`` validation pictures of
+    ``size`` (height, width), each with at least and at most so many ``people``, who turn by up to
+    ``turn`` degrees away from the camera.
 
     Raises:
         InputError: a value is out of its range.
     """
 
     images: int
-    val: int
-    seed: int
-    layout: str
-    size: Size
-    people: tuple[int, int]
+    val: int = 0
+    seed: int = 0
+    layout: str = "coco"
+    size: Size = (256, 256)
+    people: tuple[int, int] = (1, 4)
     turn: float = 180.0
     painter: int = PAINTER
 

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from poselab.synthetic import generate
+from poselab.synthetic import Settings, generate
 
 LIMIT = 150.0
 
@@ -25,11 +25,11 @@ def main() -> int:
     words.add_argument("--rounds", type=int, default=5)
     arguments = words.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        generate(Path(folder) / "warm", 8, val=0, workers=1)
+        generate(Path(folder) / "warm", Settings(8), workers=1)
         rates, walls = [], []
         for number in range(arguments.rounds):
             start, wall = time.process_time(), time.perf_counter()
-            generate(Path(folder) / str(number), arguments.images, val=0, workers=1)
+            generate(Path(folder) / str(number), Settings(arguments.images), workers=1)
             rates.append(arguments.images / (time.process_time() - start))
             walls.append(arguments.images / (time.perf_counter() - wall))
     best = max(rates)

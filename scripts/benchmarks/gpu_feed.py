@@ -40,7 +40,7 @@ from poselab.data import PoseDataset
 from poselab.data.boxes import Items
 from poselab.skeletons import COCO17
 from poselab.structures import InputError
-from poselab.synthetic import generate
+from poselab.synthetic import Settings, generate
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -154,7 +154,7 @@ def steps_of(arguments: argparse.Namespace) -> int:
 
 
 def made_up(folder: Path) -> str:
-    return str(generate(folder / "people", images=64, val=1, size=(480, 640), workers=1))
+    return str(generate(folder / "people", Settings(64, val=1, size=(480, 640)), workers=1))
 
 
 def configured(arguments: argparse.Namespace, root: str) -> DictConfig:

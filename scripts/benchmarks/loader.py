@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader
 from poselab.data import Augment, PersonCrop, PoseDataset, Split
 from poselab.data.datamodule import EpochSampler
 from poselab.data.layouts import coco
-from poselab.synthetic import generate
+from poselab.synthetic import Settings, generate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def open_split(root: str | None, folder: Path) -> Split:
-    made = root or generate(folder / "people", images=64, val=1, size=(480, 640), workers=1)
+    made = root or generate(folder / "people", Settings(64, val=1, size=(480, 640)), workers=1)
     return coco(str(made)).train.open()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from poselab.synthetic import generate
+from poselab.synthetic import Settings, generate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,9 @@ def write(tmp_path) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve training and eight evaluation pictures that share nothing."""
-    return generate(tmp_path_factory.mktemp("clean") / "people", 12, 4, val=8, workers=1)
+    return generate(
+        tmp_path_factory.mktemp("clean") / "people", Settings(12, val=8, seed=4), workers=1
+    )
 
 
 @pytest.fixture

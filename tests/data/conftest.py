@@ -8,14 +8,12 @@ import pytest
 
 from poselab.data import Split
 from poselab.data.layouts import coco
-from poselab.synthetic import generate
+from poselab.synthetic import Settings, generate
 
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return generate(
-        tmp_path_factory.mktemp("people"), images=24, val=8, seed=4, people=(1, 4), workers=1
-    )
+    return generate(tmp_path_factory.mktemp("people"), Settings(24, val=8, seed=4), workers=1)
 
 
 @pytest.fixture(scope="session")

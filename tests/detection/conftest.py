@@ -9,7 +9,7 @@ import torch
 
 from poselab import cli
 from poselab.data import Split, layouts
-from poselab.synthetic import generate
+from poselab.synthetic import Settings, generate
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -20,7 +20,8 @@ def _one_thread() -> None:
 @pytest.fixture(scope="session")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """64 training and 12 validation pictures in COCO's layout."""
-    return generate(tmp_path_factory.mktemp("coco") / "people", 64, 4, val=12, workers=1, turn=60.0)
+    settings = Settings(64, val=12, seed=4, turn=60.0)
+    return generate(tmp_path_factory.mktemp("coco") / "people", settings, workers=1)
 
 
 @pytest.fixture(scope="session")

@@ -13,14 +13,16 @@ from poselab.cli.composing import compose
 from poselab.evaluation.comparability import between
 from poselab.evaluation.contract_fields import OF_RUN
 from poselab.modules.conditions import run_contract
-from poselab.synthetic import generate
+from poselab.synthetic import Settings, generate
 
 OKS = {"metric": "oks", "picture_set": "a"}
 
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return generate(tmp_path_factory.mktemp("coco") / "people", 6, 4, val=4, workers=1)
+    return generate(
+        tmp_path_factory.mktemp("coco") / "people", Settings(6, val=4, seed=4), workers=1
+    )
 
 
 def conditions(root: Path, *words: str) -> dict:

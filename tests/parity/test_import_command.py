@@ -13,7 +13,7 @@ import torch
 
 from poselab import build, cli
 from poselab.evaluation.predictions import read_predictions
-from poselab.synthetic import generate
+from poselab.synthetic import Settings, generate
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_the_run_predicts_at_once(
 
 
 def test_the_run_validates_at_once(file: Path, tmp_path: Path) -> None:
-    people, run = generate(tmp_path / "people", 2, 4, val=2, workers=1), tmp_path / "run"
+    people, run = generate(tmp_path / "people", Settings(2, val=2), workers=1), tmp_path / "run"
     words = ["import-weights", str(file), "--model", "simple_baseline_r50", "--out", str(run)]
     assert cli.main([*words, "--set", f"data.sources.root={people}", "data.workers=0"]) == 0
     contract = json.loads((run / "run.json").read_text())["contract"]

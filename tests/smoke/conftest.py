@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ import torch
 from flow import Train, words
 
 from poselab import cli
-from poselab.synthetic import generate
+from poselab.synthetic import Settings, generate
+
+PEOPLE = Settings(24, val=8, seed=4)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -30,13 +33,14 @@ def _interruptible() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 training and 8 validation pictures in COCO's layout."""
-    return generate(tmp_path_factory.mktemp("coco") / "people", 24, 4, val=8, workers=1)
+    return generate(tmp_path_factory.mktemp("coco") / "people", PEOPLE, workers=1)
 
 
 @pytest.fixture(scope="session")
 def mpii_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same in MPII's layout."""
-    return generate(tmp_path_factory.mktemp("mpii") / "people", 24, 4, "mpii", val=8, workers=1)
+    settings = replace(PEOPLE, layout="mpii")
+    return generate(tmp_path_factory.mktemp("mpii") / "people", settings, workers=1)
 
 
 @pytest.fixture(scope="session")

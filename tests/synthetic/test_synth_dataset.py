@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,8 +13,7 @@ import pytest
 from poselab.cli import main
 from poselab.skeletons import COCO17, MPII16
 from poselab.structures import InputError
-from poselab.synthetic import dataset, generate, scene
-from poselab.synthetic.plan import Settings
+from poselab.synthetic import Settings, dataset, generate, scene
 from poselab.synthetic.visibility import NAMED
 
 
@@ -28,18 +28,18 @@ def coco_root(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scene, "CROWD_SHARE", 1.0)
         root = tmp_path_factory.mktemp("synth") / "coco"
-        return generate(root, 24, seed=5, val=6, size=(192, 256), workers=1)
+        return generate(root, Settings(24, seed=5, val=6, size=(192, 256)), workers=1)
 
 
 @pytest.fixture(scope="module")
 def mpii_root(tmp_path_factory):
     root = tmp_path_factory.mktemp("synth") / "mpii"
-    return generate(root, 30, seed=5, layout="mpii", val=12, workers=1)
+    return generate(root, Settings(30, seed=5, layout="mpii", val=12), workers=1)
 
 
 def test_any_number_of_workers_writes_the_same_bytes(tmp_path):
-    one = generate(tmp_path / "one", 70, seed=3, val=8, size=(128, 128), workers=1)
-    two = generate(tmp_path / "two", 70, seed=3, val=8, size=(128, 128), workers=2)
+    one = generate(tmp_path / "one", Settings(70, seed=3, val=8, size=(128, 128)), workers=1)
+    two = generate(tmp_path / "two", Settings(70, seed=3, val=8, size=(128, 128)), workers=2)
     assert digests(one) == digests(two)
     assert len(digests(one)) == 70 + 8 + 3
 
@@ -97,8 +97,9 @@ def test_both_layouts_tell_the_same_heads(tmp_path):
     """The same seed makes the same people; the COCO layout adds a key to what MPII always has."""
     from poselab.annotations import open_annotations
 
+    settings = Settings(8, seed=2, size=(128, 128))
     made = {
-        name: generate(tmp_path / name, 8, seed=2, layout=name, val=0, size=(128, 128), workers=1)
+        name: generate(tmp_path / name, replace(settings, layout=name), workers=1)
         for name in ("coco", "mpii")
     }
     coco = open_annotations(made["coco"] / "annotations/person_keypoints_train2017.json")
@@ -186,7 +187,7 @@ def test_the_official_matlab_nesting_reads_back(mpii_root):
 
 
 def test_an_interrupted_call_goes_on(tmp_path, monkeypatch):
-    whole = generate(tmp_path / "whole", 80, seed=1, val=0, size=(96, 96), workers=1)
+    whole = generate(tmp_path / "whole", Settings(80, seed=1, size=(96, 96)), workers=1)
     paint, done = dataset.paint_chunk, []
 
     def paint_one(out, settings, chunk):
@@ -197,23 +198,23 @@ def test_an_interrupted_call_goes_on(tmp_path, monkeypatch):
 
     monkeypatch.setattr(dataset, "paint_chunk", paint_one)
     with pytest.raises(KeyboardInterrupt):
-        generate(tmp_path / "part", 80, seed=1, val=0, size=(96, 96), workers=1)
+        generate(tmp_path / "part", Settings(80, seed=1, size=(96, 96)), workers=1)
     assert not (tmp_path / "part/annotations").exists()
     again = []
     monkeypatch.setattr(dataset, "paint_chunk", lambda *a: (again.append(a[2]), paint(*a))[1])
-    part = generate(tmp_path / "part", 80, seed=1, val=0, size=(96, 96), workers=1)
+    part = generate(tmp_path / "part", Settings(80, seed=1, size=(96, 96)), workers=1)
     assert done[0] not in again
     assert digests(part) == digests(whole)
 
 
 def test_a_finished_dataset_returns_at_once_and_a_lost_picture_comes_back(tmp_path, monkeypatch):
-    root = generate(tmp_path / "data", 4, val=2, size=(96, 96), workers=1)
+    root = generate(tmp_path / "data", Settings(4, val=2, size=(96, 96)), workers=1)
     before = digests(root)
     (root / "train2017/000000000003.jpg").unlink()
-    generate(root, 4, val=2, size=(96, 96), workers=1)
+    generate(root, Settings(4, val=2, size=(96, 96)), workers=1)
     assert digests(root) == before
     monkeypatch.setattr(dataset, "paint_chunk", None)
-    assert generate(root, 4, val=2, size=(96, 96), workers=1) == root
+    assert generate(root, Settings(4, val=2, size=(96, 96)), workers=1) == root
 
 
 @pytest.mark.parametrize(
@@ -230,8 +231,10 @@ def test_a_finished_dataset_returns_at_once_and_a_lost_picture_comes_back(tmp_pa
     ],
 )
 def test_bad_arguments_are_told_in_one_sentence(tmp_path, change, message):
+    values = {"images": 2, **change}
+    workers = values.pop("workers", 1)
     with pytest.raises(InputError, match=message) as caught:
-        generate(**{"out": tmp_path / "x", "images": 2, **change})
+        generate(tmp_path / "x", Settings(**values), workers)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "x").exists()
 
@@ -239,14 +242,14 @@ def test_bad_arguments_are_told_in_one_sentence(tmp_path, change, message):
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match="expected an empty folder"):
-        generate(tmp_path, 2)
+        generate(tmp_path, Settings(2))
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_other_settings_are_refused(tmp_path):
-    generate(tmp_path / "a", 2, val=0, size=(64, 64), workers=1)
+    generate(tmp_path / "a", Settings(2, size=(64, 64)), workers=1)
     with pytest.raises(InputError, match="found seed 0"):
-        generate(tmp_path / "a", 2, val=0, size=(64, 64), seed=1, workers=1)
+        generate(tmp_path / "a", Settings(2, size=(64, 64), seed=1), workers=1)
 
 
 def test_the_command_makes_a_dataset_and_says_where(tmp_path, capsys):
@@ -272,8 +275,8 @@ def test_the_command_makes_a_dataset_and_says_where(tmp_path, capsys):
 
 
 def test_without_anybody_there_is_still_a_dataset(tmp_path):
-    root = generate(tmp_path / "d", 3, people=(0, 0), val=0, size=(64, 64), workers=1)
+    root = generate(tmp_path / "d", Settings(3, people=(0, 0), size=(64, 64)), workers=1)
     document = json.loads((root / "annotations/person_keypoints_train2017.json").read_bytes())
     assert len(document["images"]) == 3
-    mpii = generate(tmp_path / "m", 3, layout="mpii", people=(0, 0), val=0, workers=1)
+    mpii = generate(tmp_path / "m", Settings(3, layout="mpii", people=(0, 0)), workers=1)
     assert json.loads((mpii / "annotations/train.json").read_bytes()) == []
