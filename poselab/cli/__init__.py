@@ -23,6 +23,7 @@ COMMANDS = {
     "suite": "train every experiment of a suite in one process, and print one table",
     "ablate": "answer one question with many runs: poselab ablate ablation=PAPER/QUESTION ...",
     "evaluate": "score anybody's predictions file against annotations",
+    "evaluate joints": "score every joint by itself, and ask whether keypoint scores mean anything",
     "compare": "say which of several results is better, by how much, and how sure that is",
     "detect": "find people in pictures, and write their boxes as a detections file",
     "detect train": "train a small detector of people in minutes",
