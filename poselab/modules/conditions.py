@@ -87,9 +87,9 @@ def _score(module: PoseModule) -> str:
     rule = type(module).score
     if rule is TopDown.score and isinstance(module, TopDown):
         return _top_down_score(module)
-    if rule is PoseModule.score:
+    if rule is PoseModule.score and not hasattr(module, "scored_by"):
         return "mean of all keypoint scores"
-    return f"by {type(module).__name__}"
+    return getattr(module, "scored_by", f"by {type(module).__name__}")
 
 
 def _top_down_score(module: TopDown) -> str:

@@ -47,6 +47,7 @@ class KeypointRcnn(PoseModule):
 
     accepts: ClassVar[tuple[type, ...]] = (RegionCodec,)
     people: ClassVar[str] = "many"
+    scored_by: ClassVar[str] = "box score"
     codec: RegionCodec
     default: ClassVar[Triple] = Triple(
         neck=PyramidNeck, head=RegionHead, codec=RegionCodec, loss=RegionLoss

@@ -1,0 +1,266 @@
+"""Keypoint R-CNN: half pixels, pictures without people, what it scores, and that it learns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.utils.data import default_collate
+from torchvision.models.detection.roi_heads import heatmaps_to_keypoints, keypoints_to_heatmap
+
+from poselab import build, geometry
+from poselab.cli.composing import compose
+from poselab.codecs.regions import RegionCodec
+from poselab.data import Augment, PoseDataset
+from poselab.data.framing import WholeImage
+from poselab.data.short_side import WholeByShortSide
+from poselab.modules.keypoint_rcnn import KeypointRcnn
+from poselab.outputs import FoundPeople, LabelledPeople
+from poselab.skeletons import COCO17
+from poselab.structures import InputError, Sample
+from poselab.synthetic import Settings, generate
+
+SIDE = 128
+SMALL = (
+    *("method=keypoint_rcnn", "framing=whole", "module=whole", "augment=none", "flip_test=false"),
+    *(f"framing.size=[{SIDE},{SIDE}]", "framing.max_people=5", "++backbone.widths=[16,32,32,32]"),
+    *("method.neck.channels=32", "method.head.keypoint_widths=[32]", "method.head.box_width=64"),
+    *("method.head.samples=32", "method.head.most=4", "data=coco", "data.workers=0"),
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Two generated pictures with people, shown small."""
+    settings = Settings(2, val=2, seed=4)
+    root = generate(tmp_path_factory.mktemp("regions") / "people", settings, workers=1)
+    config, _ = compose("train", [*SMALL, f"data.sources.root={root}"])
+    return build.data(config)
+
+
+def made(*words: str) -> KeypointRcnn:
+    pl.seed_everything(0, verbose=False)
+    module = build.module(compose("train", [*SMALL, *words])[0], COCO17)
+    assert isinstance(module, KeypointRcnn)
+    return module
+
+
+def batch_of(samples: Any) -> Sample:
+    made: Sample = default_collate([samples[i] for i in range(len(samples))])
+    return made
+
+
+def as_found(people: LabelledPeople) -> FoundPeople:
+    """What a network that is always right finds."""
+    scores = people.valid.float()
+    return FoundPeople(
+        people.keypoints, people.labelled.float(), people.boxes, scores, people.valid
+    )
+
+
+def targets(module: KeypointRcnn, batch: Sample, monkeypatch: pytest.MonkeyPatch) -> LabelledPeople:
+    """What the network is told to find."""
+    told = []
+
+    def listen(maps: Any, people: LabelledPeople) -> dict[str, Tensor]:
+        told.append(people)
+        return {f"loss_{name}": torch.zeros(()) for name in module.loss.weights}  # type: ignore[union-attr]
+
+    monkeypatch.setattr(module.regions, "losses", listen)
+    module.losses(None, batch)
+    return told[0]
+
+
+def test_half_pixels_by_hand() -> None:
+    """A joint at pixel (15, 27) of an input lies in the cell right of 15, below 27.
+
+    In a box from pixel corner 10, 20 that is 56 pixels wide, cell (5, 7) of 56.
+    """
+    codec = RegionCodec(skeleton=COCO17, input_size=(96, 96), stride=4)
+    points = torch.tensor([15.0, 27.0]).expand(1, 1, 17, 2)
+    box = torch.tensor([9.5, 19.5, 56, 56]).view(1, 1, 4)
+    people = codec.encode(points, torch.full((1, 1, 17), 2), torch.ones(1, 1, 1), box)
+    assert people.boxes.tolist() == [[[10, 20, 66, 76]]]
+    shown = torch.cat([people.keypoints[0], people.labelled[0, ..., None].float()], dim=-1)
+    cells, valid = keypoints_to_heatmap(shown, people.boxes[0], 56)
+    assert cells.tolist() == [[7 * 56 + 5] * 17]
+    assert valid.all()
+    maps = nn.functional.one_hot(cells, 56**2).float().view(1, 17, 56, 56)
+    found = heatmaps_to_keypoints(maps, people.boxes[0])[0][..., :2]
+    assert codec.decode(as_found(people)._replace(keypoints=found[None])).keypoints.eq(points).all()
+
+
+@pytest.mark.parametrize("labels", ["centre", "corner"])
+@pytest.mark.parametrize("mirror", [0.0, 1.0])
+@pytest.mark.parametrize(
+    "framing",
+    [WholeImage((128, 192)), WholeByShortSide((512, 512), short=320.0, long=500.0)],
+    ids=["fitted", "short-side"],
+)
+def test_what_is_told_is_where_the_labels_say(
+    framing: WholeImage, mirror: float, labels: str, data: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From labels through input and network coordinates back to the labels, mirrored too."""
+    module = made(f"method.estimator.labels={labels}")
+    augment = Augment(mirror=mirror, scale=0, degrees=0)
+    batch = batch_of(PoseDataset(data.val, framing, augment))
+    module.codec.input_size = framing.size
+    people = targets(module, batch, monkeypatch)
+    found = module.found(as_found(people), batch.frame)
+    table = data.val.annotations
+    names = list(COCO17.flip_index) if mirror else list(range(17))
+    seen = (table.visible > 0)[:, names]
+    assert len(found) == table.people > 2
+    error = (found.keypoints - table.keypoints[:, names])[seen]
+    assert np.abs(error).max() < 1e-2
+
+
+def test_corners_are_half_a_picture_pixel_before_centres(
+    data: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As torchvision scales labels: an input twice as large doubles them, without an offset."""
+    batch = batch_of(PoseDataset(data.val, WholeImage((512, 512))))
+    module = made("method.estimator.labels=corner")
+    module.codec.input_size = (512, 512)
+    people = targets(module, batch, monkeypatch)
+    seen = people.labelled.flatten(0, 1)[people.valid.flatten()]
+    told = people.keypoints.flatten(0, 1)[people.valid.flatten()]
+    table = data.val.annotations
+    assert batch.frame.to_image[0, 0, 0] == 0.5
+    expected = torch.tensor(2 * table.keypoints).float()
+    torch.testing.assert_close(told[seen], expected[seen], atol=1e-3, rtol=0)
+
+
+def test_unflip_of_the_mirrored_people_are_the_people() -> None:
+    codec = RegionCodec(skeleton=COCO17, input_size=(64, 96), stride=4)
+    points = 8 + 40 * torch.rand(2, 3, 17, 2, generator=torch.Generator().manual_seed(0))
+    visible, usable = torch.full((2, 3, 17), 2), torch.ones(2, 1, 1)
+    turned = geometry.apply(torch.tensor(geometry.mirror(96)).float(), points)
+    straight, mirrored = (
+        as_found(codec.encode(p, visible, usable))
+        for p in (points, turned[:, :, COCO17.flip_index])
+    )
+    for got, expected in zip(codec.unflip(mirrored), straight, strict=True):
+        torch.testing.assert_close(got, expected, atol=1e-4, rtol=0)
+
+
+def test_people_outside_the_input_do_not_count() -> None:
+    codec = RegionCodec(skeleton=COCO17, input_size=(64, 64), stride=4)
+    boxes = torch.tensor([[[-30.0, 0, 20, 20], [50, 10, 30, 10], [0, 0, 0, 0]]])
+    nothing = torch.zeros(1, 3, 17, 2).fill_(torch.nan)
+    people = codec.encode(nothing, torch.zeros(1, 3, 17), torch.ones(1, 1, 1), boxes)
+    assert people.valid.tolist() == [[False, True, False]]
+    assert people.boxes[0, 1].tolist() == [50.5, 10.5, 64, 20.5]
+    assert people.keypoints.isfinite().all()
+
+
+def test_pictures_without_people_are_learned_from(data: Any) -> None:
+    module, batch = made(), batch_of(data.val_samples)
+    nobody = batch._replace(boxes=0 * batch.boxes, visible=0 * batch.visible)
+    half = batch._replace(boxes=torch.stack([batch.boxes[0], 0 * batch.boxes[1]]))
+    for sample in (nobody, half):
+        parts = module.losses(module(sample.image), sample)
+        total = torch.stack(list(parts.values())).sum()
+        total.backward()
+        assert total.isfinite()
+        assert (parts["keypoint"] == 0) == (sample is nobody)
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in module.parameters())
+
+
+def test_nobody_found_is_an_empty_answer(data: Any) -> None:
+    module, batch = made().eval(), batch_of(data.val_samples)
+    module.regions.roi_heads.score_thresh = 2.0
+    with torch.inference_mode():
+        found = module.predict_step(batch, 0)
+    assert len(found) == 0
+    assert found.keypoints.shape == (0, 17, 2)
+
+
+def test_a_pose_scores_what_its_box_scores(data: Any) -> None:
+    module, batch = made().eval(), batch_of(data.val_samples)
+    with torch.inference_mode():
+        output = module.flip_tested(module(module.padded(batch).image), batch.image)
+        found = module.predict_step(batch, 0)
+    assert found.scores.tolist() == output.scores[output.valid].tolist()
+    assert found.image_ids.tolist() == np.repeat(batch.frame.image_id, output.valid.sum(1)).tolist()
+    assert (np.diff(found.scores[found.image_ids == found.image_ids[0]]) <= 0).all()
+
+
+def test_chances_say_how_sharp_a_map_is() -> None:
+    """All in one cell: certain. Even over 56x56 cells: 25 of 3136 around the keypoint."""
+    from poselab.models.regions import _chances
+
+    maps = torch.zeros(1, 2, 56, 56)
+    maps[0, 0, 30, 20] = 50.0
+    box = torch.tensor([[0.0, 0, 112, 56]])
+    points = torch.tensor([[[41.0, 30.5], [41.0, 30.5]]])
+    torch.testing.assert_close(_chances(maps, points, box)[0], torch.tensor([1.0, 25 / 3136]))
+
+
+def test_around_a_picture_it_is_as_grey_as_the_mean(data: Any) -> None:
+    module = made()
+    batch = batch_of(PoseDataset(data.val, WholeImage((64, 128))))
+    shown = module.padded(batch).image
+    left, middle = shown[..., :32], shown[..., 33:95]
+    assert left.unique(dim=-1).flatten(1).tolist() == [[124] * 64 + [116] * 64 + [104] * 64] * 2
+    assert torch.equal(middle, batch.image[..., 33:95])
+    assert ((left.float() - module.mean) / module.std).abs().max() < 0.02
+
+
+def test_frozen_statistics_stay(data: Any) -> None:
+    batch = batch_of(data.val_samples)
+    for frozen in (True, False):
+        module = made(f"method.estimator.frozen={str(frozen).lower()}")
+        before = {k: v.clone() for k, v in module.state_dict().items() if "running_mean" in k}
+        module(batch.image)
+        same = [torch.equal(module.state_dict()[k], v) for k, v in before.items()]
+        assert same
+        assert all(same) if frozen else not any(same)
+
+
+def test_learns_two_pictures_by_heart(data: Any) -> None:
+    module, batch = made(), batch_of(data.val_samples)
+    evaluate = build.evaluator(compose("train", list(SMALL))[0])
+    before = precision(module, batch, evaluate, data)
+    optimizer = torch.optim.Adam(module.parameters(), lr=5e-3)
+    shown = module.padded(batch)
+    for _ in range(60):
+        total = torch.stack(list(module.losses(module(shown.image), shown).values())).sum()
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+    assert before < 0.05
+    assert precision(module, batch, evaluate, data) > 0.4
+
+
+def precision(module: KeypointRcnn, batch: Sample, evaluate: Any, data: Any) -> float:
+    """AP of what is found in the batch."""
+    module.eval()
+    with torch.inference_mode():
+        found = module.predict_step(batch, 0)
+    module.train()
+    return float(evaluate(found, data.val.annotations).values["AP"])
+
+
+def test_a_short_side_is_as_long_as_asked() -> None:
+    framing = WholeByShortSide((1344, 1344))
+    for (width, height), scale in (((640, 480), 800 / 480), ((1000, 300), 1.333)):
+        box = np.array([-0.5, -0.5, width, height])
+        matrix = framing.matrix(framing.area(box))
+        np.testing.assert_allclose(matrix[:, :2], np.eye(2) * scale)
+        middle = geometry.apply(matrix, np.array([[(width - 1) / 2, (height - 1) / 2]]))
+        np.testing.assert_allclose(middle, [[671.5, 671.5]])
+    with pytest.raises(InputError, match="expected framing.short up to framing.long"):
+        WholeByShortSide((1024, 1344))
+
+
+def test_another_head_is_refused() -> None:
+    module = made()
+    net = nn.Module()
+    net.head = nn.Identity()
+    with pytest.raises(ValueError, match="expected RegionHead, got Identity"):
+        KeypointRcnn(net, module.codec, module.loss)
