@@ -17,6 +17,7 @@ import yaml  # type: ignore[import-untyped]
 from omegaconf import DictConfig, OmegaConf
 
 from poselab import build
+from poselab.annotations import fingerprint_of
 from poselab.files import read_bytes, read_json, write_bytes, write_json
 from poselab.models.cost import cost
 from poselab.structures import InputError
@@ -70,7 +71,7 @@ def settle(config: DictConfig, folder: Path) -> dict[str, Any] | None:
     """The metrics of a finished run of this very config in ``folder``, None if it must train.
 
     Raises:
-        InputError: the folder holds a run of another config.
+        InputError: the folder holds a run of another config, or its labels have changed since.
     """
     if not (folder / "config.yaml").exists():
         return None
@@ -80,7 +81,23 @@ def settle(config: DictConfig, folder: Path) -> dict[str, Any] | None:
             f"expected the run in {folder} to have this config, found another one; move that "
             "folder away or choose another runs="
         )
-    return dict(read_json(folder / "metrics.json", "metrics")) if is_finished(folder) else None
+    if not is_finished(folder):
+        return None
+    _refuse_changed_labels(folder)
+    return dict(read_json(folder / "metrics.json", "metrics"))
+
+
+def _refuse_changed_labels(folder: Path) -> None:
+    """A finished run answers for the labels that it was trained and validated on."""
+    manifest = read_json(folder / "run.json", "a run's manifest")
+    for split, labels in (manifest.get("data") or {}).items():
+        now = fingerprint_of(Path(labels["annotations"]))
+        if now not in (None, labels["fingerprint"]):
+            raise InputError(
+                f"expected the {split} labels that the finished run in {folder} was made with "
+                f"(fingerprint {labels['fingerprint']}), found {labels['annotations']} changed "
+                f"since ({now}); restore them, or move that folder away to train anew"
+            )
 
 
 def _essence(config: DictConfig) -> Any:

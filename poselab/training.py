@@ -67,9 +67,8 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     description = build.described(config, data.skeleton)
     conditions = run_contract(data, module)
     evaluation = _evaluation(config, data, folder, conditions)
-    rehearse(
-        evaluation.evaluator, data.val.annotations, bool((data.val_samples.items.person >= 0).all())
-    )
+    one_by_one = bool((data.val_samples.items.person >= 0).all())
+    rehearse(evaluation.evaluator, data.val.annotations, one_by_one)
     shown = _fit_for_output(config)
     stopwatch = Stopwatch(runs.seconds(folder), folder / "run.json")
     callbacks = [

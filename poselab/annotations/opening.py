@@ -63,6 +63,16 @@ def open_annotations(
     return (_cached if cache else _read)(path, layout, skeleton, origin)
 
 
+def fingerprint_of(path: Path) -> str | None:
+    """The fingerprint that the table of a file would have now; None where the file is gone.
+
+    Where nothing changed since it was opened, the cache knows it; else the file is read.
+    """
+    if not path.is_file():
+        return None
+    return kept.remembered(files_of(path)) or read_source(path).fingerprint
+
+
 def _read(path: Path, layout: str, skeleton: Skeleton | None, origin: int | None) -> Annotations:
     return _parse(read_source(path), layout, skeleton, origin)
 

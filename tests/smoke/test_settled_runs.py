@@ -1,0 +1,64 @@
+"""A finished run stands for its config and its labels, and for nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from poselab import runs
+from poselab.annotations import fingerprint_of, open_annotations
+from poselab.structures import InputError
+from poselab.synthetic import Settings, generate
+
+CONFIG = OmegaConf.create({"seed": 1, "runs": "here"})
+assert isinstance(CONFIG, DictConfig)
+
+
+@pytest.fixture
+def labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("POSELAB_CACHE", str(tmp_path / "cache"))
+    people = generate(tmp_path / "people", Settings(2, val=2, size=(64, 64)), workers=1)
+    return people / "annotations" / "person_keypoints_val2017.json"
+
+
+@pytest.fixture
+def finished(labels: Path, tmp_path: Path) -> Path:
+    """What `suite` and `ablate` find of a run that was trained before."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    table = open_annotations(labels)
+    known = {"annotations": table.source, "fingerprint": table.fingerprint}
+    manifest = {"experiment": "a/b", "state": "finished", "data": {"val": known}}
+    (folder / "run.json").write_text(json.dumps(manifest))
+    (folder / "metrics.json").write_text('{"AP": 0.5}')
+    OmegaConf.save(CONFIG, folder / "config.yaml")
+    return folder
+
+
+def test_a_finished_run_is_not_trained_again(finished: Path) -> None:
+    elsewhere = OmegaConf.merge(CONFIG, {"runs": "there"})
+    assert isinstance(elsewhere, DictConfig)
+    assert runs.settle(elsewhere, finished) == {"AP": 0.5}
+
+
+def test_changed_labels_are_told(finished: Path, labels: Path) -> None:
+    content = json.loads(labels.read_text())
+    content["annotations"][0]["keypoints"][0] += 1
+    labels.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="expected the val labels that") as told:
+        runs.settle(CONFIG, finished)
+    assert str(labels) in str(told.value)
+
+
+def test_labels_that_are_gone_cannot_be_asked(finished: Path, labels: Path) -> None:
+    labels.unlink()
+    assert runs.settle(CONFIG, finished) == {"AP": 0.5}
+
+
+def test_a_fingerprint_is_that_of_the_table(labels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fingerprint_of(labels) == open_annotations(labels).fingerprint
+    monkeypatch.setenv("POSELAB_CACHE", str(labels))  # no folder: nothing is remembered
+    assert fingerprint_of(labels) == open_annotations(labels, cache=False).fingerprint
