@@ -13,6 +13,7 @@ from poselab.models.weights_of.repositories import (
     flow_of_one_axis,
     flow_renames,
 )
+from poselab.models.weights_of.vitpose import transformer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -93,16 +94,10 @@ RLE = KeyMap(
     steps=(_apart, lambda state: flow_of_one_axis(state, "head.loss_module.flow_model.")),
 )
 
-_BLOCK = r"backbone\.layers\.(\d+)\."
-_TRANSFORMER = (
-    (r"backbone\.(pos_embed)", TRUNK),
-    (r"backbone\.patch_embed\.projection\.(.+)", r"net.backbone.net.patch_embed.proj.\1"),
-    (rf"{_BLOCK}ln([12])\.(.+)", r"net.backbone.net.blocks.\1.norm\2.\3"),
-    (rf"{_BLOCK}attn\.((?:qkv|proj)\..+)", r"net.backbone.net.blocks.\1.attn.\2"),
-    (rf"{_BLOCK}ffn\.layers\.0\.0\.(.+)", r"net.backbone.net.blocks.\1.mlp.fc1.\2"),
-    (rf"{_BLOCK}ffn\.layers\.1\.(.+)", r"net.backbone.net.blocks.\1.mlp.fc2.\2"),
-    (r"backbone\.ln1\.(.+)", r"net.backbone.net.norm.\1"),
+_TRANSFORMER = transformer(
+    "pos_embed patch_embed.projection ln1",
+    "layers",
+    "ln1 ln2 attn.qkv attn.proj ffn.layers.0.0 ffn.layers.1",
 )
-
 VITPOSE = KeyMap((*_TRANSFORMER, *deconvolutions(r"head\.deconv_layers\.", 2), _MAPS), _NORMALISER)
 VITPOSE_SIMPLE = KeyMap((*_TRANSFORMER, _MAPS), _NORMALISER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,9 +22,30 @@ def _position_of_class_added(key: str, state: State) -> dict[str, Tensor]:
     return {**state, key: position[:, 1:] + position[:, :1]}
 
 
+_OUTER = ("pos_embed", "patch_embed.proj", "norm")
+_INNER = ("norm1", "norm2", "attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")
+
+
+def transformer(outer: str, layers: str, inner: str) -> tuple[tuple[str, str], ...]:
+    """Renames of a plain transformer's parts.
+
+    outer: what positions, patches and the last norm are called there, inner: what both norms,
+    attention and MLP of a layer are, in words; layers: what the list of layers is.
+    """
+    pairs = [
+        (rf"backbone\.{re.escape(theirs)}(\..+)?", rf"net.backbone.net.{ours}\1")
+        for ours, theirs in zip(_OUTER, outer.split(), strict=True)
+    ]
+    layer = rf"backbone\.{re.escape(layers)}\.(\d+)\."
+    pairs += [
+        (rf"{layer}{re.escape(theirs)}(\..+)", rf"net.backbone.net.blocks.\1.{ours}\2")
+        for ours, theirs in zip(_INNER, inner.split(), strict=True)
+    ]
+    return tuple(pairs)
+
+
 _REPOSITORY = (
-    (r"backbone\.((?:pos_embed|patch_embed\.proj\..+|blocks\..+))", r"net.backbone.net.\1"),
-    (r"backbone\.last_norm\.(.+)", r"net.backbone.net.norm.\1"),
+    *transformer("pos_embed patch_embed.proj last_norm", "blocks", " ".join(_INNER)),
     (r"keypoint_head\.final_layer\.(.+)", r"net.head.maps.\1"),
 )
 _STEPS = (lambda state: _position_of_class_added("backbone.pos_embed", state),)
@@ -43,27 +65,19 @@ def _joined(state: State) -> dict[str, Tensor]:
     return made
 
 
-_LAYER = r"backbone\.encoder\.layer\.(\d+)\."
-_OURS = r"net.backbone.net.blocks.\1."
 _TRANSFORMERS = (
-    (r"backbone\.embeddings\.position_embeddings", "net.backbone.net.pos_embed"),
-    (
-        r"backbone\.embeddings\.patch_embeddings\.projection\.(.+)",
-        r"net.backbone.net.patch_embed.proj.\1",
+    *transformer(
+        "embeddings.position_embeddings embeddings.patch_embeddings.projection layernorm",
+        "encoder.layer",
+        "layernorm_before layernorm_after attention.attention.qkv attention.output.dense "
+        "mlp.fc1 mlp.fc2",
     ),
-    (rf"{_LAYER}layernorm_before\.(.+)", rf"{_OURS}norm1.\2"),
-    (rf"{_LAYER}layernorm_after\.(.+)", rf"{_OURS}norm2.\2"),
-    (rf"{_LAYER}attention\.attention\.qkv\.(.+)", rf"{_OURS}attn.qkv.\2"),
-    (rf"{_LAYER}attention\.output\.dense\.(.+)", rf"{_OURS}attn.proj.\2"),
-    (rf"{_LAYER}mlp\.(fc[12]\..+)", rf"{_OURS}mlp.\2"),
-    (r"backbone\.layernorm\.(.+)", r"net.backbone.net.norm.\1"),
     (r"head\.conv\.(.+)", r"net.head.maps.\1"),
     (r"head\.deconv1\.(.+)", r"net.neck.layers.0.0.\1"),
     (r"head\.batchnorm1\.(.+)", r"net.neck.layers.0.1.\1"),
     (r"head\.deconv2\.(.+)", r"net.neck.layers.1.0.\1"),
     (r"head\.batchnorm2\.(.+)", r"net.neck.layers.1.1.\1"),
 )
-
 TRANSFORMERS = KeyMap(
     _TRANSFORMERS,
     steps=(
