@@ -18,6 +18,13 @@ _DESCRIPTION = """Find people in pictures; write their boxes as a detections fil
 What it writes is what framing.boxes=FILE, `poselab predict --boxes FILE` and other codes read.
 With --annotations it also prints the person AP of the boxes, and image ids are those of the labels.
 
+  poselab detect photos --detector runs/detector --out boxes.json
+  poselab detect coco/val2017 --detector fcos --out boxes.json \\
+      --annotations coco/annotations/person_keypoints_val2017.json
+  poselab train experiment=coco/heatmap_r50_256x192 framing.boxes=boxes.json   # validates on them
+
+`poselab detect train` makes a small detector, `poselab detect decompose` says what boxes cost.
+
 """
 
 

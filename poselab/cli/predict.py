@@ -46,6 +46,9 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--threshold", type=float, default=0.2, help="draw keypoints that score above this (0.2)"
     )
+    arguments.add_argument(
+        "--pose-threshold", type=float, default=0.2, help="draw poses that score above this (0.2)"
+    )
     arguments.add_argument("--batch-size", type=int, default=16)
     arguments.add_argument("--device", default="auto", help="cpu, cuda, ... (the best there is)")
     return arguments
@@ -54,14 +57,14 @@ def parser() -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from poselab import build, runs
-    from poselab.data.unlabelled import find_pictures, unlabelled
+    from poselab.data.unlabelled import DRAWINGS, find_pictures, unlabelled
     from poselab.evaluation.predictions import merge
 
     if arguments.batch_size < 1:
         raise InputError(f"expected --batch-size of 1 or more, got {arguments.batch_size}")
     device = usable_device(arguments.device)
-    drawings = arguments.out / "pictures"
-    pictures = [path.resolve() for path in find_pictures(arguments.inputs, drawings)]
+    drawings = arguments.out / DRAWINGS
+    pictures = [path.resolve() for path in find_pictures(arguments.inputs)]
     _refuse_overwriting(pictures, drawings)
     from_run = arguments.run.is_dir()
     checkpoint = runs.checkpoint(arguments.run) if from_run else arguments.run
@@ -72,10 +75,14 @@ def run(arguments: argparse.Namespace) -> int:
     found = merge(list(batches(module, samples, arguments.batch_size, device)))
     predictions = replace(module.suppress(found), boxes=None)
     _write(split, predictions, arguments.out, conditions(samples, module, arguments))
-    _draw(split, predictions, drawings, arguments.threshold)
+    shown = predictions.take(predictions.scores > arguments.pose_threshold)
+    _draw(split, shown, drawings, arguments.threshold)
     if module.people == "one" and boxes is None:
         print("no --boxes, no --detector: each picture shows one person", file=sys.stderr)
-    print(f"{len(predictions)} poses in {len(pictures)} pictures: {arguments.out}")
+    said = f"{len(predictions)} poses in {len(pictures)} pictures"
+    if len(shown) < len(predictions):
+        said += f", {len(shown)} of them drawn (score above {arguments.pose_threshold:g})"
+    print(f"{said}: {arguments.out}")
     return 0
 
 
@@ -109,19 +116,20 @@ def conditions(
 
 def _write(split: Split, predictions: Predictions, out: Path, made: dict[str, Any]) -> None:
     """The predictions, how they were made, and which picture has which id."""
+    from poselab.data.unlabelled import LIST, PREDICTIONS
     from poselab.evaluation.comparability import leave_contract
     from poselab.evaluation.predictions import write_predictions
     from poselab.files import write_json
 
     table = split.annotations
-    write_predictions(out / "predictions.json", predictions)
-    leave_contract(out / "predictions.json", made)
+    write_predictions(out / PREDICTIONS, predictions)
+    leave_contract(out / PREDICTIONS, made)
     names = [str(split.pictures / table.file_name(row)) for row in range(len(table))]
     listed = [
         {"id": image_id, "file_name": name}
         for image_id, name in zip(table.image_ids.tolist(), names, strict=True)
     ]
-    write_json(out / "pictures.json", listed)
+    write_json(out / LIST, listed)
 
 
 def _detected(split: Split, module: PoseModule, arguments: argparse.Namespace) -> Path:

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
     from poselab.structures import Size, Skeleton
 
+PREDICTIONS, LIST, DRAWINGS = "predictions.json", "pictures.json", "pictures"
+"""What ``poselab predict`` writes: poses, which picture has which id, and a folder."""
+
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 
 
-def find_pictures(inputs: Sequence[Path], drawings: Path | None = None) -> list[Path]:
+def find_pictures(inputs: Sequence[Path]) -> list[Path]:
     """The picture files named, and those in the folders named, in order of name, each once.
 
-    What lies in ``drawings``, the folder that drawn pictures are written to, is left out, but for
-    what was named there itself.
+    Drawings that ``poselab predict`` left in a folder are left out, but for those named themselves.
 
     Raises:
         InputError: something named does not exist, or there is no picture.
@@ -33,7 +35,7 @@ def find_pictures(inputs: Sequence[Path], drawings: Path | None = None) -> list[
     for path in inputs:
         if not path.exists():
             raise InputError(f"expected a picture or a folder at {path}, found neither")
-        found += _inside(path, drawings) if path.is_dir() else [path]
+        found += _inside(path) if path.is_dir() else [path]
     if not found:
         raise InputError(f"expected pictures ({', '.join(sorted(_SUFFIXES))}), found none")
     once: dict[Path, Path] = {}
@@ -42,12 +44,13 @@ def find_pictures(inputs: Sequence[Path], drawings: Path | None = None) -> list[
     return list(once.values())
 
 
-def _inside(folder: Path, drawings: Path | None) -> list[Path]:
-    """The pictures below a folder; drawings only of a folder of drawings."""
+def _inside(folder: Path) -> list[Path]:
+    """The pictures below a folder without drawings, which have the list of their originals and
+    the predictions beside their folder."""
+    lists = (file for file in folder.rglob(LIST) if (file.parent / PREDICTIONS).is_file())
+    drawn = [file.parent / DRAWINGS for file in lists]
     pictures = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
-    if drawings is None or folder.resolve().is_relative_to(drawings.resolve()):
-        return pictures
-    return [p for p in pictures if not p.resolve().is_relative_to(drawings.resolve())]
+    return [p for p in pictures if not any(p.is_relative_to(d) for d in drawn)]
 
 
 def unlabelled(pictures: Sequence[Path], root: Path, skeleton: Skeleton) -> Split:

@@ -12,8 +12,15 @@ from poselab.structures import InputError
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """a.jpg and b/c.PNG, drawings of both in found/pictures, and a list in between."""
-    for name in ("a.jpg", "b/c.PNG", "found/pictures/a.jpg", "found/pictures/b/c.jpg", "d.txt"):
+    """a.jpg and b/c.PNG, in found/ what `predict` leaves of them, and pictures/e.jpg."""
+    pictures = (
+        "a.jpg",
+        "b/c.PNG",
+        "pictures/e.jpg",
+        "found/pictures/a.jpg",
+        "found/pictures/b/c.jpg",
+    )
+    for name in (*pictures, "found/predictions.json", "found/pictures.json", "d.txt"):
         file = tmp_path / "photos" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"")
@@ -30,19 +37,16 @@ def test_each_picture_once_in_order_of_first_mention(
     monkeypatch.chdir(photos.parent)
     found = find_pictures([photos / "b", photos / "a.jpg", photos, Path("photos/a.jpg")])
     assert names(found[:2], photos) == ["b/c.PNG", "a.jpg"]
-    assert len(found) == 4  # and the two drawings, of which nobody said that they are some
+    assert names(found[2:], photos) == ["pictures/e.jpg"]
 
 
 def test_drawings_are_left_out_unless_named(photos: Path) -> None:
     drawings = photos / "found" / "pictures"
-    assert names(find_pictures([photos], drawings), photos) == ["a.jpg", "b/c.PNG"]
-    assert len(find_pictures([drawings], drawings)) == 2
-    asked = [photos, drawings / "a.jpg"]
-    assert names(find_pictures(asked, drawings), photos) == [
-        "a.jpg",
-        "b/c.PNG",
-        str(Path("found") / "pictures" / "a.jpg"),
-    ]
+    assert len(find_pictures([drawings])) == 2
+    last = find_pictures([photos, drawings / "a.jpg"])[-1]
+    assert last == drawings / "a.jpg"
+    (photos / "found" / "predictions.json").unlink()
+    assert len(find_pictures([photos])) == 5  # pictures beside some list, nobody knows whose
 
 
 def test_nothing_there_is_said(photos: Path) -> None:

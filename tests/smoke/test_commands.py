@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 from flow import TINY, words
 
@@ -74,6 +75,23 @@ def test_predict_with_boxes(run: Path, people: Path, tmp_path: Path) -> None:
     trained = contract_beside(run)["run"]
     assert {k for k in trained if made.get(k) != trained[k]} == {"boxes", "overlap"}
     assert (made["boxes"]["kind"], made["boxes"]["file"]) == ("detected", "boxes.json")
+
+
+def test_poor_poses_are_written_but_not_drawn(
+    run: Path, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    count = boxes_of(people, tmp_path / "boxes.json")
+    picture = sorted((people / "val2017").iterdir())[0]
+    given = ["predict", str(run), str(picture), "--out", str(tmp_path / "out")]
+    given += ["--boxes", str(tmp_path / "boxes.json"), "--pose-threshold"]
+    painted = []
+    for threshold in ("0", "0.99"):
+        assert cli.main([*given, threshold, "--threshold", "0"]) == 0
+        painted.append(cv2.imread(str(tmp_path / "out" / "pictures" / picture.name)))
+        assert 0 < len(read_predictions(tmp_path / "out" / "predictions.json")) <= count
+    assert "0 of them drawn (score above 0.99)" in capsys.readouterr().out
+    apart = [np.abs(p.astype(int) - cv2.imread(str(picture))).max() for p in painted]
+    assert apart[0] > 100 > apart[1]  # JPEG written again
 
 
 def test_predict_again_finds_the_same_pictures(
