@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from poselab.data import PoseData
     from poselab.data.framing import Framing
     from poselab.data.layouts import Sources
-    from poselab.evaluation.combined import Evaluator
+    from poselab.evaluation.contract import Evaluator
     from poselab.modules import PoseModule
 
 CHECKPOINT_KEY = "poselab"

@@ -33,7 +33,7 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from poselab.evaluation.combined import Evaluator
+    from poselab.evaluation.contract import Evaluator
     from poselab.structures import Floats, Skeleton
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poselab.data.dataset import Split
-    from poselab.evaluation.combined import Evaluator
+    from poselab.evaluation.contract import Evaluator
     from poselab.evaluation.metrics import Metrics
 
 

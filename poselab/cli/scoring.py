@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import argparse
 
     from poselab.annotations import Annotations
-    from poselab.evaluation.combined import Evaluator
+    from poselab.evaluation.contract import Evaluator
     from poselab.evaluation.oks import OksEvaluator
     from poselab.evaluation.predictions import Predictions
 

@@ -10,9 +10,10 @@ from poselab.evaluation.assignment import MATCHES
 from poselab.evaluation.tally import RateTally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from poselab.annotations.table import Annotations
+    from poselab.evaluation.contract import ImageIds
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints, Skeleton
 
@@ -58,7 +59,7 @@ def answers(
     predictions: Predictions,
     annotations: Annotations,
     measurable: Mask,
-    image_ids: Sequence[int] | Ints | None,
+    image_ids: ImageIds,
     match: str,
 ) -> Answers:
     """Distances of the labelled, ``measurable`` (M,) people of the chosen pictures.
@@ -86,9 +87,7 @@ def answers(
     return Answers(rows, distances, labelled[rows], int((~answered).sum()), picture, chosen)
 
 
-def asked_for(
-    annotations: Annotations, image_ids: Sequence[int] | Ints | None, picture_of: Ints
-) -> tuple[Ints, Mask]:
+def asked_for(annotations: Annotations, image_ids: ImageIds, picture_of: Ints) -> tuple[Ints, Mask]:
     """The ids of the pictures to score, and a mask (M,) of the people.
 
     They are the ``image_ids``, or else those held out for testing, or else all.

@@ -13,10 +13,9 @@ from poselab.skeletons import WHOLEBODY133
 from poselab.structures import InputError, Skeleton
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from poselab.annotations.table import Annotations
     from poselab.evaluation.average_precision import OksTally
+    from poselab.evaluation.contract import ImageIds
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
 
@@ -39,12 +38,9 @@ class PartsEvaluator:
     oks: OksEvaluator = field(default_factory=OksEvaluator)
 
     def __call__(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None = None,
+        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
     ) -> Metrics:
-        """Score all pictures, or only those of ``image_ids``; NaN where a part is never labelled.
+        """See :class:`poselab.evaluation.contract.Evaluator`; NaN where a part is never labelled.
 
         Raises:
             InputError: labels of another skeleton.
@@ -57,12 +53,9 @@ class PartsEvaluator:
         return Metrics(values, contract | {"metric": "oks of parts"})
 
     def tally(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None = None,
+        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
     ) -> PartsTally:
-        """The same figures as a function of how often each picture counts; errors as above."""
+        """See :class:`poselab.evaluation.contract.Evaluator`."""
         parts = _parts(predictions, annotations)
         return PartsTally({name: self.oks.tally(*part, image_ids) for name, part in parts.items()})
 

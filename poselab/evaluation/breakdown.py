@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
+    from poselab.evaluation.contract import ImageIds
     from poselab.evaluation.matching import Matching
     from poselab.evaluation.oks import OksEvaluator
     from poselab.evaluation.predictions import Predictions
@@ -59,7 +60,7 @@ def matching_within(
     predictions: Predictions,
     annotations: Annotations,
     chosen: Bin,
-    image_ids: Sequence[int] | Ints | None = None,
+    image_ids: ImageIds = None,
 ) -> Matching:
     """Which pose found which person when all people outside a bin are ignored, of any size.
 
@@ -77,7 +78,7 @@ def by_size(
     evaluator: OksEvaluator,
     predictions: Predictions,
     annotations: Annotations,
-    image_ids: Sequence[int] | Ints | None = None,
+    image_ids: ImageIds = None,
 ) -> Breakdown:
     """Figures by the area of a person: medium and large are COCO's APM and APL.
 
@@ -95,7 +96,7 @@ def by_crowding(
     evaluator: OksEvaluator,
     predictions: Predictions,
     annotations: Annotations,
-    image_ids: Sequence[int] | Ints | None = None,
+    image_ids: ImageIds = None,
     edges: Sequence[float] = OVERLAPS,
 ) -> Breakdown:
     """Figures by how much a person's box overlaps that of another, as the greatest IoU.
@@ -110,7 +111,7 @@ def by_labelled_joints(
     evaluator: OksEvaluator,
     predictions: Predictions,
     annotations: Annotations,
-    image_ids: Sequence[int] | Ints | None = None,
+    image_ids: ImageIds = None,
     edges: Sequence[float] = JOINTS,
 ) -> Breakdown:
     """Figures by how many joints of a person are labelled, binned as in :func:`by_crowding`.
@@ -154,7 +155,7 @@ def broken_down(
     evaluator: OksEvaluator,
     predictions: Predictions,
     annotations: Annotations,
-    image_ids: Sequence[int] | Ints | None = None,
+    image_ids: ImageIds = None,
 ) -> Breakdown:
     """The figures of any bins, which may overlap."""
     matchings = [

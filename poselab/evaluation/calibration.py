@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
+    from poselab.evaluation.contract import ImageIds
     from poselab.evaluation.predictions import Predictions
     from poselab.evaluation.resemblance import Pairs
     from poselab.structures import Floats, Ints
@@ -84,7 +85,7 @@ def reliability(scores: Floats, quality: Floats, bins: int = BINS) -> Reliabilit
 def pose_calibration(
     predictions: Predictions,
     annotations: Annotations,
-    image_ids: Sequence[int] | Ints | None = None,
+    image_ids: ImageIds = None,
     unmatched: bool = False,
     bins: int = BINS,
     match: str = "best_oks",
@@ -114,7 +115,7 @@ def pose_calibration(
 def joint_calibration(
     predictions: Predictions,
     annotations: Annotations,
-    image_ids: Sequence[int] | Ints | None = None,
+    image_ids: ImageIds = None,
     bins: int = BINS,
     match: str = "best_oks",
     sigmas: Sequence[float] | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from poselab.evaluation.metrics import Metrics
 from poselab.evaluation.tally import JoinedTally
@@ -14,33 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
+    from poselab.evaluation.contract import Evaluator, ImageIds
     from poselab.evaluation.predictions import Predictions
-    from poselab.evaluation.tally import Tally
-    from poselab.structures import Ints
-
-
-class Evaluator(Protocol):
-    """Scores predictions; ``headline`` is the first of its figures."""
-
-    @property
-    def headline(self) -> str:
-        """The key of the figure that ranks methods."""
-
-    def __call__(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None = None,
-    ) -> Metrics:
-        """Score all pictures, or only those of ``image_ids``."""
-
-    def tally(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None = None,
-    ) -> Tally:
-        """The same figures as a function of how often each picture counts."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +38,9 @@ class Combined:
         return self.evaluators[0].headline
 
     def __call__(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None = None,
+        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
     ) -> Metrics:
-        """Score all pictures, or only those of ``image_ids``.
+        """See :class:`poselab.evaluation.contract.Evaluator`.
 
         Raises:
             InputError: what any of the evaluators refuses, or two give the same figure.
@@ -83,12 +55,9 @@ class Combined:
         return Metrics(values, first.contract | contracts)
 
     def tally(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None = None,
+        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
     ) -> JoinedTally:
-        """All evaluators' figures as a function of how often each picture counts."""
+        """See :class:`poselab.evaluation.contract.Evaluator`."""
         parts = [one.tally(predictions, annotations, image_ids) for one in self.evaluators]
         return JoinedTally(parts)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poselab.annotations.table import Annotations
-    from poselab.evaluation.combined import Evaluator
+    from poselab.evaluation.contract import Evaluator
     from poselab.evaluation.metrics import Metrics
     from poselab.evaluation.predictions import Predictions
 

@@ -14,10 +14,9 @@ from poselab.evaluation.oks import OksEvaluator
 from poselab.evaluation.tally import measured
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from poselab.annotations.table import Annotations
     from poselab.evaluation.average_precision import OksTally
+    from poselab.evaluation.contract import ImageIds
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
 
@@ -110,24 +109,18 @@ class CrowdEvaluator:
     edges: tuple[float, float] = EDGES
 
     def __call__(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None = None,
+        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
     ) -> Metrics:
-        """Score all pictures, or only those of ``image_ids``; NaN where nobody is to be found."""
+        """See :class:`poselab.evaluation.contract.Evaluator`."""
         tally = self.tally(predictions, annotations, image_ids)
         contract = self.oks(predictions, annotations, image_ids).contract
         index = {"crowd_index": tally.rule, "crowd_edges": list(self.edges)}
         return Metrics(measured(tally), contract | {"metric": "oks by crowd index"} | index)
 
     def tally(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None = None,
+        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
     ) -> CrowdTally:
-        """The same figures as a function of how often each picture counts."""
+        """See :class:`poselab.evaluation.contract.Evaluator`."""
         tally = self.oks.tally(predictions, annotations, image_ids)
         index, rule = recorded_crowd_index(annotations), "recorded"
         if index is None:

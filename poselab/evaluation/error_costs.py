@@ -10,9 +10,10 @@ import numpy as np
 from poselab.evaluation.error_kinds import NEAR, RIGHT, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from poselab.annotations.table import Annotations
+    from poselab.evaluation.contract import ImageIds
     from poselab.evaluation.errors import Diagnosis
     from poselab.evaluation.oks import OksEvaluator
     from poselab.evaluation.predictions import Predictions
@@ -42,7 +43,7 @@ def costs(
     annotations: Annotations,
     diagnosis: Diagnosis,
     evaluator: OksEvaluator,
-    image_ids: Sequence[int] | Ints | None = None,
+    image_ids: ImageIds = None,
 ) -> list[Cost]:
     """The AP gained when one kind of error alone is corrected, for each kind.
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
+    from poselab.evaluation.contract import ImageIds
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
 
@@ -38,7 +39,7 @@ class Parties(NamedTuple):
 def parties(
     predictions: Predictions,
     annotations: Annotations,
-    image_ids: Sequence[int] | Ints | None,
+    image_ids: ImageIds,
     max_detections: int,
 ) -> Parties:
     """Labelled people who are no crowds, and the best poses of each picture.

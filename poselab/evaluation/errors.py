@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
+    from poselab.evaluation.contract import ImageIds
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
 
@@ -95,7 +96,7 @@ class Diagnosis:
 def diagnose(
     predictions: Predictions,
     annotations: Annotations,
-    image_ids: Sequence[int] | Ints | None = None,
+    image_ids: ImageIds = None,
     sigmas: Sequence[float] | None = None,
     max_detections: int = 20,
 ) -> Diagnosis:

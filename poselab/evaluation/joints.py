@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
+    from poselab.evaluation.contract import ImageIds
     from poselab.evaluation.oks import OksEvaluator
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
@@ -40,7 +41,7 @@ class JointFigures(NamedTuple):
 def joint_figures(
     predictions: Predictions,
     annotations: Annotations,
-    image_ids: Sequence[int] | Ints | None = None,
+    image_ids: ImageIds = None,
     thresholds: Sequence[float] = SIMILARITIES,
     match: str = "best_oks",
     sigmas: Sequence[float] | None = None,
@@ -75,7 +76,7 @@ def joint_average_precision(
     evaluator: OksEvaluator,
     predictions: Predictions,
     annotations: Annotations,
-    image_ids: Sequence[int] | Ints | None = None,
+    image_ids: ImageIds = None,
 ) -> Floats:
     """AP (K,) as if each joint were the only one labelled, the whole pose scored and ranked.
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
+    from poselab.evaluation.contract import ImageIds
     from poselab.structures import Ints
 
 
@@ -51,7 +52,7 @@ def annotation_contract(
     annotations: Annotations,
     pictures: int,
     people: int,
-    image_ids: Sequence[int] | Ints | None = None,
+    image_ids: ImageIds = None,
 ) -> dict[str, Any]:
     """What every figure depends on: which labels, which pictures of them, how many people.
 

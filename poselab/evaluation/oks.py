@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
+    from poselab.evaluation.contract import ImageIds
     from poselab.evaluation.predictions import Predictions
-    from poselab.structures import Floats, Ints
+    from poselab.structures import Floats
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,9 @@ class OksEvaluator:
             raise InputError(f"expected engine {' or '.join(MODULES)}, got {self.engine!r}")
 
     def __call__(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None = None,
+        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
     ) -> Metrics:
-        """Score all pictures, or only those of ``image_ids``; NaN where nobody is to be found.
+        """See :class:`poselab.evaluation.contract.Evaluator`; NaN where nobody is to be found.
 
         Raises:
             InputError: as many sigmas as keypoints are needed, or an image id is not annotated.
@@ -66,7 +64,7 @@ class OksEvaluator:
         self,
         predictions: Predictions,
         annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None = None,
+        image_ids: ImageIds = None,
         areas: Sequence[str] = tuple(AREAS),
     ) -> Matching:
         """Which pose found which person in the first of COCO's area ranges, by default in all.
@@ -77,19 +75,13 @@ class OksEvaluator:
         return matching_of(evaluation, asked, predictions, annotations, areas)
 
     def tally(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None = None,
+        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
     ) -> OksTally:
-        """The same figures as a function of how often each picture counts."""
+        """See :class:`poselab.evaluation.contract.Evaluator`."""
         return OksTally(self.matching(predictions, annotations, image_ids))
 
     def _evaluated(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None,
+        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds
     ) -> Evaluated:
         if self.engine == "hotcoco":
             sigmas = self._sigmas(annotations)
@@ -101,7 +93,7 @@ class OksEvaluator:
         self,
         predictions: Predictions,
         annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None,
+        image_ids: ImageIds,
         areas: Sequence[str] = tuple(AREAS),
     ) -> tuple[Problem, Any]:
         sigmas = self._sigmas(annotations)

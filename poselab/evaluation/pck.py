@@ -15,12 +15,11 @@ from poselab.evaluation.tally import RateTally, measured
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from poselab.annotations.table import Annotations
     from poselab.evaluation.answers import Rule
+    from poselab.evaluation.contract import ImageIds
     from poselab.evaluation.predictions import Predictions
-    from poselab.structures import Floats, Ints
+    from poselab.structures import Floats
 
 TORSO = ("left_shoulder", "right_hip")
 TORSOS = {"parse14": ("right_shoulder", "left_hip")}
@@ -55,12 +54,9 @@ class PckEvaluator:
         check_match(self.match)
 
     def __call__(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None = None,
+        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
     ) -> Metrics:
-        """Score all people whose reference is labelled, or only those of ``image_ids``.
+        """See :class:`poselab.evaluation.contract.Evaluator`; who has no reference is passed over.
 
         Of labels that say who is held out for testing, those are scored unless asked otherwise.
 
@@ -81,12 +77,9 @@ class PckEvaluator:
         return Metrics(values, contract | rule | match_contract(self.match, annotations))
 
     def tally(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None = None,
+        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
     ) -> RateTally:
-        """The same figures as a function of how often each picture counts; errors as above."""
+        """See :class:`poselab.evaluation.contract.Evaluator`."""
         found, sizes = self._found(predictions, annotations, image_ids)
         return self._tally(found, sizes, annotations)
 
@@ -108,10 +101,7 @@ class PckEvaluator:
         return " to ".join(torso_of(annotations))
 
     def _found(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None,
+        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds
     ) -> tuple[Answers, Floats]:
         """The answers, and the size (M,) of every person."""
         sizes = torso_sizes(annotations) if self.reference == "torso" else box_sizes(annotations)

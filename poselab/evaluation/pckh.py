@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.answers import Rule
+    from poselab.evaluation.contract import ImageIds
     from poselab.evaluation.predictions import Predictions
-    from poselab.structures import Floats, Ints
+    from poselab.structures import Floats
 
 HEAD_FACTOR = 0.6
 CURVE = 0.01 * np.arange(51)
@@ -51,12 +52,9 @@ class PckhEvaluator:
         check_match(self.match)
 
     def __call__(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None = None,
+        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
     ) -> Metrics:
-        """Score all people with a head box, or only those of the pictures ``image_ids``.
+        """See :class:`poselab.evaluation.contract.Evaluator`; who has no head box is passed over.
 
         Raises:
             InputError: nobody has a head box, or the rule of matching refuses the poses.
@@ -75,12 +73,9 @@ class PckhEvaluator:
         return Metrics(values, contract | rule | match_contract(self.match, annotations))
 
     def tally(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None = None,
+        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
     ) -> RateTally:
-        """The same figures as a function of how often each picture counts; errors as above."""
+        """See :class:`poselab.evaluation.contract.Evaluator`."""
         return self._tally(self._found(predictions, annotations, image_ids), annotations)
 
     def _tally(self, found: Answers, annotations: Annotations) -> RateTally:
@@ -91,10 +86,7 @@ class PckhEvaluator:
         return found.tally(head_sizes(annotations)[found.rows], rules, annotations.skeleton)
 
     def _found(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: Sequence[int] | Ints | None,
+        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds
     ) -> Answers:
         heads = head_sizes(annotations)
         if not (heads > 0).any():

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
+    from poselab.evaluation.contract import ImageIds
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Ints
 
@@ -31,7 +32,7 @@ class Pairs(NamedTuple):
 def pairs(
     predictions: Predictions,
     annotations: Annotations,
-    image_ids: Sequence[int] | Ints | None,
+    image_ids: ImageIds,
     match: str,
 ) -> Pairs:
     """People with labelled keypoints of the chosen pictures, else of those held out, else of all.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poselab.annotations import Annotations
-    from poselab.evaluation.combined import Evaluator
+    from poselab.evaluation.contract import Evaluator
     from poselab.evaluation.metrics import Metrics
 
 
