@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poselab.cli import scoring
+from poselab.cli.brief import brief
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -48,9 +49,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Score, warn on stderr, print the table, write the JSON."""
-    from poselab.annotations.source import collector_paused
-
-    with collector_paused():
+    with brief():
         warnings, metrics = _score(arguments)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poselab.annotations.columns import rows_of
 from poselab.evaluation import suspicions
 from poselab.skeletons import COCO17
 from poselab.structures import InputError
@@ -85,7 +84,7 @@ def refuse(predictions: Predictions, annotations: Annotations) -> None:
             "expected finite coordinates and scores, got NaN or infinity; "
             "the method that wrote them diverged"
         )
-    unknown = rows_of(annotations.image_ids, predictions.image_ids) < 0
+    unknown = ~np.isin(predictions.image_ids, annotations.image_ids)
     if unknown.any():
         others = np.unique(predictions.image_ids[unknown], return_counts=True)[0]
         raise InputError(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _ALIGN = 64
+_THREADED = frozenset({"torch", "hotcoco"})
 
 
 @contextmanager
@@ -41,14 +42,14 @@ def meanwhile(work: Callable[[], T], worth_it: bool = True) -> Iterator[Callable
 def possible() -> bool:
     """Whether there is a second core, and this process can be copied without surprises.
 
-    A copy has none of the other threads, whose locks stay locked in it for ever; torch has threads
-    and devices that Python does not know of. Only Linux keeps anonymous files in memory.
+    A copy has none of the other threads, and waits for ever for what they were to do; some
+    libraries have threads that Python does not know of. Only Linux keeps anonymous files in memory.
     """
     return (
         hasattr(os, "memfd_create")
         and len(os.sched_getaffinity(0)) > 1
         and threading.active_count() == 1
-        and "torch" not in sys.modules
+        and _THREADED.isdisjoint(sys.modules)
     )
 
 

@@ -43,13 +43,13 @@ def streamed(
     Raises:
         InputError: an image id is not annotated.
     """
-    import hotcoco
-
     chosen = pictures_to_score(annotations, image_ids)
     first, *rest = _parts(chosen, len(predictions))
     match = partial(_matched, predictions, annotations, sigmas, max_detections)
     with meanwhile(lambda: [match(part) for part in rest], worth_it=bool(rest)) as others:
         states, counts = zip(match(first), *others(), strict=True)
+    import hotcoco  # not before: its threads would be missing in a copy of this process
+
     restored = map(hotcoco.StreamingEval.from_bytes, states)
     evaluation = hotcoco.StreamingEval.merge(restored).finalize()
     return Evaluated(evaluation, chosen, sum(counts))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from coco_cases import case, plain_pycocotools
 
 from poselab.annotations import open_annotations
-from poselab.evaluation import second_process, streamed
+from poselab.evaluation import streamed
 from poselab.evaluation.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
 
@@ -39,12 +41,11 @@ def test_both_engines_equal_plain_pycocotools(tmp_path: Path, seed: int, keypoin
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_two_processes_equal_plain_pycocotools(
+def test_halves_put_together_equal_plain_pycocotools(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """Also where scores tie between the halves, and pictures are listed in any order."""
     monkeypatch.setattr(streamed, "MANY", 1)
-    monkeypatch.setattr(second_process, "possible", lambda: hasattr(os, "memfd_create"))
     truth, found = case(seed, 17)
     for record in found:
         record["score"] = round(record["score"], 1)
@@ -61,6 +62,34 @@ def test_two_processes_equal_plain_pycocotools(
     both = ("people", "pictures", "picture_set")
     plain = OksEvaluator("pycocotools")(predictions, annotations)
     assert [metrics.contract[key] for key in both] == [plain.contract[key] for key in both]
+
+
+BY_TWO = """
+import json, sys
+from pathlib import Path
+from poselab.cli import evaluate, main
+from poselab.evaluation import json_records, predictions, second_process, streamed
+evaluate.MANY = streamed.MANY = json_records.LARGE = predictions.LARGE = 1
+made = []
+start = second_process._start
+second_process._start = lambda *given: made.append(start(*given)) or made[-1].copy()
+status = main(["evaluate", sys.argv[2], "--annotations", sys.argv[1], "--json", sys.argv[3]])
+assert not status and len(made) == (3 if len(second_process.os.sched_getaffinity(0)) > 1 else 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="one process does it all")
+def test_the_command_by_several_processes_equals_plain_pycocotools(tmp_path: Path) -> None:
+    truth, found = case(5, 17)
+    files = [tmp_path / name for name in ("truth.json", "found.json", "figures.json")]
+    files[0].write_text(json.dumps(truth))
+    files[1].write_text(json.dumps(found))
+    words = [sys.executable, "-c", BY_TWO, *map(str, files)]
+    environment = os.environ | {"POSELAB_CACHE": str(tmp_path / "cache")}
+    subprocess.run(words, check=True, timeout=60, env=environment, stdout=subprocess.DEVNULL)
+    figures = json.loads(files[2].read_text())
+    sigmas = figures["contract"]["sigmas"]
+    assert list(figures.values())[:10] == plain_pycocotools(files[0], files[1], sigmas)
 
 
 def test_the_cases_reach_their_corners() -> None:
