@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poselab.annotations.single import people_table, unboxed
+from poselab.annotations.single import joints_alone, people_table, unboxed
 from poselab.skeletons import FLIC10, FLIC11
 from poselab.structures import InputError
 
@@ -40,13 +40,8 @@ def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
     records: Any = content.get("examples", content.get("flic_anno"))
     if records is not None:
         return _published(source, skeleton or FLIC11, records.ravel(), origin)
-    skeleton, joints = skeleton or FLIC10, content.get("joints")
-    if joints is None or joints.ndim != 3 or joints.shape[:2] != (2, len(skeleton)):
-        raise InputError(
-            f"expected joints of shape (2, {len(skeleton)}, people) in {source.path}, got "
-            f"{getattr(joints, 'shape', 'none')}; is it a FLIC file?"
-        )
-    people = joints.transpose(2, 1, 0).astype(np.float64)
+    skeleton = skeleton or FLIC10
+    people = joints_alone(content.get("joints"), skeleton, source, "a FLIC")
     names = [f"{n}.unknown" for n in range(1, len(people) + 1)]
     return people_table(source, "flic", skeleton, unboxed(names, people), origin)
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poselab.annotations.single import people_table, unboxed
+from poselab.annotations.single import joints_alone, people_table, unboxed
 from poselab.skeletons import PARSE14
-from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from poselab.annotations.source import Source
@@ -33,12 +32,7 @@ def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
     content = source.mat()
     joints: Any = content.get("joints")
     given: Any = content["ptsAll"].swapaxes(0, 1) if "ptsAll" in content else joints
-    if given is None or given.ndim != 3 or given.shape[:2] != (2, len(skeleton)):
-        raise InputError(
-            f"expected joints of shape (2, {len(skeleton)}, people) in {source.path}, got "
-            f"{getattr(given, 'shape', 'none')}; is it PARSE's file?"
-        )
-    people = given.transpose(2, 1, 0).astype(np.float64)
+    people = joints_alone(given, skeleton, source, "PARSE's")
     names = [f"im{n:04d}.jpg" for n in range(1, len(people) + 1)]
     table = people_table(source, "parse", skeleton, unboxed(names, people), origin)
     return replace(table, held_out=np.arange(len(people)) >= TRAINING)

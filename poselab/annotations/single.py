@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from poselab.annotations import columns
 from poselab.annotations.columns import People, Pictures, Rules
+from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,22 @@ def unboxed(names: Sequence[str], joints: Floats) -> Labels:
     """Labels of people who have nothing but joints (M, K, 2), NaN where one is not labelled."""
     known = np.isfinite(joints).all(axis=2)
     return Labels(names, joints, np.where(known, 2, 0), np.full((len(joints), 4), np.nan))
+
+
+def joints_alone(variable: Any, skeleton: Skeleton, source: Source, whose: str) -> Floats:
+    """Joints (M, K, 2) of the MATLAB variable (2, K, M) that is all a file has of its people.
+
+    Raises:
+        InputError: it is missing, or of another shape.
+    """
+    shape = getattr(variable, "shape", ())
+    if len(shape) != 3 or shape[:2] != (2, len(skeleton)):
+        raise InputError(
+            f"expected joints of shape (2, {len(skeleton)}, people) in {source.path}, got "
+            f"{shape or 'none'}; is it {whose} file?"
+        )
+    joints: Floats = variable.transpose(2, 1, 0).astype(np.float64)
+    return joints
 
 
 def boxes_of_scale(centre: Floats, scale: Floats) -> Floats:

@@ -63,6 +63,14 @@ def figures(capsys: pytest.CaptureFixture[str], *words: Any) -> dict[str, str]:
     return {line[0]: line[1] for line in lines if len(line) == 2}
 
 
+def perfect_figures(
+    truth: Path, folder: Path, capsys: pytest.CaptureFixture[str], *words: str
+) -> dict[str, str]:
+    """Of results that repeat the labels."""
+    write_predictions(folder / "results.json", perfect(open_annotations(truth)))
+    return figures(capsys, folder / "results.json", "--annotations", truth, *words)
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSELAB_CACHE", str(tmp_path / "cache"))
@@ -72,9 +80,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_oks_of_coco_like_files(
     shared_data: Data, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    truth = shared_data(name)
-    write_predictions(tmp_path / "results.json", perfect(open_annotations(truth)))
-    found = figures(capsys, tmp_path / "results.json", "--annotations", truth)
+    found = perfect_figures(shared_data(name), tmp_path, capsys)
     assert (found["AP"], found["AR"]) == ("100.000", "100.000")
 
 
@@ -82,8 +88,6 @@ def test_oks_of_coco_like_files(
 def test_pck_of_all_files(
     shared_data: Data, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    truth = shared_data(name)
-    write_predictions(tmp_path / "results.json", perfect(open_annotations(truth)))
-    words = ("--annotations", truth, "--metric", "pck")
-    assert figures(capsys, tmp_path / "results.json", *words)["PCK@0.2"] == "100.000"
+    found = perfect_figures(shared_data(name), tmp_path, capsys, "--metric", "pck")
+    assert found["PCK@0.2"] == "100.000"
     assert len(read_predictions(tmp_path / "results.json")) > 0
