@@ -19,13 +19,27 @@ if TYPE_CHECKING:
 
 
 class SeedEachEpoch(pl.Callback):
-    """Seed what is random inside the network by run and epoch, so that a resumed run repeats it."""
+    """Seed what is random inside the network by run and epoch, so that a resumed run repeats it.
+
+    Once more before the first batch: a loader that starts draws a number, which it does before the
+    epoch where a run begins or goes on, and in the epoch elsewhere.
+    """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Seed torch's generators."""
+        self._seed(trainer)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Seed them again before the first batch."""
+        if batch_idx == 0:
+            self._seed(trainer)
+
+    def _seed(self, trainer: pl.Trainer) -> None:
         seeds = np.random.SeedSequence((self.seed, trainer.current_epoch, trainer.global_rank))
         torch.manual_seed(int(seeds.generate_state(1)[0]))
 

@@ -15,9 +15,9 @@ from poselab.modules.checkpoints import read_checkpoint
 
 SMALL = (
     *("experiment=coco/keypoint_rcnn_r50", "trainer=default", "framing=whole"),
-    *("framing.size=[64,64]", "trainer.accelerator=cpu", "data.batch_size=8"),
+    *("framing.size=[64,64]", "trainer.accelerator=cpu", "data.batch_size=8", "schedule.gamma=1"),
     *("method.head.keypoint_widths=[16]", "method.head.box_width=16", "method.head.samples=16"),
-    "method.head.most=5",
+    *("method.head.most=5", "backbone=tiny", "++backbone.widths=[8,16,16,16]"),
 )
 
 
@@ -53,7 +53,7 @@ def test_trains_resumes_evaluates_and_predicts(
     [
         ("flip_test=true", "expected flip_test=false for Keypoint R-CNN"),
         ("method.estimator.labels=middle", "expected method.estimator.labels out of"),
-        ("framing.size=[64,72]", "expected framing.size in multiples of 16"),
+        ("framing.size=[64,72]", "expected framing.size in multiples of 32"),
     ],
 )
 def test_what_it_cannot_do_is_a_sentence(
