@@ -53,6 +53,12 @@ def _keys(node: Any, before: str) -> Iterator[str]:
 
 def unknown_key(key: str, known: Iterable[str], what: str = "the config") -> InputError:
     """The sentence on a key that is not in a config with the ``known`` ones."""
+    known = list(known)
+    if key in known:  # a node that a dict was to replace; Hydra merges the two
+        return InputError(
+            f"expected keys that {key} has, got others in what was to replace it; add them as "
+            f"+{key}.NEW=VALUE, or name a yaml of your own (--config-dir DIR)"
+        )
     alike = resembling(key, known)
     advice = (
         f"did you mean {' or '.join(alike)}?"
