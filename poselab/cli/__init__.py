@@ -47,10 +47,8 @@ def main(words: list[str] | None = None) -> int:
         print(poselab.__version__)
         return 0
     name, rest = _split(words)
-    if name is None:
-        return _overview(words)
     try:
-        status = _dispatch(name, rest)
+        status = _overview(words) if name is None else _dispatch(name, rest)
         sys.stdout.flush()
         return status
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
