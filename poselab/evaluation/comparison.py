@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from poselab.evaluation.bootstrap import LEVEL, REPLICATES, Difference, Replicates, holm, resampled
+from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.second_process import meanwhile
+from poselab.evaluation.streamed import MANY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from poselab.evaluation.contract import Evaluator
     from poselab.evaluation.metrics import Metrics
     from poselab.evaluation.predictions import Predictions
+    from poselab.evaluation.tally import Tally
 
 
 class Run(NamedTuple):
@@ -136,17 +141,39 @@ def compare(
         InputError: what the evaluator refuses.
     """
     runs = list(named.values())
-    metrics = [tuple(evaluator(r.predictions, annotations) for r in group) for group in runs]
-    tallies = [[evaluator.tally(r.predictions, annotations) for r in group] for group in runs]
-    draws = resampled(tallies, replicates, seed, progress)
+    scored = iter(_scored([run for group in runs for run in group], annotations, evaluator))
+    both = [[next(scored) for _ in group] for group in runs]
+    draws = resampled([[tally for _, tally in group] for group in both], replicates, seed, progress)
     methods = [
-        Method(name, tuple(group), scored, drawn)
-        for name, group, scored, drawn in zip(named, runs, metrics, draws, strict=True)
+        Method(name, tuple(group), tuple(metrics for metrics, _ in figures), drawn)
+        for name, group, figures, drawn in zip(named, runs, both, draws, strict=True)
     ]
     place = draws[0].keys.index(evaluator.headline)
     methods.sort(key=lambda method: -np.nan_to_num(method.replicates.values[place]))
     pairs = _pairs(methods, place)
     return Comparison(annotations, evaluator.headline, tuple(methods), pairs, replicates, seed)
+
+
+def _scored(
+    runs: Sequence[Run], annotations: Annotations, evaluator: Evaluator
+) -> list[tuple[Metrics, Tally]]:
+    """Figures and tally of every run, of half of them by a second process where they are large."""
+
+    def score(some: Sequence[Run]) -> list[tuple[Metrics, Tally]]:
+        return [_figures_and_tally(run.predictions, annotations, evaluator) for run in some]
+
+    half = len(runs) // 2
+    large = sum(len(run.predictions) for run in runs[half:]) >= MANY
+    with meanwhile(partial(score, runs[half:]), worth_it=large and half > 0) as others:
+        return [*score(runs[:half]), *others()]
+
+
+def _figures_and_tally(
+    predictions: Predictions, annotations: Annotations, evaluator: Evaluator
+) -> tuple[Metrics, Tally]:
+    if isinstance(evaluator, OksEvaluator):
+        return evaluator.scored(predictions, annotations)
+    return evaluator(predictions, annotations), evaluator.tally(predictions, annotations)
 
 
 def _pairs(methods: Sequence[Method], place: int) -> tuple[Pair, ...]:

@@ -14,6 +14,7 @@ from poselab.evaluation.engines import AREAS, MODULES, Problem, matched, problem
 from poselab.evaluation.matching import Matching, matching_of
 from poselab.evaluation.metrics import Metrics, annotation_contract
 from poselab.evaluation.streamed import Evaluated, streamed
+from poselab.evaluation.tally import measured
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.contract import ImageIds
+    from poselab.evaluation.engines import Mask
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats
 
@@ -56,9 +58,18 @@ class OksEvaluator:
             evaluation.accumulate()
         result = {key: np.asarray(evaluation.eval[key]) for key in ("precision", "recall")}
         values = {key: _mean(result[of][at], area) for key, (of, at, area) in KEYS.items()}
-        pictures = annotations.image_ids[chosen]
-        contract = annotation_contract(annotations, len(pictures), people, pictures)
-        return Metrics(values, contract | self._contract(predictions, annotations))
+        return self._metrics(values, predictions, annotations, chosen, people)
+
+    def scored(
+        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
+    ) -> tuple[Metrics, OksTally]:
+        """The figures and the tally that they come of, by one matching; errors as when scoring."""
+        asked, evaluation = self._matched(predictions, annotations, image_ids)
+        tally = OksTally(matching_of(evaluation, asked, predictions, annotations))
+        metrics = self._metrics(
+            measured(tally), predictions, annotations, asked.chosen, asked.counted
+        )
+        return metrics, tally
 
     def matching(
         self,
@@ -99,6 +110,18 @@ class OksEvaluator:
         sigmas = self._sigmas(annotations)
         asked = problem(predictions, annotations, image_ids, self.max_detections)
         return asked, matched(self.engine, asked, sigmas, self.max_detections, areas)
+
+    def _metrics(
+        self,
+        values: dict[str, float],
+        predictions: Predictions,
+        annotations: Annotations,
+        chosen: Mask,
+        people: int,
+    ) -> Metrics:
+        pictures = annotations.image_ids[chosen]
+        contract = annotation_contract(annotations, len(pictures), people, pictures)
+        return Metrics(values, contract | self._contract(predictions, annotations))
 
     def _sigmas(self, annotations: Annotations) -> list[float]:
         skeleton = annotations.skeleton

@@ -16,6 +16,7 @@ from poselab.annotations import open_annotations
 from poselab.evaluation import streamed
 from poselab.evaluation.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
+from poselab.evaluation.tally import measured
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +63,9 @@ def test_halves_put_together_equal_plain_pycocotools(
     both = ("people", "pictures", "picture_set")
     plain = OksEvaluator("pycocotools")(predictions, annotations)
     assert [metrics.contract[key] for key in both] == [plain.contract[key] for key in both]
+    again, tally = OksEvaluator().scored(predictions, annotations)
+    assert again.to_json() == metrics.to_json()
+    np.testing.assert_array_equal(list(measured(tally).values()), list(metrics.values.values()))
 
 
 BY_TWO = """
