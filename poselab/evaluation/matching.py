@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from poselab.annotations.columns import rows_of
+from poselab.annotations.source import collector_paused
 from poselab.evaluation.engines import AREAS
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Matching(NamedTuple):
     image_ids: Ints
 
 
+@collector_paused()
 def matching_of(
     evaluation: Any,
     asked: Problem,
