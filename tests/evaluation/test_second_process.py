@@ -84,6 +84,15 @@ def test_what_is_not_worth_it_is_done_here() -> None:
         assert result() == HERE
 
 
+def test_a_system_without_room_for_a_copy_is_made_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> int:
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "fork", refuse)
+    with meanwhile(os.getpid) as result:
+        assert result() == HERE
+
+
 WHEN_POSSIBLE = """
 import os, sys, threading
 from poselab.evaluation.second_process import possible
