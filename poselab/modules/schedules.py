@@ -43,9 +43,21 @@ def multi_step(
     return partial(_multi_step, drops=drops, gamma=gamma, warmup=warmup)
 
 
-def cosine(steps: int, epochs: int, warmup: int = 0, floor: float = 0.0) -> Factor:
-    """Half a cosine from 1 to ``floor`` over the run, after ``warmup`` rising steps."""
-    return partial(_cosine, total=max(steps * epochs, 1), warmup=warmup, floor=floor)
+def cosine(
+    steps: int, epochs: int, warmup: int = 0, floor: float = 0.0, start: float = 0.0
+) -> Factor:
+    """Half a cosine from 1 to ``floor`` over the run, after ``warmup`` rising steps.
+
+    It begins at ``start``, a fraction of the run (RTMPose: half), if warming up is over then.
+
+    Raises:
+        InputError: a start that is no fraction, such as an epoch.
+    """
+    if not 0 <= start < 1:
+        raise InputError(f"expected schedule.start as a fraction of the run, got {start}")
+    first = max(warmup, round(start * epochs) * steps)
+    total = max(steps * epochs, 1)
+    return partial(_cosine, total=total, warmup=warmup, first=first, floor=floor)
 
 
 def _one(step: int) -> float:
@@ -61,6 +73,6 @@ def _multi_step(step: int, drops: Sequence[int], gamma: float, warmup: int) -> f
     return _rise(step, warmup) * math.pow(gamma, passed)
 
 
-def _cosine(step: int, total: int, warmup: int, floor: float) -> float:
-    progress = min(max(step - warmup, 0) / max(total - warmup, 1), 1.0)
+def _cosine(step: int, total: int, warmup: int, first: int, floor: float) -> float:
+    progress = min(max(step - first, 0) / max(total - first, 1), 1.0)
     return _rise(step, warmup) * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))

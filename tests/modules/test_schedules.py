@@ -8,6 +8,7 @@ import pickle
 import pytest
 
 from poselab.modules.schedules import constant, cosine, multi_step
+from poselab.structures import InputError
 
 
 def test_constant_stays() -> None:
@@ -39,6 +40,16 @@ def test_cosine_by_hand() -> None:
     assert factor(6) == pytest.approx(0.6)  # half way between 2 and 10
     assert factor(4) == pytest.approx(0.2 + 0.8 * (1 + math.sqrt(0.5)) / 2)
     assert factor(10) == factor(50) == pytest.approx(0.2)
+
+
+def test_a_late_cosine_is_flat_before() -> None:
+    factor = cosine(10, 4, warmup=2, floor=0.1, start=0.5)
+    assert factor(0) == pytest.approx(1 / 3)
+    assert {factor(step) for step in range(2, 21)} == {1.0}
+    assert factor(30) == pytest.approx(0.55)  # half way between 20 and 40
+    assert factor(40) == pytest.approx(0.1)
+    with pytest.raises(InputError, match=r"expected schedule\.start as a fraction"):
+        cosine(10, 4, start=2)
 
 
 def test_schedules_travel_to_other_processes() -> None:
