@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from torchvision.models.detection._utils import overwrite_eps
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops.misc import FrozenBatchNorm2d
 
+from poselab import build
 from poselab.cli.import_weights import chosen, composed, imported
+from poselab.models.weights_of import Converted, converted
 from poselab.modules import PoseModule
+from poselab.structures import InputError
 
 SIZE, MOST = (96, 128), 3
 OURS = ["framing=whole", f"framing.size=[{SIZE[0]},{SIZE[1]}]", f"method.head.most={MOST}"]
@@ -72,3 +76,62 @@ def test_the_same_people_are_found(name: str, frozen: bool, tmp_path: Path) -> N
 
 def same(got: Tensor, expected: Tensor, within: float) -> None:
     torch.testing.assert_close(got, expected, rtol=0, atol=within)
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, Tensor]:
+    """Their keys and shapes."""
+    with torch.device("meta"):
+        net: Any = keypointrcnn_resnet50_fpn(weights=None, weights_backbone=None)
+    return dict(net.state_dict())
+
+
+def taken(state: dict[str, Tensor]) -> Converted:
+    kind = chosen("keypoint_rcnn_legacy_r50")
+    config, skeleton = composed(kind)
+    with torch.device("meta"):
+        module = build.module(config, skeleton)
+    return converted(state, kind.keys, module.state_dict())
+
+
+def test_files_older_than_names_in_blocks_are_read(state: dict[str, Tensor]) -> None:
+    """As the published files are: no counters, and no numbers for layers of one convolution."""
+    old = {
+        re.sub(r"(_blocks\.\d|head\.conv)(?:\.0)+\.", r"\1.", key): value
+        for key, value in state.items()
+        if not key.endswith("num_batches_tracked")
+    }
+    assert {"backbone.fpn.inner_blocks.0.weight", "rpn.head.conv.bias"} <= set(old)
+    weights, left_over = taken(old)
+    assert left_over == ()
+    for ours, theirs in (
+        ("net.neck.pyramid.layer_blocks.3.0.weight", "backbone.fpn.layer_blocks.3.weight"),
+        ("net.head.rpn.head.conv.0.0.weight", "rpn.head.conv.weight"),
+        ("net.backbone.net.layer4.2.bn3.bias", "backbone.body.layer4.2.bn3.bias"),
+    ):
+        assert weights[ours] is old[theirs]
+
+
+def test_other_networks_are_refused(state: dict[str, Tensor]) -> None:
+    boxes_alone = {key: value for key, value in state.items() if ".keypoint_" not in key}
+    with pytest.raises(InputError, match=r"found none for net\.head\.roi_heads\.keypoint_head"):
+        taken(boxes_alone)
+    lowres = "roi_heads.keypoint_predictor.kps_score_lowres"
+    fourteen = {
+        **state,
+        f"{lowres}.weight": state[f"{lowres}.weight"][:, :14],
+        f"{lowres}.bias": state[f"{lowres}.bias"][:14],
+    }
+    with pytest.raises(InputError, match=r"expected the shapes .*\(512, 14, 4, 4\) instead of"):
+        taken(fourteen)
+    with_masks = {**state, "roi_heads.mask_head.mask_fcn1.weight": torch.zeros(1)}
+    with pytest.raises(InputError, match="mask_fcn1.weight that it has no place for"):
+        taken(with_masks)
+
+
+def test_their_convention_comes_along() -> None:
+    assert chosen("keypointrcnn_resnet50_fpn").name == "keypoint_rcnn_r50"
+    config, skeleton = composed(chosen("keypoint_rcnn_r50"))
+    estimator, framing = config.method.estimator, config.framing
+    assert (estimator.labels, estimator.frozen, config.flip_test) == ("corner", True, False)
+    assert (framing.short, framing.long, len(skeleton)) == (800, 1333, 17)
