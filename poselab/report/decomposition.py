@@ -110,7 +110,7 @@ def boxes_section(
         errors = error_figures.costs(told)
         kept = [errors._replace(heading=_HEADING)] if errors else []
         plots = [_points(costs), *kept, _coverage(costs, [a.name for a in analyses])]
-        table = [_linked(row, told) for row in decomposition_rows(costs)]
+        table = [_linked(cost, told) for cost in costs]
         kinds = [("Every error as a table: AP gained, and how often it happens", _kinds(told))]
         return [Section("boxes", "What boxes cost", plots, kinds, table, _NOTES)]
 
@@ -197,15 +197,17 @@ def _coverage(costs: Sequence[BoxCost], order: Sequence[str]) -> Plot:
     return plot("coverage", "How well boxes show people", caption, draw)
 
 
-def _linked(row: Row, analyses: Sequence[Analysis]) -> LinkedRow:
-    """The row with its source in its colour, and who was missed led to."""
-    name = str(row["boxes"])
+def _linked(cost: BoxCost, analyses: Sequence[Analysis]) -> LinkedRow:
+    """The row with its source in its colour, and who was missed led to; the limits of AP itself
+    stand in the page's summary."""
+    row, name = _row(cost), cost.source.name
     colour = [analysis.name for analysis in analyses].index(name)
     missed = link(sort="worst", error=FALSE_NEGATIVE, method=name)
     return {
         **row,
         "boxes": Linked(name, link(sort="worst", show=name), colour),
         "no box": Linked(str(row["no box"]), missed),
+        "AP": f"{100 * cost.ap.value:.1f}",
     }
 
 
