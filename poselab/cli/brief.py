@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,14 +12,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def brief() -> Iterator[None]:
-    """Pause the garbage collector, from before NumPy is imported, and spare it the process's end.
-
-    The interpreter's last collections over all that was imported take as long as a good part of
-    NumPy's import; frozen, it is passed over.
-    """
+    """Pause the garbage collector, from before NumPy is imported."""
     was_running = gc.isenabled()
     gc.disable()
-    atexit.register(gc.freeze)
     try:
         yield
     finally:

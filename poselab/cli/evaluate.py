@@ -17,7 +17,7 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from poselab.evaluation.metrics import Metrics
 
-TALKATIVE = False
+LIGHT = True
 MANY = 10_000
 """Predictions whose checks take longer than to start a second process."""
 
