@@ -47,7 +47,7 @@ MODELS = """\
   mmpose_{rle,deeppose}_r{50,101,152}_256x192 mmpose_rle_r152_384x288
   mmpose_vitpose_{small,base,large,huge}_256x192
   mmpose_vitpose_{small,base,large,huge}_simple_256x192
-  rtmpose_{t,s,m,l}_256x192 rtmpose_{m,l}_384x288
+  rtmpose_{t,s,m,l}_256x192 rtmpose_{m,l}_384x288 mmpose_cspnext_{t,s,m,l}_256x192
       open-mmlab/mmpose 1.x
   keypoint_rcnn_r50 keypoint_rcnn_legacy_r50
       torchvision: COCO_V1, and COCO_LEGACY or one trained without frozen normalisation"""
@@ -57,6 +57,7 @@ _THEIR_NAMES = {
     "pose_hrnet_": "hrnet_",
     "udp_regress": "udp_offset",
     "rtmpose_tiny": "rtmpose_t",
+    "cspnext_tiny": "cspnext_t",
     "keypointrcnn_resnet50_fpn": "keypoint_rcnn_r50",
 }
 

@@ -89,6 +89,7 @@ def test_every_model_names_an_experiment_of_its_input() -> None:
         ("udp_w32_mpii_256x256", "udp", "UdpPoseHeatmapCodec"),
         ("udp_r50", "udp", "UdpPoseHeatmapCodec"),
         ("rtmpose-m_384x288", "hrnet", "MmposeSimccCodec"),
+        ("mmpose_cspnext-tiny", "udp", "MmposeUdpCodec"),
         ("rle_r50", "hrnet", "HrnetCoordinateCodec"),
         ("mmpose_rle_r152_384x288", "hrnet", "HrnetCoordinateCodec"),
         ("simcc_gaussian_w48_384x288", "hrnet", "GaussianSimdrCodec"),

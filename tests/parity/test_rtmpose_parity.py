@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import other_zoos
 import pytest
 import torch
 from torch import Tensor
@@ -204,6 +205,22 @@ def test_rtmpose_is_the_same(tmp_path: Path) -> None:
     scores = torch.minimum(*(axis.amax(-1) for axis in merged))
     assert torch.equal(poses.keypoints[:, 0], places.where(scores[..., None] > 0, -0.5))
     assert torch.equal(poses.scores[:, 0], scores)
+
+
+@torch.inference_mode()
+def test_the_heatmaps_that_its_backbone_learnt_first_are_the_same(tmp_path: Path) -> None:
+    head = other_zoos.MmposeResNet().head
+    head.deconv_layers = other_zoos.deconvolutions((384, 256, 256, 256))
+    other_zoos.randomise(head)
+    body = {k: v for k, v in published("t").items() if k.startswith("backbone.")}
+    whole = body | {f"head.{k}": v for k, v in head.state_dict().items()}
+    torch.save({"state_dict": whole}, tmp_path / "cspnext.pth")
+    model = chosen("mmpose_cspnext-tiny")
+    module, _ = imported(tmp_path / "cspnext.pth", model, *composed(model))
+    images = torch.randn(1, 3, 256, 192, generator=torch.Generator().manual_seed(1))
+    feature = backbone(part(body, "backbone"), "t", images)
+    expected = head.final_layer(head.deconv_layers(feature))
+    torch.testing.assert_close(module.net(images), expected, rtol=1e-3, atol=1e-3)
 
 
 @torch.inference_mode()

@@ -163,12 +163,15 @@ def _mmpose() -> Iterator[Published]:
 
 
 def _rtmpose() -> Iterator[Published]:
-    """RTMPose, whose authors' code mmpose is."""
+    """RTMPose, whose authors' code mmpose is, and the heatmaps that its backbones learn first."""
     reading = _codec("MmposeSimccCodec", _POSITIONS)
+    heatmaps = ("method=heatmap", "framing.pixels=udp", _codec("MmposeUdpCodec"), *_UDP)
     larger = (reading, "framing.size=[384,288]", "method.codec.sigma=[6.0,6.93]")
     for size in "tsml":
         base = f"coco/rtmpose_{size}_256x192"
         yield Published(f"rtmpose_{size}_256x192", base, mmpose.RTMPOSE, (reading,))
+        name = f"mmpose_cspnext_{size}_256x192"
+        yield Published(name, base, mmpose.HEATMAP_CSPNEXT, heatmaps)
         if size in "ml":
             yield Published(f"rtmpose_{size}_384x288", base, mmpose.RTMPOSE, larger)
 

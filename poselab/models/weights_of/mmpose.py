@@ -39,9 +39,16 @@ SIMCC_RESNET = KeyMap(
     _NORMALISER,
 )
 
+_CSPNEXT = (r"backbone\.(.+)", r"net.backbone.\1")  # called as ours
+# Of averaged weights the plain keys are the averages: mmengine swaps them when it saves.
+_BESIDE = (*_NORMALISER, r"ema_.+")
+HEATMAP_CSPNEXT = KeyMap(
+    (_CSPNEXT, *deconvolutions(rf"{_HEAD}deconv_layers\.", 3), _MAPS),
+    _BESIDE,
+)
 RTMPOSE = KeyMap(
     (
-        (r"backbone\.(.+)", r"net.backbone.\1"),  # called as ours
+        _CSPNEXT,
         (r"head\.final_layer\.(.+)", r"net.head.maps.\1"),
         (r"head\.mlp\.0\.g", "net.head.norm.gain"),
         (r"head\.mlp\.1\.(.+)", r"net.head.tokens.\1"),
@@ -53,8 +60,7 @@ RTMPOSE = KeyMap(
         (r"head\.gau\.res_scale\.scale", "net.head.attention.residual"),
         (r"head\.cls_([xy])\.(.+)", r"net.head.\1.\2"),
     ),
-    # Of averaged weights the plain keys are the averages: mmengine swaps them when it saves.
-    (*_NORMALISER, r"ema_.+"),
+    _BESIDE,
 )
 
 
