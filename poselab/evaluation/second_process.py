@@ -8,7 +8,7 @@ import pickle
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _ALIGN = 64
 _THREADED = frozenset({"torch", "hotcoco"})
+"""Libraries with threads that Python does not know of."""
 
 
 @contextmanager
@@ -32,18 +33,19 @@ def meanwhile(work: Callable[[], T], worth_it: bool = True) -> Iterator[Callable
     with os.fdopen(os.memfd_create("poselab"), "w+b") as answer:
         running = _start(work, answer)
         try:
-            yield lambda: _read(answer) if running and _ended_well(running.pop()) else work()
+            yield lambda: _read(answer) if running and _ended_well(running) else work()
         finally:
-            for process in running:  # nobody asked for the result
-                os.kill(process, signal.SIGKILL)
-                _ended_well(process)
+            if running:  # nobody has the result, nor wants it
+                with suppress(ProcessLookupError):
+                    os.kill(running[0], signal.SIGKILL)
+                _ended_well(running)
 
 
 def possible() -> bool:
     """Whether there is a second core, and this process can be copied without surprises.
 
-    A copy has none of the other threads, and waits for ever for what they were to do; some
-    libraries have threads that Python does not know of. Only Linux keeps anonymous files in memory.
+    A copy has none of the other threads, and waits for ever for what they were to do. Only Linux
+    keeps anonymous files in memory.
     """
     return (
         hasattr(os, "memfd_create")
@@ -71,11 +73,14 @@ def _start(work: Callable[[], object], answer: BinaryIO) -> list[int]:
         os._exit(1)
 
 
-def _ended_well(process: int) -> bool:
+def _ended_well(running: list[int]) -> bool:
+    """Wait for the process on the list, and take it off."""
     try:
-        return os.waitpid(process, 0)[1] == 0
+        status = os.waitpid(running[0], 0)[1]
     except ChildProcessError:  # somebody else has waited for it
-        return False
+        status = 1
+    running.clear()
+    return status == 0
 
 
 def _write(result: object, answer: BinaryIO) -> None:
