@@ -4,8 +4,8 @@
 
 Detections are labelled people moved at random: several a person, some far off, and false ones.
 Prints seconds (the least of --repeats), whether the figures are the same, and the ratio with and
-without PoseLab's cache of the annotations. PoseLab uses two cores where there are two. Exit status 1 where
-figures differ or the warm ratio is under 12. Both programs run from compiled bytecode, as installed
+without PoseLab's cache of the annotations; PoseLab uses two cores where there are two. Exit status
+1 where figures differ or the warm ratio is under 12. Both run from compiled bytecode, as installed
 ones do.
 """
 
