@@ -8,13 +8,14 @@ import torch
 
 from poselab import geometry
 from poselab.outputs import FoundPeople, LabelledPeople
-from poselab.structures import Poses
+from poselab.structures import InputError, Poses
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from poselab.structures import Size, Skeleton
 
+LABELS = ("centre", "corner")
 _HALF = 0.5  # from a pixel's corner, where torchvision measures from, to its centre
 
 
@@ -22,10 +23,21 @@ class RegionCodec:
     """Between pixels with integers at their centres and torchvision's, with integers at corners.
 
     There is no flip test: the mirrored picture's people are others, and matching them is no mean.
+    labels "corner" says that labelled positions are measured from a picture's pixels' corners
+    instead of their centres, as torchvision's training and evaluation take them; whoever knows the
+    picture's pixels moves them (:class:`poselab.modules.keypoint_rcnn.KeypointRcnn`).
+
+    Raises:
+        InputError: unknown ``labels``.
     """
 
-    def __init__(self, *, skeleton: Skeleton, input_size: Size, stride: int) -> None:
+    def __init__(
+        self, *, skeleton: Skeleton, input_size: Size, stride: int, labels: str = "centre"
+    ) -> None:
         del stride  # positions are as fine as the boxes that they are found in
+        if labels not in LABELS:
+            raise InputError(f"expected method.codec.labels out of {LABELS}, got {labels!r}")
+        self.labels = labels
         self.skeleton, self.input_size = skeleton, input_size
         self.channels = len(skeleton)
         self.head_sizes = {"input_size": input_size}

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from poselab.modules.schedules import Schedule
     from poselab.structures import Frame, Sample
 
-LABELS = ("centre", "corner")
-
 
 class KeypointRcnn(PoseModule):
     """Keypoint R-CNN (He et al. 2017, section 5), of torchvision's parts.
@@ -36,12 +34,10 @@ class KeypointRcnn(PoseModule):
     regions are computed in float32, because half precision would round their corners. Around the
     picture an input is grey, which is zero to the network, as torchvision pads.
 
-    labels "corner" takes labelled positions as measured from a pixel's corner instead of its
-    centre, as torchvision's training and evaluation do; ``frozen`` keeps the statistics of the
-    backbone's batch normalisation as they are, for batches of few pictures.
+    ``frozen`` keeps the statistics of batch normalisation as they are, for batches of few pictures.
 
     Raises:
-        InputError: a flip test, or unknown ``labels``.
+        InputError: a flip test is wanted.
         ValueError: the network has another head than :class:`RegionHead`.
     """
 
@@ -61,7 +57,6 @@ class KeypointRcnn(PoseModule):
         optimizer: Callable[..., Optimizer] = torch.optim.AdamW,
         schedule: Schedule = constant,
         flip_test: bool = False,
-        labels: str = "centre",
         frozen: bool = False,
     ) -> None:
         if flip_test:
@@ -69,12 +64,10 @@ class KeypointRcnn(PoseModule):
                 "expected flip_test=false for Keypoint R-CNN, which finds other regions in a "
                 "mirrored picture that no mean could join, got true; add flip_test=false"
             )
-        if labels not in LABELS:
-            raise InputError(f"expected method.estimator.labels out of {LABELS}, got {labels!r}")
         if not isinstance(net.head, RegionHead):
             raise ValueError(f"expected RegionHead, got {type(net.head).__name__}")
         super().__init__(net, codec, loss, optimizer, schedule, flip_test)
-        self.labels, self.frozen = labels, frozen
+        self.frozen = frozen
         self.train()
 
     @property
@@ -134,7 +127,7 @@ class KeypointRcnn(PoseModule):
 
     def found(self, output: Any, frame: Frame) -> Predictions:
         """Poses in picture pixels with the scores of their boxes, on the CPU."""
-        if self.labels == "corner":
+        if self.codec.labels == "corner":
             half = frame.to_image.new_tensor([[0, 0, 0.5], [0, 0, 0.5]])
             frame = frame._replace(to_image=frame.to_image + half)
         found = super().found(output, frame)
@@ -143,5 +136,5 @@ class KeypointRcnn(PoseModule):
     def _shift(self, frame: Frame) -> Tensor:
         """Input pixels (B, 2) from where the labels say to half a picture's pixel before it."""
         linear = torch.linalg.inv(frame.to_image[..., :2])
-        shift: Tensor = linear.sum(-1) * (0.5 if self.labels == "corner" else 0.0)
+        shift: Tensor = linear.sum(-1) * (0.5 if self.codec.labels == "corner" else 0.0)
         return shift

@@ -105,7 +105,7 @@ def test_what_is_told_is_where_the_labels_say(
     framing: WholeImage, mirror: float, labels: str, data: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From labels through input and network coordinates back to the labels, mirrored too."""
-    module = made(f"method.estimator.labels={labels}")
+    module = made(f"method.codec.labels={labels}")
     augment = Augment(mirror=mirror, scale=0, degrees=0)
     batch = batch_of(PoseDataset(data.val, framing, augment))
     module.codec.input_size = framing.size
@@ -124,7 +124,7 @@ def test_corners_are_half_a_picture_pixel_before_centres(
 ) -> None:
     """As torchvision scales labels: an input twice as large doubles them, without an offset."""
     batch = batch_of(PoseDataset(data.val, WholeImage((512, 512))))
-    module = made("method.estimator.labels=corner")
+    module = made("method.codec.labels=corner")
     module.codec.input_size = (512, 512)
     people = targets(module, batch, monkeypatch)
     seen = people.labelled.flatten(0, 1)[people.valid.flatten()]

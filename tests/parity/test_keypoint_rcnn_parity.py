@@ -132,6 +132,7 @@ def test_other_networks_are_refused(state: dict[str, Tensor]) -> None:
 def test_their_convention_comes_along() -> None:
     assert chosen("keypointrcnn_resnet50_fpn").name == "keypoint_rcnn_r50"
     config, skeleton = composed(chosen("keypoint_rcnn_r50"))
-    estimator, framing = config.method.estimator, config.framing
-    assert (estimator.labels, estimator.frozen, config.flip_test) == ("corner", True, False)
+    method, framing = config.method, config.framing
+    assert (method.codec.labels, method.estimator.frozen) == ("corner", True)
+    assert not config.flip_test
     assert (framing.short, framing.long, len(skeleton)) == (800, 1333, 17)

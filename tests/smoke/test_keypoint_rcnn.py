@@ -52,7 +52,7 @@ def test_trains_resumes_evaluates_and_predicts(
     ("change", "said"),
     [
         ("flip_test=true", "expected flip_test=false for Keypoint R-CNN"),
-        ("method.estimator.labels=middle", "expected method.estimator.labels out of"),
+        ("method.codec.labels=middle", "expected method.codec.labels out of"),
         ("framing.size=[64,72]", "expected framing.size in multiples of 32"),
     ],
 )

@@ -194,7 +194,7 @@ def _vitpose() -> Iterator[Published]:
 
 def _keypoint_rcnn() -> Iterator[Published]:
     """torchvision's, whose labels are measured from pixels' corners."""
-    corners = ("method.estimator.labels=corner",)
+    corners = ("method.codec.labels=corner",)
     base = "coco/keypoint_rcnn_r50"
     yield Published("keypoint_rcnn_r50", base, keypoint_rcnn.COCO_V1, corners)
     yield Published("keypoint_rcnn_legacy_r50", base, keypoint_rcnn.USUAL, corners)
