@@ -111,8 +111,8 @@ def final(output: Any) -> Any:
 
 
 def map_tensors(function: Callable[[Any], Any], output: Any) -> Any:
-    """The same output with ``function`` applied to every tensor in it."""
+    """The same output with ``function`` applied to every tensor in it; None stays."""
     if not isinstance(output, tuple):
-        return function(output)
+        return None if output is None else function(output)
     parts = [map_tensors(function, part) for part in output]
     return type(output)(*parts) if hasattr(output, "_fields") else tuple(parts)
