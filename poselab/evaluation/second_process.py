@@ -58,7 +58,7 @@ def possible() -> bool:
 def _start(work: Callable[[], object], answer: BinaryIO) -> list[int]:
     """The number of a new process that writes its result and ends with status 0, or else with 1.
 
-    None where the system has no room for another.
+    No number where the system has no room for another.
     """
     try:
         process = os.fork()
