@@ -151,7 +151,7 @@ class RegionHead(nn.Module):
         heads.keypoint_predictor(heads.keypoint_head(person))
 
 
-class _Predictor(KeypointRCNNPredictor):
+class _Predictor(KeypointRCNNPredictor):  # type: ignore[misc]  # torchvision has no types
     """torchvision's, for networks laid out channels last, which its loss cannot view as rows."""
 
     def forward(self, x: Tensor) -> Tensor:
