@@ -137,3 +137,20 @@ def test_ablation_overrides_as_its_config_shows_them() -> None:
     (example,) = [line.split("e.g. ")[1] for line in text.splitlines() if "e.g. " in line]
     config, _ = compose("ablate", ["ablation=heatmap/sigma", *shlex.split(example)])
     assert len(config.overrides) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "least"),
+    [
+        ("experiment=coco/heatmap_r50_256x192", 0.2),
+        ("experiment=coco/simcc_r50_64x64", 0.02),
+        ("experiment=coco/simcc_r50_64x64 module.visible=0.1", 0.1),
+        ("experiment=coco/rtmpose_s_256x192", 0.2),
+    ],
+)
+def test_a_method_may_say_which_keypoints_make_a_score(words: str, least: float) -> None:
+    """The likeliest of hundreds of bins never reaches the 0.2 that suits heatmaps."""
+    config, _ = compose("train", words.split())
+    with torch.device("meta"):
+        config.backbone.pretrained = False
+        assert build.module(config, COCO17).visible == least

@@ -106,7 +106,7 @@ def _udp() -> Iterator[Published]:
 def _simcc() -> Iterator[Published]:
     equal, gaussian = (
         _codec("SimdrCodec", _POSITIONS),
-        (_codec("GaussianSimdrCodec", _POSITIONS), _SMOOTHED),
+        (_codec("GaussianSimdrCodec", _POSITIONS), _SMOOTHED, "method.visible=0.005"),
     )
     resnet, hrnet = repositories.SIMCC_RESNET, repositories.SIMCC_HRNET
     for base in ("r50_256x192", "r101_256x192", "r50_384x288"):
@@ -155,7 +155,7 @@ def _mmpose() -> Iterator[Published]:
             base, name = f"coco/udp_w{width}_{size}", f"mmpose_udp_w{width}_{size}"
             yield Published(name, base, keys, (_codec("MmposeUdpCodec"),))
         base, name = f"coco/simcc_r50_{size}", f"mmpose_simcc_r50_{size}"
-        simcc = (_codec("MmposeSimccCodec", _POSITIONS), _SMOOTHED)
+        simcc = (_codec("MmposeSimccCodec", _POSITIONS), _SMOOTHED, "method.visible=0.2")
         yield Published(name, base, mmpose.SIMCC_RESNET, simcc)
     offsets = (_codec("MmposeUdpOffsetCodec"), "method.codec.radius=3.5", "backbone=hrnet_w32")
     base, name = "coco/udp_offset_w32_256x192", "mmpose_udp_offset_w32_256x192"
