@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,46 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a whole file or none; errors as in :func:`replacing`."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def read_tensors(path: Path) -> Any:
+    """What ``torch.save`` wrote, on the CPU, of tensors, arrays and plain values only.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it holds something else; the message is the end of a sentence about it.
+    """
+    import torch
+
+    try:
+        with torch.serialization.safe_globals(_array_makers()):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except (FileNotFoundError, MemoryError):
+        raise
+    except OSError as error:
+        raise ValueError(error.strerror or str(error)) from error
+    except Exception as error:  # what is no pickle goes wrong in any way that its bytes say
+        raise ValueError(_unread(error)) from error
+
+
+def _unread(error: Exception) -> str:
+    code = re.search(r"Unsupported (?:global: GLOBAL|class) (\S+)", str(error))
+    if code:
+        return f"it holds objects of {code[1]}, which are not read; save their state_dict() alone"
+    if isinstance(error, RuntimeError):  # an archive that is broken, or of another kind
+        return str(error).splitlines()[0].partition(". ")[0].rstrip(".")
+    return "it ends too early" if isinstance(error, EOFError) else "it was not made by torch.save"
+
+
+def _array_makers() -> list[Any]:
+    """What NumPy's arrays are pickled by, which mmpose keeps beside its weights."""
+    import numpy as np
+
+    makers = {"_reconstruct": np.empty(0).__reduce__()[0], "scalar": np.float32().__reduce__()[0]}
+    places = ("numpy.core.multiarray", "numpy._core.multiarray")  # before and since NumPy 2
+    kinds = {type(np.dtype(name)) for name in ("f2", "f4", "f8", "u1", "i4", "i8", "b1")}
+    named = [(made, f"{place}.{name}") for name, made in makers.items() for place in places]
+    return [np.ndarray, np.dtype, *kinds, *named]
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from torchvision.models import detection as zoo
 from torchvision.models import get_model, get_model_weights, list_models
 
 from poselab.detection.contract import Found, from_corners
+from poselab.files import read_tensors
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
 HUB = "hub"
 _COCO_CLASSES = 91
-_BROKEN = (
-    *(OSError, RuntimeError, ValueError, TypeError, EOFError, AttributeError),
-    pickle.UnpicklingError,
-)
+_BROKEN = (RuntimeError, ValueError, TypeError, AttributeError)
 """What loading a file of something else ends in."""
 
 
@@ -111,11 +108,11 @@ def _downloaded(name: str, resized: dict[str, int]) -> nn.Module:
 
 def _load(net: nn.Module, file: Path, name: str) -> None:
     try:
-        net.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
+        net.load_state_dict(read_tensors(file))
     except FileNotFoundError:
         raise InputError(f"expected weights of {name} at {file}, found no such file") from None
     except _BROKEN as error:
-        reason = (str(error).splitlines() or ["it ends too early"])[0].rstrip(":")
+        reason = str(error).splitlines()[0].rstrip(":")
         raise InputError(
             f"expected the state dict of {name} in {file}, but {reason}; choose that network's file"
         ) from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from poselab.files import write_bytes
+from poselab.files import read_tensors, write_bytes
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -74,15 +73,14 @@ def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
         InputError: no such file, a broken one, or not one of PoseLab's.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = read_tensors(path)
     except FileNotFoundError:
         raise InputError(
             f"expected a checkpoint at {path}, found none; train first, or give another run"
         ) from None
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "it ends too early"
+    except ValueError as error:
         raise InputError(
-            f"expected a checkpoint at {path}, but {reason}; is the file cut off?"
+            f"expected a checkpoint at {path}, but {error}; give a whole file of PoseLab"
         ) from error
     if not (isinstance(content, dict) and "state_dict" in content and key in content):
         raise InputError(

@@ -20,6 +20,7 @@ from poselab.models.backbones.weights import read_state
 from poselab.models.backbones.wide_hrnet import WideFusionHRNet
 from poselab.models.weights_of import CATALOGUE, KeyMap, converted
 from poselab.models.weights_of.mmpose import RLE
+from poselab.modules.checkpoints import read_checkpoint
 from poselab.structures import InputError
 
 RULES = KeyMap(renames=((r"their\.(.+)", r"our.\1"),), unused=(r"teacher\..+",))
@@ -132,5 +133,26 @@ def test_arrays_beside_the_weights_are_read_and_objects_are_not(tmp_path: Path) 
     torch.save({"meta": meta, "state_dict": {"a": torch.ones(1)}}, tmp_path / "fine.pth")
     assert list(read_state(tmp_path / "fine.pth", "x")) == ["a"]
     torch.save({"meta": Path("/"), "state_dict": {"a": torch.ones(1)}}, tmp_path / "object.pth")
-    with pytest.raises(InputError, match="expected a state dict of x"):
+    with pytest.raises(InputError, match=r"but it holds objects of pathlib\..*Path, which are not"):
         read_state(tmp_path / "object.pth", "x")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"hello", "it was not made by torch.save"),  # where pickle would say KeyError
+        (b"backbone: 3", "it was not made by torch.save"),  # IndexError
+        (b"version https://git-lfs.github.com/spec/v1", "it was not made by torch.save"),
+        (b"", "it ends too early"),
+        (b"PK\x03\x04 cut off", "PytorchStreamReader failed"),
+    ],
+)
+def test_a_file_of_anything_else_is_told_in_one_line(
+    content: bytes, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "x.pth").write_bytes(content)
+    with pytest.raises(InputError, match=f"expected a state dict of x in .*, but {said}") as caught:
+        read_state(tmp_path / "x.pth", "x")
+    with pytest.raises(InputError, match=f"expected a checkpoint at .*, but {said}"):
+        read_checkpoint(tmp_path / "x.pth", "poselab")
+    assert "\n" not in str(caught.value)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-import numpy as np
 import torch
 
+from poselab.files import read_tensors
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -69,12 +68,9 @@ def read_state(file: Path, what: str) -> State:
     if not file.is_file():
         raise InputError(f"expected weights of {what} at {file}, found no such file; check it")
     try:
-        if file.suffix == ".safetensors":
-            return _read_safetensors(file)
-        with torch.serialization.safe_globals(_arrays()):
-            content = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        content = _read_safetensors(file) if file.suffix == ".safetensors" else read_tensors(file)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
         raise InputError(f"expected a state dict of {what} in {file}, but {reason}") from error
     for wrapper in ("state_dict", "model"):
         content = content.get(wrapper, content) if isinstance(content, dict) else content
@@ -83,15 +79,6 @@ def read_state(file: Path, what: str) -> State:
     ):
         raise InputError(f"expected a state dict of {what} in {file}, got something else")
     return {key.removeprefix("module."): value for key, value in content.items()}
-
-
-def _arrays() -> list[Any]:
-    """What NumPy's arrays are pickled by, which mmpose keeps beside its weights."""
-    makers = {"_reconstruct": np.empty(0).__reduce__()[0], "scalar": np.float32().__reduce__()[0]}
-    places = ("numpy.core.multiarray", "numpy._core.multiarray")  # before and since NumPy 2
-    kinds = {type(np.dtype(name)) for name in ("f2", "f4", "f8", "u1", "i4", "i8", "b1")}
-    named = [(made, f"{place}.{name}") for name, made in makers.items() for place in places]
-    return [np.ndarray, np.dtype, *kinds, *named]
 
 
 def _read_safetensors(file: Path) -> State:
