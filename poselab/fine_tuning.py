@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     State = Mapping[str, Tensor]
 
-_SEEN = ("framing.pixels", "backbone.input")
+_SEEN = ("framing.pixels", "backbone.input", "method.codec.labels")
 """What the same network must be shown in the same way, or its weights mean something else."""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from flow import TINY, words
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from poselab import build, cli
 from poselab.cli.composing import compose
@@ -111,6 +111,15 @@ def test_weights_that_are_not_there_are_refused_before_anything_begins(
 def test_inputs_shown_otherwise_are_warned_of(source: Path) -> None:
     with pytest.warns(UserWarning, match=r"trained with framing\.pixels=centre, this run has udp"):
         begin_from(source, *built("framing.pixels=udp"))
+
+
+def test_labels_measured_otherwise_are_warned_of(tmp_path: Path) -> None:
+    module, config = built()
+    theirs = config.copy()
+    OmegaConf.update(theirs, "method.codec.labels", "corner", force_add=True)
+    file = saved(module, theirs, tmp_path / "corners.ckpt")
+    with pytest.warns(UserWarning, match=r"method\.codec\.labels=corner, this run has None"):
+        begin_from(file, module, config)
 
 
 def test_imported_weights_are_not_resumed_and_the_way_is_told(
