@@ -50,7 +50,7 @@ MODELS = """\
   rtmpose_{t,s,m,l}_256x192 rtmpose_{m,l}_384x288 mmpose_cspnext_{t,s,m,l}_256x192
       open-mmlab/mmpose 1.x
   keypoint_rcnn_r50 keypoint_rcnn_legacy_r50
-      torchvision: COCO_V1, and COCO_LEGACY or one trained without frozen normalisation"""
+      torchvision: COCO_V1's file; any other, be it COCO_LEGACY's or of your own training"""
 
 _THEIR_NAMES = {
     "pose_resnet_": "simple_baseline_r",

@@ -86,8 +86,8 @@ def state() -> dict[str, Tensor]:
     return dict(net.state_dict())
 
 
-def taken(state: dict[str, Tensor]) -> Converted:
-    kind = chosen("keypoint_rcnn_legacy_r50")
+def taken(state: dict[str, Tensor], name: str = "keypoint_rcnn_legacy_r50") -> Converted:
+    kind = chosen(name)
     config, skeleton = composed(kind)
     with torch.device("meta"):
         module = build.module(config, skeleton)
@@ -110,6 +110,15 @@ def test_files_older_than_names_in_blocks_are_read(state: dict[str, Tensor]) -> 
         ("net.backbone.net.layer4.2.bn3.bias", "backbone.body.layer4.2.bn3.bias"),
     ):
         assert weights[ours] is old[theirs]
+
+
+def test_only_frozen_normalisation_loses_its_epsilon(state: dict[str, Tensor]) -> None:
+    """Frozen layers count no batches; a network built without weights does, and keeps it."""
+    frozen = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    ours, theirs = "net.backbone.net.bn1.weight", "backbone.body.bn1.weight"
+    assert taken(state, "keypoint_rcnn_r50").weights[ours] is state[theirs]
+    assert taken(frozen, "keypoint_rcnn_r50").weights[ours] is not state[theirs]
+    assert taken(frozen).weights[ours] is state[theirs]
 
 
 def test_other_networks_are_refused(state: dict[str, Tensor]) -> None:

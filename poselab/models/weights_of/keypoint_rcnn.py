@@ -29,7 +29,12 @@ _RENAMES = (
 
 
 def _without_epsilon(state: State) -> dict[str, Tensor]:
-    """Scales that undo the epsilon which torchvision takes out of COCO_V1's normalisation."""
+    """Scales that undo the epsilon which torchvision takes out of COCO_V1's normalisation.
+
+    That is frozen and so counts no batches; what counts them was trained with the epsilon.
+    """
+    if any(key.endswith(".num_batches_tracked") for key in state):
+        return dict(state)
     made = dict(state)
     for key, variance in state.items():
         if key.endswith(".running_var"):
