@@ -150,7 +150,6 @@ def test_ablation_overrides_as_its_config_shows_them() -> None:
 )
 def test_a_method_may_say_which_keypoints_make_a_score(words: str, least: float) -> None:
     """The likeliest of hundreds of bins never reaches the 0.2 that suits heatmaps."""
-    config, _ = compose("train", words.split())
+    config, _ = compose("train", [*words.split(), "backbone=tiny"])
     with torch.device("meta"):
-        config.backbone.pretrained = False
         assert build.module(config, COCO17).visible == least
