@@ -53,8 +53,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, score, resample, print the table, write everything."""
-    if arguments.replicates < 1:
-        raise InputError(f"expected 1 replicate or more, got {arguments.replicates}; 1000 is usual")
+    scoring.expect_draws(arguments)
     annotations = scoring.annotations_of(arguments)
     named = {
         name: [_read(path, annotations, scoring.kind_of(arguments)) for path in paths]

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poselab.cli.scoring import expect_batches, expect_draws
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -54,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     from poselab.evaluation.comparison import Run, compare
     from poselab.structures import InputError
 
+    expect_draws(arguments)
+    expect_batches(arguments)
     checkpoint = runs.checkpoint(arguments.run)
     module, config, _ = build.load(checkpoint)
     decoders = _known(module, arguments.decoders)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poselab.cli import detectors
+from poselab.cli.scoring import expect_draws
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -92,8 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     from poselab.report import decomposition
     from poselab.report.page import write_page
 
-    if arguments.replicates < 1:
-        raise InputError(f"expected 1 replicate or more, got {arguments.replicates}; 1000 is usual")
+    expect_draws(arguments)
     folder = arguments.run if arguments.run.is_dir() else arguments.run.parent
     out = arguments.out or folder / "boxes"
     looker = _loaded(arguments)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poselab.cli.scoring import expect_batches
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -60,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     from poselab.data.unlabelled import DRAWINGS, find_pictures, unlabelled
     from poselab.evaluation.predictions import merge
 
-    if arguments.batch_size < 1:
-        raise InputError(f"expected --batch-size of 1 or more, got {arguments.batch_size}")
+    expect_batches(arguments)
+    _expect_thresholds(arguments)
     device = usable_device(arguments.device)
     drawings = arguments.out / DRAWINGS
     pictures = [path.resolve() for path in find_pictures(arguments.inputs)]
@@ -69,8 +71,10 @@ def run(arguments: argparse.Namespace) -> int:
     from_run = arguments.run.is_dir()
     checkpoint = runs.checkpoint(arguments.run) if from_run else arguments.run
     module, config, skeleton = build.load(checkpoint)
+    if arguments.boxes or arguments.detector:
+        _refuse_boxes(module)
     split = unlabelled(pictures, common_folder(pictures), skeleton)
-    boxes = _detected(split, module, arguments) if arguments.detector else arguments.boxes
+    boxes = _detected(split, arguments) if arguments.detector else arguments.boxes
     samples = _samples(split, build.framing(config), boxes)
     found = merge(list(batches(module, samples, arguments.batch_size, device)))
     predictions = replace(module.suppress(found), boxes=None)
@@ -132,20 +136,32 @@ def _write(split: Split, predictions: Predictions, out: Path, made: dict[str, An
     write_json(out / LIST, listed)
 
 
-def _detected(split: Split, module: PoseModule, arguments: argparse.Namespace) -> Path:
+def _expect_thresholds(arguments: argparse.Namespace) -> None:
+    for name in ("threshold", "pose_threshold"):
+        value = getattr(arguments, name)
+        if not math.isfinite(value):
+            raise InputError(
+                f"expected --{name.replace('_', '-')} to be a number, got {value}; 0.2 is usual"
+            )
+
+
+def _refuse_boxes(module: PoseModule) -> None:
+    if module.people != "one":
+        raise InputError(
+            "expected a top-down run with --detector or --boxes, got one of "
+            f"{type(module).__name__}, which finds people by itself; leave them out"
+        )
+
+
+def _detected(split: Split, arguments: argparse.Namespace) -> Path:
     """Let the detector find people; the detections file that it wrote.
 
     Raises:
-        InputError: no such detector, it finds nobody, or the run needs no boxes.
+        InputError: no such detector, or it finds nobody.
     """
     from poselab.cli import detectors
     from poselab.detection.finding import write_detections
 
-    if module.people != "one":
-        raise InputError(
-            f"expected a top-down run with --detector, got one of {type(module).__name__}, which "
-            "finds people by itself; leave --detector out"
-        )
     found = detectors.find(arguments.detector, split, arguments.device)
     if not len(found.scores):
         raise InputError(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poselab.structures import InputError
+
 if TYPE_CHECKING:
     import argparse
 
@@ -118,3 +120,23 @@ _EVALUATORS: dict[str, Any] = {
     "pckh": _pckh,
     "pck": _pck,
 }
+
+
+def expect_batches(arguments: argparse.Namespace) -> None:
+    """Check ``--batch-size``.
+
+    Raises:
+        InputError: less than one.
+    """
+    if arguments.batch_size < 1:
+        raise InputError(f"expected --batch-size of 1 or more, got {arguments.batch_size}")
+
+
+def expect_draws(arguments: argparse.Namespace) -> None:
+    """Check ``--replicates`` of a command that compares.
+
+    Raises:
+        InputError: less than one.
+    """
+    if arguments.replicates < 1:
+        raise InputError(f"expected 1 replicate or more, got {arguments.replicates}; 1000 is usual")

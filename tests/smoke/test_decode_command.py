@@ -68,6 +68,10 @@ def test_half_precision_takes_half_the_disk_and_says_the_same(learnt: Path) -> N
 def test_an_unknown_decoder_is_refused(learnt: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["decode", str(learnt), "best"]) == 1
     assert "expected a decoder out of" in capsys.readouterr().err
+    for wrong in ("--replicates", "--batch-size"):
+        assert cli.main(["decode", str(learnt), "dark", wrong, "0"]) == 1
+        (said,) = capsys.readouterr().err.splitlines()
+        assert "1 or more" in said or "1 replicate or more" in said
 
 
 def test_a_run_without_maps_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,6 +44,9 @@ def test_trains_resumes_evaluates_and_predicts(
     capsys.readouterr()
     found, known = (read_predictions(f) for f in (out / "predictions.json", file))
     assert sorted(found.scores) == pytest.approx(sorted(known.scores), abs=1e-4)
+    words = ["predict", str(run), str(people / "val2017"), "--out", str(out), "--boxes", str(file)]
+    assert cli.main(words) == 1
+    assert "which finds people by itself" in capsys.readouterr().err
     assert cli.main(["decode", str(run)]) == 1
     assert "several decoders" in capsys.readouterr().err
 
