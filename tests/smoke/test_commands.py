@@ -180,7 +180,10 @@ def test_a_suite_trains_what_is_missing(
     (said,) = capsys.readouterr().err.splitlines()
     assert "another one; move that folder away" in said
     assert cli.main(["suite", "mine"]) == 1
-    assert "expected a suite out of bench/top_down, coco, " in capsys.readouterr().err
+    assert (
+        "expected a suite out of bench/low_resolution, bench/top_down, coco, "
+        in capsys.readouterr().err
+    )
     assert cli.main([given[0], *own, "nothing"]) == 1
     assert "mine, mpii" in capsys.readouterr().err
     assert cli.main([*given[:2], "heatmap", "nothing", *own]) == 1

@@ -38,7 +38,7 @@ class Watch(pl.Callback):
 def tiny(name: str, root: Path) -> list[str]:
     """The experiment's head, codec, loss and module on a backbone of milliseconds."""
     config, _ = compose("train", [f"experiment={name}"])
-    neck = config.method.neck["_target_"].rpartition(".")[2]
+    neck, head = (config.method[k]["_target_"].rpartition(".")[2] for k in ("neck", "head"))
     layout = "mpii" if name.split("/")[0] in ("mpii", "lsp") else "coco"
     widths = "[8]" if neck == "HighestResolution" else "[8,16,16,16]"
     small = ["backbone=tiny", f"++backbone.widths={widths}"]
@@ -46,7 +46,7 @@ def tiny(name: str, root: Path) -> list[str]:
         f"experiment={name}",
         f"data={layout}",
         *([] if name.startswith("bench/") else small),  # a bench's networks are small already
-        *(SMALL_REGIONS if neck == "PyramidNeck" else []),
+        *(SMALL_REGIONS if head == "RegionHead" else []),
         "framing.size=[64,64]",
         *(["++method.neck.channels=16"] if neck in ("DeconvNeck", "FuseNeck") else []),
         *("trainer=default", "++trainer.max_steps=1", "++trainer.limit_val_batches=0"),
