@@ -18,6 +18,7 @@ from pytorch_lightning.callbacks import EMAWeightAveraging, LearningRateMonitor
 
 from poselab import build, runs
 from poselab.data.pictures import read_picture
+from poselab.evaluation.checks import doubts_of_ranking
 from poselab.evaluation.comparability import RUN, contract_beside
 from poselab.evaluation.predictions import read_predictions
 from poselab.files import read_json, replacing, write_json
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from poselab.data import PoseData
     from poselab.evaluation.metrics import Metrics
+    from poselab.evaluation.predictions import Predictions
     from poselab.modules import PoseModule
 
 SHOWN = 0.2
@@ -195,21 +197,27 @@ def _validate_best(config: DictConfig, data: PoseData, module: PoseModule, folde
     assert isinstance(alone, DictConfig)
     build.trainer(alone, None, [evaluation]).validate(module, datamodule=data, verbose=False)
     assert evaluation.metrics is not None
-    _draw_found(data, evaluation.file)
+    found = read_predictions(evaluation.file)
+    if evaluation.headline == "AP":
+        above = config.module.get("visible")
+        counted = "" if above is None else f" (it counts keypoints above module.visible={above})"
+        for doubt in doubts_of_ranking(found, data.val.annotations):
+            print(f"warning: {doubt}{counted}", file=sys.stderr)
+    _draw_found(data, found, evaluation.file.with_name("pictures.jpg"))
     evaluation.metrics.write(folder / "metrics.json")
     return evaluation.metrics
 
 
-def _draw_found(data: PoseData, file: Path, count: int = 12) -> None:
-    """A sheet of validation pictures with the poses found in them, beside the predictions."""
-    predictions, table = read_predictions(file), data.val.annotations
+def _draw_found(data: PoseData, predictions: Predictions, sheet: Path, count: int = 12) -> None:
+    """A sheet of validation pictures with the poses found in them."""
+    table = data.val.annotations
     cells = []
     for row in np.linspace(0, len(table) - 1, min(count, len(table))).astype(int):
         found = predictions.take(np.flatnonzero(predictions.image_ids == table.image_ids[row]))
         image = read_picture(data.val.pictures / table.file_name(row))
         drawn = draw_poses(image, found.keypoints, found.keypoint_scores > SHOWN, table.skeleton)
         cells.append(fit_into(drawn, (256, 256)))
-    with replacing(file.with_name("pictures.jpg")) as temporary:
+    with replacing(sheet) as temporary:
         cv2.imwrite(str(temporary), contact_sheet(cells, columns=4)[:, :, ::-1])
 
 

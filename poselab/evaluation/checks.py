@@ -48,6 +48,16 @@ def doubts(predictions: Predictions, annotations: Annotations, metric: str = "ok
     return [warning for warning in warnings if warning]
 
 
+def doubts_of_ranking(predictions: Predictions, annotations: Annotations) -> list[str]:
+    """Those of :func:`doubts` that say that poses are ranked by nothing, or the wrong way round."""
+    if not len(predictions):
+        return []
+    sample = suspicions.sampled(predictions, annotations)
+    found = suspicions.nearest(predictions.keypoints, sample, annotations)
+    warnings = _scores_equal(predictions), suspicions.scores_reversed(predictions, found)
+    return [warning for warning in warnings if warning]
+
+
 def _of_oks(predictions: Predictions, annotations: Annotations) -> list[str]:
     """What changes AP or makes it meaningless; empty sentences for what is well."""
     return [
@@ -110,7 +120,7 @@ def _scores_equal(predictions: Predictions) -> str:
         return ""
     return (
         f"all {len(scores)} scores are {scores[0]:g}, so the order of the file ranks the poses and "
-        "AP says little; write a confidence into score"
+        "AP says little; a pose's score should be its confidence"
     )
 
 

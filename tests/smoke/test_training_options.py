@@ -76,6 +76,16 @@ def test_of_equal_epochs_the_last_is_best(train: Train) -> None:
     assert best["epoch"] == 2
 
 
+def test_scores_that_rank_nothing_are_told(
+    train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train("module.visible=0.999")
+    (warning,) = [line for line in capsys.readouterr().err.splitlines() if "warning:" in line]
+    assert "scores are 0, so the order of the file ranks the poses" in warning
+    train("module.visible=null", name="all")
+    assert "warning:" not in capsys.readouterr().err
+
+
 def test_the_environment_names_the_machine(run: Path) -> None:
     named = read_json(run / "run.json", "a manifest")["environment"]
     assert named["processor"].startswith(f"{os.cpu_count()} × ")
