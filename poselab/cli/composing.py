@@ -36,10 +36,16 @@ def compose(name: str, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]
     """The config that ``name`` and overrides make, and which option of each group was chosen.
 
     Raises:
-        InputError: an unknown key or group, or a broken value.
+        InputError: a word that is no override, an unknown key or group, or a broken value.
     """
+    overrides = _with_search_path(words)
+    for word in overrides:
+        if word[:1] == "-" or ("=" not in word and word[:1] != "~"):
+            raise InputError(
+                f"expected overrides like key=value, got {word!r}; --help says what words there are"
+            )
     try:
-        config = _composed(name, _with_search_path(words))
+        config = _composed(name, overrides)
     except (HydraException, OmegaConfBaseException) as error:
         raise _not_composing(error, name, words) from None
     choices = dict(config.hydra.runtime.choices)

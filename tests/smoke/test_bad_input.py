@@ -48,6 +48,8 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Any:
         ("+framing.paddin=2", "'framing.paddin'; did you mean framing.padding?"),
         ("method.codec.decoder=darker", "darker"),
         ("backbone._target_=poselab.models.backbones.Tiny", "backbone"),
+        ("--detector", "expected overrides like key=value, got '--detector'"),
+        ("heatmap", "expected overrides like key=value, got 'heatmap'"),
         ("trainer.precision=17", "precision"),
         ("trainer.precision=bf16-true", "round coordinates"),
         ("framing.size=[64,48]", "multiples of 32"),
@@ -61,6 +63,13 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Any:
 )
 def test_a_broken_config(change: str, said: str, people: Path, tmp_path: Path, fails: Any) -> None:
     assert said in fails(words(people, tmp_path / "run", change))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
+def test_a_gpu_that_is_not_there(people: Path, tmp_path: Path, fails: Any) -> None:
+    said = fails(words(people, tmp_path / "run", "trainer.accelerator=gpu"))
+    assert "found none that torch can use; trainer.accelerator=cpu" in said
     assert not (tmp_path / "run").exists()
 
 
