@@ -22,11 +22,12 @@ def blur_width(sigma: float) -> int:
     return 2 * max(int((sigma - 0.8) / 0.3 + 1 + 1e-9), 1) + 1
 
 
-def blur_taps(width: int) -> tuple[float, ...]:
-    """A Gaussian kernel as OpenCV makes it from its width alone; sums to one."""
-    if width in _SMALL_TAPS:
-        return _SMALL_TAPS[width]
-    sigma = 0.3 * ((width - 1) * 0.5 - 1) + 0.8
+def blur_taps(width: int, sigma: float | None = None) -> tuple[float, ...]:
+    """A Gaussian kernel that sums to one; without sigma as OpenCV makes it from its width alone."""
+    if sigma is None:
+        if width in _SMALL_TAPS:
+            return _SMALL_TAPS[width]
+        sigma = 0.3 * ((width - 1) * 0.5 - 1) + 0.8
     taps = [math.exp(-((i - width // 2) ** 2) / (2 * sigma**2)) for i in range(width)]
     return tuple(tap / sum(taps) for tap in taps)
 

@@ -95,6 +95,7 @@ def test_every_model_names_an_experiment_of_its_input() -> None:
         ("mmpose_rle_r152_384x288", "hrnet", "HrnetCoordinateCodec"),
         ("simcc_gaussian_w48_384x288", "hrnet", "GaussianSimdrCodec"),
         ("ViTPose-Base", "udp", "VitposeCodec"),
+        ("transformers_vitpose_base", "udp", "TransformersVitposeCodec"),
         ("hrnet_w32_mpii_256x256", "hrnet", "HrnetCodec"),
     ],
 )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import cv2
+import numpy as np
 import other_zoos
 import pytest
 import torch
 from torch import Tensor, nn
 
+from poselab import build, geometry
 from poselab.cli.import_weights import chosen, composed, imported
 from poselab.modules import PoseModule
 from poselab.skeletons import COCO17
@@ -170,3 +174,36 @@ def test_transformers_vitpose_is_the_same(simple: bool, images: Tensor, tmp_path
     pairs = torch.tensor([(a, b) for a, b in enumerate(MIRRORED) if a < b])
     mirrored = net(red_first(images.flip(-1)), flip_pairs=pairs).heatmaps
     same(module.flip_tested(module(images), images), (maps + mirrored) / 2)
+
+
+def test_transformers_vitpose_reads_the_same_keypoints(tmp_path: Path) -> None:
+    """Its own processor, from the same picture and boxes, and from the same maps."""
+    transformers = pytest.importorskip("transformers", reason="compares with transformers' ViTPose")
+    processor = transformers.VitPoseImageProcessor()
+    config, skeleton = composed(chosen("transformers_vitpose_small_256x192"))
+    framing, codec = build.framing(config), build.module(config, skeleton).codec
+    boxes = np.array([[40.0, 20.0, 110.0, 280.0], [-8.0, 200.0, 300.0, 90.0]])
+    matrices = [framing.matrix(framing.area(box)) for box in boxes]
+
+    picture = np.tile(np.linspace(0, 255, 400, dtype=np.float32)[:, None], (1, 300))
+    picture = np.stack([picture, picture[::-1], np.full_like(picture, 90)], -1).astype(np.uint8)
+    crops = processor(picture, boxes=[boxes.tolist()], return_tensors="pt")["pixel_values"]
+    for crop, matrix in zip(crops, matrices, strict=True):
+        ours = cv2.warpAffine(picture, matrix, (192, 256), flags=cv2.INTER_LINEAR)
+        known = cv2.warpAffine(np.ones((400, 300), np.uint8), matrix, (192, 256)).astype(bool)
+        known = ~cv2.dilate((~known).astype(np.uint8), np.ones((5, 5))).astype(bool)
+        apart = (crop * STD + MEAN) * 255 - torch.tensor(ours).permute(2, 0, 1)
+        assert known.mean() > 0.4
+        assert apart.abs().amax(0)[torch.tensor(known)].max() < 2, "their borders are sharper"
+
+    draw = torch.Generator().manual_seed(0)
+    cells = torch.rand(2, 17, 2, generator=draw) * torch.tensor([51.0, 67.0]) - 2
+    lattice = [torch.arange(n, dtype=torch.float32) for n in (64, 48)]
+    rows = (lattice[0][:, None] - cells[..., 1, None, None]).square()
+    columns = (lattice[1] - cells[..., 0, None, None]).square()
+    heat = (-(rows + columns) / 8).exp() + 0.05 * torch.rand(2, 17, 64, 48, generator=draw)
+    read = SimpleNamespace(heatmaps=heat)
+    (theirs,) = processor.post_process_pose_estimation(read, boxes=[boxes.tolist()])
+    for matrix, pose, found in zip(matrices, codec.decode(heat).keypoints, theirs, strict=True):
+        ours = geometry.apply(geometry.invert(matrix), pose.reshape(-1, 2).numpy())
+        np.testing.assert_allclose(ours, found["keypoints"].numpy(), atol=0.01)

@@ -178,6 +178,7 @@ def _rtmpose() -> Iterator[Published]:
 
 def _vitpose() -> Iterator[Published]:
     theirs, mmposes = (_codec("VitposeCodec"),), (_codec("MmposeUdpCodec"),)
+    others = (_codec("TransformersVitposeCodec"),)
     for size in VITS:
         base = f"coco/vitpose_{size}"
         for of, simple in (("", False), ("_simple", True)):
@@ -185,7 +186,7 @@ def _vitpose() -> Iterator[Published]:
             in_mmpose = mmpose.VITPOSE_SIMPLE if simple else mmpose.VITPOSE
             for zoo, keys, changes in (
                 ("", repository, theirs),
-                ("transformers_", vitpose.TRANSFORMERS, theirs),
+                ("transformers_", vitpose.TRANSFORMERS, others),
                 ("mmpose_", in_mmpose, mmposes),
             ):
                 name, run = f"{zoo}vitpose_{size}{of}_256x192", f"{base}{of}_256x192"
