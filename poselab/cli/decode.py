@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poselab.cli.device import add_device, usable_device
 from poselab.cli.scoring import expect_batches, expect_draws
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--boxes", help="detections file in place of the run's own boxes")
     words.add_argument("--precision", choices=["float32", "float16"], default="float32")
     words.add_argument("--batch-size", type=int, default=32)
-    words.add_argument("--device", default="auto", help="cpu, cuda, ... (the best there is)")
+    add_device(words)
     words.add_argument("--replicates", type=int, default=1000, help="bootstrap draws (1000)")
     words.add_argument("--seed", type=int, default=0, help="of the bootstrap (0)")
     return words
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise InputError("expected --out with --boxes, whose poses are not the run's; name one")
         config.framing.boxes = arguments.boxes
     data = build.data(config)
-    device = _device(arguments.device)
+    device = usable_device(arguments.device)
     outputs = _outputs(checkpoint, module.to(device), data, config, arguments)
     contract = _contract(arguments, data, module)
     files = arguments.out or arguments.run / "predictions"
@@ -102,14 +103,6 @@ def _known(module: PoseModule, asked: Sequence[str]) -> Sequence[str]:
     for name in asked:
         codec.with_decoder(name)
     return list(dict.fromkeys(asked)) or codec.decoders
-
-
-def _device(name: str) -> str:
-    import torch
-
-    if name != "auto":
-        return name
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _outputs(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poselab.cli import detectors
+from poselab.cli.device import add_device
 
 if TYPE_CHECKING:
     from poselab.annotations.detections import Detections
@@ -40,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--annotations", type=Path, help="labels of the pictures in SOURCE's folder")
     detectors.add_rules(words)
     words.add_argument("--batch-size", type=int, default=8)
-    words.add_argument("--device", default="auto", help="cpu, cuda, ... (the best there is)")
+    add_device(words)
     return words
 
 

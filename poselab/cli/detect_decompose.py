@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poselab.cli import detectors
+from poselab.cli.device import add_device, usable_device
 from poselab.cli.scoring import expect_draws
 from poselab.structures import InputError
 
@@ -82,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
     detectors.add_rules(words)
     words.add_argument("--replicates", type=int, default=1000, help="bootstrap draws (1000)")
     words.add_argument("--batch-size", type=int, default=16)
-    words.add_argument("--device", default="auto", help="cpu, cuda, ... (the best there is)")
+    add_device(words)
     return words
 
 
@@ -124,7 +125,6 @@ def _loaded(arguments: argparse.Namespace) -> Looker:
         InputError: not a run, or not of a method that works on people's boxes.
     """
     from poselab import build, runs
-    from poselab.cli.predict import usable_device
     from poselab.data import PersonCrop
     from poselab.evaluation.comparability import RUN, contract_beside
     from poselab.modules import TopDown

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poselab.cli.device import add_device, usable_device
+
 if TYPE_CHECKING:
     from poselab.data import Split
 
@@ -28,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--batch-size", type=int, default=16)
     words.add_argument("--size", type=int, default=128, help="side of the input in pixels (128)")
     words.add_argument("--seed", type=int, default=0)
-    words.add_argument("--device", default="auto", help="cpu, cuda, ... (the best there is)")
+    add_device(words)
     return words
 
 
@@ -36,7 +38,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, write, score."""
     import pytorch_lightning as pl
 
-    from poselab.cli.predict import usable_device
     from poselab.detection.tiny_detector import TinyDetector, save
     from poselab.detection.training import fit
 

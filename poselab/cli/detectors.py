@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poselab.cli.device import usable_device
 from poselab.cli.shipped import conf_folder
 from poselab.structures import InputError
 
@@ -67,7 +68,6 @@ def find(
 
     from poselab import build
     from poselab.cli.composing import compose
-    from poselab.cli.predict import usable_device
     from poselab.detection import find_people
 
     changes = [f"detector.rules.{key}={value}" for key, value in (rules or {}).items()]

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poselab.cli.device import add_device, usable_device
 from poselab.cli.scoring import expect_batches
 from poselab.structures import InputError
 
@@ -52,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
         "--pose-threshold", type=float, default=0.2, help="draw poses that score above this (0.2)"
     )
     arguments.add_argument("--batch-size", type=int, default=16)
-    arguments.add_argument("--device", default="auto", help="cpu, cuda, ... (the best there is)")
+    add_device(arguments)
     return arguments
 
 
@@ -190,25 +191,6 @@ def _samples(split: Split, framing: Framing, boxes: Path | None) -> PoseDataset:
             return PoseDataset(split, replace(framing, boxes=str(boxes)))
         framing = replace(framing, padding=1.0)
     return PoseDataset(split, framing, items=whole_pictures(split.annotations, inhabited=False))
-
-
-def usable_device(name: str) -> str:
-    """The device meant by a name, tried out.
-
-    Raises:
-        InputError: this machine has no such device.
-    """
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=name).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise InputError(
-            f"expected --device to name a device of this machine, got {name!r}; use auto or cpu"
-        ) from None
-    return name
 
 
 def batches(
