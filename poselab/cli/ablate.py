@@ -12,6 +12,8 @@ from poselab.cli.shipped import shipped
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from poselab.report.tables import Row
+
 _HELP = """usage: poselab ablate ablation=PAPER/QUESTION [key=value ...]
 
 Train every row of an ablation with every seed (a Hydra sweep in one process), then print the
@@ -94,7 +96,7 @@ def _report(config: DictConfig, name: str) -> None:
     print(f"table: {table}")
 
 
-def _row(config: DictConfig, name: str, row: Any) -> dict[str, str | float | None]:
+def _row(config: DictConfig, name: str, row: Any) -> Row:
     """Ours beside the published figure, for each metric."""
     from statistics import mean, stdev
 
@@ -103,7 +105,7 @@ def _row(config: DictConfig, name: str, row: Any) -> dict[str, str | float | Non
     seeds = list(config.ablation.seeds)
     folders = [_folder(config, name, row.label, seed) for seed in seeds]
     records = [read_json(folder / "metrics.json", "metrics") for folder in folders]
-    cells: dict[str, str | float | None] = {"row": str(row.label)}
+    cells: Row = {"row": str(row.label)}
     for metric in config.ablation.metrics:
         values = [100 * record[metric] for record in records]
         spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""

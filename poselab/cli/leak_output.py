@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from poselab.annotations.leaks import Leak
     from poselab.cli.leak_sides import Side
     from poselab.report.draw import Image
+    from poselab.report.tables import Row
 
 _SHOWN, _DRAWN = 20, 60
 
@@ -35,7 +36,7 @@ def show(leaks: list[Leak], unread: dict[str, dict[str, str]], train: Side, val:
     print(f"{shared:,} evaluation pictures shared ({kinds}), of {sets}")
 
 
-def _row(leak: Leak, train: Side, val: Side) -> dict[str, float | str | None]:
+def _row(leak: Leak, train: Side, val: Side) -> Row:
     return {
         "kind": leak.kind,
         "training picture": train.table.file_name(leak.train),

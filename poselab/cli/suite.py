@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poselab.cli.shipped import shipped
+from poselab.report.tables import Amount, Limited
 
 if TYPE_CHECKING:
-    from poselab.report.tables import Row
+    from poselab.report.tables import Cell, Row
 
 _FIGURES = ("AP", "AP50", "AP75", "AR", "PCKh@0.5")
 _LIMITED = ("AP", "PCKh@0.5")
@@ -132,20 +133,24 @@ def _row(config: Any, folder: Path, name: str) -> Row:
         "method": name.rpartition("/")[2],
         **{key: _figure(key, record) for key in _FIGURES},
         "AP untrained": (manifest.get("untrained") or {}).get("AP"),
-        "epochs": f"{config.trainer.max_epochs}",
-        "parameters": f"{cost['parameters'] / 1e6:.2f} M",
-        "GMACs": f"{cost['gmacs']:.3f}",
-        "images/s": f"{_speed(folder, manifest):.0f}",
-        "seconds": f"{manifest['seconds']:.0f}",
+        "epochs": _amount(config.trainer.max_epochs, ".0f"),
+        "parameters": Amount(cost["parameters"], f"{cost['parameters'] / 1e6:.2f} M"),
+        "GMACs": _amount(cost["gmacs"], ".3f"),
+        "images/s": _amount(_speed(folder, manifest), ".0f"),
+        "seconds": _amount(manifest["seconds"], ".0f"),
     }
 
 
-def _figure(key: str, record: dict[str, Any]) -> float | str | None:
+def _amount(value: float, form: str) -> Amount:
+    return Amount(value, format(value, form))
+
+
+def _figure(key: str, record: dict[str, Any]) -> Cell:
     """A figure, with its confidence limits where the run has them and the table has room."""
     limits = (record.get("interval") or {}).get(key)
     if key not in _LIMITED or limits is None:
         return record.get(key)
-    return f"{100 * record[key]:.1f} [{100 * limits[0]:.1f}, {100 * limits[1]:.1f}]"
+    return Limited(record[key], *limits)
 
 
 def _speed(folder: Path, manifest: dict[str, Any]) -> float:

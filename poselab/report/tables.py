@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Cell = float | str | None
+
+class Limited(NamedTuple):
+    """A fraction with its confidence limits."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Amount(NamedTuple):
+    """A number that is no fraction, and how a reader sees it."""
+
+    value: float
+    text: str
+
+
+Cell = float | str | Limited | Amount | None
 Row = dict[str, Cell]
 
 _SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
@@ -30,6 +46,11 @@ _SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
 def _text(value: Cell) -> str:
     if value is None:
         return "–"
+    if isinstance(value, Limited):
+        low, high = (f"{100 * limit:.1f}" for limit in value[1:])
+        return f"{100 * value.value:.1f} [{low}, {high}]"
+    if isinstance(value, Amount):
+        return value.text
     return value if isinstance(value, str) else f"{100 * value:.1f}"
 
 
@@ -85,12 +106,28 @@ def _latex(text: str) -> str:
 
 
 def csv_text(rows: Sequence[Row]) -> str:
-    """Rows with equal keys as comma-separated values; numbers stay fractions in full precision."""
+    """Rows with equal keys as comma-separated values; numbers stay fractions in full precision.
+
+    Limits have columns of their own.
+    """
     import csv
     import io
 
+    limited = {name for row in rows for name, cell in row.items() if isinstance(cell, Limited)}
+    flat = [
+        {k: v for name, cell in row.items() for k, v in _flat(name, cell, name in limited)}
+        for row in rows
+    ]
     out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(out, list(flat[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({k: "" if v is None else v for k, v in row.items()} for row in rows)
+    writer.writerows(flat)
     return out.getvalue()
+
+
+def _flat(name: str, cell: Cell, limited: bool) -> list[tuple[str, float | str]]:
+    """A cell's column, and those of its limits where the column has some."""
+    values = cell if isinstance(cell, Limited) else (cell, None, None)
+    columns = (name, f"{name} low", f"{name} high")[: 3 if limited else 1]
+    plain = (v.value if isinstance(v, Amount) else v for v in values)
+    return [(k, "" if v is None else v) for k, v in zip(columns, plain, strict=False)]

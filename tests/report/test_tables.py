@@ -1,8 +1,8 @@
-"""Tables as LaTeX source."""
+"""Tables as LaTeX source, as Markdown and as comma-separated values."""
 
 from __future__ import annotations
 
-from poselab.report.tables import latex
+from poselab.report.tables import Amount, Limited, Row, csv_text, latex, markdown
 
 
 def test_what_latex_would_print_otherwise_is_escaped() -> None:
@@ -11,3 +11,19 @@ def test_what_latex_would_print_otherwise_is_escaped() -> None:
     assert r"a\_b & p \\" in text
     assert r"x \& y $^\dagger$ & \textless{}0.001 \\" in text
     assert r"p \textgreater{}= 0.05 is 5 \% $\cdot$ 1" in text
+
+
+def test_limits_have_columns_of_their_own_where_programs_read() -> None:
+    rows: list[Row] = [
+        {"method": "a", "AP": Limited(0.5, 0.25, 0.625), "size": Amount(901000, "0.90 M")},
+        {"method": "b", "AP": None, "size": None},
+    ]
+    assert markdown(rows).splitlines()[2:] == [
+        "| a | 50.0 [25.0, 62.5] | 0.90 M |",
+        "| b | – | – |",
+    ]
+    assert csv_text(rows).splitlines() == [
+        "method,AP,AP low,AP high,size",
+        "a,0.5,0.25,0.625,901000",
+        "b,,,,",
+    ]
