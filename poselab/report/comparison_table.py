@@ -10,7 +10,7 @@ from poselab.evaluation.bootstrap import LEVEL
 from poselab.evaluation.comparability import RUN, between, doubts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from poselab.evaluation.comparison import Comparison, Method, Pair
     from poselab.report.tables import Row
@@ -54,11 +54,20 @@ def reasons(comparison: Comparison) -> dict[str, str]:
 
 def _doubtful(comparison: Comparison) -> list[str]:
     """What makes figures doubtful by themselves, once for all methods of which it is true."""
+    told = [(doubt, m.name) for m in comparison.methods for doubt in doubts(m.contract)]
+    count = len(comparison.methods)
+    return [
+        f"{f'all {count} methods' if len(who) == count > 2 else ', '.join(who)}: {doubt}."
+        for doubt, who in _by_sentence(told).items()
+    ]
+
+
+def _by_sentence(told: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The names of which each sentence is true."""
     names: dict[str, list[str]] = {}
-    for method in comparison.methods:
-        for doubt in doubts(method.contract):
-            names.setdefault(doubt, []).append(method.name)
-    return [f"{', '.join(who)}: {doubt}." for doubt, who in names.items()]
+    for sentence, name in told:
+        names.setdefault(sentence, []).append(name)
+    return names
 
 
 def summary_rows(comparison: Comparison, marked: Mapping[str, object]) -> list[Row]:
@@ -174,6 +183,7 @@ def notes(comparison: Comparison, marked: Mapping[str, str]) -> list[str]:
             f"Smallest difference that this set can tell apart: {100 * comparison.detectable:.1f} "
             f"{comparison.headline} (power 0.8, level 0.05, the closest pair)."
         )
-    lines += [f"{DIFFERENT} {name} cannot be ranked {reason}." for name, reason in marked.items()]
+    why = _by_sentence((reason, name) for name, reason in marked.items())
+    lines += [f"{DIFFERENT} {', '.join(who)} cannot be ranked {r}." for r, who in why.items()]
     lines += _doubtful(comparison)
     return lines

@@ -10,7 +10,16 @@ from poselab.evaluation.box_costs import BOXED, EARLY
 from poselab.evaluation.error_costs import FALSE_NEGATIVE
 from poselab.evaluation.error_kinds import Kind
 from poselab.evaluation.joint_groups import GROUPS
-from poselab.report.figures import WIDE, WIDTH, blank, interval_rows, name_methods, plot, style
+from poselab.report.figures import (
+    MOST_DRAWN,
+    WIDE,
+    WIDTH,
+    blank,
+    interval_rows,
+    name_methods,
+    plot,
+    style,
+)
 from poselab.report.svg import kind_colour, link, method_colour, short
 
 if TYPE_CHECKING:
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from poselab.evaluation.comparison import Comparison
+    from poselab.evaluation.error_costs import Cost
     from poselab.report.analysis import Analysis
     from poselab.report.figures import Plot, Titles
     from poselab.structures import Floats, Skeleton
@@ -122,6 +132,11 @@ SEEN_AS = {EARLY: FALSE_NEGATIVE, BOXED: FALSE_NEGATIVE}
 """Errors of which the pictures are found by another's name."""
 
 
+def cost_link(cost: Cost, method: str) -> str:
+    """The pictures behind what a kind of error costs a method."""
+    return link(sort="worst", error=SEEN_AS.get(cost.kind, cost.kind), method=method)
+
+
 def costs(analyses: Sequence[Analysis]) -> Plot | None:
     """What each kind of error costs; None for metrics without."""
     if not all(analysis.costs for analysis in analyses):
@@ -140,8 +155,7 @@ def costs(analyses: Sequence[Analysis]) -> Plot | None:
                 rows, gains, height=0.9 * height, color=colour, label=short(analysis.name)
             )
             for bar, cost in zip(bars, analysis.costs, strict=True):
-                error = SEEN_AS.get(cost.kind, cost.kind)
-                to = link(sort="worst", error=error, method=analysis.name)
+                to = cost_link(cost, analysis.name)
                 titles[to] = f"{analysis.name}: {cost.count:,} × {cost.kind}, {100 * cost.gain:.1f}"
                 bar.set_url(to)
         interval_rows(axes, [kind.replace("_", " ") for kind in kinds], "AP gained (points)")
@@ -158,13 +172,14 @@ def joint_rates(comparison: Comparison) -> Plot | None:
     if not groups:
         return None
     places = [comparison.keys.index(f"{comparison.headline}/{group}") for group in groups]
+    methods = comparison.methods[:MOST_DRAWN]
 
     def draw(titles: Titles) -> Figure:
         figure = blank(WIDTH, 1.0 + 0.42 * len(groups))
         axes = figure.subplots()
-        for m, method in enumerate(comparison.methods):
+        for m, method in enumerate(methods):
             low, high = (100 * limits[places] for limits in method.replicates.interval())
-            apart = 0.5 * ((m + 0.5) / len(comparison.methods) - 0.5)
+            apart = 0.5 * ((m + 0.5) / len(methods) - 0.5)
             for n, (group, value) in enumerate(
                 zip(groups, method.replicates.values[places], strict=True)
             ):

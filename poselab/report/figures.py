@@ -24,6 +24,8 @@ WIDTH, WIDE = 6.2, 12.8  # inches, of a figure in one column of the page and in 
 MARKERS = "os^DvPX*<"
 DASHES = ("-", (0, (6, 1.5)), (0, (3, 1.5)), (0, (1, 1)))
 MOST_PAIRS = 15
+MOST_DRAWN = 8
+"""Methods whose marks or bars still stay apart side by side in one plot."""
 SIGNIFICANT = 0.05
 
 
@@ -63,8 +65,8 @@ def name_methods(figure: Figure, axes: Axes) -> None:
     """A legend above the plots, where there is more than one thing to tell apart."""
     handles, names = axes.get_legend_handles_labels()
     if len(names) > 1:
-        wide = figure.get_figwidth() > WIDTH
-        columns = min(len(names), 8 if wide else 4)
+        letters = 12 * figure.get_figwidth()  # how many stand side by side at the legend's size
+        columns = max(1, min(len(names), int(letters / (max(map(len, names)) + 6))))
         figure.legend(handles, names, loc="outside upper right", ncols=columns)
 
 

@@ -16,7 +16,13 @@ from poselab.report import figures as whole
 from poselab.report.analysis import analyse, groups_of
 from poselab.report.embedding import LONG_SIDE, embedded, measured
 from poselab.report.page_data import MOST_PICTURES, MOST_UNMATCHED, by_disagreement, page_data
-from poselab.report.page_tables import contract_rows, linked_errors, linked_pairs, linked_summary
+from poselab.report.page_tables import (
+    contract_rows,
+    linked_costs,
+    linked_errors,
+    linked_pairs,
+    linked_summary,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,19 +152,32 @@ def _sections(comparison: Comparison, analyses: Sequence[Analysis]) -> list[Sect
     skeleton = comparison.annotations.skeleton
     metric = comparison.methods[0].metrics[0].contract["metric"]
     rows = of_joints.joint_rows(skeleton, scored(skeleton) if metric != "oks" else None)
-    of_joint = _there(
+    best = analyses[: whole.MOST_DRAWN]
+    of_joint = _drawn(
+        len(analyses),
         of_joints.joint_rates(comparison),
-        of_joints.costs(analyses),
-        of_joints.similarities(analyses, rows),
-        of_joints.joint_errors(analyses, rows, guessed=skeleton.sigmas is None),
+        of_joints.costs(best),
+        of_joints.similarities(best, rows),
     )
-    table = [("Errors of each joint as a table", linked_errors(analyses, rows))]
-    ranked = _there(whole.precision_recall(analyses), whole.calibrations(analyses))
+    of_joint += _there(of_joints.joint_errors(analyses, rows, guessed=skeleton.sigmas is None))
+    tables = [("Errors of each joint as a table", linked_errors(analyses, rows))]
+    if all(analysis.costs for analysis in analyses):
+        tables.insert(0, ("What errors cost as a table", linked_costs(analyses)))
+    people = _drawn(len(analyses), whole.breakdowns(best))
+    ranked = _drawn(len(analyses), whole.precision_recall(best), whole.calibrations(best))
     return [
-        Section("joints", "Errors and joints", of_joint, table),
-        Section("people", "People", _there(whole.breakdowns(analyses)), []),
+        Section("joints", "Errors and joints", of_joint, tables),
+        Section("people", "People", people, []),
         Section("scores", "Ranking and scores", ranked, []),
     ]
+
+
+def _drawn(methods: int, *plots: Plot | None) -> list[Plot]:
+    """The plots there are, saying so where they leave methods out."""
+    if methods <= whole.MOST_DRAWN:
+        return _there(*plots)
+    left = f" The best {whole.MOST_DRAWN} of {methods} methods."
+    return [plot._replace(caption=plot.caption + left) for plot in _there(*plots)]
 
 
 def _title(comparison: Comparison) -> str:

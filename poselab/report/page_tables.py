@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poselab.evaluation.joint_groups import GROUPS
 from poselab.report import comparison_table
-from poselab.report.error_figures import KINDS, error_shares
+from poselab.report.error_figures import KINDS, cost_link, error_shares
 from poselab.report.figures import pair_link
 from poselab.report.svg import link
 
@@ -78,6 +78,18 @@ def linked_errors(analyses: Sequence[Analysis], rows: Rows) -> list[LinkedRow]:
                 to = link(sort="worst", joint=joint, error=kind, method=analysis.name)
                 row[kind] = Linked(f"{100 * share:.1f}", to)
             table.append(row)
+    return table
+
+
+def linked_costs(analyses: Sequence[Analysis]) -> list[LinkedRow]:
+    """AP gained without each kind of error, in points: a row a method."""
+    table: list[LinkedRow] = []
+    for m, analysis in enumerate(analyses):
+        row: LinkedRow = {"method": Linked(analysis.name, link(method=analysis.name), m)}
+        for cost in analysis.costs:
+            to = cost_link(cost, analysis.name)
+            row[cost.kind.replace("_", " ")] = Linked(f"{100 * cost.gain:.1f}", to)
+        table.append(row)
     return table
 
 

@@ -116,6 +116,23 @@ def test_a_method_that_found_nobody_has_a_page_too(labels: Annotations, tmp_path
     assert ">0.0</a>" in text
 
 
+def test_of_many_methods_the_best_are_drawn_and_all_are_told(
+    labels: Annotations, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(0).normal(size=labels.keypoints.shape)
+    found = {f"off by {n:02}": poses(labels, labels.keypoints + n * noise) for n in range(10)}
+    runs = {name: [Run(Path("x.json"), one, {})] for name, one in found.items()}
+    text = write_page(compare(runs, labels, OksEvaluator(), 20), tmp_path / "page.html").read_text()
+    figures = re.findall(r"<figure.*?</figure>", text, re.DOTALL)
+    crowded = [f for f in figures if f.split('"')[1] not in ("plot-headline", "plot-forest")]
+    assert len(crowded) == len(figures) - 2 == 6
+    assert all("The best 8 of 10" in f or "The first 6 methods" in f for f in crowded)
+    assert not any("off by 09" in f for f in crowded)
+    costs = text.split("What errors cost as a table")[1].split("</table>")[0]
+    assert costs.count("<tr>") == 1 + 10
+    assert "all 10 methods: the results file says nothing of its boxes" in text
+
+
 def test_of_several_seeds_the_page_says_which_it_shows(
     labels: Annotations, comparison: Comparison, tmp_path: Path
 ) -> None:
