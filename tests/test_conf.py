@@ -144,6 +144,7 @@ def test_ablation_overrides_as_its_config_shows_them() -> None:
     [
         ("experiment=coco/heatmap_r50_256x192", 0.2),
         ("experiment=coco/simcc_r50_64x64", 0.02),
+        ("experiment=coco/simcc_r50_256x192", 0.01),
         ("experiment=coco/simcc_r50_64x64 module.visible=0.1", 0.1),
         ("experiment=coco/rtmpose_s_256x192", 0.2),
     ],

@@ -30,7 +30,8 @@ MODELS = """\
       ilovepose/DarkPose
   udp_{r50,r101,r152,w32,w48}_{256x192,384x288,mpii_256x256}
   udp_offset_{r50,w32,w48}_{256x192,384x288}
-      HuangJunJie2017/UDP-Pose (Gaussians; disc and offsets)
+      HuangJunJie2017/UDP-Pose (Gaussians; disc and offsets, of which files of UDPv1 want
+      --set method.codec.radius=3.5)
   simcc_{r50,r101,w32,w48}_256x192 simcc_r50_384x288
   simcc_gaussian_{r50,w48}_384x288 simcc_gaussian_w48_256x192
       leeyegy/SimCC (simdr, sa_simdr)
@@ -245,5 +246,5 @@ def _conditions(config: DictConfig, module: PoseModule) -> dict[str, Any] | None
     try:
         return run_contract(build.data(config), module)
     except InputError as error:
-        print(f"no validation data yet: {error}", file=sys.stderr)
+        print(f"predicts, but validates on nothing yet: {error}", file=sys.stderr)
         return None

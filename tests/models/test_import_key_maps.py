@@ -12,8 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from poselab import build, geometry
 from poselab.cli.import_weights import MODELS, chosen, composed
 from poselab.cli.shipped import shipped
+from poselab.data.framing import Motion
 from poselab.models.backbones.other_input import OtherInput
 from poselab.models.backbones.timm_backbone import TimmBackbone
 from poselab.models.backbones.weights import read_state
@@ -105,6 +107,36 @@ def test_the_convention_comes_along(name: str, pixels: str, codec: str) -> None:
     assert config.method.codec["_target_"].rpartition(".")[2] == codec
     assert config.published == {}
     assert len(skeleton) == (16 if "mpii" in name else 17)
+
+
+@pytest.mark.parametrize(
+    ("name", "visible"),
+    [
+        ("simcc_r50", 0.01),
+        ("simcc_w48", 0.01),
+        ("simcc_gaussian_w48_256x192", 0.01),
+        ("simcc_gaussian_r50_384x288", 0.005),
+        ("mmpose_simcc_r50", 0.2),
+        ("hrnet_w32", 0.2),
+    ],
+)
+def test_the_keypoints_that_make_a_score_come_along(name: str, visible: float) -> None:
+    """As IN_VIS_THRE of the authors' experiments says, or mmpose's metric."""
+    assert composed(chosen(name))[0].module.visible == visible
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.3])
+def test_darks_crop_is_darks(scale: float) -> None:
+    """Its three points: the centre and, half a width of last pixels above it, the middle of the
+    upper edge go to those of the input; the rest follows without shear."""
+    config, _ = composed(chosen("dark_w32"))
+    framing, box = build.framing(config), np.array([100.0, 60.0, 90.0, 200.0])
+    width = 200 * 192 / 256 * 1.25 * scale
+    centre = np.array([100 + (90 - 1) / 2, 60 + (200 - 1) / 2])
+    points = centre + (width - 1) / 2 * np.array([[0, 0], [0, -1], [-1, 0]])
+    expected = np.array([95.5, 127.5]) + 191 / 2 * np.array([[0, 0], [0, -1], [-1, 0]])
+    matrix = framing.matrix(framing.area(box), Motion(scale=scale))
+    np.testing.assert_allclose(geometry.apply(matrix, points), expected, atol=1e-9)
 
 
 def test_another_input_is_made_of_ours() -> None:

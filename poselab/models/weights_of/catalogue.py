@@ -67,9 +67,10 @@ def _hrnet_code() -> Iterator[Published]:
 
 
 def _dark() -> Iterator[Published]:
-    """DARK's code, whose grids share first and last pixel as UDP's do."""
-    resnet, hrnet, shared = repositories.POSE_RESNET, repositories.POSE_HRNET, "framing.pixels=udp"
-    wide, narrow = ((_codec(name), *_UNBIASED, shared) for name in ("DarkCodec", "NarrowDarkCodec"))
+    """DARK's code, whose grids share first and last pixel as UDP's do, and whose crops differ."""
+    resnet, hrnet = repositories.POSE_RESNET, repositories.POSE_HRNET
+    shown = ("framing._target_=poselab.data.dark_crop.DarkCrop", "framing.pixels=udp")
+    wide, narrow = ((_codec(name), *_UNBIASED, *shown) for name in ("DarkCodec", "NarrowDarkCodec"))
     yield Published("dark_r50_128x96", "coco/dark_r50_128x96", resnet, (*narrow, *_BLUE_FIRST))
     yield Published("dark_w32_128x96", "coco/dark_w32_128x96", hrnet, narrow)
     yield Published("dark_w48_128x96", "coco/dark_w48_128x96", hrnet, wide)
@@ -118,7 +119,7 @@ def _simcc() -> Iterator[Published]:
     base = "simcc_gaussian_w48_384x288"
     yield Published(base, f"coco/{base}", hrnet, gaussian)
     name, base = "simcc_gaussian_w48_256x192", "coco/simcc_w48_256x192"
-    yield Published(name, base, hrnet, (*gaussian, "method.codec.sigma=4.0"))
+    yield Published(name, base, hrnet, (*gaussian, "method.codec.sigma=4.0", "method.visible=0.01"))
 
 
 def _regression() -> Iterator[Published]:

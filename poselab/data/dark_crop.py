@@ -1,0 +1,30 @@
+"""A person's crop as DARK's published weights were given it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from poselab.data.framing import STILL, PersonCrop
+
+if TYPE_CHECKING:
+    from poselab.data.framing import Motion
+    from poselab.structures import Floats
+
+
+@dataclass(frozen=True)
+class DarkCrop(PersonCrop):
+    """DARK's crop: boxes end at their last pixel, and both axes scale as the width does.
+
+    Source: ilovepose/DarkPose, lib/dataset/coco.py and lib/utils/transforms.py.
+    """
+
+    def matrix(self, area: Floats, motion: Motion = STILL) -> Floats:
+        """The map (2, 3) from picture pixels to an input that shows ``area``, moved."""
+        x, y, w, h = area.tolist()
+        width = w - 1 / motion.scale
+        height = width * (self.size[0] - 1) / (self.size[1] - 1)
+        shown = [x + (w - 1 - width) / 2, y + (h - 1 - height) / 2, width, height]
+        return super().matrix(np.array(shown), motion)
