@@ -72,11 +72,19 @@ def test_errors_are_raised_here() -> None:
         result()
 
 
-def test_a_copy_that_nobody_waits_for_is_ended() -> None:
+def test_a_copy_that_nobody_waits_for_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, fork = list[int](), os.fork
+
+    def watched() -> int:
+        begun.append(fork())
+        return begun[-1]
+
+    monkeypatch.setattr(os, "fork", watched)
     with pytest.raises(KeyError), meanwhile(threading.Event().wait):
         raise KeyError
+    (copy,) = begun
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(copy, os.WNOHANG)
 
 
 def test_what_is_not_worth_it_is_done_here() -> None:
