@@ -210,9 +210,10 @@ def trainer(config: DictConfig, folder: Path | None, callbacks: list[pl.Callback
             use_distributed_sampler=False,
         )
     except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
-        if config.trainer.accelerator == "gpu" and not torch.cuda.is_available():
+        asked = config.trainer.get("accelerator")
+        if asked in ("gpu", "cuda") and not torch.cuda.is_available():
             raise InputError(
-                "expected a GPU (trainer.accelerator=gpu), found none that torch can use; "
+                f"expected a GPU (trainer.accelerator={asked}), found none that torch can use; "
                 "trainer.accelerator=cpu trainer.precision=32-true trains without"
             ) from error
         raise _unfit("trainer", error) from error

@@ -10,16 +10,7 @@ from poselab.evaluation.box_costs import BOXED, EARLY
 from poselab.evaluation.error_costs import FALSE_NEGATIVE
 from poselab.evaluation.error_kinds import Kind
 from poselab.evaluation.joint_groups import GROUPS
-from poselab.report.figures import (
-    MOST_DRAWN,
-    WIDE,
-    WIDTH,
-    blank,
-    interval_rows,
-    name_methods,
-    plot,
-    style,
-)
+from poselab.report.figures import WIDE, WIDTH, blank, interval_rows, name_methods, plot, style
 from poselab.report.svg import kind_colour, link, method_colour, short
 
 if TYPE_CHECKING:
@@ -172,14 +163,13 @@ def joint_rates(comparison: Comparison) -> Plot | None:
     if not groups:
         return None
     places = [comparison.keys.index(f"{comparison.headline}/{group}") for group in groups]
-    methods = comparison.methods[:MOST_DRAWN]
 
     def draw(titles: Titles) -> Figure:
         figure = blank(WIDTH, 1.0 + 0.42 * len(groups))
         axes = figure.subplots()
-        for m, method in enumerate(methods):
+        for m, method in enumerate(comparison.methods):
             low, high = (100 * limits[places] for limits in method.replicates.interval())
-            apart = 0.5 * ((m + 0.5) / len(methods) - 0.5)
+            apart = 0.5 * ((m + 0.5) / len(comparison.methods) - 0.5)
             for n, (group, value) in enumerate(
                 zip(groups, method.replicates.values[places], strict=True)
             ):

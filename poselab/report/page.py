@@ -155,7 +155,7 @@ def _sections(comparison: Comparison, analyses: Sequence[Analysis]) -> list[Sect
     best = analyses[: whole.MOST_DRAWN]
     of_joint = _drawn(
         len(analyses),
-        of_joints.joint_rates(comparison),
+        of_joints.joint_rates(replace(comparison, methods=comparison.methods[: whole.MOST_DRAWN])),
         of_joints.costs(best),
         of_joints.similarities(best, rows),
     )
