@@ -13,21 +13,23 @@ PACKAGE = Path(__file__).parents[1] / "poselab"
 
 LAYERS = (
     {"structures"},
-    {"geometry", "maps", "skeletons", "outputs", "files"},
+    {"geometry", "heatmaps", "skeletons", "outputs", "io"},
     {"annotations"},
+    {"datasets"},
     {"data", "synthetic", "grouping", "codecs", "models", "losses", "evaluation"},
-    {"modules", "report", "live_metrics", "detection"},
-    {"build", "reporting"},
-    {"runs"},
-    {"fine_tuning"},
+    {"modules"},
+    {"methods", "report", "detection"},
     {"training"},
+    {"experiments"},
     {"cli"},
     {"__main__"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
-BESIDE = {("codecs", "grouping"), ("maps", "geometry"), ("skeletons", "structures")}
-BESIDE |= {("detection", "modules")}
-WITHOUT_TORCH = ("structures", "skeletons", "geometry", "annotations", "synthetic", "evaluation")
+BESIDE = {("codecs", "grouping"), ("heatmaps", "geometry"), ("skeletons", "structures")}
+WITHOUT_TORCH = (
+    *("structures", "skeletons", "geometry", "annotations", "datasets"),
+    *("synthetic", "evaluation"),
+)
 
 
 def rooms_imported(file: Path) -> set[str]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from poselab import build
-from poselab.cli.composing import compose
-from poselab.cli.shipped import conf_folder, shipped
+from poselab.experiments import build
+from poselab.experiments.compose import compose
+from poselab.experiments.configs import conf_folder, shipped
 from poselab.skeletons import COCO17, LSP14, MPII16
 from poselab.structures import InputError
 

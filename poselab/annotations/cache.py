@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poselab.annotations.table import Annotations
-from poselab.files import replacing
+from poselab.io.files import replacing
 from poselab.structures import InputError, Skeleton
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poselab.annotations import cache as kept
-from poselab.annotations import coco, flic, hourglass, lsp, mpii, parse, whole_body
+from poselab.annotations.formats import coco, flic, hourglass, lsp, mpii, parse, whole_body
 from poselab.annotations.source import collector_paused, files_of, read_source
 from poselab.structures import InputError
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from poselab.files import read_bytes
+from poselab.io.files import read_bytes
 from poselab.structures import InputError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poselab.annotations.regions import run_lengths
+from poselab.annotations.masks import run_lengths
 from poselab.structures import Person, Picture, Skeleton
 
 if TYPE_CHECKING:

@@ -93,7 +93,7 @@ def _split(words: list[str]) -> tuple[str | None, list[str]]:
 def _dispatch(name: str, rest: list[str], own_process: bool) -> int:
     module = importlib.import_module("poselab.cli." + name.replace(" ", "_").replace("-", "_"))
     if not getattr(module, "LIGHT", False):
-        from poselab.cli.quiet import quiet
+        from poselab.cli.library_messages import quiet
 
         quiet()
     elif own_process:  # its last collections would take a third of the time of NumPy's import

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poselab.cli.shipped import shipped
+from poselab.experiments.configs import shipped
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -38,7 +38,7 @@ def main(words: list[str]) -> int:
             file=sys.stdout if words else sys.stderr,
         )
         return 0 if words else 2
-    from poselab.cli.composing import compose, hand_to_hydra
+    from poselab.experiments.compose import compose, hand_to_hydra
 
     config, choices = compose("ablate", words)
     if choices.get("ablation") is None:
@@ -55,8 +55,9 @@ def _one_run(config: DictConfig) -> None:
     """Train one row with one seed, if nobody has yet."""
     from hydra.core.hydra_config import HydraConfig
 
-    from poselab import runs, training
-    from poselab.cli.composing import compose, searching
+    from poselab.experiments import runs
+    from poselab.experiments import train as training
+    from poselab.experiments.compose import compose, searching
 
     ablation, hydra = config.ablation, HydraConfig.get()
     row = ablation.rows[config.row]
@@ -83,7 +84,7 @@ def _folder(config: DictConfig, name: str, label: str, seed: int) -> Path:
 
 def _report(config: DictConfig, name: str) -> None:
     """Print the table, and keep it as Markdown beside the runs."""
-    from poselab.files import write_bytes
+    from poselab.io.files import write_bytes
     from poselab.report.tables import markdown, print_table
 
     ablation = config.ablation
@@ -100,7 +101,7 @@ def _row(config: DictConfig, name: str, row: Any) -> Row:
     """Ours beside the published figure, for each metric."""
     from statistics import mean, stdev
 
-    from poselab.files import read_json
+    from poselab.io.files import read_json
 
     seeds = list(config.ablation.seeds)
     folders = [_folder(config, name, row.label, seed) for seed in seeds]

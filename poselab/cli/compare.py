@@ -96,9 +96,9 @@ def _own_name(path: Path, among: list[Path]) -> str:
 
 def _read(path: Path, annotations: Annotations, metric: str) -> Run:
     """One file, checked; what is odd about it is said on stderr."""
-    from poselab.evaluation.checks import check
     from poselab.evaluation.comparability import contract_beside
     from poselab.evaluation.comparison import Run
+    from poselab.evaluation.validation.checks import check
 
     poses = scoring.read_poses(path, annotations)
     for warning in check(poses, annotations, metric):
@@ -130,7 +130,7 @@ def _progress(total: int) -> Iterator[Callable[[int], Any]]:
 
 
 def _write(comparison: Comparison, arguments: argparse.Namespace) -> None:
-    from poselab.files import write_bytes, write_json
+    from poselab.io.files import write_bytes, write_json
     from poselab.report import comparison_table as table
     from poselab.report.page import write_page
     from poselab.report.tables import csv_text, latex, markdown, print_table

@@ -31,9 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
     import cv2
     import numpy as np
 
-    from poselab import build
-    from poselab.cli.composing import compose
-    from poselab.files import replacing
+    from poselab.experiments import build
+    from poselab.experiments.compose import compose
+    from poselab.io.files import replacing
     from poselab.report.draw import contact_sheet, draw_poses
     from poselab.structures import InputError
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from poselab.annotations import Annotations
     from poselab.annotations.check import Finding
-    from poselab.annotations.layouts import Part
+    from poselab.datasets.layouts import Part
 
 _SHOWN = 5
 
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _how_to_get() -> str:
-    from poselab.annotations.layouts import LAYOUTS
+    from poselab.datasets.layouts import LAYOUTS
 
     parts = [part for layout in LAYOUTS.values() for part in layout]
     addresses = dict.fromkeys(a for p in parts for a in (p.get_annotations, p.get_pictures))
@@ -68,7 +68,7 @@ def _check_folder(console: Console, arguments: argparse.Namespace) -> list[Findi
 
 def _parts(arguments: argparse.Namespace) -> tuple[Part, ...]:
     """The splits that the folder should hold."""
-    from poselab.annotations.layouts import LAYOUTS, SINGLE, layout_of, single_split
+    from poselab.datasets.layouts import LAYOUTS, SINGLE, layout_of, single_split
 
     layout = arguments.layout or layout_of(arguments.root)
     if layout in LAYOUTS:

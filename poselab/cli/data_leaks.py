@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poselab.cli import leak_output
-from poselab.cli.leak_sides import sides
+from poselab.datasets.leaks.sides import sides
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from poselab.annotations.leaks import Leak
-    from poselab.annotations.picture_prints import Prints
-    from poselab.cli.leak_sides import Side
+    from poselab.datasets.leaks.image_hashes import Prints
+    from poselab.datasets.leaks.shared_images import Leak
+    from poselab.datasets.leaks.sides import Side
 
 _NAMED = 5
 _DESCRIPTION = """Find pictures and people that a training and an evaluation set share.
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _scan(train: Side, val: Side, distance: int) -> tuple[list[Leak], dict[str, dict[str, str]]]:
     """Everything shared, and by set the files that could not be read, with reasons."""
-    from poselab.annotations import leaks
+    from poselab.datasets.leaks import shared_images as leaks
 
     found = list(leaks.same_people(train.table, val.table))
     if train.folder is None or val.folder is None:
@@ -113,7 +113,7 @@ def _scan(train: Side, val: Side, distance: int) -> tuple[list[Leak], dict[str, 
 
 
 def _prints(side: Side, folder: Path) -> Prints:
-    from poselab.annotations.picture_prints import MISSING, Prints, prints
+    from poselab.datasets.leaks.image_hashes import MISSING, Prints, prints
 
     names = [side.table.file_name(row) for row in range(len(side.table))]
     steps = prints(folder, names, threads=os.cpu_count() or 1)

@@ -12,7 +12,7 @@ from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from poselab.annotations import Annotations
-    from poselab.evaluation.sigmas import SigmaEstimate
+    from poselab.evaluation.statistics.sigmas import SigmaEstimate
 
 
 def parser() -> argparse.ArgumentParser:
@@ -64,8 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _estimates(arguments: argparse.Namespace, annotations: Annotations) -> list[SigmaEstimate]:
     from poselab.annotations import open_annotations
     from poselab.cli.scoring import read_poses
-    from poselab.evaluation.checks import check
-    from poselab.evaluation.sigmas import sigmas_of_repeats, sigmas_of_residuals
+    from poselab.evaluation.statistics.sigmas import sigmas_of_repeats, sigmas_of_residuals
+    from poselab.evaluation.validation.checks import check
 
     estimates = []
     if arguments.repeated:
@@ -100,7 +100,7 @@ def _number(value: float) -> str:
 
 
 def _warn(estimate: SigmaEstimate) -> None:
-    from poselab.evaluation.sigmas import FEWEST
+    from poselab.evaluation.statistics.sigmas import FEWEST
 
     few = estimate.too_few()
     if few:
@@ -112,7 +112,7 @@ def _warn(estimate: SigmaEstimate) -> None:
 
 
 def _write(path: Path, estimates: list[SigmaEstimate]) -> None:
-    from poselab import files
+    from poselab.io import files
 
     columns: list[dict[str, Any]] = [estimate._asdict() for estimate in estimates]
     files.write_json(path, {**columns[0], "others": columns[1:]})

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poselab.cli.device import add_device, usable_device
 from poselab.cli.scoring import expect_batches, expect_draws
+from poselab.experiments.device import add_device, usable_device
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from poselab.data import PoseData
     from poselab.evaluation.comparison import Comparison
     from poselab.evaluation.predictions import Predictions
+    from poselab.experiments.raw_outputs import RawOutputs
     from poselab.modules import PoseModule
-    from poselab.modules.raw_outputs import RawOutputs
 
 _DESCRIPTION = """Compare decoders of heatmaps on a finished run: what is each worth?
 
@@ -53,8 +53,8 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look once, decode in every way, score, print the table."""
-    from poselab import build, runs
     from poselab.evaluation.comparison import Run, compare
+    from poselab.experiments import build, runs
     from poselab.structures import InputError
 
     expect_draws(arguments)
@@ -91,7 +91,7 @@ def _known(module: PoseModule, asked: Sequence[str]) -> Sequence[str]:
     Raises:
         InputError: the run's codec has one way to decode, or not these.
     """
-    from poselab.codecs.contract import ManyDecoders
+    from poselab.codecs.base import ManyDecoders
     from poselab.structures import InputError
 
     codec = module.codec
@@ -115,7 +115,7 @@ def _outputs(
     """The checkpoint's maps of the validation split: those kept, or made now."""
     from rich.progress import track
 
-    from poselab.modules.raw_outputs import key, read_outputs, write_outputs
+    from poselab.experiments.raw_outputs import key, read_outputs, write_outputs
 
     settings = _conditions(module, data, config) | {"precision": arguments.precision}
     folder = arguments.run / "raw" / key(checkpoint, settings)
@@ -139,7 +139,7 @@ def _conditions(module: PoseModule, data: PoseData, config: DictConfig) -> dict[
 
     from omegaconf import OmegaConf
 
-    from poselab.files import read_bytes
+    from poselab.io.files import read_bytes
 
     boxes = config.framing.get("boxes")
     content = b"" if boxes is None else read_bytes(Path(boxes), "a detections file")
@@ -155,7 +155,7 @@ def _conditions(module: PoseModule, data: PoseData, config: DictConfig) -> dict[
 def _contract(arguments: argparse.Namespace, data: PoseData, module: PoseModule) -> dict[str, Any]:
     """What the figures depend on: as the run left it, or anew for other boxes."""
     from poselab.evaluation.comparability import RUN, contract_beside
-    from poselab.modules.conditions import run_contract
+    from poselab.experiments.comparability import run_contract
 
     if arguments.boxes is None:
         return contract_beside(arguments.run)
@@ -169,7 +169,7 @@ def _decoded(
     from dataclasses import replace
 
     from poselab.evaluation.predictions import merge, read_predictions, write_predictions
-    from poselab.modules.evaluating import in_order
+    from poselab.training.validation import in_order
 
     codec: Any = module.codec
     module.codec = codec.with_decoder(name)
@@ -180,7 +180,7 @@ def _decoded(
 
 
 def _write(comparison: Comparison, out: Path, own: str) -> None:
-    from poselab.files import write_bytes, write_json
+    from poselab.io.files import write_bytes, write_json
     from poselab.report import comparison_table as table
     from poselab.report.tables import markdown, print_table
 

@@ -7,11 +7,11 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poselab.cli import detectors
-from poselab.cli.device import add_device
+from poselab.experiments import detectors
+from poselab.experiments.device import add_device
 
 if TYPE_CHECKING:
-    from poselab.annotations.detections import Detections
+    from poselab.annotations.formats.detections import Detections
     from poselab.data import Split
 
 _DESCRIPTION = """Find people in pictures; write their boxes as a detections file in COCO's layout.
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def figures(found: Detections, split: Split) -> str:
     """The person AP of boxes, in percent and words."""
-    from poselab.evaluation.person_boxes import person_precisions
+    from poselab.evaluation.metrics.person_boxes import person_precisions
 
     values = person_precisions(*found, split.annotations)
     shown = ("–" if math.isnan(v) else f"{100 * v:.1f}" for v in values.values())
@@ -81,8 +81,8 @@ def split_of(source: list[Path], annotations: Path | None) -> Split:
         InputError: nothing there, a file that is no picture, or labels of other pictures.
     """
     from poselab.cli.predict import common_folder
-    from poselab.data.layouts import Source
     from poselab.data.unlabelled import find_pictures, unlabelled
+    from poselab.datasets.sources import Source
     from poselab.skeletons import COCO17
     from poselab.structures import InputError
 

@@ -11,17 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from poselab.cli import detectors
-from poselab.cli.device import add_device, usable_device
 from poselab.cli.scoring import expect_draws
+from poselab.experiments import detectors
+from poselab.experiments.device import add_device, usable_device
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from poselab.annotations.detections import Detections
+    from poselab.annotations.formats.detections import Detections
     from poselab.data import Split
     from poselab.data.boxes import Items
     from poselab.data.framing import PersonCrop
-    from poselab.evaluation.box_costs import BoxCost, Boxes
+    from poselab.evaluation.diagnosis.detection_costs import BoxCost, Boxes
     from poselab.evaluation.predictions import Predictions
     from poselab.modules import TopDown
 
@@ -89,8 +89,8 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Predict on every source of boxes, score, print the table, write the page."""
-    from poselab.evaluation.box_costs import box_costs
-    from poselab.evaluation.oks import OksEvaluator
+    from poselab.evaluation.diagnosis.detection_costs import box_costs
+    from poselab.evaluation.metrics.oks import OksEvaluator
     from poselab.report import decomposition
     from poselab.report.page import write_page
 
@@ -124,11 +124,11 @@ def _loaded(arguments: argparse.Namespace) -> Looker:
     Raises:
         InputError: not a run, or not of a method that works on people's boxes.
     """
-    from poselab import build, runs
     from poselab.data import PersonCrop
     from poselab.evaluation.comparability import RUN, contract_beside
+    from poselab.experiments import build, runs
+    from poselab.experiments.comparability import run_contract
     from poselab.modules import TopDown
-    from poselab.modules.conditions import run_contract
 
     path = arguments.run
     module, config, _ = build.load(runs.checkpoint(path) if path.is_dir() else path)
@@ -146,14 +146,14 @@ def _loaded(arguments: argparse.Namespace) -> Looker:
 
 def _source(name: str, boxes: Detections, looker: Looker, out: Path) -> Boxes:
     """Poses on one detector's boxes, without and with the boxes of people whom they leave out."""
-    from poselab.annotations.detections import read_detections
+    from poselab.annotations.formats.detections import read_detections
     from poselab.data.boxes import found_people
     from poselab.detection.finding import write_detections
-    from poselab.evaluation.box_costs import Boxes
     from poselab.evaluation.comparability import RUN, leave_contract
     from poselab.evaluation.comparison import Run
-    from poselab.evaluation.early_commitment import early_commitment
-    from poselab.evaluation.person_boxes import person_average_precision
+    from poselab.evaluation.diagnosis.detection_costs import Boxes
+    from poselab.evaluation.diagnosis.undetected import early_commitment
+    from poselab.evaluation.metrics.person_boxes import person_average_precision
     from poselab.evaluation.predictions import merge
 
     table, file = looker.split.annotations, out / f"{_as_file(name)}.json"
@@ -210,7 +210,7 @@ def _as_file(name: str) -> str:
 
 
 def _write(costs: list[BoxCost], out: Path) -> None:
-    from poselab.files import write_bytes, write_json
+    from poselab.io.files import write_bytes, write_json
     from poselab.report import decomposition
     from poselab.report.tables import markdown, print_table
 

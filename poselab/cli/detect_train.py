@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poselab.cli.device import add_device, usable_device
+from poselab.experiments.device import add_device, usable_device
 
 if TYPE_CHECKING:
     from poselab.data import Split
@@ -63,9 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _splits(data: Path | None) -> tuple[Split, Split]:
     """What to train on, and what to score on."""
-    from poselab import build
-    from poselab.cli.composing import compose
-    from poselab.data import layouts
+    from poselab.datasets import sources as layouts
+    from poselab.experiments import build
+    from poselab.experiments.compose import compose
 
     if data is not None:
         sources = layouts.coco(str(data))
@@ -76,10 +76,10 @@ def _splits(data: Path | None) -> tuple[Split, Split]:
 
 def _score(out: Path, val: Split, seconds: float, device: str) -> None:
     """Print and write the person AP on the validation pictures."""
-    from poselab.cli import detectors
     from poselab.cli.detect import figures
-    from poselab.evaluation.person_boxes import person_precisions
-    from poselab.files import write_json
+    from poselab.evaluation.metrics.person_boxes import person_precisions
+    from poselab.experiments import detectors
+    from poselab.io.files import write_json
 
     found = detectors.find(str(out), val, device)
     values = person_precisions(*found, val.annotations)

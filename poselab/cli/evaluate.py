@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poselab.cli import scoring
-from poselab.cli.brief import brief
+from poselab.cli.garbage import brief
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from poselab.evaluation.metrics import Metrics
+    from poselab.evaluation.record import Metrics
 
 LIGHT = True
 MANY = 10_000
@@ -60,10 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _score(arguments: argparse.Namespace) -> tuple[list[str], Metrics]:
-    from poselab.evaluation.bootstrap import with_intervals
-    from poselab.evaluation.checks import doubts, refuse
     from poselab.evaluation.comparability import contract_beside
-    from poselab.evaluation.second_process import meanwhile
+    from poselab.evaluation.statistics.bootstrap import with_intervals
+    from poselab.evaluation.validation.checks import doubts, refuse
+    from poselab.io.background import meanwhile
 
     if arguments.replicates < 0:
         raise InputError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from poselab.cli import scoring
 
 if TYPE_CHECKING:
-    from poselab.evaluation.calibration import Calibration
+    from poselab.evaluation.metrics.calibration import Calibration
     from poselab.report.tables import Cell, Row
 
 _DESCRIPTION = """Score every joint by itself under OKS; the table is in percent.
@@ -40,8 +40,8 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Score, warn on stderr, print the table, write the JSON."""
-    from poselab.evaluation.calibration import joint_calibration
-    from poselab.evaluation.checks import check
+    from poselab.evaluation.metrics.calibration import joint_calibration
+    from poselab.evaluation.validation.checks import check
     from poselab.report.tables import print_table
 
     annotations = scoring.annotations_of(arguments)
@@ -59,8 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _joints(predictions: Any, annotations: Any, engine: str) -> dict[str, dict[str, float]]:
     """Figures by joint; NaN where nobody has it labelled."""
-    from poselab.evaluation.joints import joint_average_precision, joint_figures
-    from poselab.evaluation.oks import OksEvaluator
+    from poselab.evaluation.metrics.joints import joint_average_precision, joint_figures
+    from poselab.evaluation.metrics.oks import OksEvaluator
 
     figures = joint_figures(predictions, annotations)
     ap = joint_average_precision(OksEvaluator(engine), predictions, annotations)
@@ -93,7 +93,7 @@ def _about_scores(scores: Calibration) -> str:
 
 
 def _write(path: Path, joints: dict[str, dict[str, float]], scores: Calibration) -> None:
-    from poselab.files import write_json
+    from poselab.io.files import write_json
 
     known = {
         joint: {key: None if math.isnan(v) else v for key, v in figures.items()}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from omegaconf import DictConfig
 
-    from poselab.models.weights_of import Converted, Published
+    from poselab.models.pretrained import Converted, Published
     from poselab.modules import PoseModule
     from poselab.structures import Skeleton
 
@@ -104,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from poselab import runs
+    from poselab.experiments import runs
 
     published = chosen(arguments.model)
     _refuse_absent(arguments.file)
@@ -125,7 +125,7 @@ def chosen(name: str) -> Published:
     Raises:
         InputError: there is none, or it cannot be read.
     """
-    from poselab.models.weights_of import CATALOGUE, LEFT_OUT
+    from poselab.models.pretrained import CATALOGUE, LEFT_OUT
 
     wanted = name.lower().replace("-", "_").replace("+", "_plus")
     for theirs, ours in _THEIR_NAMES.items():
@@ -155,7 +155,7 @@ def composed(published: Published, overrides: Sequence[str] = ()) -> tuple[DictC
 
     What a paper reports for the experiment is left out: it is about other weights.
     """
-    from poselab.cli.composing import compose
+    from poselab.experiments.compose import compose
     from poselab.skeletons import COCO17, MPII16
 
     words = [f"experiment={published.experiment}", *published.changes, *overrides]
@@ -174,9 +174,9 @@ def imported(
     Raises:
         InputError: the file is no state dict, or not of that model.
     """
-    from poselab import build
+    from poselab.experiments import build
     from poselab.models.backbones.weights import read_state
-    from poselab.models.weights_of import converted
+    from poselab.models.pretrained import converted
 
     state = read_state(file, published.name)
     module = build.module(config, skeleton)
@@ -210,10 +210,11 @@ def _write(
     """The run: manifest, config, checkpoint."""
     from omegaconf import OmegaConf
 
-    from poselab import __version__, build
-    from poselab.files import write_bytes, write_json
+    from poselab import __version__
+    from poselab.experiments import build
+    from poselab.io.checkpoints import WholeCheckpoints
+    from poselab.io.files import write_bytes, write_json
     from poselab.models.cost import cost
-    from poselab.modules.checkpoints import WholeCheckpoints
 
     height, width = build.framing(config).size
     manifest = {
@@ -240,8 +241,8 @@ def _write(
 
 def _conditions(config: DictConfig, module: PoseModule) -> dict[str, Any] | None:
     """What figures of the run depend on, where the data that it validates on is there."""
-    from poselab import build
-    from poselab.modules.conditions import run_contract
+    from poselab.experiments import build
+    from poselab.experiments.comparability import run_contract
 
     try:
         return run_contract(build.data(config), module)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from poselab.annotations.leaks import Leak
-    from poselab.cli.leak_sides import Side
+    from poselab.datasets.leaks.shared_images import Leak
+    from poselab.datasets.leaks.sides import Side
     from poselab.report.draw import Image
     from poselab.report.tables import Row
 
@@ -17,7 +17,7 @@ _SHOWN, _DRAWN = 20, 60
 
 def show(leaks: list[Leak], unread: dict[str, dict[str, str]], train: Side, val: Side) -> None:
     """The first pairs, then how many of each kind there are."""
-    from poselab.annotations.leaks import KINDS
+    from poselab.datasets.leaks.shared_images import KINDS
     from poselab.report.tables import print_table
 
     if leaks:
@@ -50,7 +50,7 @@ def write(
     path: Path, leaks: list[Leak], unread: dict[str, dict[str, str]], train: Side, val: Side
 ) -> None:
     """All pairs and the sets they are of, as JSON."""
-    from poselab.files import write_json
+    from poselab.io.files import write_json
 
     pairs = [
         leak._asdict()
@@ -81,7 +81,7 @@ def draw(path: Path, leaks: list[Leak], train: Side, val: Side) -> None:
     import cv2
     import numpy as np
 
-    from poselab.files import replacing
+    from poselab.io.files import replacing
     from poselab.report.draw import contact_sheet
 
     cells = []

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poselab.cli.device import add_device, usable_device
 from poselab.cli.scoring import expect_batches
+from poselab.experiments.device import add_device, usable_device
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from poselab import build, runs
     from poselab.data.unlabelled import DRAWINGS, find_pictures, unlabelled
     from poselab.evaluation.predictions import merge
+    from poselab.experiments import build, runs
 
     expect_batches(arguments)
     _expect_thresholds(arguments)
@@ -109,7 +109,7 @@ def conditions(
     Whether the run was trained on these pictures stays unknown.
     """
     from poselab.evaluation.comparability import RUN, contract_beside
-    from poselab.modules.conditions import sample_contract
+    from poselab.experiments.comparability import sample_contract
 
     made = sample_contract(samples, module)
     if arguments.detector:
@@ -124,7 +124,7 @@ def _write(split: Split, predictions: Predictions, out: Path, made: dict[str, An
     from poselab.data.unlabelled import LIST, PREDICTIONS
     from poselab.evaluation.comparability import leave_contract
     from poselab.evaluation.predictions import write_predictions
-    from poselab.files import write_json
+    from poselab.io.files import write_json
 
     table = split.annotations
     write_predictions(out / PREDICTIONS, predictions)
@@ -160,8 +160,8 @@ def _detected(split: Split, arguments: argparse.Namespace) -> Path:
     Raises:
         InputError: no such detector, or it finds nobody.
     """
-    from poselab.cli import detectors
     from poselab.detection.finding import write_detections
+    from poselab.experiments import detectors
 
     found = detectors.find(arguments.detector, split, arguments.device)
     if not len(found.scores):
@@ -222,8 +222,8 @@ def _draw(split: Split, predictions: Predictions, folder: Path, threshold: float
     import cv2
     import numpy as np
 
-    from poselab.data.pictures import read_picture
-    from poselab.files import replacing
+    from poselab.data.images import read_picture
+    from poselab.io.files import replacing
     from poselab.report.draw import draw_poses
 
     table = split.annotations

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import argparse
 
     from poselab.annotations import Annotations
-    from poselab.evaluation.contract import Evaluator
-    from poselab.evaluation.oks import OksEvaluator
+    from poselab.evaluation.evaluator import Evaluator
+    from poselab.evaluation.metrics.oks import OksEvaluator
     from poselab.evaluation.predictions import Predictions
 
 
@@ -71,7 +71,7 @@ def read_poses(path: Path, annotations: Annotations) -> Predictions:
     """Anybody's results, or those of a run folder."""
     file = predictions_file(path)
     if file.suffix in (".mat", ".h5"):
-        from poselab.evaluation.foreign import read_results
+        from poselab.evaluation.formats.other_codes import read_results
 
         return read_results(file, annotations)
     from poselab.evaluation.predictions import read_predictions
@@ -80,34 +80,34 @@ def read_poses(path: Path, annotations: Annotations) -> Predictions:
 
 
 def _oks(arguments: argparse.Namespace) -> OksEvaluator:
-    from poselab.evaluation.oks import OksEvaluator
+    from poselab.evaluation.metrics.oks import OksEvaluator
 
     return OksEvaluator(engine=arguments.engine)
 
 
 def _crowdpose(arguments: argparse.Namespace) -> Evaluator:
-    from poselab.evaluation.combined import Combined
-    from poselab.evaluation.crowding import CrowdEvaluator
+    from poselab.evaluation.metrics.crowding import CrowdEvaluator
+    from poselab.evaluation.metrics.several import Combined
 
     oks = _oks(arguments)
     return Combined([oks, CrowdEvaluator(oks)])
 
 
 def _pckh(arguments: argparse.Namespace) -> Evaluator:
-    from poselab.evaluation.pckh import PckhEvaluator
+    from poselab.evaluation.metrics.pckh import PckhEvaluator
 
     return PckhEvaluator(match=arguments.match)
 
 
 def _pck(arguments: argparse.Namespace) -> Evaluator:
-    from poselab.evaluation.pck import PckEvaluator
+    from poselab.evaluation.metrics.pck import PckEvaluator
 
     return PckEvaluator(reference=arguments.reference, match=arguments.match)
 
 
 def _wholebody(arguments: argparse.Namespace) -> Evaluator:
-    from poselab.evaluation.body_parts import PartsEvaluator
-    from poselab.evaluation.combined import Combined
+    from poselab.evaluation.metrics.body_parts import PartsEvaluator
+    from poselab.evaluation.metrics.several import Combined
 
     oks = _oks(arguments)
     return Combined([oks, PartsEvaluator(oks)])

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poselab.cli.shipped import shipped
+from poselab.experiments.configs import shipped
 from poselab.report.tables import Amount, Limited
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def main(words: list[str]) -> int:
         suites = " ".join(sorted({_suite(name) for name in shipped("experiment")}))
         print(_HELP.format(suites=suites), file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
-    from poselab.cli.composing import apart
+    from poselab.experiments.compose import apart
 
     folders, rest = apart(words)
     changes = [word for word in rest if "=" in word]
@@ -71,7 +71,7 @@ def _chosen(words: list[str], folders: list[Path]) -> list[str]:
 
 
 def _run(experiments: list[str], changes: list[str]) -> int:
-    from poselab.cli.composing import compose
+    from poselab.experiments.compose import compose
 
     configs = [compose("train", [f"experiment={name}", *changes])[0] for name in experiments]
     place = Path(configs[0].runs) / "suite"
@@ -90,7 +90,7 @@ def _run(experiments: list[str], changes: list[str]) -> int:
 
 
 def _tabulate(rows: list[Row], suite: Path) -> None:
-    from poselab.files import write_bytes
+    from poselab.io.files import write_bytes
     from poselab.report.tables import csv_text, markdown, print_table
 
     print_table(rows, "on the validation pictures, by which the best epoch was chosen too")
@@ -101,10 +101,10 @@ def _tabulate(rows: list[Row], suite: Path) -> None:
 
 def _compared(config: Any, folders: dict[str, Path], out: Path) -> Path:
     """The page that compares the runs that predicted the same pictures as the first."""
-    from poselab import build
-    from poselab.files import read_json
+    from poselab.experiments import build
+    from poselab.experiments.reporting import compare_runs
+    from poselab.io.files import read_json
     from poselab.report.page import write_page
-    from poselab.reporting import compare_runs
 
     contracts = {
         n: read_json(f / "metrics.json", "metrics")["contract"] for n, f in folders.items()
@@ -122,8 +122,9 @@ def _compared(config: Any, folders: dict[str, Path], out: Path) -> Path:
 
 def _row(config: Any, folder: Path, name: str) -> Row:
     """Train where it must, and gather one row of the table."""
-    from poselab import runs, training
-    from poselab.files import read_json
+    from poselab.experiments import runs
+    from poselab.experiments import train as training
+    from poselab.io.files import read_json
 
     runs.expect_one_device(config)
     record = runs.settle(config, folder) or training.train(config, folder, name)
@@ -158,9 +159,9 @@ def _speed(folder: Path, manifest: dict[str, Any]) -> float:
     if "images_per_second" not in manifest:
         import torch
 
-        from poselab import build, runs
-        from poselab.files import write_json
-        from poselab.modules.speed import images_per_second
+        from poselab.experiments import build, runs
+        from poselab.experiments.speed import images_per_second
+        from poselab.io.files import write_json
 
         module, config, _ = build.load(runs.checkpoint(folder))
         batch = next(iter(build.data(config).val_dataloader()))

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poselab.cli.shipped import shipped
+from poselab.experiments.configs import shipped
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -49,7 +49,7 @@ def main(words: list[str]) -> int:
             file=sys.stdout if words else sys.stderr,
         )
         return 0 if words else 2
-    from poselab.cli.composing import compose, hand_to_hydra, wants_hydra
+    from poselab.experiments.compose import compose, hand_to_hydra, wants_hydra
 
     if wants_hydra(words):
         hand_to_hydra("train", words, _one_of_many)
@@ -65,8 +65,9 @@ def _one_of_many(config: DictConfig) -> float:
     """One job of a sweep; its headline metric, for Hydra's optimising sweepers."""
     from hydra.core.hydra_config import HydraConfig
 
-    from poselab import runs, training
-    from poselab.cli.values import expect_values
+    from poselab.experiments import runs
+    from poselab.experiments import train as training
+    from poselab.experiments.config_values import expect_values
 
     hydra = HydraConfig.get()
     name = hydra.runtime.choices.get("experiment") or "custom"
@@ -79,7 +80,8 @@ def _one_of_many(config: DictConfig) -> float:
 
 
 def _train(config: DictConfig, experiment: str) -> int:
-    from poselab import runs, training
+    from poselab.experiments import runs
+    from poselab.experiments import train as training
 
     folder = runs.new_folder(config, experiment)
     if training.train(config, folder, experiment):  # rank 0 alone has figures
@@ -89,8 +91,9 @@ def _train(config: DictConfig, experiment: str) -> int:
 
 def _resume(folder: Path, changes: list[str]) -> int:
     """Go on with a run from its last checkpoint; a finished one only answers."""
-    from poselab import runs, training
-    from poselab.cli.resuming import changed, expect_trained
+    from poselab.experiments import runs
+    from poselab.experiments import train as training
+    from poselab.experiments.resume import changed, expect_trained
 
     config, experiment = runs.reopen(folder)
     expect_trained(folder)

@@ -28,7 +28,7 @@ class CoordinateCodec:
         self.resolution = 1e-5 * max(input_size)  # float32
 
     def encode(self, keypoints: Tensor, visible: Tensor, usable: Tensor) -> CoordinateTarget:
-        """See :class:`poselab.codecs.contract.Codec`."""
+        """See :class:`poselab.codecs.base.Codec`."""
         points, labelled = only_person(keypoints, visible)
         height, width = self.input_size
         u = (points[..., 0] + 0.5) / width - 0.5

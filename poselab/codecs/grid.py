@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from poselab import geometry, maps
+from poselab import geometry
+from poselab import heatmaps as maps
 from poselab.structures import InputError, Poses, Size, Skeleton
 
 if TYPE_CHECKING:

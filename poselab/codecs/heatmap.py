@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Self, get_args
 import torch
 from torch import Tensor
 
-from poselab import maps
+from poselab import heatmaps as maps
 from poselab.codecs.grid import MapCodec, one_pose, only_person
 from poselab.outputs import MapTarget
 from poselab.structures import InputError, Poses

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from poselab import maps
+from poselab import heatmaps as maps
 from poselab.codecs.grid import Grid
 from poselab.codecs.heatmap import Decoder, HeatmapCodec
-from poselab.codecs.udp_offset import UdpOffsetCodec
+from poselab.methods.udp_offset.codec import UdpOffsetCodec
 
 if TYPE_CHECKING:
     from poselab.geometry import PixelConvention

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from poselab.codecs.coordinate import CoordinateCodec
 from poselab.codecs.grid import mirrored_names, only_person
-from poselab.codecs.simcc import SimccCodec
+from poselab.methods.simcc.codec import SimccCodec
 from poselab.outputs import AxisScores, Coordinates, CoordinateTarget
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class HrnetCoordinateCodec(CoordinateCodec):
     """
 
     def encode(self, keypoints: Tensor, visible: Tensor, usable: Tensor) -> CoordinateTarget:
-        """See :class:`poselab.codecs.contract.Codec`."""
+        """See :class:`poselab.codecs.base.Codec`."""
         points, labelled = only_person(keypoints, visible)
         lengths = points.new_tensor(self.input_size[::-1])
         return CoordinateTarget(xy=points / lengths - 0.5, weight=labelled.float())

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from poselab.codecs.bones import BoneCodec, BoneTarget
 from poselab.codecs.coordinate import CoordinateCodec
 from poselab.codecs.heatmap import HeatmapCodec
-from poselab.codecs.simcc import SimccCodec
-from poselab.codecs.tags import TagCodec
-from poselab.codecs.udp_offset import UdpOffsetCodec
 from poselab.geometry import CONVENTIONS
 from poselab.grouping.tags import TagRules
+from poselab.methods.associative_embedding.codec import TagCodec
+from poselab.methods.compositional.codec import BoneCodec, BoneTarget
+from poselab.methods.simcc.codec import SimccCodec
+from poselab.methods.udp_offset.codec import UdpOffsetCodec
 from poselab.outputs import (
     AxisScores,
     AxisTarget,

@@ -8,14 +8,14 @@ import numpy as np
 
 from poselab import geometry
 from poselab.annotations.columns import rows_of
-from poselab.annotations.detections import read_detections
+from poselab.annotations.formats.detections import read_detections
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from poselab.annotations import Annotations
-    from poselab.annotations.detections import Detections
+    from poselab.annotations.formats.detections import Detections
     from poselab.structures import Floats, Ints
 
 

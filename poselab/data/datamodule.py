@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from poselab.data.augment import Augment
     from poselab.data.framing import Framing
-    from poselab.data.layouts import Sources
+    from poselab.datasets.sources import Sources
 
 
 class EpochSampler(Sampler[Key]):

@@ -11,7 +11,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from poselab import geometry
-from poselab.data.pictures import planes, show
+from poselab.data.images import planes, show
 from poselab.structures import Frame, Sample
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torchvision.ops import nms
 
-from poselab.annotations.detections import PERSON, Detections
-from poselab.detection.contract import Found, Shown
-from poselab.files import write_bytes
+from poselab.annotations.formats.detections import PERSON, Detections
+from poselab.detection.base import Found, Shown
+from poselab.io.files import write_bytes
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poselab.data import Split
-    from poselab.detection.contract import Detector
+    from poselab.detection.base import Detector
 
     Watch = Callable[[Sequence[int]], Iterable[int]]
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poselab.annotations.detections import read_detections
+from poselab.annotations.formats.detections import read_detections
 from poselab.data.boxes import labelled_people, moved_to_iou, spared
-from poselab.detection.contract import NOBODY, Found
+from poselab.detection.base import NOBODY, Found
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations import Annotations
-    from poselab.detection.contract import Shown
+    from poselab.detection.base import Shown
     from poselab.structures import Floats, Ints
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from poselab.data.pictures import Image
+    from poselab.data.images import Image
     from poselab.structures import Floats, Size
 
 GREY = 114

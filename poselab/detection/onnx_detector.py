@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poselab.detection.contract import Found, from_corners
+from poselab.detection.base import Found, from_corners
 from poselab.detection.letterbox import letterboxed
 from poselab.detection.yolo_layouts import LAYOUTS, recognised
 from poselab.structures import InputError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations import Annotations
-    from poselab.detection.contract import Shown
+    from poselab.detection.base import Shown
     from poselab.detection.letterbox import Placed
     from poselab.structures import Size
 

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 from torchvision.ops import generalized_box_iou_loss
 
-from poselab.maps.peaks import nearest
+from poselab.heatmaps.peaks import nearest
 from poselab.models.backbones import TinyResNet
 from poselab.models.necks import FuseNeck
 from poselab.models.pose_net import PoseNet

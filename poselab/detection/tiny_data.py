@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from poselab import geometry
 from poselab.data.boxes import whole_pictures
 from poselab.data.framing import STILL, WholeImage
-from poselab.data.pictures import planes, show
+from poselab.data.images import planes, show
 
 if TYPE_CHECKING:
     from poselab.data import Augment, Split

@@ -11,10 +11,10 @@ import torch
 
 from poselab import geometry
 from poselab.data.framing import WholeImage
-from poselab.data.pictures import planes, show
-from poselab.detection.contract import Found, from_corners
+from poselab.data.images import planes, show
+from poselab.detection.base import Found, from_corners
 from poselab.detection.tiny import PointLoss, cells_of, people_at, point_net
-from poselab.modules.checkpoints import WholeCheckpoints, read_checkpoint
+from poselab.io.checkpoints import WholeCheckpoints, read_checkpoint
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from poselab.annotations import Annotations
-    from poselab.detection.contract import Shown
+    from poselab.detection.base import Shown
     from poselab.detection.tiny import Points
     from poselab.detection.tiny_data import Boxed
     from poselab.structures import Size

@@ -9,8 +9,8 @@ import torch
 from torchvision.models import detection as zoo
 from torchvision.models import get_model, get_model_weights, list_models
 
-from poselab.detection.contract import Found, from_corners
-from poselab.files import read_tensors
+from poselab.detection.base import Found, from_corners
+from poselab.io.files import read_tensors
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from poselab.annotations import Annotations
-    from poselab.detection.contract import Shown
+    from poselab.detection.base import Shown
 
 HUB = "hub"
 _COCO_CLASSES = 91

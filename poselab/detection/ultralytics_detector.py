@@ -7,14 +7,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from poselab.detection.contract import Found, from_corners
+from poselab.detection.base import Found, from_corners
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations import Annotations
-    from poselab.detection.contract import Shown
+    from poselab.detection.base import Shown
 
 
 class UltralyticsDetector:

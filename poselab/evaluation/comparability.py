@@ -1,7 +1,7 @@
 """Whether two figures may be ranked against each other, and if not, why, in words.
 
 A contract says what a figure depends on. Its top level is what an evaluator writes, other metrics'
-contracts lie in it under their names (:class:`poselab.evaluation.combined.Combined`), and ``run``
+contracts lie in it under their names (:class:`poselab.evaluation.metrics.several.Combined`), and ``run``
 holds how the predictions were made, where a run left that beside them.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from poselab.evaluation.contract_fields import (
+from poselab.evaluation.comparability_fields import (
     OF_METRIC,
     OF_RUN,
     SPOKEN,
@@ -19,7 +19,7 @@ from poselab.evaluation.contract_fields import (
     overlap_in_words,
     unheard_of,
 )
-from poselab.files import read_json, write_json
+from poselab.io.files import read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

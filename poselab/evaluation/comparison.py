@@ -9,20 +9,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.bootstrap import LEVEL, REPLICATES, Difference, Replicates, holm, resampled
-from poselab.evaluation.oks import OksEvaluator
-from poselab.evaluation.second_process import meanwhile
-from poselab.evaluation.streamed import MANY
+from poselab.evaluation.metrics.hotcoco_streaming import MANY
+from poselab.evaluation.metrics.oks import OksEvaluator
+from poselab.evaluation.statistics.bootstrap import (
+    LEVEL,
+    REPLICATES,
+    Difference,
+    Replicates,
+    holm,
+    resampled,
+)
+from poselab.io.background import meanwhile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from poselab.annotations.table import Annotations
-    from poselab.evaluation.contract import Evaluator
-    from poselab.evaluation.metrics import Metrics
+    from poselab.evaluation.accumulator import Tally
+    from poselab.evaluation.evaluator import Evaluator
     from poselab.evaluation.predictions import Predictions
-    from poselab.evaluation.tally import Tally
+    from poselab.evaluation.record import Metrics
 
 
 class Run(NamedTuple):

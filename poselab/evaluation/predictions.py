@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poselab import files
 from poselab.annotations.source import Source, collector_paused
-from poselab.evaluation import coco_results
-from poselab.evaluation.json_records import LARGE
+from poselab.evaluation.formats import coco_results
+from poselab.evaluation.formats.json_records import LARGE
+from poselab.io import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

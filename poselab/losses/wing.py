@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from poselab.maps import highest_around
+from poselab.heatmaps import highest_around
 from poselab.structures import InputError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from poselab.maps import peaks, soft_argmax
+from poselab.heatmaps import peaks, soft_argmax
 from poselab.models.blocks import map_layer
 from poselab.models.heads import full_precision
 from poselab.structures import InputError

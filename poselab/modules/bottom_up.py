@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from poselab.codecs.tags import TagCodec
-from poselab.losses.tags import TagLoss
+from poselab.methods.associative_embedding.codec import TagCodec
+from poselab.methods.associative_embedding.loss import TagLoss
 from poselab.models.heads import TaggedHead
 from poselab.models.necks import HighestResolution
 from poselab.modules.pose_module import PoseModule, Triple

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from poselab.codecs.heatmap import HeatmapCodec
-from poselab.codecs.udp_offset import UdpOffsetCodec
 from poselab.losses.heatmaps import MapLoss
+from poselab.methods.udp_offset.codec import UdpOffsetCodec
 from poselab.models.heads import HeatmapHead
 from poselab.models.necks import DeconvNeck
 from poselab.modules.pose_module import PoseModule, Triple

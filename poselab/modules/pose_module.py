@@ -10,8 +10,8 @@ import torch
 
 from poselab import geometry
 from poselab.evaluation.predictions import Predictions
-from poselab.modules.schedules import constant
 from poselab.outputs import final, map_tensors
+from poselab.training.schedules import constant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
-    from poselab.codecs.contract import Codec
-    from poselab.modules.schedules import Schedule
+    from poselab.codecs.base import Codec
     from poselab.structures import Frame, Poses, Sample
+    from poselab.training.schedules import Schedule
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -7,22 +7,28 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.breakdown import OVERLAPS, SIZES, by_crowding, by_labelled_joints, by_size
-from poselab.evaluation.calibration import pose_calibration
-from poselab.evaluation.crowding import overlaps
-from poselab.evaluation.errors import costs, diagnose
-from poselab.evaluation.joints import joint_figures
-from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.diagnosis.diagnosis import costs, diagnose
+from poselab.evaluation.metrics.breakdown import (
+    OVERLAPS,
+    SIZES,
+    by_crowding,
+    by_labelled_joints,
+    by_size,
+)
+from poselab.evaluation.metrics.calibration import pose_calibration
+from poselab.evaluation.metrics.crowding import overlaps
+from poselab.evaluation.metrics.joints import joint_figures
+from poselab.evaluation.metrics.oks import OksEvaluator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from poselab.annotations.table import Annotations
-    from poselab.evaluation.breakdown import Breakdown
-    from poselab.evaluation.calibration import Calibration
     from poselab.evaluation.comparison import Comparison, Method
-    from poselab.evaluation.errors import Cost, Diagnosis
-    from poselab.evaluation.joints import JointFigures
+    from poselab.evaluation.diagnosis.diagnosis import Cost, Diagnosis
+    from poselab.evaluation.metrics.breakdown import Breakdown
+    from poselab.evaluation.metrics.calibration import Calibration
+    from poselab.evaluation.metrics.joints import JointFigures
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
 

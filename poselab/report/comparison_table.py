@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poselab.evaluation.bootstrap import LEVEL
 from poselab.evaluation.comparability import RUN, between, doubts
+from poselab.evaluation.statistics.bootstrap import LEVEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

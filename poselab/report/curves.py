@@ -35,7 +35,7 @@ def draw_curves(curves: Curves, headline: str, file: Path, title: str = "") -> N
     """A PNG with the loss of both splits on the left and the headline metric on the right."""
     from matplotlib.figure import Figure
 
-    from poselab.files import replacing
+    from poselab.io.files import replacing
 
     # Not pyplot's: a notebook that trains keeps the backend that shows its own figures.
     figure = Figure(figsize=(9, 3.2), layout="constrained")

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poselab.evaluation.box_costs import apart
-from poselab.evaluation.early_commitment import FOUND
-from poselab.evaluation.error_costs import FALSE_NEGATIVE
-from poselab.files import replacing
-from poselab.report import error_figures
+from poselab.evaluation.diagnosis.costs import FALSE_NEGATIVE
+from poselab.evaluation.diagnosis.detection_costs import apart
+from poselab.evaluation.diagnosis.undetected import FOUND
+from poselab.io.files import replacing
+from poselab.report import error_plots as error_figures
 from poselab.report.comparison_table import p_text
-from poselab.report.figures import (
+from poselab.report.page import Section
+from poselab.report.page_tables import Linked
+from poselab.report.plots import (
     DASHES,
     WIDE,
     WIDTH,
@@ -22,8 +24,6 @@ from poselab.report.figures import (
     plot,
     style,
 )
-from poselab.report.page import Section
-from poselab.report.page_tables import Linked
 from poselab.report.svg import PAPER, link, part_colour, short
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from poselab.annotations.table import Annotations
-    from poselab.evaluation.box_costs import BoxCost, Part
-    from poselab.evaluation.oks import OksEvaluator
+    from poselab.evaluation.diagnosis.detection_costs import BoxCost, Part
+    from poselab.evaluation.metrics.oks import OksEvaluator
     from poselab.report.analysis import Analysis
-    from poselab.report.figures import Plot, Titles
     from poselab.report.page import More
     from poselab.report.page_tables import LinkedRow
+    from poselab.report.plots import Plot, Titles
     from poselab.report.tables import Row
 
 PARTS = ("AP", "missed people", "poor boxes", "pose errors")

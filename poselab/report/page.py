@@ -8,11 +8,11 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import poselab
-from poselab.evaluation.joint_groups import scored
-from poselab.files import write_bytes
+from poselab.evaluation.metrics.joint_groups import scored
+from poselab.io.files import write_bytes
 from poselab.report import comparison_table
-from poselab.report import error_figures as of_joints
-from poselab.report import figures as whole
+from poselab.report import error_plots as of_joints
+from poselab.report import plots as whole
 from poselab.report.analysis import analyse, groups_of
 from poselab.report.embedding import LONG_SIDE, embedded, measured
 from poselab.report.page_data import MOST_PICTURES, MOST_UNMATCHED, by_disagreement, page_data
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from poselab.evaluation.comparison import Comparison
     from poselab.report.analysis import Analysis
     from poselab.report.curves import Curves
-    from poselab.report.figures import Plot
     from poselab.report.page_tables import LinkedRow
+    from poselab.report.plots import Plot
 
 
 class Section(NamedTuple):

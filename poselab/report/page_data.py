@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from poselab.annotations.columns import rows_of
-from poselab.evaluation.error_kinds import UNKNOWN
+from poselab.evaluation.diagnosis.keypoint_errors import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from poselab.annotations.table import Annotations
-    from poselab.evaluation.errors import Diagnosis
+    from poselab.evaluation.diagnosis.diagnosis import Diagnosis
     from poselab.report.analysis import Analysis, Bins
     from poselab.structures import Floats, Ints
 

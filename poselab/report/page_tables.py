@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from poselab.evaluation.joint_groups import GROUPS
+from poselab.evaluation.metrics.joint_groups import GROUPS
 from poselab.report import comparison_table
-from poselab.report.error_figures import KINDS, cost_link, error_shares
-from poselab.report.figures import pair_link
+from poselab.report.error_plots import KINDS, cost_link, error_shares
+from poselab.report.plots import pair_link
 from poselab.report.svg import link
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from poselab.evaluation.comparison import Comparison
     from poselab.report.analysis import Analysis
-    from poselab.report.error_figures import Rows
+    from poselab.report.error_plots import Rows
     from poselab.report.tables import Cell
 
     LinkedRow = dict[str, "Cell | Linked"]

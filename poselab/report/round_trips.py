@@ -46,7 +46,7 @@ def draw(trips: Sequence[Any], file: Path) -> None:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    from poselab.files import replacing
+    from poselab.io.files import replacing
 
     names = list(dict.fromkeys(trip.codec for trip in trips))
     figure = Figure(figsize=(8, 0.8 + 0.34 * len(names)), layout="constrained")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from poselab.files import write_bytes
+from poselab.io.files import write_bytes
 from poselab.skeletons import COCO17
 from poselab.synthetic.visibility import NAMED
 

@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from poselab.files import write_bytes
+from poselab.io.files import write_bytes
 from poselab.structures import InputError
 from poselab.synthetic.plan import SPLITS, Chunk, Settings, chunks, claim, collect, is_finished
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poselab.files import replacing, write_json
+from poselab.io.files import replacing, write_json
 from poselab.skeletons import MPII16
 from poselab.synthetic.visibility import NAMED
 

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from poselab.files import read_json, write_json
+from poselab.io.files import read_json, write_json
 from poselab.structures import InputError
 from poselab.synthetic import coco_layout, mpii_layout
 

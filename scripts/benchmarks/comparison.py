@@ -33,9 +33,9 @@ import orjson
 from evaluate_oks import detections
 
 from poselab.annotations import open_annotations
-from poselab.evaluation.bootstrap import resampled
-from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
+from poselab.evaluation.statistics.bootstrap import resampled
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,8 +21,8 @@ import numpy as np
 import torch
 
 from poselab.codecs.heatmap import HeatmapCodec
-from poselab.codecs.simcc import SimccCodec
 from poselab.grouping.oks_nms import oks_nms
+from poselab.methods.simcc.codec import SimccCodec
 from poselab.outputs import AxisScores
 from poselab.skeletons import COCO17
 

@@ -33,11 +33,11 @@ import torch
 from lightning_fabric.utilities import move_data_to_device
 from torch.utils.data import DataLoader, Dataset
 
-from poselab import build
-from poselab.cli.composing import compose
-from poselab.cli.quiet import quiet
+from poselab.cli.library_messages import quiet
 from poselab.data import PoseDataset
 from poselab.data.boxes import Items
+from poselab.experiments import build
+from poselab.experiments.compose import compose
 from poselab.skeletons import COCO17
 from poselab.structures import InputError
 from poselab.synthetic import Settings, generate

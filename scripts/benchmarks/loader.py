@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader
 
 from poselab.data import Augment, PersonCrop, PoseDataset, Split
 from poselab.data.datamodule import EpochSampler
-from poselab.data.layouts import coco
+from poselab.datasets.sources import coco
 from poselab.synthetic import Settings, generate
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from evaluate_oks import detections
 
 from poselab.annotations import open_annotations
 from poselab.evaluation.comparison import Comparison, Run, compare
-from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
 from poselab.report.page import write_page
 

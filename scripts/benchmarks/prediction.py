@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from poselab import build
-from poselab.cli.composing import compose
+from poselab.experiments import build
+from poselab.experiments.compose import compose
 from poselab.skeletons import COCO17
 from poselab.structures import Frame, Sample
 

@@ -21,9 +21,9 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from poselab import build
-from poselab.cli.composing import compose
-from poselab.cli.quiet import quiet
+from poselab.cli.library_messages import quiet
+from poselab.experiments import build
+from poselab.experiments.compose import compose
 from poselab.skeletons import COCO17
 from poselab.structures import Frame, Sample
 

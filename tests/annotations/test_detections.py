@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from poselab.annotations.detections import read_detections
+from poselab.annotations.formats.detections import read_detections
 from poselab.structures import InputError
 
 

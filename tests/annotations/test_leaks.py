@@ -15,7 +15,9 @@ from coco_labels import coco, person, pictures
 from PIL import Image, ImageEnhance
 
 from poselab.annotations import open_annotations
-from poselab.annotations.leaks import (
+from poselab.cli import main
+from poselab.datasets.leaks.image_hashes import Prints, prints
+from poselab.datasets.leaks.shared_images import (
     KINDS,
     Leak,
     confirmed,
@@ -25,8 +27,6 @@ from poselab.annotations.leaks import (
     shared_pictures,
     strongest,
 )
-from poselab.annotations.picture_prints import Prints, prints
-from poselab.cli import main
 
 Data = Callable[[str], Path]
 
@@ -196,7 +196,7 @@ def test_pictures_without_contrast_are_like_nothing() -> None:
 @pytest.mark.parametrize("few", [100, 0])
 def test_what_training_looks_at_when_it_begins(root: Path, monkeypatch: Any, few: int) -> None:
     """Small sets by content; others by name, confirmed by content."""
-    monkeypatch.setattr("poselab.annotations.leaks._FEW", few)
+    monkeypatch.setattr("poselab.datasets.leaks.shared_images._FEW", few)
     train, val = pictures(root, "train"), pictures(root, "val")
     shutil.copy(train[9], val[0])
     train[1].unlink()

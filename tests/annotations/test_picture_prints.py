@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from coco_labels import pictures
 
-from poselab.annotations import picture_prints
-from poselab.annotations.picture_prints import Prints, perceptual_hashes, prints, thumbnail
+from poselab.datasets.leaks import image_hashes as picture_prints
+from poselab.datasets.leaks.image_hashes import Prints, perceptual_hashes, prints, thumbnail
 
 
 def taken(folder: Path, names: list[str]) -> Prints:

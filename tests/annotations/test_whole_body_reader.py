@@ -9,7 +9,7 @@ import pytest
 from coco_labels import coco, person
 
 from poselab.annotations import open_annotations
-from poselab.annotations.whole_body import PARTS
+from poselab.annotations.formats.whole_body import PARTS
 from poselab.skeletons import COCO17, HALPE136, WHOLEBODY133
 from poselab.structures import InputError
 

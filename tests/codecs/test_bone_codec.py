@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from poselab.codecs.bones import BoneCodec, BoneTarget
-from poselab.losses.compositional import CompositionalLoss
+from poselab.methods.compositional.codec import BoneCodec, BoneTarget
+from poselab.methods.compositional.loss import CompositionalLoss
 from poselab.outputs import Coordinates
 from poselab.skeletons import COCO17, MPII16, skeleton
 from poselab.structures import InputError, Skeleton

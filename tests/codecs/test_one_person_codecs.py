@@ -9,7 +9,7 @@ import torch
 
 from poselab.codecs.coordinate import CoordinateCodec
 from poselab.codecs.heatmap import HeatmapCodec
-from poselab.codecs.udp_offset import UdpOffsetCodec
+from poselab.methods.udp_offset.codec import UdpOffsetCodec
 from poselab.outputs import Coordinates
 from poselab.skeletons import COCO17
 from poselab.structures import InputError

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from poselab.codecs.simcc import SimccCodec
+from poselab.methods.simcc.codec import SimccCodec
 from poselab.outputs import AxisScores
 from poselab.skeletons import COCO17
 from poselab.structures import InputError

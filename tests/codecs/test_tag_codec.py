@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from poselab.codecs.tags import TagCodec
 from poselab.grouping.tags import TagRules
+from poselab.methods.associative_embedding.codec import TagCodec
 from poselab.outputs import TaggedMaps, TagTarget
 from poselab.skeletons import COCO17
 

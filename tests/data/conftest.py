@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from poselab.data import Split
-from poselab.data.layouts import coco
+from poselab.datasets.sources import coco
 from poselab.synthetic import Settings, generate
 
 

@@ -17,7 +17,7 @@ from poselab import geometry
 from poselab.data import Augment, PersonCrop, PoseData, PoseDataset, Split, WholeImage
 from poselab.data.boxes import detected_people, labelled_people
 from poselab.data.datamodule import EpochSampler
-from poselab.data.layouts import Sources, coco
+from poselab.datasets.sources import Sources, coco
 from poselab.structures import InputError, Sample
 
 CROP, WHOLE = PersonCrop((128, 96)), WholeImage((128, 128), max_people=6)

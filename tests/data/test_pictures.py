@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from poselab import geometry
-from poselab.data.pictures import planes, read_picture, show
+from poselab.data.images import planes, read_picture, show
 
 SIZE = (64, 48)
 

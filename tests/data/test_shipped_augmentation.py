@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from poselab import build
-from poselab.cli.composing import compose
+from poselab.experiments import build
+from poselab.experiments.compose import compose
 
 
 def test_pixel_augmentation_leaves_a_person_recognisable() -> None:

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from poselab import cli
-from poselab.data import Split, layouts
+from poselab.data import Split
+from poselab.datasets import sources as layouts
 from poselab.synthetic import Settings, generate
 
 

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 from hydra.utils import get_method
 
-from poselab import build, cli
-from poselab.annotations.detections import read_detections
-from poselab.cli.composing import compose
-from poselab.cli.detectors import names
+from poselab import cli
+from poselab.annotations.formats.detections import read_detections
 from poselab.data import Split
 from poselab.evaluation.comparability import between, contract_beside
-from poselab.evaluation.oks import OksEvaluator
-from poselab.evaluation.person_boxes import person_precisions
+from poselab.evaluation.metrics.oks import OksEvaluator
+from poselab.evaluation.metrics.person_boxes import person_precisions
 from poselab.evaluation.predictions import read_predictions
+from poselab.experiments import build
+from poselab.experiments.compose import compose
+from poselab.experiments.detectors import names
 
 TINY = (
     "experiment=quickstart/heatmap",

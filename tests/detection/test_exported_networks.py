@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from poselab import cli
-from poselab.annotations.detections import read_detections
+from poselab.annotations.formats.detections import read_detections
 from poselab.detection import Shown
 from poselab.detection.onnx_detector import OnnxDetector
 from poselab.structures import InputError

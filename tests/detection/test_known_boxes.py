@@ -12,7 +12,7 @@ from poselab.data import Split
 from poselab.data.boxes import labelled_people, moved_to_iou, spared
 from poselab.detection import BoxRules, Found, find_people
 from poselab.detection.known import jittered, truth
-from poselab.evaluation.early_commitment import early_commitment
+from poselab.evaluation.diagnosis.undetected import early_commitment
 from poselab.structures import InputError
 
 ALL = BoxRules(threshold=0.0, nms=None, most=1000)

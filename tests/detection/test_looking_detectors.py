@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from poselab import geometry
-from poselab.data import Augment, Split, layouts
+from poselab.data import Augment, Split
+from poselab.datasets import sources as layouts
 from poselab.detection import Shown, find_people
 from poselab.detection.finding import BoxRules
 from poselab.detection.letterbox import letterboxed
@@ -20,7 +21,7 @@ from poselab.detection.tiny_data import BoxedPictures
 from poselab.detection.tiny_detector import TinyDetector, TinyFinder, load, save
 from poselab.detection.torchvision_detector import TorchvisionDetector
 from poselab.detection.yolo_layouts import LAYOUTS, recognised
-from poselab.evaluation.person_boxes import person_precisions
+from poselab.evaluation.metrics.person_boxes import person_precisions
 from poselab.structures import InputError
 
 

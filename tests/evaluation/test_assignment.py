@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
-from poselab.evaluation.assignment import by_best_oks
-from poselab.evaluation.pck import PckEvaluator
-from poselab.evaluation.pckh import PckhEvaluator
+from poselab.evaluation.matching.assignment import by_best_oks
+from poselab.evaluation.metrics.pck import PckEvaluator
+from poselab.evaluation.metrics.pckh import PckhEvaluator
 from poselab.evaluation.predictions import Predictions
 from poselab.skeletons import COCO17, MPII16
 from poselab.structures import InputError

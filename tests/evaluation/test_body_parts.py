@@ -13,9 +13,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from poselab.annotations import Annotations
-from poselab.evaluation.body_parts import PARTS, PartsEvaluator
+from poselab.evaluation.accumulator import measured
+from poselab.evaluation.metrics.body_parts import PARTS, PartsEvaluator
 from poselab.evaluation.predictions import Predictions
-from poselab.evaluation.tally import measured
 from poselab.skeletons import COCO17, WHOLEBODY133
 from poselab.structures import InputError
 

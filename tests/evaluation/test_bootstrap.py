@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
-from poselab.evaluation.bootstrap import Replicates, holm, resampled
-from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.accumulator import RateTally
+from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import Predictions
-from poselab.evaluation.tally import RateTally
+from poselab.evaluation.statistics.bootstrap import Replicates, holm, resampled
 from poselab.skeletons import LSP14
 from poselab.structures import InputError
 

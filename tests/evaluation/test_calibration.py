@@ -10,14 +10,14 @@ import pytest
 from scipy import stats
 
 from poselab.annotations import Annotations
-from poselab.evaluation.calibration import (
+from poselab.evaluation.matching.similarity import oks
+from poselab.evaluation.metrics.calibration import (
     calibration,
     joint_calibration,
     pose_calibration,
     reliability,
 )
 from poselab.evaluation.predictions import Predictions
-from poselab.evaluation.similarity import oks
 
 Make = Callable[..., Annotations]
 Answer = Callable[..., Predictions]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
-from poselab.evaluation.checks import check
 from poselab.evaluation.predictions import Predictions
+from poselab.evaluation.validation.checks import check
 from poselab.skeletons import CROWDPOSE14, WHOLEBODY133
 from poselab.structures import InputError
 

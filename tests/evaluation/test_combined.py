@@ -10,12 +10,12 @@ import pytest
 from hydra.utils import instantiate
 
 from poselab.annotations import Annotations
-from poselab.cli.composing import compose
-from poselab.evaluation.combined import Combined
-from poselab.evaluation.oks import OksEvaluator
-from poselab.evaluation.pck import PckEvaluator
-from poselab.evaluation.pckh import PckhEvaluator
+from poselab.evaluation.metrics.oks import OksEvaluator
+from poselab.evaluation.metrics.pck import PckEvaluator
+from poselab.evaluation.metrics.pckh import PckhEvaluator
+from poselab.evaluation.metrics.several import Combined
 from poselab.evaluation.predictions import Predictions
+from poselab.experiments.compose import compose
 from poselab.structures import InputError
 
 Make = Callable[..., Annotations]

@@ -17,8 +17,6 @@ from contracts import CASES, DETECTED, OF_OTHERS, OKS, PCKH, RUN, WHOLE, changed
 
 import poselab.evaluation
 from poselab.annotations import Annotations
-from poselab.evaluation.body_parts import PartsEvaluator
-from poselab.evaluation.combined import Combined
 from poselab.evaluation.comparability import (
     between,
     contract_beside,
@@ -28,13 +26,15 @@ from poselab.evaluation.comparability import (
     parts,
     worst,
 )
-from poselab.evaluation.contract_fields import OF_METRIC, OF_RUN
-from poselab.evaluation.crowding import CrowdEvaluator
-from poselab.evaluation.metrics import annotation_contract
-from poselab.evaluation.oks import OksEvaluator
-from poselab.evaluation.pck import PckEvaluator
-from poselab.evaluation.pckh import PckhEvaluator
+from poselab.evaluation.comparability_fields import OF_METRIC, OF_RUN
+from poselab.evaluation.metrics.body_parts import PartsEvaluator
+from poselab.evaluation.metrics.crowding import CrowdEvaluator
+from poselab.evaluation.metrics.oks import OksEvaluator
+from poselab.evaluation.metrics.pck import PckEvaluator
+from poselab.evaluation.metrics.pckh import PckhEvaluator
+from poselab.evaluation.metrics.several import Combined
 from poselab.evaluation.predictions import Predictions
+from poselab.evaluation.record import annotation_contract
 from poselab.skeletons import COCO17, WHOLEBODY133
 from poselab.structures import InputError, Skeleton
 

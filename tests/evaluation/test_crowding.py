@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations, open_annotations
-from poselab.evaluation.crowding import (
+from poselab.evaluation.metrics.crowding import (
     CrowdEvaluator,
     crowd_index,
     overlaps,
     recorded_crowd_index,
 )
-from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import Predictions, read_predictions
 from poselab.skeletons import CROWDPOSE14
 

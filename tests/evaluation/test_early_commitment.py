@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
-from poselab.evaluation.early_commitment import early_commitment
+from poselab.evaluation.diagnosis.undetected import early_commitment
 from poselab.skeletons import COCO17
 
 

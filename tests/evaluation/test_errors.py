@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
-from poselab.evaluation.errors import UNKNOWN, Kind, breakdown, costs, diagnose
-from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.diagnosis.diagnosis import UNKNOWN, Kind, breakdown, costs, diagnose
+from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import Predictions
 from poselab.structures import InputError, Skeleton
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
-from poselab.evaluation.error_costs import CORRECTIONS
-from poselab.evaluation.errors import Kind, breakdown, costs, diagnose
-from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.diagnosis.costs import CORRECTIONS
+from poselab.evaluation.diagnosis.diagnosis import Kind, breakdown, costs, diagnose
+from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import Predictions
 from poselab.skeletons import COCO17, LSP14, MPII16
 from poselab.structures import Skeleton
@@ -253,7 +253,7 @@ def test_few_pairs_at_a_time_give_the_same(
     scene.exchange(20)
     found = scene.predictions()
     whole = diagnose(found, scene.table)
-    monkeypatch.setattr("poselab.evaluation.pairs.JOINTS_AT_ONCE", 50)
+    monkeypatch.setattr("poselab.evaluation.matching.pairs.JOINTS_AT_ONCE", 50)
     part = diagnose(found, scene.table)
     for one, other in zip(whole.joints, part.joints, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from poselab.evaluation.pck import PckEvaluator
+from poselab.evaluation.metrics.pck import PckEvaluator
 from poselab.skeletons import LSP14, MPII16, PARSE14
 
 if TYPE_CHECKING:

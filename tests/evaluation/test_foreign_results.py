@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from poselab.evaluation.foreign import ABSENT, TOMPSON, read_results
+from poselab.evaluation.formats.other_codes import ABSENT, TOMPSON, read_results
 from poselab.skeletons import FLIC10, LSP14, MPII16, PARSE14
 from poselab.structures import InputError
 

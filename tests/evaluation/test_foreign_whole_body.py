@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from poselab.annotations.whole_body import PARTS
-from poselab.evaluation.oks import OksEvaluator
+from poselab.annotations.formats.whole_body import PARTS
+from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
 from poselab.skeletons import WHOLEBODY133
 from poselab.structures import InputError

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
-from poselab.evaluation.joints import joint_average_precision, joint_figures
-from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.metrics.joints import joint_average_precision, joint_figures
+from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import Predictions
 from poselab.skeletons import COCO17
 

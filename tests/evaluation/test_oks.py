@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
-from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import Predictions
 from poselab.skeletons import LSP14
 from poselab.structures import InputError, Skeleton

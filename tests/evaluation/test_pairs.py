@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
-from poselab.evaluation.oks import OksEvaluator
-from poselab.evaluation.pairs import Pairs, in_turn, most_alike, together, turns, with_oks
+from poselab.evaluation.matching.pairs import Pairs, in_turn, most_alike, together, turns, with_oks
+from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import Predictions
 from poselab.skeletons import COCO17
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
-from poselab.evaluation.combined import Combined
-from poselab.evaluation.pck import PckEvaluator
-from poselab.evaluation.pckh import PckhEvaluator
+from poselab.evaluation.metrics.pck import PckEvaluator
+from poselab.evaluation.metrics.pckh import PckhEvaluator
+from poselab.evaluation.metrics.several import Combined
 from poselab.evaluation.predictions import Predictions
 from poselab.skeletons import MPII16
 

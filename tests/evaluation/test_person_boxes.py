@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from poselab.annotations import open_annotations
-from poselab.evaluation.person_boxes import person_average_precision
+from poselab.evaluation.metrics.person_boxes import person_average_precision
 
 
 def test_it_is_what_pycocotools_computes(

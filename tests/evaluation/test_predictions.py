@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from poselab.evaluation import coco_results, json_records, predictions, second_process
+from poselab.evaluation import predictions
+from poselab.evaluation.formats import coco_results, json_records
 from poselab.evaluation.predictions import (
     Predictions,
     merge,
     read_predictions,
     write_predictions,
 )
+from poselab.io import background as second_process
 from poselab.structures import InputError
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from poselab.evaluation import second_process
-from poselab.evaluation.second_process import meanwhile
+from poselab.io import background as second_process
+from poselab.io.background import meanwhile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +103,7 @@ def test_a_system_without_room_for_a_copy_is_made_good(monkeypatch: pytest.Monke
 
 WHEN_POSSIBLE = """
 import os, sys, threading
-from poselab.evaluation.second_process import possible
+from poselab.io.background import possible
 os.sched_getaffinity = lambda process: {0, 1}
 assert possible()
 os.sched_getaffinity = lambda process: {0}

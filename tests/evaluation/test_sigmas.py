@@ -14,7 +14,7 @@ import pytest
 from poselab.annotations import Annotations
 from poselab.cli import main
 from poselab.evaluation.predictions import Predictions, write_predictions
-from poselab.evaluation.sigmas import same_people, sigmas_of_repeats, sigmas_of_residuals
+from poselab.evaluation.statistics.sigmas import same_people, sigmas_of_repeats, sigmas_of_residuals
 from poselab.skeletons import COCO17
 from poselab.structures import InputError, Skeleton
 

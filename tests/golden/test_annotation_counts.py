@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from poselab.annotations import open_annotations
-from poselab.annotations.detections import read_detections
+from poselab.annotations.formats.detections import read_detections
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from poselab.annotations import open_annotations
-from poselab.evaluation.checks import check
-from poselab.evaluation.foreign import read_results
+from poselab.evaluation.formats.other_codes import read_results
+from poselab.evaluation.validation.checks import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable

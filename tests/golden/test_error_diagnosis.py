@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from poselab.annotations import open_annotations
-from poselab.evaluation.errors import costs, diagnose
-from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.diagnosis.diagnosis import costs, diagnose
+from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import Predictions, read_predictions
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from poselab.annotations import open_annotations
-from poselab.evaluation.checks import check
-from poselab.evaluation.foreign import read_results
-from poselab.evaluation.oks import OksEvaluator
-from poselab.evaluation.pckh import PckhEvaluator
+from poselab.evaluation.formats.other_codes import read_results
+from poselab.evaluation.metrics.oks import OksEvaluator
+from poselab.evaluation.metrics.pckh import PckhEvaluator
 from poselab.evaluation.predictions import read_predictions
+from poselab.evaluation.validation.checks import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable

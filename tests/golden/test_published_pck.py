@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from poselab.annotations import open_annotations
-from poselab.evaluation.foreign import read_results
-from poselab.evaluation.pck import PckEvaluator
-from poselab.evaluation.pckh import PckhEvaluator
+from poselab.evaluation.formats.other_codes import read_results
+from poselab.evaluation.metrics.pck import PckEvaluator
+from poselab.evaluation.metrics.pckh import PckhEvaluator
 from poselab.structures import InputError
 
 if TYPE_CHECKING:

@@ -12,18 +12,18 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from poselab.codecs.bones import BoneCodec, bones
 from poselab.codecs.coordinate import CoordinateCodec
 from poselab.codecs.heatmap import HeatmapCodec
-from poselab.codecs.simcc import SimccCodec
-from poselab.codecs.tags import TagCodec
-from poselab.codecs.udp_offset import UdpOffsetCodec
 from poselab.grouping.tags import TagRules
-from poselab.losses.classification import AxisLoss
-from poselab.losses.compositional import CompositionalLoss
 from poselab.losses.coordinates import CoordinateLoss
 from poselab.losses.heatmaps import MapLoss
-from poselab.losses.tags import TagLoss
+from poselab.methods.associative_embedding.codec import TagCodec
+from poselab.methods.associative_embedding.loss import TagLoss
+from poselab.methods.compositional.codec import BoneCodec, bones
+from poselab.methods.compositional.loss import CompositionalLoss
+from poselab.methods.simcc.codec import SimccCodec
+from poselab.methods.simcc.loss import AxisLoss
+from poselab.methods.udp_offset.codec import UdpOffsetCodec
 from poselab.outputs import AxisScores, AxisTarget, Coordinates, TaggedMaps
 from poselab.skeletons import COCO17, MPII16
 

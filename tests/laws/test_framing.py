@@ -11,7 +11,7 @@ import pytest
 
 from poselab import geometry
 from poselab.data.framing import Motion, PersonCrop, WholeImage
-from poselab.data.pictures import show
+from poselab.data.images import show
 from poselab.structures import Size
 
 HEIGHT, WIDTH = 240, 320

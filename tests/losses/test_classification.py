@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from poselab.losses.classification import AxisLoss
+from poselab.methods.simcc.loss import AxisLoss
 from poselab.outputs import AxisScores, AxisTarget
 from poselab.structures import InputError
 

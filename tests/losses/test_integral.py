@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from poselab.heatmaps import soft_argmax
 from poselab.losses.coordinates import CoordinateLoss
-from poselab.losses.integral import DistanceLoss, IntegralLoss
-from poselab.maps import soft_argmax
+from poselab.methods.integral.loss import DistanceLoss, IntegralLoss
 from poselab.models.regression_heads import MappedCoordinates
 from poselab.outputs import CoordinateTarget
 from poselab.structures import InputError

@@ -8,7 +8,7 @@ import torch
 
 from poselab.losses.coordinates import CoordinateLoss
 from poselab.losses.heatmaps import MapLoss
-from poselab.losses.tags import TagLoss, tag_terms
+from poselab.methods.associative_embedding.loss import TagLoss, tag_terms
 from poselab.outputs import Coordinates, CoordinateTarget, MapTarget, TaggedMaps, TagTarget
 from poselab.structures import InputError
 

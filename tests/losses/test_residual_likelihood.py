@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from poselab.losses.flow import RealNVP
-from poselab.losses.residual_likelihood import LikelihoodLoss
+from poselab.methods.rle.flow import RealNVP
+from poselab.methods.rle.loss import LikelihoodLoss
 from poselab.models.regression_heads import UncertainCoordinates
 from poselab.outputs import CoordinateTarget
 from poselab.structures import InputError

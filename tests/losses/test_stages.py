@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from poselab.losses.heatmaps import MapLoss
 from poselab.losses.stages import EveryStage
-from poselab.losses.tags import TagLoss
+from poselab.methods.associative_embedding.loss import TagLoss
 from poselab.outputs import MapTarget, Stages, TaggedMaps, TagTarget, final, map_tensors, stages
 from poselab.structures import InputError
 

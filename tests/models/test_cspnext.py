@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from poselab.methods.simcc.heads import RtmccHead
 from poselab.models import PoseNet
 from poselab.models.backbones import CSPNeXt
 from poselab.models.cost import cost
 from poselab.models.necks import LastFeature
-from poselab.models.simcc_head import RtmccHead
 from poselab.structures import InputError, Size
 
 

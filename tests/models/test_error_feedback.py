@@ -9,14 +9,20 @@ import torch
 from torch import Tensor, nn
 
 from poselab.codecs.coordinate import CoordinateCodec
-from poselab.losses.error_feedback import CorrectionLoss
 from poselab.losses.stages import EveryStage
+from poselab.methods.error_feedback.loss import CorrectionLoss
+from poselab.methods.error_feedback.module import ErrorFeedback, TopDownErrorFeedback
+from poselab.methods.error_feedback.network import (
+    Correction,
+    Feedback,
+    FeedbackNet,
+    bounded,
+    widen_first,
+)
 from poselab.models import Feature
 from poselab.models.cost import cost
-from poselab.models.error_feedback import Correction, Feedback, FeedbackNet, bounded, widen_first
 from poselab.models.heads import RegressionHead
 from poselab.models.pose_net import PoseNet
-from poselab.modules.error_feedback import ErrorFeedback, TopDownErrorFeedback
 from poselab.modules.top_down import TopDown
 from poselab.outputs import Coordinates, CoordinateTarget, final
 from poselab.skeletons import COCO17

@@ -12,17 +12,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from poselab import build, geometry
+from poselab import geometry
 from poselab.cli.import_weights import MODELS, chosen, composed
-from poselab.cli.shipped import shipped
 from poselab.data.framing import Motion
+from poselab.experiments import build
+from poselab.experiments.configs import shipped
+from poselab.io.checkpoints import read_checkpoint
 from poselab.models.backbones.other_input import OtherInput
 from poselab.models.backbones.timm_backbone import TimmBackbone
 from poselab.models.backbones.weights import read_state
 from poselab.models.backbones.wide_hrnet import WideFusionHRNet
-from poselab.models.weights_of import CATALOGUE, KeyMap, converted
-from poselab.models.weights_of.mmpose import RLE
-from poselab.modules.checkpoints import read_checkpoint
+from poselab.models.pretrained import CATALOGUE, KeyMap, converted
+from poselab.models.pretrained.mmpose import RLE
 from poselab.structures import InputError
 
 RULES = KeyMap(renames=((r"their\.(.+)", r"our.\1"),), unused=(r"teacher\..+",))

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from poselab.heatmaps import gaussians
 from poselab.losses.heatmaps import MapLoss
 from poselab.losses.stages import EveryStage
-from poselab.maps import gaussians
 from poselab.models import PoseNet
 from poselab.models.backbones import LiteHRNet, PlainViT, TinyResNet
 from poselab.models.cpm import CpmHead, CpmTowers

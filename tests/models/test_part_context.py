@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from poselab.losses.elastic_net import ElasticNetLoss
+from poselab.methods.part_context.loss import ElasticNetLoss
+from poselab.methods.part_context.network import PartContextHead, ReceptionStem
 from poselab.models import Feature
-from poselab.models.part_context import PartContextHead, ReceptionStem
 from poselab.outputs import Coordinates, CoordinateTarget
 from poselab.structures import InputError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from poselab.maps import soft_argmax
+from poselab.heatmaps import soft_argmax
 from poselab.models import Feature
 from poselab.models.regression_heads import LikelihoodHead, SoftArgmaxHead, SoftArgmaxLikelihoodHead
 from poselab.structures import InputError

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
+from poselab.methods.simcc.heads import GatedAttention, RtmccHead, ScaleNorm, SimccHead
 from poselab.models.features import Feature
-from poselab.models.simcc_head import GatedAttention, RtmccHead, ScaleNorm, SimccHead
 
 FEATURES = (Feature(8, 4),)
 SIZES = {"channels": 5, "bins": (32, 24), "cells": (4, 3)}

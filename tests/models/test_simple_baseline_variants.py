@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from poselab import build
-from poselab.cli.composing import compose
+from poselab.experiments import build
+from poselab.experiments.compose import compose
 from poselab.modules import PoseModule
 from poselab.skeletons import COCO17
 

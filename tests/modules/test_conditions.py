@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from poselab import build
-from poselab.cli.composing import compose
 from poselab.evaluation.comparability import between
-from poselab.evaluation.contract_fields import OF_RUN
-from poselab.modules.conditions import run_contract
+from poselab.evaluation.comparability_fields import OF_RUN
+from poselab.experiments import build
+from poselab.experiments.comparability import run_contract
+from poselab.experiments.compose import compose
 from poselab.synthetic import Settings, generate
 
 OKS = {"metric": "oks", "picture_set": "a"}

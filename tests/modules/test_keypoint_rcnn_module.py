@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from torch.utils.data import default_collate
 from torchvision.models.detection.roi_heads import heatmaps_to_keypoints, keypoints_to_heatmap
 
-from poselab import build, geometry
-from poselab.cli.composing import compose
-from poselab.codecs.regions import RegionCodec
+from poselab import geometry
 from poselab.data import Augment, PoseDataset
 from poselab.data.framing import WholeImage
 from poselab.data.short_side import WholeByShortSide
-from poselab.modules.keypoint_rcnn import KeypointRcnn
+from poselab.experiments import build
+from poselab.experiments.compose import compose
+from poselab.methods.keypoint_rcnn.codec import RegionCodec
+from poselab.methods.keypoint_rcnn.module import KeypointRcnn
 from poselab.outputs import FoundPeople, LabelledPeople
 from poselab.skeletons import COCO17
 from poselab.structures import InputError, Sample
@@ -192,7 +193,7 @@ def test_a_pose_scores_what_its_box_scores(data: Any) -> None:
 
 def test_chances_say_how_sharp_a_map_is() -> None:
     """All in one cell: certain. Even over 56x56 cells: 25 of 3136 around the keypoint."""
-    from poselab.models.regions import _chances
+    from poselab.methods.keypoint_rcnn.network import _chances
 
     maps = torch.zeros(1, 2, 56, 56)
     maps[0, 0, 30, 20] = 50.0

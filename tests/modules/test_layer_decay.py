@@ -17,10 +17,10 @@ from poselab.models.heads import HeatmapHead
 from poselab.models.necks import BilinearNeck
 from poselab.models.pose_net import PoseNet
 from poselab.modules import HeatmapRegression
-from poselab.modules.layer_decay import layer_decay
-from poselab.modules.schedules import multi_step
 from poselab.skeletons import COCO17
 from poselab.structures import InputError
+from poselab.training.layer_decay import layer_decay
+from poselab.training.schedules import multi_step
 
 ADAMW = partial(torch.optim.AdamW, lr=0.5, weight_decay=0.1)
 

@@ -7,8 +7,8 @@ import pickle
 
 import pytest
 
-from poselab.modules.schedules import constant, cosine, multi_step
 from poselab.structures import InputError
+from poselab.training.schedules import constant, cosine, multi_step
 
 
 def test_constant_stays() -> None:

@@ -7,12 +7,12 @@ import pytest
 import torch
 from networks import estimator, frames, poses
 
-from poselab import build
-from poselab.cli.composing import compose
 from poselab.evaluation.predictions import Predictions
+from poselab.experiments import build
+from poselab.experiments.comparability import _nms, _score
+from poselab.experiments.compose import compose
 from poselab.grouping.pose_nms import SUPPRESSIONS
 from poselab.modules import TopDown
-from poselab.modules.conditions import _nms, _score
 from poselab.skeletons import COCO17
 
 

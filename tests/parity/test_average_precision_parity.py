@@ -10,8 +10,8 @@ import pytest
 from coco_cases import case, plain_pycocotools
 
 from poselab.annotations import open_annotations
-from poselab.evaluation.average_precision import OksTally
-from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.metrics.average_precision import OksTally
+from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from poselab.annotations import open_annotations
-from poselab.evaluation.breakdown import by_crowding, by_labelled_joints, by_size
-from poselab.evaluation.crowding import CrowdEvaluator, box_ious, overlaps
-from poselab.evaluation.joints import joint_average_precision
-from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.metrics.breakdown import by_crowding, by_labelled_joints, by_size
+from poselab.evaluation.metrics.crowding import CrowdEvaluator, box_ious, overlaps
+from poselab.evaluation.metrics.joints import joint_average_precision
+from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
 
 if TYPE_CHECKING:

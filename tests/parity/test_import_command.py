@@ -11,8 +11,9 @@ import other_zoos
 import pytest
 import torch
 
-from poselab import build, cli
+from poselab import cli
 from poselab.evaluation.predictions import read_predictions
+from poselab.experiments import build
 from poselab.synthetic import Settings, generate
 
 

@@ -13,8 +13,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from poselab import build, geometry
+from poselab import geometry
 from poselab.cli.import_weights import chosen, composed, imported
+from poselab.experiments import build
 from poselab.modules import PoseModule
 from poselab.skeletons import COCO17
 

@@ -15,9 +15,9 @@ from torchvision.models.detection._utils import overwrite_eps
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-from poselab import build
 from poselab.cli.import_weights import chosen, composed, imported
-from poselab.models.weights_of import Converted, converted
+from poselab.experiments import build
+from poselab.models.pretrained import Converted, converted
 from poselab.modules import PoseModule
 from poselab.structures import InputError
 

@@ -14,11 +14,11 @@ from coco_cases import case, plain_pycocotools
 from torchmetrics import MetricCollection
 
 from poselab.annotations import open_annotations
-from poselab.evaluation.pckh import PckhEvaluator
+from poselab.evaluation.metrics.pckh import PckhEvaluator
 from poselab.evaluation.predictions import Predictions
-from poselab.live_metrics import KeypointAP, PCKh
 from poselab.skeletons import MPII16
 from poselab.structures import InputError, Skeleton
+from poselab.training.live_metrics import KeypointAP, PCKh
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,7 +93,7 @@ def test_ap_equals_pycocotools_however_it_is_fed(tmp_path: Path, seed: int) -> N
 PROCESS = """
 import sys
 import torch
-from poselab.live_metrics import KeypointAP
+from poselab.training.live_metrics import KeypointAP
 from poselab.skeletons import Skeleton
 
 folder, rank = sys.argv[1], int(sys.argv[2])

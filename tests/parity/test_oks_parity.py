@@ -13,10 +13,10 @@ import pytest
 from coco_cases import case, plain_pycocotools
 
 from poselab.annotations import open_annotations
-from poselab.evaluation import streamed
-from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.accumulator import measured
+from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
-from poselab.evaluation.tally import measured
+from poselab.evaluation.record import hotcoco_streaming as streamed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,10 @@ BY_TWO = """
 import json, sys
 from pathlib import Path
 from poselab.cli import evaluate, main
-from poselab.evaluation import json_records, predictions, second_process, streamed
+from poselab.evaluation import predictions
+from poselab.evaluation.formats import json_records
+from poselab.io import background as second_process
+from poselab.evaluation.record import hotcoco_streaming as streamed
 evaluate.MANY = streamed.MANY = json_records.LARGE = predictions.LARGE = 1
 made = []
 start = second_process._start

@@ -10,7 +10,7 @@ from known_errors import COARSE, FINE, PICTURES, coarse, poses, table
 
 from poselab.annotations import Annotations
 from poselab.evaluation.comparison import Comparison, Run, compare
-from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.skeletons import COCO17, MPII16
 
 
@@ -30,7 +30,7 @@ def comparison(labels: Annotations) -> Comparison:
 @pytest.fixture(scope="session")
 def by_heads() -> Comparison:
     """One method measured by PCKh."""
-    from poselab.evaluation.pckh import PckhEvaluator
+    from poselab.evaluation.metrics.pckh import PckhEvaluator
 
     heads = np.tile([0.0, 0.0, 30.0, 40.0], (2 * PICTURES, 1))
     people = table(MPII16, head_boxes=heads)

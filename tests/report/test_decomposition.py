@@ -10,11 +10,18 @@ from known_errors import coarse, poses
 from test_page import Tags, plots
 
 from poselab.annotations import Annotations
-from poselab.evaluation.box_costs import BOXED, EARLY, BoxCost, Boxes, apart, box_costs
 from poselab.evaluation.comparison import Comparison, Run, compare
-from poselab.evaluation.early_commitment import Commitment
-from poselab.evaluation.errors import costs, diagnose
-from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.diagnosis.detection_costs import (
+    BOXED,
+    EARLY,
+    BoxCost,
+    Boxes,
+    apart,
+    box_costs,
+)
+from poselab.evaluation.diagnosis.diagnosis import costs, diagnose
+from poselab.evaluation.diagnosis.undetected import Commitment
+from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import Predictions
 from poselab.report.decomposition import boxes_section, decomposition_rows, ends
 from poselab.report.page import write_page

@@ -11,8 +11,8 @@ from test_decomposition import EVALUATOR, LOST, measured  # noqa: F401  # a fixt
 from test_page_browser import Visit, visit  # noqa: F401
 
 from poselab.annotations import Annotations
-from poselab.evaluation.box_costs import BoxCost
 from poselab.evaluation.comparison import Comparison
+from poselab.evaluation.diagnosis.detection_costs import BoxCost
 from poselab.report.decomposition import boxes_section
 from poselab.report.page import write_page
 

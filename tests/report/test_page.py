@@ -16,7 +16,7 @@ from known_errors import COARSE, FINE, UNFOUND, poses
 
 from poselab.annotations import Annotations
 from poselab.evaluation.comparison import Comparison, Run, compare
-from poselab.evaluation.oks import OksEvaluator
+from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.report.page import in_script, learning, write_page
 from poselab.structures import InputError
 

@@ -13,7 +13,7 @@ from poselab.annotations import Annotations
 from poselab.evaluation.comparison import Comparison
 from poselab.report import page_data as of_page
 from poselab.report.analysis import analyse, groups_of
-from poselab.report.error_figures import KINDS
+from poselab.report.error_plots import KINDS
 
 UNIT = 640 / of_page.UNITS
 

@@ -14,11 +14,12 @@ import pytest
 from flow import TINY, words
 
 import poselab
-from poselab import cli, training
+from poselab import cli
 from poselab.evaluation.comparability import contract_beside
 from poselab.evaluation.predictions import read_predictions
-from poselab.files import write_bytes
-from poselab.modules.callbacks import SeedEachEpoch
+from poselab.experiments import train as training
+from poselab.io.files import write_bytes
+from poselab.training.callbacks import SeedEachEpoch
 
 ABLATION = """
 question: How wide?

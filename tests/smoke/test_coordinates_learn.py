@@ -8,8 +8,8 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from poselab import build
-from poselab.cli.composing import compose
+from poselab.experiments import build
+from poselab.experiments.compose import compose
 from poselab.modules import PoseModule
 from poselab.skeletons import COCO17
 from poselab.structures import Sample

@@ -9,9 +9,9 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from poselab import build
-from poselab.cli.composing import compose
-from poselab.cli.shipped import shipped
+from poselab.experiments import build
+from poselab.experiments.compose import compose
+from poselab.experiments.configs import shipped
 
 EXPERIMENTS = shipped("experiment")
 SMALL_REGIONS = (

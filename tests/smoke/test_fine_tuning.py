@@ -13,11 +13,12 @@ import torch
 from flow import TINY, words
 from omegaconf import DictConfig, OmegaConf
 
-from poselab import build, cli
-from poselab.cli.composing import compose
-from poselab.fine_tuning import begin_from
+from poselab import cli
+from poselab.experiments import build
+from poselab.experiments.compose import compose
+from poselab.experiments.fine_tuning import begin_from
+from poselab.experiments.runs import reopen
 from poselab.modules import PoseModule
-from poselab.runs import reopen
 from poselab.skeletons import COCO17
 from poselab.structures import InputError
 

@@ -11,7 +11,7 @@ from flow import Train
 
 from poselab import cli
 from poselab.evaluation.predictions import read_predictions
-from poselab.modules.checkpoints import read_checkpoint
+from poselab.io.checkpoints import read_checkpoint
 
 SMALL = (
     *("experiment=coco/keypoint_rcnn_r50", "trainer=default", "framing=whole"),

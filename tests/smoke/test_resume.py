@@ -15,9 +15,10 @@ import pytest
 import torch
 from flow import words
 
-from poselab import cli, runs
-from poselab.cli.resuming import changed
-from poselab.modules.callbacks import SeedEachEpoch
+from poselab import cli
+from poselab.experiments import runs
+from poselab.experiments.resume import changed
+from poselab.training.callbacks import SeedEachEpoch
 
 EPOCHS = "trainer.max_epochs=4"
 

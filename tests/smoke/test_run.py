@@ -11,8 +11,9 @@ import pytest
 import torch
 from flow import Train, words
 
-from poselab import build, cli, runs
+from poselab import cli
 from poselab.evaluation.predictions import merge, read_predictions, write_predictions
+from poselab.experiments import build, runs
 
 COCO_KEYS = ["AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL"]
 

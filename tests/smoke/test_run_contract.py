@@ -8,7 +8,7 @@ from pathlib import Path
 from flow import Train
 
 from poselab.evaluation.comparability import between, contract_beside, doubts
-from poselab.evaluation.contract_fields import OF_RUN
+from poselab.evaluation.comparability_fields import OF_RUN
 
 
 def test_metrics_and_predictions_agree_about_the_run(run: Path) -> None:

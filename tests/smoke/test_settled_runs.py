@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from poselab import runs
 from poselab.annotations import fingerprint_of, open_annotations
+from poselab.experiments import runs
 from poselab.structures import InputError
 from poselab.synthetic import Settings, generate
 

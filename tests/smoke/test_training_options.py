@@ -11,9 +11,10 @@ import torch
 from flow import Train, words
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from poselab import build, cli
-from poselab.cli.composing import compose
-from poselab.files import read_json
+from poselab import cli
+from poselab.experiments import build
+from poselab.experiments.compose import compose
+from poselab.io.files import read_json
 
 
 def checkpoint(folder: Path) -> dict[str, Any]:

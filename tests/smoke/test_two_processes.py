@@ -13,11 +13,12 @@ import pytest
 from flow import words
 
 from poselab.evaluation.predictions import read_predictions
-from poselab.files import read_json
+from poselab.io.files import read_json
 
 SCRIPT = """
 import shutil, sys
-from poselab import cli, training
+from poselab import cli
+from poselab.experiments import train as training
 
 alone = training._validate_best
 def keep_what_two_wrote(config, data, module, folder):

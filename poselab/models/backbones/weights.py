@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import torch
 
-from poselab.files import read_tensors
+from poselab.io.files import read_tensors
 from poselab.structures import InputError
 
 if TYPE_CHECKING:

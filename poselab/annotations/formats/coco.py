@@ -1,0 +1,248 @@
+"""The COCO keypoints format (Lin et al. 2014), with which most data sets are published.
+
+Pixels are 0-based. Pictures listed again are dropped when the entries agree. A missing ``area`` is
+0.53 of the box (the rule of CrowdPose's and AI Challenger's evaluation), a missing ``bbox`` the
+tightest one around the keypoints. ``head_box`` (x, y, width, height), which COCO has not, is read
+where one of the first annotations has it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from poselab.annotations import columns
+from poselab.annotations.columns import People, Pictures, Rules
+from poselab.annotations.formats.category import category_skeleton
+from poselab.annotations.formats.json_fields import Entries, Field, column, numbers, whole
+from poselab.annotations.masks import record
+from poselab.skeletons import WHOLEBODY133
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from poselab.annotations.source import Source
+    from poselab.annotations.table import Annotations
+    from poselab.structures import Ints, Skeleton
+
+_ABSENT_BOX = [0.0] * 4
+_FIRST = 100
+
+
+def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
+    """The table of a COCO keypoints file.
+
+    Raises:
+        InputError: the file is not of that format, or what it says cannot be true; the message
+            names the first guilty annotation.
+    """
+    return table_of(source, source.json(), "coco", (skeleton, origin))
+
+
+def table_of(
+    source: Source, content: Any, layout: str, form: tuple[Skeleton | None, int]
+) -> Annotations:
+    """The table of a COCO file's parsed ``content``; ``form`` is (skeleton asked for, origin).
+
+    Raises:
+        InputError: as :func:`read` says.
+    """
+    wanted, origin = form
+    images, entries, category = _sections(source, content)
+    pictures, repeated = _pictures(source, images)
+    skeleton = category_skeleton(source.path, category, entries, wanted)
+    people, rules = _people(source, entries, pictures, (len(skeleton), origin))
+    rules = rules._replace(repeated=repeated, category=_id_of(category))
+    table = columns.table(source, layout, skeleton, pictures, people, rules)
+    return _with_regions(source, table, entries, people)
+
+
+def _sections(source: Source, content: Any) -> tuple[Entries, Entries, dict[str, Any]]:
+    """Images, annotations of people, and the category of people."""
+    if not isinstance(content, dict) or not all(
+        isinstance(content.get(key), list) for key in ("images", "annotations")
+    ):
+        raise InputError(
+            f"expected the lists `images` and `annotations` in {source.path}, found "
+            f"{_shape(content)}; is it a COCO keypoints file?"
+        )
+    entries = content["annotations"]
+    categories = [c for c in content.get("categories") or () if isinstance(c, dict)]
+    category = max(
+        categories, key=lambda c: ("keypoints" in c, c.get("name") == "person"), default={}
+    )
+    if len(categories) > 1:
+        entries = [e for e in entries if e.get("category_id") == category.get("id")]
+    return content["images"], entries, category
+
+
+def _id_of(category: dict[str, Any]) -> int:
+    """The id of people; 1 where the file gives none."""
+    given = category.get("id")
+    return given if isinstance(given, int) else 1
+
+
+def _shape(content: Any) -> str:
+    if isinstance(content, dict):
+        return f"an object with {', '.join(map(repr, list(content)[:6])) or 'nothing'}"
+    return f"a {type(content).__name__}"
+
+
+def _pictures(source: Source, images: Entries) -> tuple[Pictures, int]:
+    """The pictures, each once, and how many entries were dropped for that."""
+    if not images:
+        raise InputError(f"expected pictures in {source.path}, its `images` is empty; is it whole?")
+    ids = column(source, images, whole("id"))
+    names = column(
+        source, images, Field("file_name", "a path", lambda v: [n.lstrip("/") for n in v])
+    )
+    sizes = np.stack(
+        [column(source, images, whole(side), default=0) for side in ("height", "width")], axis=1
+    )
+    _, first, group = np.unique(ids, return_index=True, return_inverse=True)
+    if len(first) < len(ids):
+        _refuse_conflicts(source, ids, names, first[group])
+    kept = np.sort(first)
+    return Pictures(ids[kept], sizes[kept], [names[i] for i in kept]), len(ids) - len(kept)
+
+
+def _refuse_conflicts(source: Source, ids: Ints, names: list[str], original: Ints) -> None:
+    for row, first in enumerate(original):
+        if names[row] != names[first]:
+            raise InputError(
+                f"expected one file for image {ids[row]} in {source.path}, got "
+                f"{names[first]!r} and {names[row]!r}; give the pictures distinct ids"
+            )
+
+
+def _people(
+    source: Source, entries: Entries, pictures: Pictures, form: tuple[int, int]
+) -> tuple[People, Rules]:
+    """The people of a file whose ``form`` is (keypoints a person, number of the first pixel)."""
+    count, origin = form
+    ids = column(source, entries, whole("id"))
+    _refuse_repeated_ids(source, ids)
+    rows = _picture_rows(source, entries, pictures, ids)
+    keypoints, visible = _keypoints(source, entries, count, ids)
+    keypoints = columns.labelled_only(keypoints, visible, origin) if origin else keypoints
+    boxes, box_rule = _boxes(source, entries, keypoints, visible, origin)
+    areas, area_rule = _areas(source, entries, boxes)
+    crowd = column(source, entries, whole("iscrowd", "0 or 1"), default=0)
+    recorded = column(source, entries, whole("num_keypoints"), default=-1)
+    heads = _head_boxes(source, entries, origin)
+    people = People(rows, ids, keypoints, visible, boxes, areas, crowd != 0, heads, recorded)
+    return people, Rules(area_rule, box_rule)
+
+
+def _picture_rows(source: Source, entries: Entries, pictures: Pictures, ids: Ints) -> Ints:
+    image_ids = column(source, entries, whole("image_id"))
+    rows = columns.rows_of(pictures.ids, image_ids)
+    if (rows < 0).any():
+        guilty = int(np.argmax(rows < 0))
+        raise InputError(
+            f"expected every annotation in {source.path} to be of a listed picture, got unknown "
+            f"image_id {image_ids[guilty]} in annotation {ids[guilty]}; add that picture to "
+            "`images` or remove the annotation"
+        )
+    return rows
+
+
+def _refuse_repeated_ids(source: Source, ids: Ints) -> None:
+    ordered = np.sort(ids)
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(again):
+        raise InputError(
+            f"expected distinct annotation ids in {source.path}, got {again[0]} more than once; "
+            "number the annotations anew"
+        )
+
+
+def _keypoints(source: Source, entries: Entries, count: int, ids: Ints) -> tuple[Any, Any]:
+    """Positions (M, K, 2), zero where not labelled, and visibility (M, K)."""
+    wanted = f"{count} times x, y, visibility ({3 * count} numbers)"
+    field = Field("keypoints", wanted, lambda values: columns.vectors(values, 3 * count))
+    flat = column(source, entries, field, default=[0] * (3 * count), empty=True)
+    flat = flat.reshape(-1, count, 3)
+    flags = flat[..., 2]
+    if count == len(WHOLEBODY133):  # its flags may be a confidence between 0 and 1
+        flags = np.ceil(np.clip(flags, 0, 2))
+    whole = np.isin(flags, (0, 1, 2)) if flags.dtype == np.float64 else (flags >= 0) & (flags <= 2)
+    if not whole.all():
+        guilty = int(np.argmin(whole.all(axis=1)))
+        raise InputError(
+            f"expected visibility 0, 1 or 2 in {source.path}, got another number in annotation "
+            f"{ids[guilty]}; correct or remove that annotation"
+        )
+    visible = flags.astype(np.uint8)
+    keypoints = flat[..., :2].astype(np.float64)
+    keypoints *= (visible > 0)[..., None]
+    return keypoints, visible
+
+
+def _boxes(
+    source: Source, entries: Entries, keypoints: Any, visible: Any, origin: int
+) -> tuple[Any, str]:
+    field = Field("bbox", "x, y, width, height", lambda values: columns.vectors(values, 4))
+    boxes = column(source, entries, field, default=_ABSENT_BOX, empty=True)
+    boxes = boxes - np.array([origin, origin, 0, 0]) if origin else boxes.astype(np.float64)
+    missing = ~boxes.any(axis=1)
+    missing[missing] = [not entries[row].get("bbox") for row in np.flatnonzero(missing)]
+    if not missing.any():
+        return boxes, "annotated"
+    tight = columns.boxes_around(keypoints, visible)
+    return np.where(missing[:, None], tight, boxes), _rule(missing, "around keypoints")
+
+
+def _head_boxes(source: Source, entries: Entries, origin: int) -> Any:
+    """Head boxes (M, 4), zeros where absent; None for a file without any, at no cost."""
+    if not any("head_box" in entry for entry in entries[:_FIRST]):
+        return None
+    field = Field("head_box", "x, y, width, height", lambda values: columns.vectors(values, 4))
+    heads = column(source, entries, field, default=_ABSENT_BOX, empty=True).astype(np.float64)
+    return np.where(heads[:, 2:3] > 0, heads - np.array([origin, origin, 0, 0]), 0.0)
+
+
+def _areas(source: Source, entries: Entries, boxes: Any) -> tuple[Any, str]:
+    areas = column(source, entries, Field("area", "a number", numbers), default=-1.0)
+    missing = areas == -1.0
+    if not missing.any():
+        return areas, "annotated"
+    derived = boxes[:, 2] * boxes[:, 3] * columns.AREA_OF_BOX
+    return np.where(missing, derived, areas), _rule(missing, "0.53 box")
+
+
+def _rule(missing: Any, rule: str) -> str:
+    return rule if missing.all() else f"annotated, {rule} where missing"
+
+
+def _with_regions(
+    source: Source, table: Annotations, entries: Entries, people: People
+) -> Annotations:
+    """The table with the regions of crowds and of people without keypoints."""
+    from dataclasses import replace
+
+    order = np.argsort(people.picture, kind="stable")
+    wanted = np.flatnonzero(table.crowd | (table.labelled() == 0))
+    sizes = table.sizes[table.picture_of()[wanted]].tolist()
+    rows, records = [], []
+    for row, (height, width) in zip(wanted.tolist(), sizes, strict=True):
+        if height and width:
+            rows.append(row)
+            records.append(
+                _record(source, entries[order[row]], table.boxes[row].tolist(), (height, width))
+            )
+    return replace(
+        table,
+        mask_rows=np.array(rows, np.int64),
+        mask_ends=np.cumsum([len(r) for r in records], dtype=np.int64),
+        mask_bytes=np.frombuffer(b"".join(records), np.uint8),
+    )
+
+
+def _record(source: Source, entry: dict[str, Any], box: Any, size: tuple[int, int]) -> bytes:
+    try:
+        return record(entry.get("segmentation"), box, size)
+    except (InputError, TypeError) as error:
+        raise InputError(
+            f"{error} in annotation {entry['id']} of {source.path}; correct it"
+        ) from None

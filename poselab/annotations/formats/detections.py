@@ -1,0 +1,86 @@
+"""Boxes that a person detector found, in the layout of ``COCO_val2017_detections_*.json``."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from poselab.annotations.columns import FARTHEST, integers, vectors, within
+from poselab.annotations.source import collector_paused
+from poselab.io.files import read_json
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from poselab.structures import Floats, Ints
+
+PERSON = 1
+_KEYS = ("image_id", "bbox", "score")
+
+
+class Detections(NamedTuple):
+    """Columns in the file's order: image_ids (D,) int64, boxes (D, 4) float64 0-based picture
+    pixels x y w h, scores (D,) float64."""
+
+    image_ids: Ints
+    boxes: Floats
+    scores: Floats
+
+
+def read_detections(path: Path) -> Detections:
+    """The boxes of people (category 1, or no category) of a detections file.
+
+    Raises:
+        InputError: no such file, not a list of such objects, numbers that cannot be meant, or no
+            person in it.
+    """
+    with collector_paused():
+        entries = read_json(path, "a detections file")
+        if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+            raise InputError(
+                f"expected a list of detections (image_id, bbox, score) in {path}, got another "
+                "shape; is it an annotation file?"
+            )
+        people = [entry for entry in entries if entry.get("category_id", PERSON) == PERSON]
+        if not people:
+            raise InputError(
+                f"expected boxes of people (category_id 1) in {path}, found none among "
+                f"{len(entries)} detections; choose another file"
+            )
+        found = _columns(path, people)
+    finite = np.isfinite(found.boxes).all(axis=1) & np.isfinite(found.scores)
+    if not finite.all():
+        raise InputError(_sentence(path, people[int(np.argmin(finite))], "finite numbers"))
+    if not within(found.boxes, FARTHEST):
+        near = (np.abs(found.boxes) <= FARTHEST).all(axis=1)
+        wanted = f"boxes within ±{FARTHEST:,.0f} pixels"
+        raise InputError(_sentence(path, people[int(np.argmin(near))], wanted))
+    return found
+
+
+def _columns(path: Path, people: list[dict[str, Any]]) -> Detections:
+    try:
+        return _build(people)
+    except (KeyError, TypeError, ValueError, OverflowError, struct.error):
+        for entry in people:
+            try:
+                _build([entry])
+            except (KeyError, TypeError, ValueError, OverflowError, struct.error):
+                raise InputError(_sentence(path, entry, ", ".join(_KEYS))) from None
+        raise
+
+
+def _build(people: list[dict[str, Any]]) -> Detections:
+    return Detections(
+        image_ids=integers([entry["image_id"] for entry in people]),
+        boxes=vectors([entry["bbox"] for entry in people], 4).astype(np.float64),
+        scores=vectors([(entry["score"],) for entry in people], 1)[:, 0].astype(np.float64),
+    )
+
+
+def _sentence(path: Path, entry: dict[str, Any], wanted: str) -> str:
+    found = {key: entry.get(key) for key in _KEYS}
+    return f"expected {wanted} in every detection of {path}, got {found}; correct or remove it"

@@ -1,0 +1,98 @@
+"""The h5 files of the hourglass code (Newell et al. 2016), for MPII and FLIC.
+
+Pixels are 1-based and floored. For MPII, ``center`` and ``scale`` come moved down by 15·scale and
+grown by 1.25, which is taken back. ``visible`` is 0 for occluded and missing joints alike; a joint
+at (0, 0) is missing. ``normalize`` is the length PCKh measures with, 0.6 of the head box's
+diagonal; the table gets a square head box of that diagonal between upper neck and head top.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from poselab.annotations.formats.person_lists import Labels, boxes_of_scale, people_table
+from poselab.skeletons import FLIC11, MPII16
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from poselab.annotations.source import Source
+    from poselab.annotations.table import Annotations
+    from poselab.structures import Floats, Skeleton
+
+_GROWN = 1.25
+_HEAD_OF_DIAGONAL = 0.6
+
+
+def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
+    """The table of ``annot/valid.h5`` and its like.
+
+    Raises:
+        InputError: the file is not of that form.
+    """
+    content = _datasets(source)
+    joints = content["part"].astype(np.float64)
+    skeleton = skeleton or {len(s): s for s in (MPII16, FLIC11)}.get(joints.shape[1])
+    if skeleton is None or joints.shape[1:] != (len(skeleton), 2):
+        raise InputError(
+            f"expected 16 (MPII) or 11 (FLIC) joints in {source.path}, got shape "
+            f"{joints.shape}; say the skeleton"
+        )
+    on_mpii = skeleton.name == MPII16.name
+    labelled = (joints != 0).any(axis=2)
+    scale = content["scale"].astype(np.float64) / (_GROWN if on_mpii else 1.0)
+    labels = Labels(
+        names=_names(source, content),
+        joints=joints,
+        visible=np.where(labelled, 1 + (content["visible"] > 0), 0).astype(np.uint8),
+        boxes=boxes_of_scale(content["center"].astype(np.float64), scale),
+        head_boxes=_heads(joints, content["normalize"]) if on_mpii else None,
+        box_rule="centre and scale",
+    )
+    return people_table(source, "hourglass_h5", skeleton, labels, origin)
+
+
+def _datasets(source: Source) -> dict[str, Any]:
+    import h5py
+
+    try:
+        with h5py.File(io.BytesIO(source.content), "r") as file:
+            content = {name: np.asarray(file[name]) for name in file}
+    except (OSError, RuntimeError, TypeError) as error:
+        raise InputError(
+            f"expected an HDF5 file at {source.path}, but {error}; fetch it again"
+        ) from None
+    for name in ("part", "visible", "center", "scale", "normalize"):
+        if name not in content:
+            raise InputError(
+                f"expected the data set {name!r} in {source.path}, found "
+                f"{', '.join(content)}; is it an hourglass annotation file?"
+            )
+    return content
+
+
+def _names(source: Source, content: dict[str, Any]) -> list[str]:
+    """The pictures' files, from ``*_images.txt`` beside the file or from the file itself."""
+    count = len(content["part"])
+    for name, text in source.beside.items():
+        lines = text.decode().split()
+        if len(lines) != count:
+            raise InputError(
+                f"expected {count} names in {name} beside {source.path}, got {len(lines)}; fetch "
+                "both files from one place"
+            )
+        return lines
+    names = content.get("imgname")
+    if names is None or names.dtype.kind != "S":
+        raise InputError(
+            f"expected {source.path.stem}_images.txt beside {source.path}, found none; fetch it too"
+        )
+    return [name.decode() for name in names]
+
+
+def _heads(joints: Floats, normalize: Floats) -> Floats:
+    middle = joints[:, [MPII16.index("upper_neck"), MPII16.index("head_top")]].mean(axis=1)
+    side = (normalize / _HEAD_OF_DIAGONAL / np.sqrt(2))[:, None]
+    return np.concatenate([middle - side / 2, side, side], axis=1)

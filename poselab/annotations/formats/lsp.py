@@ -1,0 +1,62 @@
+"""Leeds Sports Pose, ``joints.mat``: the 2,000 people and the extended set of 10,000.
+
+Johnson and Everingham 2010 and 2011; pixels are 1-based, boxes lie around the labelled joints. The
+two sets say different things in their third row. In the 2,000 every joint is labelled and 1 means
+occluded; the last 1,000 pictures ``im{n:04d}.jpg`` are the test split. In the extended set 1 means
+labelled; its pictures are ``im{n:05d}.jpg`` and it has no official test split: take
+``table.select(slice(-500, None))``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from poselab.annotations.formats.person_lists import Labels, people_table
+from poselab.skeletons import LSP14
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from poselab.annotations.source import Source
+    from poselab.annotations.table import Annotations
+    from poselab.structures import Floats, Skeleton
+
+PEOPLE = 2000
+TRAINING = 1000
+
+
+def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
+    """The table of ``joints.mat``, one person a picture, whichever its first axis is.
+
+    Raises:
+        InputError: it has another shape.
+    """
+    skeleton = skeleton or LSP14
+    people = _people(source, len(skeleton))
+    whole_set = len(people) == PEOPLE
+    digits = 4 if whole_set else 5
+    flags = people[..., 2] > 0
+    labels = Labels(
+        names=[f"im{n:0{digits}d}.jpg" for n in range(1, len(people) + 1)],
+        joints=people[..., :2].astype(np.float64),
+        visible=np.where(flags, 1 if whole_set else 2, 2 if whole_set else 0).astype(np.uint8),
+        boxes=np.full((len(people), 4), np.nan),
+    )
+    table = people_table(source, "lsp", skeleton, labels, origin)
+    return replace(table, held_out=np.arange(PEOPLE) >= TRAINING) if whole_set else table
+
+
+def _people(source: Source, joints: int) -> Floats:
+    """Positions and flags (people, joints, 3)."""
+    content: Any = source.mat().get("joints")
+    if content is not None and content.ndim == 3:
+        if content.shape[:2] == (joints, 3):
+            return np.asarray(content.transpose(2, 0, 1))
+        if content.shape[:2] == (3, joints):
+            return np.asarray(content.transpose(2, 1, 0))
+    raise InputError(
+        f"expected joints of shape ({joints}, 3, people) or (3, {joints}, people) in "
+        f"{source.path}, got {getattr(content, 'shape', 'none')}; is it the joints.mat of LSP?"
+    )

@@ -1,0 +1,38 @@
+"""Image Parse (Ramanan 2006): ``joints`` (2, 14, 305) or its publisher's ``ptsAll`` (14, 2, 305).
+
+All joints are labelled, left before right and person-centric; pixels are 1-based. The first 100
+pictures train, the other 205 test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from poselab.annotations.formats.person_lists import joints_alone, people_table, unboxed
+from poselab.skeletons import PARSE14
+
+if TYPE_CHECKING:
+    from poselab.annotations.source import Source
+    from poselab.annotations.table import Annotations
+    from poselab.structures import Skeleton
+
+TRAINING = 100
+
+
+def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
+    """The table of ``parse-joints.mat`` or the publisher's ``labels.mat``, one person a picture.
+
+    Raises:
+        InputError: neither variable is there in its shape.
+    """
+    skeleton = skeleton or PARSE14
+    content = source.mat()
+    joints: Any = content.get("joints")
+    given: Any = content["ptsAll"].swapaxes(0, 1) if "ptsAll" in content else joints
+    people = joints_alone(given, skeleton, source, "PARSE's")
+    names = [f"im{n:04d}.jpg" for n in range(1, len(people) + 1)]
+    table = people_table(source, "parse", skeleton, unboxed(names, people), origin)
+    return replace(table, held_out=np.arange(len(people)) >= TRAINING)

@@ -1,0 +1,49 @@
+"""COCO-WholeBody (Jin et al. 2020): COCO's file with feet, face and hands in fields of their own.
+
+The body's layout "coco" reads the same file as COCO's 17 keypoints.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from poselab.annotations.formats import coco
+from poselab.skeletons import WHOLEBODY133
+
+if TYPE_CHECKING:
+    from poselab.annotations.source import Source
+    from poselab.annotations.table import Annotations
+    from poselab.structures import Skeleton
+
+PARTS = {"keypoints": 17, "foot_kpts": 6, "face_kpts": 68, "lefthand_kpts": 21}
+PARTS |= {"righthand_kpts": 21}
+
+
+def is_split(text: bytes) -> bool:
+    """Whether a COCO file has the fields of the parts."""
+    return b'"foot_kpts"' in text
+
+
+def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
+    """The table of all 133 keypoints; a part that an annotation lacks is not labelled.
+
+    Whoever has any labelled keypoint counts as labelled, as in the authors' evaluation:
+    ``num_keypoints``, which counts the body's alone, is not read.
+
+    Raises:
+        InputError: what the COCO reader refuses.
+    """
+    content = source.json()
+    if isinstance(content, dict) and isinstance(content.get("annotations"), list):
+        content["annotations"] = [joined(entry) for entry in content["annotations"]]
+    return coco.table_of(source, content, "coco_wholebody", (skeleton or WHOLEBODY133, origin))
+
+
+def joined(entry: Any) -> Any:
+    """The entry with the keypoints of all parts in one list; other entries as they are."""
+    if not isinstance(entry, dict) or "foot_kpts" not in entry:
+        return entry
+    joined: list[Any] = []
+    for part, count in PARTS.items():
+        joined += entry.get(part) or [0] * (3 * count)
+    return {k: v for k, v in entry.items() if k != "num_keypoints"} | {"keypoints": joined}

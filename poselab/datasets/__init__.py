@@ -1,0 +1,1 @@
+"""Where each dataset keeps its files, and images that two datasets share."""

@@ -1,0 +1,1 @@
+"""Images that training and evaluation sets share."""

@@ -1,0 +1,197 @@
+"""Pictures that a training and an evaluation set share, whatever they are called there."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from poselab.datasets.leaks.image_hashes import thumbnail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from poselab.annotations.table import Annotations
+    from poselab.datasets.leaks.image_hashes import Prints
+    from poselab.structures import Floats, Ints
+
+Kind = Literal["same file", "alike", "mirrored", "same people"]
+KINDS: tuple[Kind, ...] = ("same file", "alike", "mirrored", "same people")
+"""From the surest to the least sure."""
+
+DISTANCE = 14
+"""Bits of 64 by which the hashes of copies may differ. Of 203 COCO pictures that finds, with the
+likeness below, all that were encoded again, shrunk to a third, brightened, or cropped by a fortieth
+on every side; 92 % of those cropped by a twentieth on every side, and half beyond that."""
+
+LIKENESS = 0.9
+"""Correlation that two pictures have at least for a pair with near hashes to be one picture."""
+
+_FEW = 10_000  # pictures whose content is compared when a training begins
+_FEWEST_KEYPOINTS = 3  # labelled alike by two people this seldom happens by chance
+_BLOCK = 64
+_SIDE, _WINDOW, _ZOOMS = 64, 48, (64, 66, 68, 70, 72)
+
+
+class Leak(NamedTuple):
+    """A picture of both sets: train and val are the picture rows of their tables.
+
+    distance: bits by which the hashes differ, of 64; likeness: correlation of the grey pictures, -1
+    to 1. Both are None where the files were not compared.
+    """
+
+    train: int
+    val: int
+    kind: Kind
+    distance: int | None = None
+    likeness: float | None = None
+
+
+def same_files(train: Prints, val: Prints) -> Iterator[Leak]:
+    """Pairs whose files hold the same bytes."""
+    rows: dict[tuple[int, ...], list[int]] = {}
+    for row, digest in zip(train.row.tolist(), train.digest.tolist(), strict=True):
+        rows.setdefault(tuple(digest), []).append(row)
+    for row, digest in zip(val.row.tolist(), val.digest.tolist(), strict=True):
+        for other in rows.get(tuple(digest), ()):
+            yield Leak(other, row, "same file", 0, 1.0)
+
+
+def near_hashes(train: Prints, val: Prints, distance: int = DISTANCE) -> Iterator[Leak]:
+    """Pairs whose perceptual hashes, one of them perhaps mirrored, differ in few bits.
+
+    They are alike only if :func:`likeness` says so: skies and lawns have near hashes too.
+    """
+    for start in range(0, len(val.row), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        for kind, hashes in (("alike", val.hash), ("mirrored", val.mirrored)):
+            apart = np.bitwise_count(hashes[rows, None] ^ train.hash[None])
+            for n, m in np.argwhere(apart <= distance).tolist():
+                pair = int(train.row[m]), int(val.row[start + n])
+                yield Leak(*pair, "alike" if kind == "alike" else "mirrored", int(apart[n, m]))
+
+
+def confirmed(
+    candidates: Iterable[Leak], train: Sequence[Path], val: Sequence[Path]
+) -> Iterator[Leak | None]:
+    """Those of the candidates whose pictures are alike, None in place of each other one."""
+    seen: dict[Path, Floats] = {}
+
+    def grey(file: Path) -> Floats:
+        if file not in seen:
+            seen[file] = thumbnail(file.read_bytes(), _SIDE).astype(np.float32)
+        return seen[file]
+
+    for leak in candidates:
+        first, second = grey(train[leak.train]), grey(val[leak.val])
+        value = likeness(first, second[:, ::-1] if leak.kind == "mirrored" else second)
+        yield leak._replace(likeness=round(value, 3)) if value >= LIKENESS else None
+
+
+def likeness(first: Floats, second: Floats) -> float:
+    """Greatest correlation of the middle of either grey picture (64, 64) with a part of the other.
+
+    The middle is tried enlarged up to an eighth, as a copy that was cropped shows it. Pictures
+    without any contrast are like nothing.
+    """
+    import cv2
+
+    pictures = [np.asarray(picture, dtype=np.float32) for picture in (first, second)]
+    if min(picture.std() for picture in pictures) < 1:
+        return 0.0
+    best = 0.0
+    for inner, outer in (pictures, pictures[::-1]):
+        for side in _ZOOMS:
+            corner = (side - _WINDOW) // 2
+            zoomed = cv2.resize(inner, (side, side), interpolation=cv2.INTER_LINEAR)
+            middle = zoomed[corner : corner + _WINDOW, corner : corner + _WINDOW]
+            found = cv2.matchTemplate(outer, np.ascontiguousarray(middle), cv2.TM_CCOEFF_NORMED)
+            best = max(best, float(found.max()))
+    return best
+
+
+def same_people(train: Annotations, val: Annotations) -> Iterator[Leak]:
+    """Pairs in which a person has the very same three or more labelled keypoints."""
+    if train.skeleton.keypoints != val.skeleton.keypoints:
+        return
+    pictures: dict[bytes, set[int]] = {}
+    for key, row in _people(train):
+        pictures.setdefault(key, set()).add(row)
+    found = {(other, row) for key, row in _people(val) for other in pictures.get(key, ())}
+    for other, row in sorted(found):
+        yield Leak(other, row, "same people")
+
+
+def _people(table: Annotations) -> Iterator[tuple[bytes, int]]:
+    """What tells a person from others, to a tenth of a pixel, with the picture's row."""
+    labelled = table.visible > 0
+    rows = np.flatnonzero(labelled.sum(axis=1) >= _FEWEST_KEYPOINTS)
+    tenths = np.rint(table.keypoints[rows] * 10).astype(np.int32) * labelled[rows, :, None]
+    keys = np.concatenate([tenths, labelled[rows, :, None]], axis=2).astype(np.int32)
+    for key, picture in zip(keys, table.picture_of()[rows].tolist(), strict=True):
+        yield key.tobytes(), picture
+
+
+def strongest(leaks: Iterable[Leak]) -> list[Leak]:
+    """One leak a pair of pictures, of its surest kind, and these first."""
+    best: dict[tuple[int, int], Leak] = {}
+    for leak in leaks:
+        pair = (leak.train, leak.val)
+        if pair not in best or _rank(leak) < _rank(best[pair]):
+            best[pair] = leak
+    return sorted(best.values(), key=lambda leak: (*_rank(leak), leak.val, leak.train))
+
+
+def _rank(leak: Leak) -> tuple[int, float]:
+    return KINDS.index(leak.kind), -(leak.likeness or 0.0)
+
+
+def shared_pictures(train: Sequence[Path], val: Sequence[Path]) -> tuple[int, str]:
+    """How many of the evaluation pictures are training's too, and how that was decided.
+
+    Cheap enough for the start of every training: of sets that are not small, only files that share
+    a name are compared. Copies that were encoded again need ``poselab data leaks``.
+    """
+    few = len(train) + len(val) <= _FEW
+    alike = _size if few else _name
+    sizes: dict[Any, list[Path]] = {}
+    for file in train:
+        sizes.setdefault(alike(file), []).append(file)
+    digests: dict[Path, bytes] = {}
+    count = sum(
+        any(_same_content(file, other, digests) for other in sizes.get(alike(file), ()))
+        for file in val
+    )
+    return count, "content of the files" if few else "content of the files that share a name"
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return -1
+
+
+def _name(file: Path) -> str:
+    return file.name
+
+
+def _same_content(first: Path, second: Path, digests: dict[Path, bytes]) -> bool:
+    """Whether two files hold the same bytes; one that cannot be read is like no other."""
+    if first == second:
+        return True
+    for file in (first, second):
+        if file not in digests:
+            try:
+                digests[file] = hashlib.blake2b(file.read_bytes(), digest_size=16).digest()
+            except OSError:
+                digests[file] = b""
+    return bool(digests[first]) and digests[first] == digests[second]
+
+
+def picture_files(table: Annotations, folder: Path, rows: Ints | None = None) -> list[Path]:
+    """The picture files of a table, or of some of its rows."""
+    chosen = range(len(table)) if rows is None else np.asarray(rows).tolist()
+    return [folder / table.file_name(row) for row in chosen]

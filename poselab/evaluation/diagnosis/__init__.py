@@ -1,0 +1,1 @@
+"""Which errors a method makes, and the AP that each kind costs."""

@@ -1,0 +1,142 @@
+"""Result files of other codes: one pose for every labelled person, in the labels' order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from poselab.evaluation.formats.body_segments import poses_of_sticks
+from poselab.evaluation.predictions import Predictions, read_predictions
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from poselab.annotations.table import Annotations
+    from poselab.structures import Floats, Ints
+
+TOMPSON = {"rank": "right_ankle", "rkne": "right_knee", "rhip": "right_hip", "lhip": "left_hip"}
+TOMPSON |= {"lkne": "left_knee", "lank": "left_ankle", "pelv": "pelvis", "thor": "thorax"}
+TOMPSON |= {"neck": "upper_neck", "head": "head_top", "rwri": "right_wrist", "relb": "right_elbow"}
+TOMPSON |= {"rsho": "right_shoulder", "lsho": "left_shoulder", "lelb": "left_elbow"}
+TOMPSON |= {"lwri": "left_wrist"}
+
+ABSENT = -1e6
+"""Where a joint is put that a file has no prediction of: wrong by any measure."""
+
+
+def read_results(path: Path, annotations: Annotations) -> Predictions:
+    """Predictions in the COCO results format, or one of the foreign files of this module.
+
+    ``.mat`` of HRNet and SimpleBaseline (``preds``), of Tompson et al. (``keypointsAll`` of
+    ``detections.mat``, ``pos_pred_src`` of ``detections_our_format.mat``), of the toolkit of
+    Yang et al. for LSP, FLIC and PARSE (``pred`` (2, K, N), keypoints or the ends of sticks), and
+    ``.h5`` of the hourglass code (``preds``). All of them count pixels from 1, and give no scores.
+    A file answers for all labelled people in the order of their annotation ids, or only for those
+    held out for testing.
+
+    Raises:
+        InputError: no such file, none of these contents, or not one row for each labelled person.
+    """
+    if path.suffix not in (".mat", ".h5"):
+        return read_predictions(path, annotations.category)
+    if not path.is_file():
+        raise InputError(f"expected predictions at {path}, found no such file; check the path")
+    poses = _poses(path, annotations)
+    people = _answered(path, poses, annotations)
+    return Predictions(
+        annotations.image_ids[annotations.picture_of()[people]],
+        np.asarray(annotations.annotation_ids[people]),
+        np.array(poses[..., :2], dtype=np.float64) - 1,
+        np.ones(poses.shape[:2]),
+        np.ones(len(poses)),
+    )
+
+
+def _answered(path: Path, poses: Floats, annotations: Annotations) -> Ints:
+    """The person row of every pose."""
+    order = np.argsort(annotations.annotation_ids, kind="stable")
+    held_out = annotations.held_out
+    testing = order if held_out is None else order[held_out[order]]
+    joints = len(annotations.skeleton)
+    if poses.ndim == 3 and poses.shape[1] == joints and poses.shape[2] >= 2:
+        for rows in (order, testing):
+            if len(rows) == len(poses):
+                return rows
+    counts = " or ".join(str(n) for n in sorted({len(order), len(testing)}, reverse=True))
+    raise InputError(
+        f"expected {counts} poses of {joints} keypoints in {path}, one for each labelled person "
+        f"of {annotations.source}, got {' x '.join(map(str, poses.shape))}; give the annotations "
+        "that the file was made for"
+    )
+
+
+def _poses(path: Path, annotations: Annotations) -> Floats:
+    """Poses (N, K, 2 or more) in the file's order and pixels."""
+    content = _hdf5(path) if path.suffix == ".h5" else _matlab(path)
+    for name, pose in _READERS.items():
+        if name in content:
+            return pose(content[name], content, annotations)
+    names = ", ".join(name for name in content if not name.startswith("__"))
+    raise InputError(
+        f"expected one of {', '.join(_READERS)} in {path}, got {names or 'nothing'}; is it a "
+        "results file?"
+    )
+
+
+def _hdf5(path: Path) -> dict[str, Any]:
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            return {name: file[name][:] for name in file if name == "preds"} or dict.fromkeys(file)
+    except OSError as error:
+        raise InputError(f"expected an HDF5 file at {path}, but {error}; fetch it again") from None
+
+
+def _matlab(path: Path) -> dict[str, Any]:
+    from scipy.io import loadmat
+
+    try:
+        content: dict[str, Any] = loadmat(path)
+    except Exception as error:  # scipy has no one error for broken files
+        raise InputError(
+            f"expected a MATLAB file (v4 to v7.2) at {path}, but {error}; fetch it again"
+        ) from None
+    return content
+
+
+def _tompson(given: Any, content: dict[str, Any], annotations: Annotations) -> Floats:
+    """Poses by the joint names that the file gives."""
+    names = [TOMPSON[str(name[0])] for name in content["output_joints"].ravel()]
+    known = np.stack(list(given.ravel()))
+    poses = np.full((len(known), len(annotations.skeleton), 2), ABSENT)
+    for k, name in enumerate(names):
+        if name in annotations.skeleton.keypoints:
+            poses[:, annotations.skeleton.index(name)] = known[:, k]
+    return poses
+
+
+def _people_last(given: Any, _: dict[str, Any], __: Annotations) -> Floats:
+    """Joints, coordinates, people."""
+    return np.asarray(given).transpose(2, 0, 1)
+
+
+def _people_first(given: Any, _: dict[str, Any], __: Annotations) -> Floats:
+    return np.asarray(given)
+
+
+def _yang(given: Any, _: dict[str, Any], annotations: Annotations) -> Floats:
+    """Coordinates, joints or ends of sticks, people."""
+    poses = np.asarray(given).transpose(2, 1, 0)
+    return poses_of_sticks(poses, annotations.skeleton)
+
+
+_READERS: dict[str, Callable[[Any, dict[str, Any], Annotations], Floats]] = {
+    "keypointsAll": _tompson,
+    "pos_pred_src": _people_last,
+    "preds": _people_first,
+    "pred": _yang,
+}

@@ -1,0 +1,165 @@
+"""COCO's accumulation: from matches to precision and recall, for many resampled sets at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from poselab.evaluation.matching.coco import THRESHOLDS
+from poselab.evaluation.matching.engines import AREAS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from poselab.evaluation.matching.coco import Matching
+    from poselab.structures import Floats, Ints
+
+RECALLS = np.linspace(0.0, 1.0, 101)
+"""Recalls at which COCO reads precision."""
+
+ANY, AT_50, AT_75 = slice(None), slice(0, 1), slice(5, 6)
+KEYS = {
+    f"A{what[0].upper()}{suffix}": (what, at, list(AREAS).index(area))
+    for what in ("precision", "recall")
+    for suffix, at, area in (
+        ("", ANY, "all"),
+        ("50", AT_50, "all"),
+        ("75", AT_75, "all"),
+        ("M", ANY, "medium"),
+        ("L", ANY, "large"),
+    )
+}
+"""Figure → what it averages, over which thresholds, in which area range."""
+
+_CELLS = 4_000_000  # weights held at once: 16 MB
+
+
+class Accumulated(NamedTuple):
+    """Precision (R, A, T, 101) and recall (R, A, T) of R sets; NaN where nobody is to be found."""
+
+    precision: Floats
+    recall: Floats
+
+
+class OksTally:
+    """The ten COCO figures of one method, as a function of how often each picture counts.
+
+    Those of medium and large people only where the matching has these ranges.
+    """
+
+    def __init__(self, matching: Matching) -> None:
+        areas = len(matching.person)
+        self.keys = tuple(key for key, (_, _, area) in KEYS.items() if area < areas)
+        self.image_ids = matching.image_ids
+        self._matching = matching
+        self._parts = [
+            _Part(matching, area, [matching.ignored[area, t] for t in range(len(THRESHOLDS))])
+            for area in range(areas)
+        ]
+
+    def figures(self, weights: Ints) -> Floats:
+        """The figures (R, F) of R sets in which picture n counts weights[r, n] times.
+
+        Exactly COCO's accumulation over a set that repeats each picture so often, copies of a pose
+        standing next to each other.
+        """
+        return np.concatenate([_summary(part, self.keys) for part in self._chunks(weights)])
+
+    def accumulated(self) -> Accumulated:
+        """Precision and recall of the set itself: R is 1."""
+        return self._accumulate(np.ones((1, len(self.image_ids)), np.int64))
+
+    def _chunks(self, weights: Ints) -> Iterator[Accumulated]:
+        rows = max(1, _CELLS // max(len(self._matching.row), 1))
+        for start in range(0, len(weights), rows):
+            yield self._accumulate(weights[start : start + rows])
+
+    def _accumulate(self, weights: Ints) -> Accumulated:
+        """All area ranges for a few sets."""
+        of_pose = weights.astype(np.float32)[:, self._matching.picture]
+        people = weights @ self._matching.counts.T  # R A
+        parts = [part(of_pose, people[:, area]) for area, part in enumerate(self._parts)]
+        precision, recall = (np.stack(arrays, axis=1) for arrays in zip(*parts, strict=True))
+        return Accumulated(precision, recall)
+
+
+class _Part:
+    """One area range. Poses that count differ little between thresholds, so that running totals
+    are taken once over those of the middle threshold and corrected at true positives for the rest.
+    """
+
+    def __init__(self, matching: Matching, area: int, ignored: list[Any]) -> None:
+        self.base = np.flatnonzero(~ignored[len(ignored) // 2])
+        self.thresholds = []
+        for out, person in zip(ignored, matching.person[area], strict=True):
+            kept = np.flatnonzero(~out)
+            hits = kept[person[kept] >= 0]
+            more = np.setdiff1d(kept, self.base, assume_unique=True)
+            fewer = np.setdiff1d(self.base, kept, assume_unique=True)
+            self.thresholds.append(
+                (hits, [(many, _before(many, hits)) for many in (self.base, more, fewer)])
+            )
+
+    def __call__(self, of_pose: Floats, people: Ints) -> tuple[Floats, Floats]:
+        """Precision (R, T, 101) and recall (R, T) from weights of poses (R, D) and people (R,)."""
+        totals = _totals(of_pose[:, self.base])
+        needed = _needed(people)
+        shape = (len(of_pose), len(self.thresholds))
+        precision, recall = np.zeros((*shape, len(RECALLS))), np.zeros(shape)
+        for t, (hits, ((_, at), (more, at_more), (fewer, at_fewer))) in enumerate(self.thresholds):
+            if not len(hits):
+                continue
+            shown = totals[:, at] + _totals(of_pose[:, more])[:, at_more]
+            shown -= _totals(of_pose[:, fewer])[:, at_fewer]
+            found = np.cumsum(of_pose[:, hits], axis=1, dtype=np.float64)
+            precision[:, t] = _at_recalls(found / (shown + np.spacing(1)), found, needed)
+            recall[:, t] = found[:, -1] / np.maximum(people, 1)
+        nobody = people == 0
+        precision[nobody], recall[nobody] = np.nan, np.nan
+        return precision, recall
+
+
+def _before(many: Ints, hits: Ints) -> Ints:
+    """How many of ``many`` stand at or before each hit."""
+    return np.searchsorted(many, hits, side="right")
+
+
+def _totals(weights: Floats) -> Floats:
+    """Running sums (R, n + 1) along the poses, beginning with 0; whole numbers stay exact."""
+    totals = np.zeros((len(weights), weights.shape[1] + 1), weights.dtype)
+    np.cumsum(weights, axis=1, out=totals[:, 1:])
+    return totals
+
+
+def _needed(people: Ints) -> Ints:
+    """The fewest finds (R, 101) whose share of ``people`` (R,), as a float, is COCO's recall."""
+    among = np.maximum(people, 1)[:, None]
+    needed = np.ceil(RECALLS * among).astype(np.int64)
+    needed -= (needed - 1) / among >= RECALLS
+    needed += needed / among < RECALLS
+    return needed
+
+
+def _at_recalls(precision: Floats, found: Floats, needed: Ints) -> Floats:
+    """The best precision (R, 101) where so many are found or more, 0 where they never are.
+
+    precision and found (R, H) at each true positive. All rows are searched as one sorted row.
+    """
+    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    rows, length = found.shape
+    apart = np.arange(rows)[:, None] * (max(int(found[:, -1].max()), int(needed.max())) + 1)
+    place = np.searchsorted((found + apart).ravel(), (needed + apart).ravel()).reshape(rows, -1)
+    place -= length * np.arange(rows)[:, None]
+    inside = place < length
+    read: Floats = np.take_along_axis(best, np.where(inside, place, 0), axis=1)
+    return np.where(inside, read, 0.0)
+
+
+def _summary(part: Accumulated, keys: Sequence[str]) -> Floats:
+    """The figures (R, F)."""
+    columns = []
+    for what, at, area in map(KEYS.__getitem__, keys):
+        values: Floats = getattr(part, what)[:, area, at]
+        columns.append(np.ascontiguousarray(values.reshape(len(values), -1)).mean(axis=1))
+    return np.stack(columns, axis=1)

@@ -1,0 +1,98 @@
+"""Figures of single joints under OKS: how similar, how often similar enough, and AP."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from poselab.evaluation.accumulator import measured
+from poselab.evaluation.matching.nearest import pairs
+from poselab.evaluation.matching.similarity import joint_similarity
+from poselab.evaluation.metrics.average_precision import OksTally
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from poselab.annotations.table import Annotations
+    from poselab.evaluation.evaluator import ImageIds
+    from poselab.evaluation.metrics.oks import OksEvaluator
+    from poselab.evaluation.predictions import Predictions
+    from poselab.structures import Floats, Ints
+
+SIMILARITIES = (0.5, 0.75, 0.9)
+
+
+class JointFigures(NamedTuple):
+    """Of K joints, NaN where nobody has one labelled.
+
+    labelled (K,) people who have it; similarity (K,) its mean; found (K, T) the fraction whose
+    similarity reaches each of thresholds (T,).
+    """
+
+    joints: tuple[str, ...]
+    labelled: Ints
+    similarity: Floats
+    thresholds: tuple[float, ...]
+    found: Floats
+
+
+def joint_figures(
+    predictions: Predictions,
+    annotations: Annotations,
+    image_ids: ImageIds = None,
+    thresholds: Sequence[float] = SIMILARITIES,
+    match: str = "best_oks",
+    sigmas: Sequence[float] | None = None,
+) -> JointFigures:
+    """Every labelled joint of every person against the one pose that answers for them.
+
+    Similarity is exp(-d² / (2·(2σ)²·area)), of which OKS is a person's mean. People whom no pose
+    answers have similarity 0. ``match`` is one of :data:`poselab.evaluation.matching.assignment.MATCHES`.
+
+    Raises:
+        InputError: what the rule of matching refuses.
+    """
+    people, pose_of, _ = pairs(predictions, annotations, image_ids, match)
+    answered = pose_of >= 0
+    similar = np.zeros((len(people), len(annotations.skeleton)))
+    if answered.any():
+        poses = predictions.keypoints[pose_of[answered]]
+        similar[answered] = joint_similarity(poses, annotations, people[answered], sigmas)
+    labelled = annotations.visible[people] > 0
+    counts = labelled.sum(axis=0)
+    reached = np.stack([((similar >= t) & labelled).sum(axis=0) for t in thresholds], axis=1)
+    return JointFigures(
+        annotations.skeleton.keypoints,
+        counts,
+        _fraction(similar.sum(axis=0), counts),
+        tuple(thresholds),
+        _fraction(reached, counts[:, None]),
+    )
+
+
+def joint_average_precision(
+    evaluator: OksEvaluator,
+    predictions: Predictions,
+    annotations: Annotations,
+    image_ids: ImageIds = None,
+) -> Floats:
+    """AP (K,) as if each joint were the only one labelled, the whole pose scored and ranked.
+
+    Exactly COCO's metric on labels that lack all other joints: OKS is the joint's similarity, poses
+    are matched anew by it, and people without the joint are ignored. NaN where nobody has it.
+    """
+    figures = []
+    for joint in range(len(annotations.skeleton)):
+        alone = np.zeros_like(annotations.visible)
+        alone[:, joint] = annotations.visible[:, joint]
+        labels = replace(annotations, visible=alone, recorded_keypoints=None, stored="")
+        matching = evaluator.matching(predictions, labels, image_ids)
+        figures.append(measured(OksTally(matching))["AP"])
+    return np.array(figures)
+
+
+def _fraction(part: Floats, whole: Ints) -> Floats:
+    whole = np.broadcast_to(whole, np.shape(part))
+    return np.asarray(np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0))

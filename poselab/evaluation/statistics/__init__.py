@@ -1,0 +1,1 @@
+"""How sure metric values are: bootstrap over images, several seeds, OKS sigmas."""

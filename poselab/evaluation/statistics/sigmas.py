@@ -1,0 +1,168 @@
+"""OKS sigmas of a skeleton of one's own: from labels made twice, or from a model's residuals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from poselab.annotations.columns import rows_of
+from poselab.evaluation.matching.assignment import by_annotation_id, by_best_oks
+from poselab.evaluation.metrics.crowding import box_ious
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from poselab.annotations.table import Annotations
+    from poselab.evaluation.predictions import Predictions
+    from poselab.structures import Floats, Ints
+
+FEWEST = 30
+"""Below so many people a sigma is known to no better than about a tenth."""
+
+LEAST_IOU = 0.5
+
+
+class SigmaEstimate(NamedTuple):
+    """A sigma for each of K keypoints, NaN without data.
+
+    sigmas (K,) in the units of COCO: a part of the square root of a person's area; errors (K,)
+    their standard errors; counts (K,) people behind each; ``rule`` how they were found.
+    """
+
+    keypoints: tuple[str, ...]
+    sigmas: Floats
+    errors: Floats
+    counts: Ints
+    rule: str
+
+    def too_few(self, fewest: int = FEWEST) -> tuple[str, ...]:
+        """The keypoints with fewer people than ``fewest``."""
+        few = np.flatnonzero(self.counts < fewest)
+        return tuple(self.keypoints[k] for k in few.tolist())
+
+
+def sigmas_of_repeats(
+    annotations: Annotations, others: Sequence[Annotations], least_iou: float = LEAST_IOU
+) -> SigmaEstimate:
+    """Sigmas from labels of the same people by several annotators.
+
+    COCO's rule, sigma² = E[d² / area] with d the distance of a label from where the keypoint truly
+    is (cocodataset.org/#keypoints-eval). The mean of n labels stands for the truth, from which
+    labels are (n - 1) / n too close on average: sums of d² / area are therefore divided by n - 1,
+    which for two labels is half the squared distance between them. Areas are those of
+    ``annotations``. Files say the same person where boxes overlap most, each being the other's
+    best, with an IoU of ``least_iou`` or more.
+
+    Raises:
+        InputError: the files have other keypoints, or no person in common.
+    """
+    spread, spare = _spreads(annotations, _stacked(annotations, others, least_iou))
+    freedom, total = spare.sum(axis=0), spread.sum(axis=0)
+    squared = _divided(total, freedom)
+    residual = np.where(spare > 0, spread - spare * squared, 0.0)
+    error = _divided(np.sqrt(np.square(residual).sum(axis=0)), freedom)
+    sigmas, counts = np.sqrt(squared), np.asarray((spare > 0).sum(axis=0))
+    errors = _divided(error, 2 * sigmas)  # d sigma = d sigma² / (2 sigma)
+    return SigmaEstimate(
+        annotations.skeleton.keypoints,
+        sigmas,
+        np.where(counts > 1, errors, np.nan),
+        counts,
+        f"repeated labels, {len(others) + 1} files",
+    )
+
+
+def sigmas_of_residuals(predictions: Predictions, annotations: Annotations) -> SigmaEstimate:
+    """Sigmas from how far a model's keypoints are from the labels, whatever a few wild ones do.
+
+    sigma² = median(d² / area) / ln 2: for normal errors d² / area is exponential of mean sigma²,
+    and its median ln 2 times that. This measures the model and the labels together, and so is more
+    than annotators disagree by. Poses that name people answer for those; others are matched by OKS.
+
+    Raises:
+        InputError: what the rule of matching refuses, or nobody is answered.
+    """
+    named = bool((predictions.annotation_ids >= 0).all())
+    match = by_annotation_id if named else by_best_oks
+    pose_of = match(predictions, annotations)
+    people = np.flatnonzero((pose_of >= 0) & _usable(annotations))
+    if not len(people):
+        raise InputError(f"expected poses of people of {annotations.source}, got none of any")
+    offsets = predictions.keypoints[pose_of[people]] - annotations.keypoints[people]
+    relative = np.square(offsets).sum(axis=2) / annotations.areas[people][:, None]
+    relative[annotations.visible[people] == 0] = np.nan
+    counts = np.count_nonzero(~np.isnan(relative), axis=0)
+    middle = np.array([np.median(c[~np.isnan(c)]) if n else np.nan for c, n in _columns(relative)])
+    sigmas = np.sqrt(middle / np.log(2))
+    errors = _divided(sigmas, 2 * np.log(2) * np.sqrt(counts))  # of the median of an exponential
+    return SigmaEstimate(
+        annotations.skeleton.keypoints, sigmas, errors, counts, "median residual of predictions"
+    )
+
+
+def _columns(values: Floats) -> list[tuple[Floats, int]]:
+    return [(column, int(np.count_nonzero(~np.isnan(column)))) for column in values.T]
+
+
+def _usable(annotations: Annotations) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """People (M,) with labels and an area."""
+    labelled = (annotations.visible > 0).any(axis=1)
+    return np.asarray(labelled & ~annotations.crowd & (annotations.areas > 0))
+
+
+def _stacked(annotations: Annotations, others: Sequence[Annotations], least_iou: float) -> Floats:
+    """Every file's positions (n, M, K, 2) of the people of the first, NaN where not labelled."""
+    layers = [np.where(annotations.visible[..., None] > 0, annotations.keypoints, np.nan)]
+    for other in others:
+        if other.skeleton.keypoints != annotations.skeleton.keypoints:
+            raise InputError(
+                f"expected the keypoints of {annotations.source} in {other.source}, got "
+                f"{other.skeleton.name} instead of {annotations.skeleton.name}; label the same ones"
+            )
+        same = same_people(annotations, other, least_iou)
+        if not (same >= 0).any():
+            raise InputError(
+                f"expected people of {annotations.source} in {other.source}, got none whose box "
+                f"overlaps by {least_iou:g} or more in a picture of the same id"
+            )
+        known = (same >= 0)[:, None] & (other.visible[same] > 0)
+        layers.append(np.where(known[..., None], other.keypoints[same], np.nan))
+    return np.stack(layers)
+
+
+def same_people(annotations: Annotations, other: Annotations, least_iou: float) -> Ints:
+    """The row (M,) of each person in another file, -1 for none: each is the other's best box."""
+    same = np.full(annotations.people, -1)
+    usable, others_usable = _usable(annotations), (other.visible > 0).any(axis=1) & ~other.crowd
+    there = rows_of(other.image_ids, annotations.image_ids)
+    for picture in np.flatnonzero(there >= 0).tolist():
+        mine = np.array(annotations.rows(picture), dtype=np.int64)
+        theirs = np.array(other.rows(int(there[picture])), dtype=np.int64)
+        mine, theirs = mine[usable[mine]], theirs[others_usable[theirs]]
+        if len(mine) and len(theirs):
+            ious = box_ious(annotations.boxes[mine], other.boxes[theirs])
+            best = ious.argmax(axis=1)
+            row = np.arange(len(mine))
+            mutual = (ious.argmax(axis=0)[best] == row) & (ious[row, best] >= least_iou)
+            same[mine[mutual]] = theirs[best[mutual]]
+    return same
+
+
+def _spreads(annotations: Annotations, labels: Floats) -> tuple[Floats, Ints]:
+    """Sums of d² / area (M, K) about the mean of each keypoint's labels, and labels less one."""
+    there = ~np.isnan(labels[..., 0])
+    counts = there.sum(axis=0)
+    filled = np.where(there[..., None], labels, 0.0)
+    mean = filled.sum(axis=0) / np.maximum(counts, 1)[..., None]
+    squared = (np.square(filled - mean).sum(axis=-1) * there).sum(axis=0)
+    spare = np.where(_usable(annotations)[:, None], np.maximum(counts - 1, 0), 0)
+    areas = np.where(annotations.areas > 0, annotations.areas, 1.0)[:, None]
+    return squared / areas * (spare > 0), spare
+
+
+def _divided(part: Floats, whole: Floats | Ints) -> Floats:
+    """Element by element, NaN where the whole is nothing."""
+    empty = np.full(np.shape(part), np.nan)
+    return np.asarray(np.divide(part, whole, out=empty, where=np.asarray(whole) > 0))

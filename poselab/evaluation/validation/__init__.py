@@ -1,0 +1,1 @@
+"""What is wrong with predictions before anybody scores them."""

@@ -1,0 +1,1 @@
+"""From conf to objects, run folders, resuming, suites and ablations."""

@@ -1,0 +1,153 @@
+"""Command-line words to a config, by Hydra; what does not compose is said in one sentence."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from poselab.experiments.config_values import expect_values
+from poselab.experiments.configs import conf_folder
+from poselab.experiments.near_names import (
+    UNKNOWN_KEY,
+    UNKNOWN_OPTION,
+    keys_of,
+    unknown_key,
+    unknown_option,
+)
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from omegaconf import DictConfig
+
+_HYDRA_FLAGS = ("-m", "--multirun", "-c", "--cfg", "--info", "--hydra-help", "--package", "-p")
+
+
+def compose(name: str, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]]:
+    """The config that ``name`` and overrides make, and which option of each group was chosen.
+
+    Raises:
+        InputError: a word that is no override, an unknown key or group, or a broken value.
+    """
+    overrides = _with_search_path(words)
+    for word in overrides:
+        if word[:1] == "-" or ("=" not in word and word[:1] != "~"):
+            raise InputError(
+                f"expected overrides like key=value, got {word!r}; --help says what words there are"
+            )
+    try:
+        config = _composed(name, overrides)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise _not_composing(error, name, words) from None
+    choices = dict(config.hydra.runtime.choices)
+    OmegaConf.set_readonly(config, False)
+    OmegaConf.set_struct(config, False)
+    del config["hydra"]
+    OmegaConf.set_struct(config, True)
+    if name == "train":
+        expect_values(config)
+    return config, choices
+
+
+def _composed(name: str, overrides: list[str]) -> DictConfig:
+    """The config with Hydra's own part in it."""
+    if GlobalHydra.instance().is_initialized():
+        return hydra.compose(name, overrides, return_hydra_config=True)
+    with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        return hydra.compose(name, overrides, return_hydra_config=True)
+
+
+def _not_composing(error: Exception, name: str, words: Sequence[str]) -> InputError:
+    if option := UNKNOWN_OPTION.search(str(error)):
+        return unknown_option(option[1], option[2], [conf_folder(), *apart(words)[0]])
+    if key := UNKNOWN_KEY.search(str(error)):
+        return unknown_key(key[1], _known(name, words, key[1]))
+    reason = "; ".join(line.strip() for line in str(error).splitlines()[:2] if line.strip())
+    return InputError(
+        f"expected overrides that compose, but {reason} (see {conf_folder()} for what there is)"
+    )
+
+
+def _known(name: str, words: Sequence[str], unknown: str) -> list[str]:
+    """The keys and groups there are with the groups that were chosen, none if these fail too."""
+    keys = {word: word.partition("=")[0].lstrip("+") for word in _with_search_path(words)}
+    groups = [w for w in keys if "=" in w and not set(".,") & set(w)]
+    groups = [word for word in groups if keys[word] != unknown]
+    own = [word for word, key in keys.items() if key == "hydra.searchpath"]
+    try:
+        config = _composed(name, [*own, *groups])
+    except (HydraException, OmegaConfBaseException):
+        return []
+    known = (*keys_of(config), *config.hydra.runtime.choices)
+    return [key for key in known if not key.startswith("hydra")]
+
+
+def apart(words: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """The folders of ``--config-dir DIR`` and ``--config-dir=DIR``, and the other words.
+
+    Raises:
+        InputError: one of them is not there.
+    """
+    rest, folders = [part for word in words for part in _parts(word)], list[Path]()
+    while "--config-dir" in rest:
+        where = rest.index("--config-dir")
+        if where + 1 == len(rest):
+            raise InputError("expected a folder after --config-dir, got none; name it")
+        folder = Path(rest[where + 1]).resolve()
+        if not folder.is_dir():
+            raise InputError(f"expected a folder of configs at {folder}, found none; check it")
+        folders.append(folder)
+        del rest[where : where + 2]
+    return folders, rest
+
+
+def _with_search_path(words: Sequence[str]) -> list[str]:
+    """``--config-dir DIR`` as the override that adds folders of the user's own configs.
+
+    Flags come last: argparse, which Hydra uses, wants the overrides side by side.
+    """
+    folders, rest = apart(words)
+    own = [searching([f"file://{folder}" for folder in folders])] if folders else []
+    overrides = [w for w in rest if w[:1] == "~" or ("=" in w and w[:1] != "-")]
+    return [*own, *overrides, *(word for word in rest if word not in overrides)]
+
+
+def searching(places: Sequence[str]) -> str:
+    """The override that adds config folders, whatever characters their names have."""
+    quoted = ["'" + place.replace("\\", "\\\\").replace("'", "\\'") + "'" for place in places]
+    return f"hydra.searchpath=[{','.join(quoted)}]"
+
+
+def _parts(word: str) -> list[str]:
+    """``--config-dir=DIR`` as the two words it stands for, any other word as it is."""
+    flag, equals, folder = word.partition("=")
+    return [flag, folder] if flag == "--config-dir" and equals else [word]
+
+
+def wants_hydra(words: Sequence[str]) -> bool:
+    """Whether the words hold a flag of Hydra's own (``--multirun``, ``--cfg``, ...)."""
+    return any(word in _HYDRA_FLAGS for word in words)
+
+
+def hand_to_hydra(name: str, words: Sequence[str], task: Callable[[DictConfig], object]) -> None:
+    """Run a task by Hydra's own command line, sweeps and launchers included."""
+    arguments, environment = sys.argv, dict(os.environ)
+    sys.argv = [f"poselab {name}", *_with_search_path(words)]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors itself and exits
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(task)()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise _not_composing(error, name, words) from None
+    finally:
+        sys.argv = arguments
+        os.environ.clear()
+        os.environ.update(environment)

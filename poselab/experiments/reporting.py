@@ -1,0 +1,52 @@
+"""Reports of runs: figures with their limits, and the page that shows what is behind them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from poselab.evaluation.comparability import contract_beside
+from poselab.evaluation.comparison import Comparison, Run, compare
+from poselab.evaluation.predictions import read_predictions
+from poselab.evaluation.statistics.bootstrap import limited
+from poselab.report.curves import read_curves
+from poselab.report.page import learning, write_page
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from poselab.data.dataset import Split
+    from poselab.evaluation.evaluator import Evaluator
+    from poselab.evaluation.record import Metrics
+
+
+def compare_runs(
+    folders: Mapping[str, Path], split: Split, evaluator: Evaluator, replicates: int
+) -> Comparison:
+    """The runs in these folders by their names, on the split that all of them predicted."""
+    named = {name: [_run(folder)] for name, folder in folders.items()}
+    return compare(named, split.annotations, evaluator, replicates)
+
+
+def _run(folder: Path) -> Run:
+    file = folder / "predictions" / "val.json"
+    return Run(file, read_predictions(file), contract_beside(folder))
+
+
+def metrics_of(comparison: Comparison) -> Metrics:
+    """The record of a comparison's only method, with confidence limits and the run's conditions."""
+    (method,) = comparison.methods
+    metrics = replace(method.metrics[0], contract=method.contract)
+    return limited(metrics, method.replicates, comparison.seed)
+
+
+def report_run(
+    folder: Path, name: str, split: Split, evaluator: Evaluator, replicates: int
+) -> Metrics:
+    """Write a finished run's ``index.html``; its metrics record with confidence limits."""
+    comparison = compare_runs({name: folder}, split, evaluator, replicates)
+    page = folder / "index.html"
+    more = learning(read_curves(folder), comparison.headline)
+    write_page(comparison, page, images=split.pictures, more=more)
+    return metrics_of(comparison)

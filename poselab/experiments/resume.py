@@ -1,0 +1,117 @@
+"""Going on with a run that exists: what may change then, and what would make it another run."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from poselab.experiments.config_values import expect_values
+from poselab.experiments.near_names import keys_of, unknown_key
+from poselab.io.files import read_json
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_TRAINER = (
+    *("max_epochs", "check_val_every_n_epoch", "num_sanity_val_steps", "log_every_n_steps"),
+    *("accelerator", "devices", "num_nodes", "strategy", "benchmark"),
+    *("enable_progress_bar", "enable_model_summary", "profiler", "detect_anomaly"),
+)
+FREE = (
+    *(f"trainer.{key}" for key in _TRAINER),
+    *("data.workers", "data.sources.root", "logger", "report", "runs", "published"),
+)
+"""Keys, with all below them, that prolong a run, observe it, or say where it computes. Where the
+data lies is one, because a run that goes on compares the labels themselves."""
+
+
+def expect_trained(folder: Path) -> None:
+    """Imported weights have no epoch from which training could go on.
+
+    Raises:
+        InputError: they are what ``folder`` holds; tells how to fine-tune them.
+    """
+    manifest = read_json(folder / "run.json", "a run's manifest")
+    if not isinstance(manifest, dict) or manifest.get("state") != "imported":
+        return
+    origin = manifest.get("imported", {})
+    words = [f"experiment={origin.get('experiment')}", *origin.get("changes", ())]
+    raise InputError(
+        f"expected a run that was trained here to go on with, found imported weights in {folder}; "
+        f"fine-tune them in a new run: poselab train {shlex.join([*words, f'weights={folder}'])}"
+    )
+
+
+def changed(folder: Path, config: DictConfig, changes: Sequence[str]) -> DictConfig:
+    """The config of the run in ``folder`` with KEY=VALUE changes.
+
+    Raises:
+        InputError: a key that is not there, or one that would make it another run.
+    """
+    before = config.copy()
+    OmegaConf.set_struct(config, True)
+    for change in changes:
+        _expect_single(folder, config, change)
+    try:
+        config.merge_with_dotlist(list(changes))
+    except OmegaConfBaseException as error:
+        raise InputError(
+            f"expected values that fit {folder / 'config.yaml'}, but {str(error).splitlines()[0]}; "
+            "correct them"
+        ) from None
+    expect_values(config)
+    for change in changes:
+        _expect_free(folder, before, config, change)
+    if config.trainer.max_epochs < before.trainer.max_epochs:
+        _expect_ahead(folder, config.trainer.max_epochs)
+    return config
+
+
+def _expect_single(folder: Path, config: DictConfig, change: str) -> None:
+    """Only single values can change: what was composed once is not composed again."""
+    key, equals, _ = change.partition("=")
+    if not equals or OmegaConf.is_dict(_selected(config, key)):
+        raise InputError(
+            f"expected KEY=VALUE of a single value to change when resuming, got {change!r}; "
+            "name the value inside, such as trainer.max_epochs=20"
+        )
+    known = keys_of(config)
+    if key not in known and _selected(config, key) is None:
+        raise unknown_key(key, known, str(folder / "config.yaml"))
+
+
+def _selected(config: DictConfig, key: str) -> Any:
+    try:
+        return OmegaConf.select(config, key)
+    except OmegaConfBaseException:
+        return None
+
+
+def _expect_free(folder: Path, before: DictConfig, after: DictConfig, change: str) -> None:
+    key = change.partition("=")[0]
+    old, new = (OmegaConf.select(config, key) for config in (before, after))
+    if old != new and not any(key == free or key.startswith(f"{free}.") for free in FREE):
+        raise InputError(
+            f"expected only changes that prolong or observe a run when resuming (trainer.max_epochs"
+            f", data.workers, logger, ...), got {change} where {folder} has {old}; train a new run "
+            "with it"
+        )
+
+
+def _expect_ahead(folder: Path, wanted: int) -> None:
+    """A run cannot have trained for fewer epochs than it did."""
+    from poselab.experiments import build
+    from poselab.io.checkpoints import read_checkpoint
+
+    last = folder / "checkpoints" / "last.ckpt"
+    trained = read_checkpoint(last, build.CHECKPOINT_KEY)["epoch"] + 1 if last.exists() else 0
+    if wanted < trained:
+        raise InputError(
+            f"expected trainer.max_epochs of {trained} or more, the epochs that {folder} has "
+            f"trained, got {wanted}; train a new run for fewer"
+        )

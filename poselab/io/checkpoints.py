@@ -1,0 +1,90 @@
+"""Checkpoint files that are whole or absent, and say in one sentence what is wrong with them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from lightning_fabric.plugins import TorchCheckpointIO
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from poselab.io.files import read_tensors, write_bytes
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+    from torch import Tensor
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Write beside the final name and rename.
+
+    Lightning writes to the system's temporary folder and copies from there, which a killed process
+    leaves half done where that is another file system.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
+    ) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            InputError: the folder cannot be written, or the disk is full.
+        """
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        write_bytes(Path(path), buffer.getvalue())
+
+
+class KeptCheckpoint(ModelCheckpoint):
+    """Of epochs that tie the last is kept, and the best score is known in a folder that was moved.
+
+    A metric that is 0 until something is learned would otherwise keep the first epoch.
+    """
+
+    def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
+        """Whether Lightning should keep the current epoch."""
+        if super().check_monitor_top_k(trainer, current):
+            return True
+        kept = self.best_k_models.get(self.kth_best_model_path)
+        tie = current is not None and kept is not None and bool(current == kept)
+        return trainer.strategy.reduce_boolean_decision(tie)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Called by Lightning when a run goes on."""
+        super().load_state_dict(_moved(state_dict, state_dict["dirpath"], str(self.dirpath)))
+
+
+def _moved(value: Any, old: str, new: str) -> Any:
+    """The value with every path in ``old`` put into ``new``."""
+    if isinstance(value, dict):
+        return {_moved(key, old, new): _moved(inner, old, new) for key, inner in value.items()}
+    if isinstance(value, str) and (value == old or value.startswith(f"{old}/")):
+        return new + value.removeprefix(old)
+    return value
+
+
+def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
+    """The content of a checkpoint of PoseLab, which describes itself under ``key``.
+
+    Raises:
+        InputError: no such file, a broken one, or not one of PoseLab's.
+    """
+    try:
+        content = read_tensors(path)
+    except FileNotFoundError:
+        raise InputError(
+            f"expected a checkpoint at {path}, found none; train first, or give another run"
+        ) from None
+    except ValueError as error:
+        raise InputError(
+            f"expected a checkpoint at {path}, but {error}; give a whole file of PoseLab"
+        ) from error
+    if not (isinstance(content, dict) and "state_dict" in content and key in content):
+        raise InputError(
+            f"expected a checkpoint of PoseLab at {path}, found one without its config; give "
+            "a run of PoseLab"
+        )
+    return content

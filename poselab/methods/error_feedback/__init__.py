@@ -1,0 +1,1 @@
+"""Iterative error feedback (Carreira et al. 2016)."""

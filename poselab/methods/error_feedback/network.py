@@ -1,0 +1,166 @@
+"""Iterative error feedback: a network sees where it believes the joints are, and corrects that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from poselab.heatmaps import gaussians
+from poselab.outputs import Stages
+from poselab.structures import InputError, Size
+
+if TYPE_CHECKING:
+    from poselab.outputs import CoordinateTarget
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """How to correct.
+
+    steps: corrections of an estimate; bound: the longest one that is ever asked for, input pixels;
+    sigma: width of the Gaussians that show the estimate, input pixels; path: in training, the
+    estimates that a network without error would have had ("true", fixed path consolidation), or
+    those it had ("own"); epochs: how many each further step waits for, 0 to train all at once.
+    Source: Carreira et al. 2016; four steps, 20 pixels and three epochs are theirs.
+
+    Raises:
+        InputError: a setting that makes no sense.
+    """
+
+    steps: int = 4
+    bound: float = 20.0
+    sigma: float = 6.0
+    path: Literal["true", "own"] = "true"
+    epochs: int = 3
+
+    def __post_init__(self) -> None:
+        if self.path not in ("true", "own"):
+            raise InputError(f"expected a feedback path true or own, got {self.path!r}")
+        if self.steps < 1 or self.epochs < 0 or not (self.bound > 0 and self.sigma > 0):
+            raise InputError(
+                "expected feedback of 1 step or more, a bound and sigma above 0 and epochs of 0 or "
+                f"more, got {self}"
+            )
+
+    def steps_at(self, epoch: int) -> int:
+        """How many steps are trained at an epoch, counted from 0."""
+        return self.steps if self.epochs == 0 else min(self.steps, 1 + epoch // self.epochs)
+
+
+class Correction(NamedTuple):
+    """xy and confidence as in Coordinates, and whence they were corrected.
+
+    start (B, K, 2) the estimate before; reach (B, K, 2) the bound in units of xy along either axis.
+    """
+
+    xy: Any
+    confidence: Any
+    start: Any
+    reach: Any
+
+
+class FeedbackNet(nn.Module):
+    """A network for images of 3 channels as one that corrects K keypoints step by step.
+
+    Its first convolution is widened by a Gaussian map a keypoint, and what was its position is
+    read as a correction in units of the bound. The first estimate is the mean training pose, the
+    centre of the input before any was seen. Evaluated, it makes as many steps as were trained last,
+    and before any training all of them, which is what it costs in the end.
+    """
+
+    def __init__(self, net: nn.Module, keypoints: int, size: Size, feedback: Feedback) -> None:
+        super().__init__()
+        self.net, self.size, self.feedback = net, size, feedback
+        widen_first(net, keypoints)
+        self.start: Tensor
+        self.register_buffer("start", torch.zeros(keypoints, 2))
+        self.seen: Tensor
+        self.register_buffer("seen", torch.zeros(keypoints))
+        self.trained = feedback.steps
+        self._truth: CoordinateTarget | None = None
+
+    def remember(self, target: CoordinateTarget) -> None:
+        """Add labelled poses to the mean that estimates start from."""
+        count = target.weight.sum(0)
+        offset = ((target.xy - self.start) * target.weight[..., None]).sum(0)
+        self.seen += count
+        self.start += offset / self.seen.clamp(min=1)[:, None]
+
+    def follow(self, truth: CoordinateTarget, steps: int) -> None:
+        """Train that many steps at the next call, along the path to these positions."""
+        self._truth = truth
+        self.trained = steps
+
+    def forward(self, images: Tensor) -> Stages:
+        """A :class:`Correction` a step.
+
+        Raises:
+            InputError: nobody said what the true path is.
+        """
+        truth, self._truth = self._truth, None
+        learning = self.training and torch.is_grad_enabled()
+        if learning and truth is None and self.feedback.path == "true":
+            raise InputError(
+                "expected a module that trains along the true path, found one that does not; "
+                "choose poselab.methods.error_feedback.module.TopDownErrorFeedback instead of TopDown"
+            )
+        estimate = self.start.expand(len(images), -1, -1)
+        extent = estimate.new_tensor([self.size[1], self.size[0]])
+        reach = (self.feedback.bound / extent).expand_as(estimate)
+        made = []
+        for _ in range(self.trained):
+            pixels = (estimate + 0.5) * extent - 0.5
+            shown = gaussians(pixels, self.size, self.feedback.sigma, biased=False)
+            found = self.net(torch.cat([images, shown.to(images.dtype)], dim=1))
+            xy = estimate + found.xy.float() * reach
+            made.append(Correction(xy, found.confidence, estimate, reach))
+            estimate = self._next(estimate, xy, reach, truth)
+        return Stages(tuple(made))
+
+    def get_extra_state(self) -> Tensor:
+        """What a checkpoint keeps besides weights: the steps trained."""
+        return torch.tensor(self.trained, device="cpu")
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take it up again."""
+        self.trained = int(state)
+
+    def _next(
+        self, estimate: Tensor, xy: Tensor, reach: Tensor, truth: CoordinateTarget | None
+    ) -> Tensor:
+        """The estimate after a step, which no gradient flows through."""
+        if truth is None or self.feedback.path == "own":
+            return xy.detach()
+        error: Tensor = (truth.xy - estimate) / reach * truth.weight[..., None]
+        return estimate + bounded(error) * reach
+
+
+def bounded(error: Tensor) -> Tensor:
+    """Vectors (…, 2) no longer than one, in their direction."""
+    length: Tensor = torch.linalg.vector_norm(error, dim=-1, keepdim=True)
+    return error / length.clamp(min=1)
+
+
+def widen_first(net: nn.Module, channels: int) -> None:
+    """Let the first convolution of a network take further channels, in place.
+
+    Its weights for the first three stay; the others start small and random.
+
+    Raises:
+        InputError: the network does not start with a convolution of an image.
+    """
+    first = next((part for part in net.modules() if isinstance(part, nn.Conv2d)), None)
+    if first is None or first.in_channels != 3 or first.groups != 1:
+        raise InputError(
+            "expected a backbone that starts with a convolution of 3 channels, "
+            f"got {first}; choose another backbone"
+        )
+    with torch.no_grad():
+        extra = 0.01 * torch.randn(
+            first.out_channels, channels, *first.kernel_size, device=first.weight.device
+        )
+        first.weight = nn.Parameter(torch.cat([first.weight, extra.to(first.weight)], dim=1))
+        first.in_channels = 3 + channels

@@ -1,0 +1,99 @@
+"""People as a detector finds them: boxes and keypoints from the input's corner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from poselab import geometry
+from poselab.outputs import FoundPeople, LabelledPeople
+from poselab.structures import InputError, Poses
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from poselab.structures import Size, Skeleton
+
+LABELS = ("centre", "corner")
+_HALF = 0.5  # from a pixel's corner, where torchvision measures from, to its centre
+
+
+class RegionCodec:
+    """Between pixels with integers at their centres and torchvision's, with integers at corners.
+
+    There is no flip test: the mirrored picture's people are others, and matching them is no mean.
+    labels "corner" says that labelled positions are measured from a picture's pixels' corners
+    instead of their centres, as torchvision's training and evaluation take them; whoever knows the
+    picture's pixels moves them (:class:`poselab.methods.keypoint_rcnn.module.KeypointRcnn`).
+
+    Raises:
+        InputError: unknown ``labels``.
+    """
+
+    def __init__(
+        self, *, skeleton: Skeleton, input_size: Size, stride: int, labels: str = "centre"
+    ) -> None:
+        del stride  # positions are as fine as the boxes that they are found in
+        if labels not in LABELS:
+            raise InputError(f"expected method.codec.labels out of {LABELS}, got {labels!r}")
+        self.labels = labels
+        self.skeleton, self.input_size = skeleton, input_size
+        self.channels = len(skeleton)
+        self.head_sizes = {"input_size": input_size}
+        self.resolution = 0.0
+
+    def encode(
+        self, keypoints: Tensor, visible: Tensor, usable: Tensor, boxes: Tensor | None = None
+    ) -> LabelledPeople:
+        """Who there is to find; people less than a pixel of whose box is inside do not count.
+
+        keypoints (B, P, K, 2) and boxes (B, P, 4) x y w h in input pixels (None: as tight as the
+        labelled keypoints are), visible (B, P, K).
+        """
+        del usable  # torchvision's losses cannot leave out a part of a picture
+        boxes = _around(keypoints, visible > 0) if boxes is None else boxes
+        height, width = self.input_size
+        limit = boxes.new_tensor([width, height])
+        low = (boxes[..., :2] + _HALF).clamp(min=0).minimum(limit)
+        high = (boxes[..., :2] + boxes[..., 2:] + _HALF).clamp(min=0).minimum(limit)
+        labelled = visible > 0
+        return LabelledPeople(
+            keypoints=keypoints.where(labelled[..., None], 0.0) + _HALF,
+            labelled=labelled,
+            boxes=torch.cat([low, high], dim=-1),
+            valid=((high - low) >= 1).all(-1),
+        )
+
+    def decode(self, output: FoundPeople) -> Poses:
+        """Everybody that was found, with the chances of the keypoints."""
+        return Poses(output.keypoints - _HALF, output.chances, output.valid)
+
+    def unflip(self, output: FoundPeople) -> FoundPeople:
+        """The people of the input, from those of its mirror image."""
+        width = self.input_size[1]
+        names = list(self.skeleton.flip_index)
+        mirror = output.keypoints.new_tensor(geometry.mirror(width + 1))
+        left, top, right, bottom = output.boxes.unbind(-1)
+        return output._replace(
+            keypoints=geometry.apply(mirror, output.keypoints)[:, :, names],
+            chances=output.chances[:, :, names],
+            boxes=torch.stack([width - right, top, width - left, bottom], dim=-1),
+        )
+
+    def merge(self, first: Any, second: Any) -> Any:
+        """Not to be had.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError("expected one output of Keypoint R-CNN, got two; it has no flip test")
+
+
+def _around(keypoints: Tensor, labelled: Tensor) -> Tensor:
+    """The tightest boxes (B, P, 4) x y w h; of zero size where nothing is labelled."""
+    seen = labelled[..., None]
+    low = keypoints.masked_fill(~seen, torch.inf).amin(-2)
+    high = keypoints.masked_fill(~seen, -torch.inf).amax(-2)
+    somebody = labelled.any(-1, keepdim=True)
+    return torch.cat([low, high - low], dim=-1).where(somebody, 0.0)

@@ -1,0 +1,1 @@
+"""Residual log-likelihood estimation (Li et al. 2021)."""

@@ -1,0 +1,1 @@
+"""UDP's discs and offsets (Huang et al. 2020)."""

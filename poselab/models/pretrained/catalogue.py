@@ -1,0 +1,223 @@
+"""Whose weights can be read, and which experiment with which changes is what they were trained as.
+
+Besides the network, an entry carries what its authors' code does to pixels: the convention, how
+images are normalised (their SimpleBaseline, and so DARK's and SimCC's ResNets, see blue first), how
+mirrored outputs are moved, and how positions are read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from poselab.models.pretrained import keypoint_rcnn, mmpose, repositories, vitpose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from poselab.models.pretrained.key_map import KeyMap
+
+
+@dataclass(frozen=True)
+class Published:
+    """One kind of checkpoint: ``experiment`` with ``changes`` is the run that it makes."""
+
+    name: str
+    experiment: str
+    keys: KeyMap
+    changes: tuple[str, ...] = ()
+
+
+SIZES = ("256x192", "384x288")
+VITS = ("small", "base", "large", "huge")
+_INPUT = "+backbone.input._target_=poselab.models.backbones.other_input.OtherInput"
+_BLUE_FIRST = (_INPUT, "+backbone.input.order=bgr")
+_RLE_INPUT = (
+    _INPUT,
+    "+backbone.input.mean=[0.406,0.457,0.48]",
+    "+backbone.input.std=[1.0,1.0,1.0]",
+)
+_POSITIONS = "published_positions"
+_UNBIASED = ("method.codec.encoding=unbiased", "method.codec.decoder=dark")
+_UDP = ("method.codec.encoding=unbiased", "method.codec.decoder=udp")
+_COORDINATES = ("framing.pixels=hrnet",)
+_SMOOTHED = "method.codec.smoothing=gaussian"
+
+
+def _codec(name: str, module: str = "published") -> str:
+    return f"method.codec._target_=poselab.codecs.{module}.{name}"
+
+
+def _hrnet_code() -> Iterator[Published]:
+    """SimpleBaseline and HRNet."""
+    reading, resnet, hrnet = (
+        _codec("HrnetCodec"),
+        repositories.POSE_RESNET,
+        repositories.POSE_HRNET,
+    )
+    for suite, sizes in (("coco", SIZES), ("mpii", ("256x256",))):
+        of = "" if suite == "coco" else "mpii_"
+        for size in sizes:
+            for depth in (50, 101, 152):
+                name, base = f"simple_baseline_r{depth}_{of}{size}", f"heatmap_r{depth}_{size}"
+                yield Published(name, f"{suite}/{base}", resnet, (reading, *_BLUE_FIRST))
+            for width in (32, 48):
+                base = f"{suite}/hrnet_w{width}_{size}"
+                yield Published(f"hrnet_w{width}_{of}{size}", base, hrnet, (reading,))
+
+
+def _dark() -> Iterator[Published]:
+    """DARK's code, whose grids share first and last pixel as UDP's do, and whose crops differ."""
+    resnet, hrnet = repositories.POSE_RESNET, repositories.POSE_HRNET
+    shown = ("framing._target_=poselab.data.dark_crop.DarkCrop", "framing.pixels=udp")
+    wide, narrow = ((_codec(name), *_UNBIASED, *shown) for name in ("DarkCodec", "NarrowDarkCodec"))
+    yield Published("dark_r50_128x96", "coco/dark_r50_128x96", resnet, (*narrow, *_BLUE_FIRST))
+    yield Published("dark_w32_128x96", "coco/dark_w32_128x96", hrnet, narrow)
+    yield Published("dark_w48_128x96", "coco/dark_w48_128x96", hrnet, wide)
+    for size in SIZES:
+        for depth in (50, 101, 152):
+            base = f"coco/heatmap_r{depth}_{size}"
+            yield Published(f"dark_r{depth}_{size}", base, resnet, (*wide, *_BLUE_FIRST))
+        for width in (32, 48):
+            yield Published(f"dark_w{width}_{size}", f"coco/hrnet_w{width}_{size}", hrnet, wide)
+
+
+def _udp() -> Iterator[Published]:
+    """UDP's disc and offsets, and its Gaussians; their HRNet is wide at its end for both."""
+    offsets = _codec("UdpPoseCodec")
+    gaussian = (_codec("UdpPoseHeatmapCodec"), "framing.pixels=udp", *_UDP)
+    resnet, hrnet = repositories.POSE_RESNET, repositories.POSE_HRNET
+    for size in SIZES:
+        base = f"udp_offset_r50_{size}"
+        yield Published(base, f"coco/{base}", resnet, (offsets, *_BLUE_FIRST))
+        for width in (32, 48):
+            base = f"udp_offset_w{width}_{size}"
+            yield Published(base, f"coco/{base}", hrnet, (offsets,))
+    for suite, sizes in (("coco", SIZES), ("mpii", ("256x256",))):
+        of = "" if suite == "coco" else "mpii_"
+        for size in sizes:
+            for depth in (50, 101, 152):
+                name, base = f"udp_r{depth}_{of}{size}", f"{suite}/heatmap_r{depth}_{size}"
+                yield Published(name, base, resnet, (*gaussian, *_BLUE_FIRST))
+            for width in (32, 48):
+                name, base = f"udp_w{width}_{of}{size}", f"{suite}/hrnet_w{width}_{size}"
+                yield Published(name, base, hrnet, (*gaussian, f"backbone=hrnet_w{width}_wide"))
+
+
+def _simcc() -> Iterator[Published]:
+    equal, gaussian = (
+        _codec("SimdrCodec", _POSITIONS),
+        (_codec("GaussianSimdrCodec", _POSITIONS), _SMOOTHED, "method.visible=0.005"),
+    )
+    resnet, hrnet = repositories.SIMCC_RESNET, repositories.SIMCC_HRNET
+    for base in ("r50_256x192", "r101_256x192", "r50_384x288"):
+        yield Published(f"simcc_{base}", f"coco/simcc_{base}", resnet, (equal, *_BLUE_FIRST))
+    for base in ("w32_256x192", "w48_256x192"):
+        yield Published(f"simcc_{base}", f"coco/simcc_{base}", hrnet, (equal,))
+    base = "simcc_gaussian_r50_384x288"
+    yield Published(base, f"coco/{base}", resnet, (*gaussian, *_BLUE_FIRST))
+    base = "simcc_gaussian_w48_384x288"
+    yield Published(base, f"coco/{base}", hrnet, gaussian)
+    name, base = "simcc_gaussian_w48_256x192", "coco/simcc_w48_256x192"
+    yield Published(name, base, hrnet, (*gaussian, "method.codec.sigma=4.0", "method.visible=0.01"))
+
+
+def _regression() -> Iterator[Published]:
+    """RLE's own code, and mmpose's RLE and DeepPose."""
+    reading, rle = (
+        (_codec("HrnetCoordinateCodec", _POSITIONS), *_COORDINATES),
+        "coco/rle_r50_256x192",
+    )
+    yield Published("rle_r50_256x192", rle, repositories.RLE, (*reading, *_RLE_INPUT))
+    for depth in (50, 101, 152):
+        made = (f"backbone=resnet{depth}", *reading)
+        plain = (*made, "method.head.normalise=false")
+        yield Published(f"mmpose_rle_r{depth}_256x192", rle, mmpose.RLE, plain)
+        base = "coco/direct_r50_256x192"
+        yield Published(f"mmpose_deeppose_r{depth}_256x192", base, mmpose.DEEPPOSE, made)
+    larger = (*plain, "framing.size=[384,288]")
+    yield Published("mmpose_rle_r152_384x288", rle, mmpose.RLE, larger)
+
+
+def _mmpose() -> Iterator[Published]:
+    """Heatmaps, DARK, UDP and SimCC of mmpose 1.x."""
+    reading = _codec("MmposeCodec")
+    usual, wide = ((_codec(f"{of}MmposeDarkCodec"), *_UNBIASED) for of in ("", "Wide"))
+    for size in SIZES:
+        for depth in (50, 101, 152):
+            base, keys = f"coco/heatmap_r{depth}_{size}", mmpose.HEATMAP_RESNET
+            yield Published(f"mmpose_heatmap_r{depth}_{size}", base, keys, (reading,))
+            dark = wide if (depth, size) == (152, "384x288") else usual
+            yield Published(f"mmpose_dark_r{depth}_{size}", base, keys, dark)
+        for width in (32, 48):
+            base, keys = f"coco/hrnet_w{width}_{size}", mmpose.HEATMAP_HRNET
+            yield Published(f"mmpose_hrnet_w{width}_{size}", base, keys, (reading,))
+            yield Published(f"mmpose_dark_w{width}_{size}", base, keys, usual)
+            base, name = f"coco/udp_w{width}_{size}", f"mmpose_udp_w{width}_{size}"
+            yield Published(name, base, keys, (_codec("MmposeUdpCodec"),))
+        base, name = f"coco/simcc_r50_{size}", f"mmpose_simcc_r50_{size}"
+        simcc = (_codec("MmposeSimccCodec", _POSITIONS), _SMOOTHED, "method.visible=0.2")
+        yield Published(name, base, mmpose.SIMCC_RESNET, simcc)
+    offsets = (_codec("MmposeUdpOffsetCodec"), "method.codec.radius=3.5", "backbone=hrnet_w32")
+    base, name = "coco/udp_offset_w32_256x192", "mmpose_udp_offset_w32_256x192"
+    yield Published(name, base, mmpose.HEATMAP_HRNET, offsets)
+
+
+def _rtmpose() -> Iterator[Published]:
+    """RTMPose, whose authors' code mmpose is, and the heatmaps that its backbones learn first."""
+    reading = _codec("MmposeSimccCodec", _POSITIONS)
+    heatmaps = ("method=heatmap", "framing.pixels=udp", _codec("MmposeUdpCodec"), *_UDP)
+    larger = (reading, "framing.size=[384,288]", "method.codec.sigma=[6.0,6.93]")
+    for size in "tsml":
+        base = f"coco/rtmpose_{size}_256x192"
+        yield Published(f"rtmpose_{size}_256x192", base, mmpose.RTMPOSE, (reading,))
+        name = f"mmpose_cspnext_{size}_256x192"
+        yield Published(name, base, mmpose.HEATMAP_CSPNEXT, heatmaps)
+        if size in "ml":
+            yield Published(f"rtmpose_{size}_384x288", base, mmpose.RTMPOSE, larger)
+
+
+def _vitpose() -> Iterator[Published]:
+    theirs, mmposes = (_codec("VitposeCodec"),), (_codec("MmposeUdpCodec"),)
+    others = (_codec("TransformersVitposeCodec"),)
+    for size in VITS:
+        base = f"coco/vitpose_{size}"
+        for of, simple in (("", False), ("_simple", True)):
+            repository = vitpose.REPOSITORY_SIMPLE if simple else vitpose.REPOSITORY
+            in_mmpose = mmpose.VITPOSE_SIMPLE if simple else mmpose.VITPOSE
+            for zoo, keys, changes in (
+                ("", repository, theirs),
+                ("transformers_", vitpose.TRANSFORMERS, others),
+                ("mmpose_", in_mmpose, mmposes),
+            ):
+                name, run = f"{zoo}vitpose_{size}{of}_256x192", f"{base}{of}_256x192"
+                yield Published(name, run, keys, changes)
+
+
+def _keypoint_rcnn() -> Iterator[Published]:
+    """torchvision's, whose labels are measured from pixels' corners."""
+    corners = ("method.codec.labels=corner",)
+    base = "coco/keypoint_rcnn_r50"
+    yield Published("keypoint_rcnn_r50", base, keypoint_rcnn.COCO_V1, corners)
+    yield Published("keypoint_rcnn_legacy_r50", base, keypoint_rcnn.USUAL, corners)
+
+
+_FAMILIES = (
+    _hrnet_code,
+    _dark,
+    _udp,
+    _simcc,
+    _regression,
+    _mmpose,
+    _rtmpose,
+    _vitpose,
+    _keypoint_rcnn,
+)
+CATALOGUE = {one.name: one for family in _FAMILIES for one in family()}
+
+LEFT_OUT = {
+    "vitpose_plus": "ViTPose+ has a mixture of experts in every layer, which no network here has",
+    "caffe": "SimpleBaseline's Caffe ResNets stride in the first convolution of a block, ours in "
+    "the second",
+}
+"""Why some weights cannot be read, by words of their names."""

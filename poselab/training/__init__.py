@@ -1,0 +1,1 @@
+"""Lightning callbacks, schedules, layer decay and validation during training."""
