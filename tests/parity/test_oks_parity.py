@@ -16,7 +16,7 @@ from poselab.annotations import open_annotations
 from poselab.evaluation.accumulator import measured
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
-from poselab.evaluation.record import hotcoco_streaming as streamed
+from poselab.evaluation.metrics import hotcoco_streaming as streamed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +75,7 @@ from poselab.cli import evaluate, main
 from poselab.evaluation import predictions
 from poselab.evaluation.formats import json_records
 from poselab.io import background as second_process
-from poselab.evaluation.record import hotcoco_streaming as streamed
+from poselab.evaluation.metrics import hotcoco_streaming as streamed
 evaluate.MANY = streamed.MANY = json_records.LARGE = predictions.LARGE = 1
 made = []
 start = second_process._start
