@@ -98,7 +98,7 @@ def scale_translate(scale: tuple[float, float], offset: tuple[float, float]) -> 
 
 
 def mirror(width: int) -> Floats:
-    """The matrix that mirrors a picture of that width: x → width - 1 - x."""
+    """The matrix that mirrors an image of that width: x → width - 1 - x."""
     return np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0]])
 
 
@@ -122,7 +122,7 @@ def fit_aspect(box: Floats, aspect: float, padding: float = 1.0) -> Floats:
 
 
 def box_to_input(box: Floats, size: Size, pixels: PixelConvention) -> Floats:
-    """The matrix from picture pixels to an input of ``size`` (height, width) that shows ``box``.
+    """The matrix from image pixels to an input of ``size`` (height, width) that shows ``box``.
 
     Each axis is scaled on its own; give a box of the input's aspect to keep proportions.
     """

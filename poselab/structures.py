@@ -4,7 +4,7 @@ Axes, in every docstring and comment:
     B batch   P people   K keypoints   C channels
     H W height and width of a network input   h w height and width of a map
 Sizes are always (height, width); coordinates are always (x, y) in pixels, 0-based, with integers at
-pixel centres, so a picture of width W covers [-0.5, W - 0.5]. Boxes are (x, y, width, height).
+pixel centres, so an image of width W covers [-0.5, W - 0.5]. Boxes are (x, y, width, height).
 Visibility: 0 not labelled, 1 labelled but occluded, 2 visible.
 """
 
@@ -61,7 +61,7 @@ class Skeleton:
 
     @cached_property
     def flip_index(self) -> tuple[int, ...]:
-        """``keypoints[flip_index[k]]`` is what keypoint k is called in a mirrored picture."""
+        """``keypoints[flip_index[k]]`` is what keypoint k is called in a mirrored image."""
         return tuple(
             self.keypoints.index(mirror) if (mirror := _mirror(name)) in self.keypoints else k
             for k, name in enumerate(self.keypoints)
@@ -94,9 +94,9 @@ def _mirror(name: str) -> str:
 
 @dataclass(frozen=True)
 class Person:
-    """One labelled person of a picture.
+    """One labelled person of an image.
 
-    keypoints (K, 2) picture pixels; visible (K,) 0/1/2; box x y width height; area in pixels².
+    keypoints (K, 2) image pixels; visible (K,) 0/1/2; box x y width height; area in pixels².
     A ``crowd`` is a region that holds people nobody labelled. ``head_box`` (x, y, width, height)
     is what PCKh measures with. ``mask`` is COCO's compressed run-length encoding of the region.
     """
@@ -112,8 +112,8 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture file and the people labelled in it; size is (height, width)."""
+class Image:
+    """An image file and the people labelled in it; size is (height, width)."""
 
     image_id: int
     file_name: str
@@ -124,8 +124,8 @@ class Picture:
 class Frame(NamedTuple):
     """What a network input shows: one row a sample, a leading B once collated.
 
-    to_image (2, 3) float32, input pixels → picture pixels; image_id and annotation_id int64 (-1:
-    no single person); box (4,) picture pixels; box_score the detector's confidence, 1 for ground
+    to_image (2, 3) float32, input pixels → image pixels; image_id and annotation_id int64 (-1:
+    no single person); box (4,) image pixels; box_score the detector's confidence, 1 for ground
     truth.
     """
 

@@ -6,9 +6,9 @@ if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then
   cat <<'HELP'
 usage: bash scripts/quickstart.sh [key=value ...]
 
-Makes .venv with the locked packages (once), generates pictures of people, trains direct
+Makes .venv with the locked packages (once), generates images of people, trains direct
 regression, integral regression, heatmaps (each top-down) and bottom-up associative embedding on
-the CPU, evaluates them on held-out pictures, prints one table and writes a page that compares them.
+the CPU, evaluates them on held-out images, prints one table and writes a page that compares them.
 Five to ten minutes on two cores,
 after installation. What was finished before is not trained again.
 

@@ -1,9 +1,9 @@
-"""What is wrong with annotations and pictures, as findings that a person can act on.
+"""What is wrong with annotations and images, as findings that a person can act on.
 
 Opening a file refuses what no table can hold (see :func:`poselab.annotations.open_annotations`).
-Here is the rest. Errors break or falsify training: a picture that is missing, cannot be decoded to
+Here is the rest. Errors break or falsify training: an image that is missing, cannot be decoded to
 its end, or has another size than annotated. Warnings do not: empty boxes, keypoints outside the
-picture, counts that disagree, pictures listed again.
+image, counts that disagree, images listed again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong; row is the person's or picture's row of the table, -1 for all."""
+    """One thing that is wrong; row is the person's or image's row of the table, -1 for all."""
 
     file: str
     row: int
@@ -31,12 +31,12 @@ class Finding(NamedTuple):
 
 
 def annotation_findings(table: Annotations) -> list[Finding]:
-    """Everything odd about the labels themselves, without looking at pictures."""
+    """Everything odd about the labels themselves, without looking at images."""
     return [
         *empty_boxes(table),
         *keypoints_outside(table),
         *disagreeing_counts(table),
-        *repeated_pictures(table),
+        *repeated_images(table),
     ]
 
 
@@ -50,14 +50,14 @@ def empty_boxes(table: Annotations) -> list[Finding]:
 
 
 def keypoints_outside(table: Annotations) -> list[Finding]:
-    """People with a labelled keypoint outside their picture, where its size is known."""
-    sizes = table.sizes[table.picture_of()][:, None, ::-1]
+    """People with a labelled keypoint outside their image, where its size is known."""
+    sizes = table.sizes[table.image_of()][:, None, ::-1]
     outside = (table.keypoints < -0.5) | (table.keypoints > sizes - 0.5)
     strange = outside.any(axis=2) & (table.visible > 0) & (sizes > 0).all(axis=2)
     return _warnings(
         table,
         np.flatnonzero(strange.any(axis=1)),
-        "a labelled keypoint lies outside the picture; mark it as not labelled",
+        "a labelled keypoint lies outside the image; mark it as not labelled",
     )
 
 
@@ -71,11 +71,11 @@ def disagreeing_counts(table: Annotations) -> list[Finding]:
     )
 
 
-def repeated_pictures(table: Annotations) -> list[Finding]:
-    """Picture entries that were dropped because the same picture came before."""
+def repeated_images(table: Annotations) -> list[Finding]:
+    """Image entries that were dropped because the same image came before."""
     if not table.repeated:
         return []
-    sentence = f"{table.repeated} entries list a picture again; each is read once"
+    sentence = f"{table.repeated} entries list an image again; each is read once"
     return [Finding(table.source, -1, sentence, "warning")]
 
 
@@ -87,65 +87,65 @@ def _warnings(table: Annotations, rows: Ints, sentence: str) -> list[Finding]:
     ]
 
 
-def picture_findings(
-    table: Annotations, pictures: Path, decode: bool = True, threads: int = 4
+def image_findings(
+    table: Annotations, images: Path, decode: bool = True, threads: int = 4
 ) -> Iterator[Finding | None]:
-    """What is wrong with each picture's file, None where nothing is, in the table's order.
+    """What is wrong with each image's file, None where nothing is, in the table's order.
 
     Without ``decode`` it only looks whether the files are there.
     """
 
     def one(row: int) -> Finding | None:
         size = (int(table.sizes[row, 0]), int(table.sizes[row, 1]))
-        file = pictures / table.file_name(row)
-        sentence = picture_sentence(file, size, decode)
+        file = images / table.file_name(row)
+        sentence = image_sentence(file, size, decode)
         return None if sentence is None else Finding(str(file), row, sentence, "error")
 
     with ThreadPoolExecutor(threads) as pool:
         yield from pool.map(one, range(len(table)))
 
 
-def present_pictures(table: Annotations, pictures: Path) -> tuple[Annotations, list[Finding]]:
-    """The table of the pictures that are there, and a warning about the others.
+def present_images(table: Annotations, images: Path) -> tuple[Annotations, list[Finding]]:
+    """The table of the images that are there, and a warning about the others.
 
     One of a folder with none of them is an error.
     """
-    names = {file.name for file in pictures.iterdir()}
+    names = {file.name for file in images.iterdir()}
     there = np.array([table.file_name(row) in names for row in range(len(table))], dtype=bool)
     absent = int((~there).sum())
     if not absent:
         return table, []
-    sentence = f"lacks {absent:,} of {len(table):,} annotated pictures"
+    sentence = f"lacks {absent:,} of {len(table):,} annotated images"
     if not there.any():
         return table.select(there), [
-            Finding(str(pictures), -1, f"{sentence}; fetch those of the data set", "error")
+            Finding(str(images), -1, f"{sentence}; fetch those of the data set", "error")
         ]
     rest = f"{sentence}, which training leaves out; fetch them if you want them"
-    return table.select(there), [Finding(str(pictures), -1, rest, "warning")]
+    return table.select(there), [Finding(str(images), -1, rest, "warning")]
 
 
-def picture_sentence(file: Path, size: Size, decode: bool) -> str | None:
-    """What is wrong with one picture's file of (height, width) ``size``; zeros: not known."""
+def image_sentence(file: Path, size: Size, decode: bool) -> str | None:
+    """What is wrong with one image's file of (height, width) ``size``; zeros: not known."""
     if not file.is_file():
-        return "is missing; fetch the pictures of the data set"
+        return "is missing; fetch the images of the data set"
     if not decode:
         return None
     from PIL import Image
 
     try:
-        with Image.open(file) as picture:
-            width, height = picture.size
-            picture.draft("RGB", (max(width // 8, 1), max(height // 8, 1)))
-            picture.load()
+        with Image.open(file) as image:
+            width, height = image.size
+            image.draft("RGB", (max(width // 8, 1), max(height // 8, 1)))
+            image.load()
     except (OSError, SyntaxError, ValueError) as error:
         return f"cannot be decoded to its end ({_reason(error)}); fetch it again"
     if all(size) and size != (height, width):
         return (
-            f"is {width} × {height} pixels, annotated as {size[1]} × {size[0]}; fetch the pictures "
+            f"is {width} × {height} pixels, annotated as {size[1]} × {size[0]}; fetch the images "
             "that belong to the annotations"
         )
     return None
 
 
 def _reason(error: Exception) -> str:
-    return "not a picture" if "cannot identify" in str(error) else str(error)
+    return "not an image" if "cannot identify" in str(error) else str(error)

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 AREA_OF_BOX = 0.53
 FARTHEST = 1e6
-"""Pixels from a picture's corner beyond which no coordinate can be meant."""
+"""Pixels from an image's corner beyond which no coordinate can be meant."""
 
 
-class Pictures(NamedTuple):
-    """Columns of pictures: ids (N,), sizes (N, 2) height and width, names of their files."""
+class Images(NamedTuple):
+    """Columns of images: ids (N,), sizes (N, 2) height and width, names of their files."""
 
     ids: Ints
     sizes: Ints
@@ -31,9 +31,9 @@ class Pictures(NamedTuple):
 
 
 class People(NamedTuple):
-    """Columns of people in the file's order; picture (M,) is the row of each one's picture."""
+    """Columns of people in the file's order; image (M,) is the row of each one's image."""
 
-    picture: Ints
+    image: Ints
     ids: Ints
     keypoints: Floats
     visible: Ints
@@ -45,7 +45,7 @@ class People(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """Where areas and boxes come from, how many picture entries were dropped, people's id."""
+    """Where areas and boxes come from, how many image entries were dropped, people's id."""
 
     area: str = "annotated"
     box: str = "annotated"
@@ -136,28 +136,28 @@ def table(
     source: Source,
     layout: str,
     skeleton: Skeleton,
-    pictures: Pictures,
+    images: Images,
     people: People,
     rules: Rules,
 ) -> Annotations:
-    """The table of these pictures and people, people sorted by picture, without regions.
+    """The table of these images and people, people sorted by image, without regions.
 
     Raises:
         InputError: nobody has a labelled keypoint, or a coordinate is not finite or absurd.
     """
     refuse_impossible(source, people)
     _refuse_nobody(source, people)
-    counts = np.bincount(people.picture, minlength=len(pictures.ids))
-    if np.any(np.diff(people.picture) < 0):
+    counts = np.bincount(people.image, minlength=len(images.ids))
+    if np.any(np.diff(people.image) < 0):
         people = _sorted(people)
     heads, nothing = people.head_boxes, np.empty(0, np.int64)
     return Annotations(
         skeleton=skeleton,
         source=str(source.path),
         fingerprint=source.fingerprint,
-        image_ids=pictures.ids,
-        sizes=pictures.sizes.astype(np.int32),
-        file_names=np.array([name.encode() for name in pictures.names], dtype=np.bytes_),
+        image_ids=images.ids,
+        sizes=images.sizes.astype(np.int32),
+        file_names=np.array([name.encode() for name in images.names], dtype=np.bytes_),
         first_person=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         annotation_ids=people.ids,
         keypoints=people.keypoints,
@@ -187,6 +187,6 @@ def _refuse_nobody(source: Source, people: People) -> None:
 
 
 def _sorted(people: People) -> People:
-    order = np.argsort(people.picture, kind="stable")
+    order = np.argsort(people.image, kind="stable")
     columns: list[Any] = [None if column is None else column[order] for column in people]
     return People(*columns)

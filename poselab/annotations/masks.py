@@ -49,7 +49,7 @@ def _compressed(segmentation: dict[str, Any], size: Size) -> bytes:
 
 
 def run_lengths(content: bytes, size: Size) -> bytes:
-    """The compressed run-lengths of a record in a picture of ``size``."""
+    """The compressed run-lengths of a record in an image of ``size``."""
     if content[:1] == b"R":
         return content[1:]
     from pycocotools import mask

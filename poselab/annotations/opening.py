@@ -30,7 +30,7 @@ READERS: dict[str, tuple[Reader, int]] = {
     "parse": (parse.read, 1),
     "flic": (flic.read, 1),
 }
-"""Layout → its reader and the number that its authors gave a picture's first pixel."""
+"""Layout → its reader and the number that its authors gave an image's first pixel."""
 
 
 def open_annotations(

@@ -1,4 +1,4 @@
-"""Annotations as columns: one row a picture, one row a person, people sorted by picture."""
+"""Annotations as columns: one row an image, one row a person, people sorted by image."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poselab.annotations.masks import run_lengths
-from poselab.structures import Person, Picture, Skeleton
+from poselab.structures import Image, Person, Skeleton
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,13 +23,13 @@ PEOPLE = (
 
 @dataclass(frozen=True, eq=False)
 class Annotations:
-    """What people labelled, N pictures and M people; arrays may be memory-mapped and read-only.
+    """What people labelled, N images and M people; arrays may be memory-mapped and read-only.
 
-    Pictures: image_ids (N,) int64, sizes (N, 2) int32 height and width (0: not known), file_names
-    (N,) bytes, first_person (N + 1,) int64: people of picture n are first_person[n]:[n + 1].
-    People: annotation_ids (M,) int64, keypoints (M, K, 2) float64 0-based picture pixels (NaN
+    Images: image_ids (N,) int64, sizes (N, 2) int32 height and width (0: not known), file_names
+    (N,) bytes, first_person (N + 1,) int64: people of image n are first_person[n]:[n + 1].
+    People: annotation_ids (M,) int64, keypoints (M, K, 2) float64 0-based image pixels (NaN
     nowhere; 0 where not labelled), visible (M, K) uint8, boxes (M, 4) float64 x y w h, areas (M,)
-    float64, crowd (M,) bool, head_boxes (M, 4) float64 (zeros: none); within a picture they keep
+    float64, crowd (M,) bool, head_boxes (M, 4) float64 (zeros: none); within an image they keep
     the file's order. Regions that crowds or keypoint-less people fill: mask_rows (R,) int64 person
     rows, mask_ends (R,) int64 and mask_bytes, records back to back that :meth:`mask` reads.
     ``fingerprint`` names the source file's content.
@@ -37,9 +37,9 @@ class Annotations:
     What figures depend on: ``layout`` the reader; ``area_rule`` and ``box_rule`` where areas and
     boxes come from ("annotated": the file; anything else was derived); recorded_keypoints (M,)
     int64 the file's own ``num_keypoints``, -1 where it has none (see :meth:`labelled`);
-    ``repeated`` how many picture entries were listed again and dropped; ``category`` the id of
+    ``repeated`` how many image entries were listed again and dropped; ``category`` the id of
     people in a COCO file, which results of it may use.
-    ``stored`` is the cache file that the columns are mapped from and ``chosen`` the picture rows
+    ``stored`` is the cache file that the columns are mapped from and ``chosen`` the image rows
     taken of it; a table with ``stored`` is pickled as those two, not as arrays.
     held_out (M,) bool says which people the publisher set aside for testing, None where a file is
     of one split; metrics that compare person by person score only those.
@@ -82,7 +82,7 @@ class Annotations:
 
     @property
     def people(self) -> int:
-        """How many people are labelled in all pictures."""
+        """How many people are labelled in all images."""
         return len(self.annotation_ids)
 
     def labelled(self) -> Ints:
@@ -92,17 +92,17 @@ class Annotations:
             return counted
         return np.where(self.recorded_keypoints < 0, counted, self.recorded_keypoints)
 
-    def picture_of(self) -> Ints:
-        """The picture row (M,) of every person."""
+    def image_of(self) -> Ints:
+        """The image row (M,) of every person."""
         return np.repeat(np.arange(len(self)), np.diff(self.first_person))
 
-    def rows(self, picture: int) -> range:
-        """The person rows of one picture row."""
-        return range(int(self.first_person[picture]), int(self.first_person[picture + 1]))
+    def rows(self, image: int) -> range:
+        """The person rows of one image row."""
+        return range(int(self.first_person[image]), int(self.first_person[image + 1]))
 
-    def file_name(self, picture: int) -> str:
-        """The picture's file, relative to the folder of pictures."""
-        return bytes(self.file_names[picture]).decode()
+    def file_name(self, image: int) -> str:
+        """The image's file, relative to the folder of images."""
+        return bytes(self.file_names[image]).decode()
 
     def mask(self, person: int) -> bytes | None:
         """The compressed COCO run-lengths of a person's region, where one is kept."""
@@ -110,8 +110,8 @@ class Annotations:
         if where == len(self.mask_rows) or self.mask_rows[where] != person:
             return None
         start = int(self.mask_ends[where - 1]) if where else 0
-        picture = int(np.searchsorted(self.first_person, person, side="right")) - 1
-        height, width = (int(n) for n in self.sizes[picture])
+        image = int(np.searchsorted(self.first_person, person, side="right")) - 1
+        height, width = (int(n) for n in self.sizes[image])
         return run_lengths(bytes(self.mask_bytes[start : self.mask_ends[where]]), (height, width))
 
     def person(self, row: int) -> Person:
@@ -128,18 +128,18 @@ class Annotations:
             mask=self.mask(row),
         )
 
-    def picture(self, row: int) -> Picture:
-        """One row as a :class:`Picture` with its people."""
-        return Picture(
+    def image(self, row: int) -> Image:
+        """One row as a :class:`Image` with its people."""
+        return Image(
             image_id=int(self.image_ids[row]),
             file_name=self.file_name(row),
             size=(int(self.sizes[row, 0]), int(self.sizes[row, 1])),
             people=tuple(self.person(r) for r in self.rows(row)),
         )
 
-    def select(self, pictures: Any) -> Annotations:
-        """The table of some pictures with their people; rows (n,) or a mask (N,), in that order."""
-        chosen = np.arange(len(self))[pictures]
+    def select(self, images: Any) -> Annotations:
+        """The table of some images with their people; rows (n,) or a mask (N,), in that order."""
+        chosen = np.arange(len(self))[images]
         counts = np.diff(self.first_person)[chosen]
         ends = np.cumsum(counts)
         people = np.repeat(self.first_person[:-1][chosen] - ends + counts, counts)

@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     """The command's words."""
     words = argparse.ArgumentParser(
         description="Compare methods on the same labels: figures with confidence intervals, "
-        "paired differences with p-values, a page with plots and pictures.",
+        "paired differences with p-values, a page with plots and images.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     )
     scoring.add_words(words)
     words.add_argument("--out", type=Path, required=True, metavar="DIR")
-    words.add_argument("--images", type=Path, metavar="DIR", help="pictures to show on the page")
+    words.add_argument("--images", type=Path, metavar="DIR", help="images to show on the page")
     words.add_argument("--replicates", type=int, default=1000, help="bootstrap draws (1000)")
     words.add_argument("--seed", type=int, default=0, help="of the bootstrap (0)")
     return words
@@ -125,7 +125,7 @@ def _progress(total: int) -> Iterator[Callable[[int], Any]]:
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("resampling pictures", total=total)
+        task = bar.add_task("resampling images", total=total)
         yield lambda done: bar.advance(task, done)
 
 
@@ -151,4 +151,4 @@ def _write(comparison: Comparison, arguments: argparse.Namespace) -> None:
     print("\n".join(notes))
     print(f"tables: {out}")
     print("drawing the page ...", file=sys.stderr)
-    print(f"page: {write_page(comparison, out / 'index.html', images=arguments.images)}")
+    print(f"page: {write_page(comparison, out / 'index.html', image_folder=arguments.images)}")

@@ -11,7 +11,7 @@ _DESCRIPTION = """Draw a contact sheet of what training will see: augmented samp
   poselab data browse data=coco data.sources.root=/data/coco augment=person_pixels --count 48
 
 Left limbs are drawn warm, right limbs cold, occluded keypoints too; what a crowd mask hides from a
-whole-picture method is darkened."""
+whole-image method is darkened."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.count < 1:
         raise InputError(f"expected --count of 1 or more, got {arguments.count}; 24 is usual")
     if not cv2.haveImageWriter(arguments.out.name):
-        raise InputError(f"expected a picture's name such as sheet.png, got --out {arguments.out}")
+        raise InputError(f"expected an image's name such as sheet.png, got --out {arguments.out}")
     config, _ = compose("train", arguments.overrides)
     data = build.data(config)
     samples = data.train_samples

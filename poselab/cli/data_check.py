@@ -33,8 +33,8 @@ def parser() -> argparse.ArgumentParser:
         help="folder in the layout of COCO, MPII, LSP, FLIC or PARSE, or an annotation file",
     )
     words.add_argument("--layout", help="coco, mpii, ...; of a file: its reader (default: look)")
-    words.add_argument("--pictures", type=Path, help="folder of the pictures, if it is another")
-    words.add_argument("--quick", action="store_true", help="do not decode the pictures")
+    words.add_argument("--images", type=Path, help="folder of the images, if it is another")
+    words.add_argument("--quick", action="store_true", help="do not decode the images")
     return words
 
 
@@ -56,7 +56,7 @@ def _how_to_get() -> str:
     from poselab.datasets.layouts import LAYOUTS
 
     parts = [part for layout in LAYOUTS.values() for part in layout]
-    addresses = dict.fromkeys(a for p in parts for a in (p.get_annotations, p.get_pictures))
+    addresses = dict.fromkeys(a for p in parts for a in (p.get_annotations, p.get_images))
     return "get COCO or MPII from " + ", ".join(addresses)
 
 
@@ -88,12 +88,12 @@ def _parts(arguments: argparse.Namespace) -> tuple[Part, ...]:
 def _check_file(console: Console, arguments: argparse.Namespace) -> list[Finding]:
     from poselab.annotations.check import Finding
 
-    missing = arguments.pictures is not None and not arguments.pictures.is_dir()
-    pictures = None if missing else arguments.pictures
-    table, findings = _check(console, arguments, arguments.root, pictures)
+    missing = arguments.images is not None and not arguments.images.is_dir()
+    images = None if missing else arguments.images
+    table, findings = _check(console, arguments, arguments.root, images)
     if missing:
-        findings.append(Finding(str(arguments.pictures), -1, "is missing; check the path", "error"))
-    _print_table(console, [_row(arguments.root.name, arguments.root, pictures, table)])
+        findings.append(Finding(str(arguments.images), -1, "is missing; check the path", "error"))
+    _print_table(console, [_row(arguments.root.name, arguments.root, images, table)])
     return findings
 
 
@@ -104,8 +104,8 @@ def _check_part(
     from poselab.annotations.check import Finding
 
     file = part.found(arguments.root)
-    folder = arguments.pictures or arguments.root / part.pictures
-    pictures = folder if folder.is_dir() else None
+    folder = arguments.images or arguments.root / part.images
+    images = folder if folder.is_dir() else None
     findings: list[Finding] = []
     table = None
     if file is None:
@@ -113,27 +113,27 @@ def _check_part(
         sentence = f"is missing; get it from {part.get_annotations}"
         findings.append(Finding(str(wanted), -1, sentence, "error"))
     else:
-        table, findings = _check(console, arguments, file, pictures, part.partial)
-    if pictures is None:
-        sentence = f"is missing; unpack {part.get_pictures} there"
+        table, findings = _check(console, arguments, file, images, part.partial)
+    if images is None:
+        sentence = f"is missing; unpack {part.get_images} there"
         findings.append(Finding(str(folder), -1, sentence, "error"))
-    name, labels, _, *counts = _row(part.name, file, pictures, table)
-    return (name, labels, "missing" if pictures is None else pictures.name, *counts), findings
+    name, labels, _, *counts = _row(part.name, file, images, table)
+    return (name, labels, "missing" if images is None else images.name, *counts), findings
 
 
 def _check(
     console: Console,
     arguments: argparse.Namespace,
     file: Path,
-    pictures: Path | None,
+    images: Path | None,
     partial: bool = False,
 ) -> tuple[Annotations | None, list[Finding]]:
-    """The table of a file, if it opens, and the findings in it and its pictures.
+    """The table of a file, if it opens, and the findings in it and its images.
 
-    ``partial``: of the pictures that are there, if not all are.
+    ``partial``: of the images that are there, if not all are.
     """
     from poselab.annotations import open_annotations
-    from poselab.annotations.check import Finding, annotation_findings, present_pictures
+    from poselab.annotations.check import Finding, annotation_findings, present_images
 
     layout = arguments.layout if arguments.root == file and arguments.layout else "auto"
     try:
@@ -142,23 +142,23 @@ def _check(
         return None, [Finding(str(file), -1, str(error), "error")]
     named = not table.file_name(0).endswith(".unknown")
     absent: list[Finding] = []
-    if pictures is not None and named and partial:
-        table, absent = present_pictures(table, pictures)
+    if images is not None and named and partial:
+        table, absent = present_images(table, images)
     findings = [*absent, *annotation_findings(table)]
-    if pictures is not None and named:
-        findings += _check_pictures(table, pictures, not arguments.quick)
+    if images is not None and named:
+        findings += _check_images(table, images, not arguments.quick)
     return table, findings
 
 
-def _check_pictures(table: Annotations, pictures: Path, decode: bool) -> list[Finding]:
+def _check_images(table: Annotations, images: Path, decode: bool) -> list[Finding]:
     from rich.console import Console
     from rich.progress import track
 
-    from poselab.annotations.check import picture_findings
+    from poselab.annotations.check import image_findings
 
     steps = track(
-        picture_findings(table, pictures, decode, threads=os.cpu_count() or 1),
-        description=f"{'decoding' if decode else 'finding'} pictures in {pictures.name}",
+        image_findings(table, images, decode, threads=os.cpu_count() or 1),
+        description=f"{'decoding' if decode else 'finding'} images in {images.name}",
         total=len(table),
         console=Console(stderr=True),
         transient=True,
@@ -167,10 +167,10 @@ def _check_pictures(table: Annotations, pictures: Path, decode: bool) -> list[Fi
 
 
 def _row(
-    name: str, file: Path | None, pictures: Path | None, table: Annotations | None
+    name: str, file: Path | None, images: Path | None, table: Annotations | None
 ) -> tuple[str, ...]:
     """The cells of one split: name, files, and what they hold."""
-    folder = "not checked" if pictures is None else pictures.name
+    folder = "not checked" if images is None else images.name
     if file is None:
         return name, "missing", folder, "", "", "", ""
     if table is None:
@@ -185,9 +185,9 @@ def _print_table(console: Console, rows: list[tuple[str, ...]]) -> None:
 
     table = Table("split")
     table.add_column("annotations", overflow="fold", min_width=32)
-    table.add_column("pictures in", overflow="fold")
+    table.add_column("images in", overflow="fold")
     table.add_column("skeleton")
-    for count in ("pictures", "people", "crowds"):
+    for count in ("images", "people", "crowds"):
         table.add_column(count, justify="right")
     for row in rows:
         table.add_row(*row)

@@ -1,4 +1,4 @@
-"""``poselab data leaks``: pictures and people that training and evaluation sets share."""
+"""``poselab data leaks``: images and people that training and evaluation sets share."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from poselab.datasets.leaks.sides import Side
 
 _NAMED = 5
-_DESCRIPTION = """Find pictures and people that a training and an evaluation set share.
+_DESCRIPTION = """Find images and people that a training and an evaluation set share.
 
   poselab data leaks /data/coco                        its train and its val split
   poselab data leaks /data/aic /data/coco              train of the one, val of the other
-  poselab data leaks train.json val.json --pictures images_train images_val
-  poselab data leaks train.json valid.json --pictures images --sheet leaks.png
+  poselab data leaks train.json val.json --images images_train images_val
+  poselab data leaks train.json valid.json --images images --sheet leaks.png
 
-A method that has seen the pictures it is measured on looks better than it is. Four kinds, from the
+A method that has seen the images it is measured on looks better than it is. Four kinds, from the
 surest to the least sure:
 
   same file    the same bytes, whatever the file is called
-  alike        the same picture encoded again, resized, brightened or cropped by a few percent
+  alike        the same image encoded again, resized, brightened or cropped by a few percent
   mirrored     the same of its mirror image
-  same people  a person with the very same labelled keypoints (labels alone: no pictures needed)
+  same people  a person with the very same labelled keypoints (labels alone: no images needed)
 
-For alike and mirrored, hashes of 64 bits are compared first, then the grey pictures themselves; the
-table gives both the distance in bits and the correlation. Films and series of pictures also yield
-pairs that are two pictures of one scene: look at the sheet before you remove anything. What was
+For alike and mirrored, hashes of 64 bits are compared first, then the grey images themselves; the
+table gives both the distance in bits and the correlation. Films and series of images also yield
+pairs that are two images of one scene: look at the sheet before you remove anything. What was
 cropped by more than a tenth is often missed. Hashes are kept beside the annotation cache, so a
 second or an interrupted scan is quick."""
 
@@ -60,11 +60,11 @@ def parser() -> argparse.ArgumentParser:
         "val", type=Path, metavar="VAL", nargs="?", help="likewise (default: val split of TRAIN)"
     )
     words.add_argument(
-        "--pictures",
+        "--images",
         type=Path,
         nargs="+",
         metavar="DIR",
-        help="folders of TRAIN's and VAL's pictures, or one for both (default: look beside them)",
+        help="folders of TRAIN's and VAL's images, or one for both (default: look beside them)",
     )
     words.add_argument("--layout", default="auto", help="of annotation files (default: look)")
     words.add_argument(
@@ -95,7 +95,7 @@ def _scan(train: Side, val: Side, distance: int) -> tuple[list[Leak], dict[str, 
 
     found = list(leaks.same_people(train.table, val.table))
     if train.folder is None or val.folder is None:
-        print("warning: labels alone were compared, not the pictures", file=sys.stderr)
+        print("warning: labels alone were compared, not the images", file=sys.stderr)
         return leaks.strongest(found), {}
     ours, theirs = _prints(train, train.folder), _prints(val, val.folder)
     same = list(leaks.same_files(ours, theirs))
@@ -105,8 +105,8 @@ def _scan(train: Side, val: Side, distance: int) -> tuple[list[Leak], dict[str, 
         for leak in leaks.near_hashes(ours, theirs, distance)
         if (leak.train, leak.val) not in known
     ]
-    files = [leaks.picture_files(s.table, f) for s, f in ((train, train.folder), (val, val.folder))]
-    checked = _tracked(leaks.confirmed(near, *files), len(near), "comparing pictures")
+    files = [leaks.image_files(s.table, f) for s, f in ((train, train.folder), (val, val.folder))]
+    checked = _tracked(leaks.confirmed(near, *files), len(near), "comparing images")
     found += [*same, *(leak for leak in checked if leak is not None)]
     unread = {"train": ours.faults, "val": theirs.faults}
     return leaks.strongest(found), unread
@@ -117,7 +117,7 @@ def _prints(side: Side, folder: Path) -> Prints:
 
     names = [side.table.file_name(row) for row in range(len(side.table))]
     steps = prints(folder, names, threads=os.cpu_count() or 1)
-    *_, taken = _tracked(steps, len(names), f"hashing {side.name} pictures")
+    *_, taken = _tracked(steps, len(names), f"hashing {side.name} images")
     assert isinstance(taken, Prints)
     if taken.faults:
         missing = sum(reason == MISSING for reason in taken.faults.values())
@@ -125,7 +125,7 @@ def _prints(side: Side, folder: Path) -> Prints:
         named = ", ".join(list(taken.faults)[:_NAMED])
         more = ", ..." if len(taken.faults) > _NAMED else ""
         print(
-            f"warning: {len(taken.faults):,} of {len(names):,} {side.name} pictures were not "
+            f"warning: {len(taken.faults):,} of {len(names):,} {side.name} images were not "
             f"compared ({counts}): {named}{more}",
             file=sys.stderr,
         )

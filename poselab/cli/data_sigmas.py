@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="OTHER",
         nargs="+",
         default=[],
-        help="other annotators' files of the same pictures and people (matched by their boxes)",
+        help="other annotators' files of the same images and people (matched by their boxes)",
     )
     words.add_argument(
         "--residuals",

@@ -1,4 +1,4 @@
-"""poselab data synth: make pictures of people with exact labels."""
+"""poselab data synth: make images of people with exact labels."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from poselab.structures import InputError
 def parser() -> argparse.ArgumentParser:
     """The command's words."""
     words = argparse.ArgumentParser(
-        description="Generate pictures of people with exact labels, in the official COCO or MPII "
+        description="Generate images of people with exact labels, in the official COCO or MPII "
         "layout. The same seed always gives the same bytes; an interrupted call goes on."
     )
     words.add_argument("out", metavar="OUT", type=Path, help="folder of the dataset")
-    words.add_argument("--images", type=int, default=1000, help="training pictures (default 1000)")
+    words.add_argument("--images", type=int, default=1000, help="training images (default 1000)")
     words.add_argument(
-        "--val", help="validation pictures: a number, or a share such as 0.2 (default)"
+        "--val", help="validation images: a number, or a share such as 0.2 (default)"
     )
-    words.add_argument("--seed", type=int, default=0, help="which pictures (default 0)")
+    words.add_argument("--seed", type=int, default=0, help="which images (default 0)")
     words.add_argument("--format", default="coco", choices=("coco", "mpii"), help="layout")
     words.add_argument("--size", default="256x256", help="HEIGHTxWIDTH (default 256x256)")
-    words.add_argument("--people", default="1-4", help="fewest-most a picture (default 1-4)")
+    words.add_argument("--people", default="1-4", help="fewest-most an image (default 1-4)")
     words.add_argument(
         "--turn", type=float, default=180.0, help="degrees people may turn away (default 180)"
     )
@@ -58,7 +58,7 @@ def _pair(text: str, between: str, what: str) -> tuple[int, int]:
 
 
 def _val(text: str, images: int) -> int:
-    """A number of pictures, or a share of the training ones."""
+    """A number of images, or a share of the training ones."""
     if text.isdigit():
         return int(text)
     try:

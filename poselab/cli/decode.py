@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """Compare decoders of heatmaps on a finished run: what is each worth?
 
-The run's best checkpoint looks at the validation pictures once; its maps are kept in
+The run's best checkpoint looks at the validation images once; its maps are kept in
 RUN/raw, so that a second call only decodes. Each decoder's predictions are written and scored as
 the run's own were, and the table says how they differ, with paired intervals.
 
@@ -129,7 +129,7 @@ def _outputs(
         data.val_samples,
         arguments.batch_size,
         arguments.precision,
-        lambda loader: track(loader, description="looking at pictures", transient=True),
+        lambda loader: track(loader, description="looking at images", transient=True),
     )
 
 

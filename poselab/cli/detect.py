@@ -1,4 +1,4 @@
-"""poselab detect: the people in pictures, as a detections file."""
+"""poselab detect: the people in images, as a detections file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from poselab.annotations.formats.detections import Detections
     from poselab.data import Split
 
-_DESCRIPTION = """Find people in pictures; write their boxes as a detections file in COCO's layout.
+_DESCRIPTION = """Find people in images; write their boxes as a detections file in COCO's layout.
 
 What it writes is what framing.boxes=FILE, `poselab predict --boxes FILE` and other codes read.
 With --annotations it also prints the person AP of the boxes, and image ids are those of the labels.
@@ -35,10 +35,10 @@ def parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION + detectors.help_text(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    words.add_argument("source", type=Path, nargs="+", help="pictures, or folders of them")
+    words.add_argument("source", type=Path, nargs="+", help="images, or folders of them")
     words.add_argument("--detector", required=True, help="a detector's name, or a file; see above")
     words.add_argument("--out", type=Path, required=True, help="detections file to write (.json)")
-    words.add_argument("--annotations", type=Path, help="labels of the pictures in SOURCE's folder")
+    words.add_argument("--annotations", type=Path, help="labels of the images in SOURCE's folder")
     detectors.add_rules(words)
     words.add_argument("--batch-size", type=int, default=8)
     add_device(words)
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         detectors.rules_of(arguments),
     )
     write_detections(arguments.out, found)
-    print(f"{len(found.scores)} people in {len(split.annotations)} pictures")
+    print(f"{len(found.scores)} people in {len(split.annotations)} images")
     if split.annotations.people:
         print(figures(found, split))
     print(f"detections: {arguments.out}")
@@ -75,23 +75,23 @@ def figures(found: Detections, split: Split) -> str:
 
 
 def split_of(source: list[Path], annotations: Path | None) -> Split:
-    """The pictures that are meant, with their labels where there are some.
+    """The images that are meant, with their labels where there are some.
 
     Raises:
-        InputError: nothing there, a file that is no picture, or labels of other pictures.
+        InputError: nothing there, a file that is no image, or labels of other images.
     """
     from poselab.cli.predict import common_folder
-    from poselab.data.unlabelled import find_pictures, unlabelled
+    from poselab.data.unlabelled import find_images, unlabelled
     from poselab.datasets.sources import Source
     from poselab.skeletons import COCO17
     from poselab.structures import InputError
 
     if annotations is None:
-        pictures = [path.resolve() for path in find_pictures(source)]
-        return unlabelled(pictures, common_folder(pictures), COCO17)
+        images = [path.resolve() for path in find_images(source)]
+        return unlabelled(images, common_folder(images), COCO17)
     if len(source) != 1:
         raise InputError(
-            f"expected one folder of pictures with --annotations, got {len(source)} sources; give "
+            f"expected one folder of images with --annotations, got {len(source)} sources; give "
             "the folder that the labels' file names start from"
         )
     return Source(annotations, source[0], present_only=True).open()

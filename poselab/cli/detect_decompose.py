@@ -29,7 +29,7 @@ TRUTH = "truth"
 
 _DESCRIPTION = """Say what a trained top-down run loses to the boxes it is given.
 
-The run looks at its validation pictures again, on the true boxes and on those of every detector.
+The run looks at its validation images again, on the true boxes and on those of every detector.
 A person whom no box shows (IoU below 0.5, one box a person) is lost before any pose is looked for:
 early commitment. What that costs is the AP that comes back when these people's true boxes are
 added, with the median score of the boxes that show somebody; what still lacks to the AP on true
@@ -37,7 +37,7 @@ boxes is the boxes' place and size, doubles and boxes of nobody.
 
   poselab detect decompose RUN --boxes jittered,iou=0.7 runs/detector boxes.json
 
-Writes OUT/index.html (what boxes cost, how sure that is, and the pictures behind it), OUT/table.md,
+Writes OUT/index.html (what boxes cost, how sure that is, and the images behind it), OUT/table.md,
 OUT/decomposition.json, OUT/decomposition.png, and for every source of boxes OUT/NAME.json (poses in
 COCO's results format) and, but for the true ones, OUT/NAME.boxes.json (a detections file).
 
@@ -45,7 +45,7 @@ COCO's results format) and, but for the true ones, OUT/NAME.boxes.json (a detect
 
 
 class Looker(NamedTuple):
-    """A trained run and its validation pictures."""
+    """A trained run and its validation images."""
 
     module: TopDown
     framing: PersonCrop
@@ -108,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     print("drawing the page ...", file=sys.stderr)
     more = decomposition.boxes_section(costs, table, evaluator)
     title = f"What boxes cost {folder.name}"
-    page = write_page(comparison, out / "index.html", looker.split.pictures, title=title, more=more)
+    page = write_page(comparison, out / "index.html", looker.split.images, title=title, more=more)
     print(f"page: {page}")
     return 0
 
@@ -119,7 +119,7 @@ def _found(name: str, split: Split, arguments: argparse.Namespace) -> Detections
 
 
 def _loaded(arguments: argparse.Namespace) -> Looker:
-    """The run's method and validation pictures.
+    """The run's method and validation images.
 
     Raises:
         InputError: not a run, or not of a method that works on people's boxes.
@@ -198,7 +198,7 @@ def _true_boxes(people: Any, scores: Any, split: Split) -> Items:
     rows = np.flatnonzero(np.isin(everybody.person, people))
     score = float(np.median(scores)) if len(scores) else 1.0
     return everybody._replace(
-        picture=everybody.picture[rows],
+        image=everybody.image[rows],
         person=np.full(len(rows), -1),
         boxes=everybody.boxes[rows],
         scores=np.full(len(rows), score),
@@ -228,7 +228,7 @@ def _record(cost: BoxCost) -> dict[str, Any]:
     return {
         "name": cost.source.name,
         "person_ap": cost.source.person_ap,
-        "boxes_a_picture": cost.source.number / cost.pictures,
+        "boxes_a_image": cost.source.number / cost.images,
         "people_missed": len(commitment.missed),
         "missed": commitment.miss_rate,
         "overlap": commitment.mean_overlap,

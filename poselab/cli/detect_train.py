@@ -75,7 +75,7 @@ def _splits(data: Path | None) -> tuple[Split, Split]:
 
 
 def _score(out: Path, val: Split, seconds: float, device: str) -> None:
-    """Print and write the person AP on the validation pictures."""
+    """Print and write the person AP on the validation images."""
     from poselab.cli.detect import figures
     from poselab.evaluation.metrics.person_boxes import person_precisions
     from poselab.experiments import detectors
@@ -85,4 +85,4 @@ def _score(out: Path, val: Split, seconds: float, device: str) -> None:
     values = person_precisions(*found, val.annotations)
     record = {f"person_{key}": value for key, value in values.items()}
     write_json(out / "metrics.json", {**record, "seconds": seconds})
-    print(f"{figures(found, val)}  on {len(val.annotations)} pictures, trained in {seconds:.0f} s")
+    print(f"{figures(found, val)}  on {len(val.annotations)} images, trained in {seconds:.0f} s")

@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         default=0,
         metavar="N",
-        help="also give 95 %% confidence limits, from N bootstrap draws over pictures (1000)",
+        help="also give 95 %% confidence limits, from N bootstrap draws over images (1000)",
     )
     words.add_argument("--json", type=Path, metavar="OUT", help="also write figures as fractions")
     return words
@@ -97,8 +97,7 @@ def _show(metrics: Metrics) -> None:
         print("\n".join("".join(row) for row in rows))
     contract = metrics.contract
     print(
-        f"{contract['people']} people in {contract['pictures']} pictures of "
-        f"{contract['annotations']}"
+        f"{contract['people']} people in {contract['images']} images of {contract['annotations']}"
     )
 
 

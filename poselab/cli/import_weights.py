@@ -68,7 +68,7 @@ _DESCRIPTION = f"""Turn a checkpoint of another zoo into a run of PoseLab.
   poselab import-weights vitpose-b.pth --model vitpose_base_256x192 --out runs/vitpose_b
   poselab predict runs/vitpose_b photo.jpg --out found
   poselab import-weights w32.pth --model hrnet_w32 --out runs/w32 --set data.sources.root=/data/coco
-  poselab decode runs/w32 quarter       # its AP on the validation pictures
+  poselab decode runs/w32 quarter       # its AP on the validation images
 
 The run's folder holds config.yaml, run.json and checkpoints/best.ckpt. With the weights comes what
 their authors' code does to pixels: the convention of coordinates, how images are normalised, how

@@ -1,4 +1,4 @@
-"""What `data leaks` found: as a table, as JSON and as a sheet of pictures."""
+"""What `data leaks` found: as a table, as JSON and as a sheet of images."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def show(leaks: list[Leak], unread: dict[str, dict[str, str]], train: Side, val:
         print_table([_row(leak, train, val) for leak in leaks[:_SHOWN]])
     if len(leaks) > _SHOWN:
         print(f"... and {len(leaks) - _SHOWN:,} more pairs (--json writes all)")
-    sets = f"{len(train.table):,} training and {len(val.table):,} evaluation pictures"
+    sets = f"{len(train.table):,} training and {len(val.table):,} evaluation images"
     if lost := sum(map(len, unread.values())):
         sets += f", {lost:,} of which could not be compared"
     if not leaks:
@@ -33,14 +33,14 @@ def show(leaks: list[Leak], unread: dict[str, dict[str, str]], train: Side, val:
     counts = Counter(leak.kind for leak in leaks)
     kinds = ", ".join(f"{counts[kind]:,} {kind}" for kind in KINDS if counts[kind])
     shared = len({leak.val for leak in leaks})
-    print(f"{shared:,} evaluation pictures shared ({kinds}), of {sets}")
+    print(f"{shared:,} evaluation images shared ({kinds}), of {sets}")
 
 
 def _row(leak: Leak, train: Side, val: Side) -> Row:
     return {
         "kind": leak.kind,
-        "training picture": train.table.file_name(leak.train),
-        "evaluation picture": val.table.file_name(leak.val),
+        "training image": train.table.file_name(leak.train),
+        "evaluation image": val.table.file_name(leak.val),
         "bits apart": None if leak.distance is None else f"{leak.distance}",
         "correlation": None if leak.likeness is None else f"{leak.likeness:.3f}",
     }
@@ -68,12 +68,12 @@ def write(
         key: {
             "annotations": side.table.source,
             "fingerprint": side.table.fingerprint,
-            "pictures": len(side.table),
+            "images": len(side.table),
             "unread": unread.get(key, {}),
         }
         for key, side in (("train", train), ("val", val))
     }
-    write_json(path, {**sets, "compared": "pictures" if unread else "labels", "pairs": pairs})
+    write_json(path, {**sets, "compared": "images" if unread else "labels", "pairs": pairs})
 
 
 def draw(path: Path, leaks: list[Leak], train: Side, val: Side) -> None:
@@ -86,15 +86,15 @@ def draw(path: Path, leaks: list[Leak], train: Side, val: Side) -> None:
 
     cells = []
     for leak in leaks[:_DRAWN]:
-        pair = _picture(train, leak.train), _picture(val, leak.val)
+        pair = _image(train, leak.train), _image(val, leak.val)
         cells.append(np.concatenate(pair, axis=1))
     with replacing(path) as temporary:
         cv2.imwrite(str(temporary), contact_sheet(cells, columns=4, gap=8)[:, :, ::-1])
     print(f"sheet of {len(cells):,} pairs: {path}")
 
 
-def _picture(side: Side, row: int) -> Image:
-    """A small picture, grey where there is none to read."""
+def _image(side: Side, row: int) -> Image:
+    """A small image, grey where there is none to read."""
     import numpy as np
     from PIL import Image as Decoder
 
@@ -102,8 +102,8 @@ def _picture(side: Side, row: int) -> Image:
 
     size = (160, 160)
     try:
-        with Decoder.open((side.folder or Path()) / side.table.file_name(row)) as picture:
-            picture.draft("RGB", size)
-            return fit_into(np.asarray(picture.convert("RGB")), size)
+        with Decoder.open((side.folder or Path()) / side.table.file_name(row)) as image:
+            image.draft("RGB", size)
+            return fit_into(np.asarray(image.convert("RGB")), size)
     except (OSError, SyntaxError, ValueError):
         return np.full((*size, 3), 230, dtype=np.uint8)

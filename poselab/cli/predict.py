@@ -1,4 +1,4 @@
-"""poselab predict: poses of pictures, by a trained run."""
+"""poselab predict: poses of images, by a trained run."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from poselab.evaluation.predictions import Predictions
     from poselab.modules import PoseModule
 
-_DESCRIPTION = """Find poses in pictures with a trained run.
+_DESCRIPTION = """Find poses in images with a trained run.
 
 Writes OUT/predictions.json (COCO results format), OUT/predictions.contract.json (how they were
-made, which evaluate and compare read), OUT/pictures.json (which image id is which file) and
-OUT/pictures/ (the pictures with poses drawn: left limbs warm, right limbs cold), which is left out
-where a folder of pictures holds it.
+made, which evaluate and compare read), OUT/images.json (which image id is which file) and
+OUT/images/ (the images with poses drawn: left limbs warm, right limbs cold), which is left out
+where a folder of images holds it.
 
 A top-down run looks at one person at a time: give --detector with a detector's name or file
 (`poselab detect --help` says which; boxes go to OUT/boxes.json), or --boxes with a detections file
-(COCO results format: image_id, bbox, score), or each picture is taken to show one person who fills
+(COCO results format: image_id, bbox, score), or each image is taken to show one person who fills
 it."""
 
 
@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument("run", type=Path, help="a run's folder, or a checkpoint file")
-    arguments.add_argument("inputs", type=Path, nargs="+", help="pictures, or folders of them")
+    arguments.add_argument("inputs", type=Path, nargs="+", help="images, or folders of them")
     arguments.add_argument("--out", type=Path, required=True, help="folder to write to")
     people = arguments.add_mutually_exclusive_group()
     people.add_argument("--boxes", type=Path, help="detections file with people's boxes")
@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from poselab.data.unlabelled import DRAWINGS, find_pictures, unlabelled
+    from poselab.data.unlabelled import DRAWINGS, find_images, unlabelled
     from poselab.evaluation.predictions import merge
     from poselab.experiments import build, runs
 
@@ -67,14 +67,14 @@ def run(arguments: argparse.Namespace) -> int:
     _expect_thresholds(arguments)
     device = usable_device(arguments.device)
     drawings = arguments.out / DRAWINGS
-    pictures = [path.resolve() for path in find_pictures(arguments.inputs)]
-    _refuse_overwriting(pictures, drawings)
+    images = [path.resolve() for path in find_images(arguments.inputs)]
+    _refuse_overwriting(images, drawings)
     from_run = arguments.run.is_dir()
     checkpoint = runs.checkpoint(arguments.run) if from_run else arguments.run
     module, config, skeleton = build.load(checkpoint)
     if arguments.boxes or arguments.detector:
         _refuse_boxes(module)
-    split = unlabelled(pictures, common_folder(pictures), skeleton)
+    split = unlabelled(images, common_folder(images), skeleton)
     boxes = _detected(split, arguments) if arguments.detector else arguments.boxes
     samples = _samples(split, build.framing(config), boxes)
     found = merge(list(batches(module, samples, arguments.batch_size, device)))
@@ -83,20 +83,20 @@ def run(arguments: argparse.Namespace) -> int:
     shown = predictions.take(predictions.scores > arguments.pose_threshold)
     _draw(split, shown, drawings, arguments.threshold)
     if module.people == "one" and boxes is None:
-        print("no --boxes, no --detector: each picture shows one person", file=sys.stderr)
-    said = f"{len(predictions)} poses in {len(pictures)} pictures"
+        print("no --boxes, no --detector: each image shows one person", file=sys.stderr)
+    said = f"{len(predictions)} poses in {len(images)} images"
     if len(shown) < len(predictions):
         said += f", {len(shown)} of them drawn (score above {arguments.pose_threshold:g})"
     print(f"{said}: {arguments.out}")
     return 0
 
 
-def _refuse_overwriting(pictures: list[Path], drawings: Path) -> None:
-    root = common_folder(pictures)
-    lost = [p for p in pictures if drawn_name(drawings, p.relative_to(root)).resolve() in pictures]
+def _refuse_overwriting(images: list[Path], drawings: Path) -> None:
+    root = common_folder(images)
+    lost = [p for p in images if drawn_name(drawings, p.relative_to(root)).resolve() in images]
     if lost:
         raise InputError(
-            f"expected --out whose folder of drawings is not that of the pictures, got {drawings}, "
+            f"expected --out whose folder of drawings is not that of the images, got {drawings}, "
             f"where {lost[0].name} would be drawn over; choose another --out"
         )
 
@@ -106,7 +106,7 @@ def conditions(
 ) -> dict[str, Any]:
     """How poses are made of these samples: the run's part of a contract.
 
-    Whether the run was trained on these pictures stays unknown.
+    Whether the run was trained on these images stays unknown.
     """
     from poselab.evaluation.comparability import RUN, contract_beside
     from poselab.experiments.comparability import sample_contract
@@ -120,7 +120,7 @@ def conditions(
 
 
 def _write(split: Split, predictions: Predictions, out: Path, made: dict[str, Any]) -> None:
-    """The predictions, how they were made, and which picture has which id."""
+    """The predictions, how they were made, and which image has which id."""
     from poselab.data.unlabelled import LIST, PREDICTIONS
     from poselab.evaluation.comparability import leave_contract
     from poselab.evaluation.predictions import write_predictions
@@ -129,7 +129,7 @@ def _write(split: Split, predictions: Predictions, out: Path, made: dict[str, An
     table = split.annotations
     write_predictions(out / PREDICTIONS, predictions)
     leave_contract(out / PREDICTIONS, made)
-    names = [str(split.pictures / table.file_name(row)) for row in range(len(table))]
+    names = [str(split.images / table.file_name(row)) for row in range(len(table))]
     listed = [
         {"id": image_id, "file_name": name}
         for image_id, name in zip(table.image_ids.tolist(), names, strict=True)
@@ -166,7 +166,7 @@ def _detected(split: Split, arguments: argparse.Namespace) -> Path:
     found = detectors.find(arguments.detector, split, arguments.device)
     if not len(found.scores):
         raise InputError(
-            f"expected people in the pictures, {arguments.detector} found none; lower its "
+            f"expected people in the images, {arguments.detector} found none; lower its "
             f"threshold with {arguments.detector},rules.threshold=0.01, or give another"
         )
     file: Path = arguments.out / "boxes.json"
@@ -174,23 +174,23 @@ def _detected(split: Split, arguments: argparse.Namespace) -> Path:
     return file
 
 
-def common_folder(pictures: list[Path]) -> Path:
-    """The deepest folder that holds all the pictures."""
+def common_folder(images: list[Path]) -> Path:
+    """The deepest folder that holds all the images."""
     import os
 
-    return Path(os.path.commonpath([str(path.parent) for path in pictures]))
+    return Path(os.path.commonpath([str(path.parent) for path in images]))
 
 
 def _samples(split: Split, framing: Framing, boxes: Path | None) -> PoseDataset:
-    """Inputs by boxes where there are some, else whole pictures."""
+    """Inputs by boxes where there are some, else whole images."""
     from poselab.data import PersonCrop, PoseDataset
-    from poselab.data.boxes import whole_pictures
+    from poselab.data.boxes import whole_images
 
     if isinstance(framing, PersonCrop):
         if boxes is not None:
             return PoseDataset(split, replace(framing, boxes=str(boxes)))
         framing = replace(framing, padding=1.0)
-    return PoseDataset(split, framing, items=whole_pictures(split.annotations, inhabited=False))
+    return PoseDataset(split, framing, items=whole_images(split.annotations, inhabited=False))
 
 
 def batches(
@@ -213,23 +213,23 @@ def batches(
             yield module.predict_step(map_tensors(lambda part: part.to(device), batch), n)
 
 
-def drawn_name(folder: Path, picture: Path) -> Path:
-    """Where a picture of that name is drawn to, always as JPEG."""
-    return folder / (picture if picture.suffix == ".jpg" else f"{picture}.jpg")
+def drawn_name(folder: Path, image: Path) -> Path:
+    """Where an image of that name is drawn to, always as JPEG."""
+    return folder / (image if image.suffix == ".jpg" else f"{image}.jpg")
 
 
 def _draw(split: Split, predictions: Predictions, folder: Path, threshold: float) -> None:
     import cv2
     import numpy as np
 
-    from poselab.data.images import read_picture
+    from poselab.data.images import read_image
     from poselab.io.files import replacing
     from poselab.report.draw import draw_poses
 
     table = split.annotations
     for n in range(len(table)):
         people = predictions.take(np.flatnonzero(predictions.image_ids == table.image_ids[n]))
-        image = read_picture(split.pictures / table.file_name(n))
+        image = read_image(split.images / table.file_name(n))
         shown = people.keypoint_scores > threshold
         drawn = draw_poses(image, people.keypoints, shown, table.skeleton)
         with replacing(drawn_name(folder, Path(table.file_name(n)))) as temporary:

@@ -23,7 +23,7 @@ def add_words(words: argparse.ArgumentParser) -> None:
         "--metric",
         choices=list(_EVALUATORS),
         default="oks",
-        help="oks: COCO's AP and AR; crowdpose: also AP of easy, medium and hard pictures; "
+        help="oks: COCO's AP and AR; crowdpose: also AP of easy, medium and hard images; "
         "wholebody: also AP and AR of body, feet, face and hands; pckh: MPII's; pck: LSP's and "
         "FLIC's (default: oks)",
     )

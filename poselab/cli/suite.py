@@ -18,9 +18,9 @@ _LIMITED = ("AP", "PCKh@0.5")
 _HELP = """usage: poselab suite NAME [EXPERIMENT ...] [--config-dir DIR] [key=value ...]
 
 Train every experiment in conf/experiment/NAME/ (with --config-dir also in DIR/experiment/NAME/),
-or those that are named, in one process, and print one table: accuracy on the validation pictures
-with 95 % confidence limits over pictures, parameters, multiply-adds (GMACs, one picture, no flip
-test), pictures a second that are predicted on this machine (no flip test), seconds of training.
+or those that are named, in one process, and print one table: accuracy on the validation images
+with 95 % confidence limits over images, parameters, multiply-adds (GMACs, one image, no flip
+test), images a second that are predicted on this machine (no flip test), seconds of training.
 
   poselab suite quickstart
   poselab suite quickstart trainer.max_epochs=2 runs=/tmp/runs
@@ -81,9 +81,9 @@ def _run(experiments: list[str], changes: list[str]) -> int:
         rows.append(_row(config, place / name, name))
     suite = place / _suite(experiments[0])
     _tabulate(rows, suite)
-    print("pictures with poses (predictions beside them, curves.png above):")
+    print("images with poses (predictions beside them, curves.png above):")
     for name in experiments:
-        print(f"  {place / name}/predictions/pictures.jpg")
+        print(f"  {place / name}/predictions/images.jpg")
     if configs[0].get("report") and len(experiments) > 1:
         print(f"page: {_compared(configs[0], {n: place / n for n in experiments}, suite)}")
     return 0
@@ -93,14 +93,14 @@ def _tabulate(rows: list[Row], suite: Path) -> None:
     from poselab.io.files import write_bytes
     from poselab.report.tables import csv_text, markdown, print_table
 
-    print_table(rows, "on the validation pictures, by which the best epoch was chosen too")
+    print_table(rows, "on the validation images, by which the best epoch was chosen too")
     for name, text in (("table.md", markdown(rows)), ("table.csv", csv_text(rows))):
         write_bytes(suite / name, text.encode())
     print(f"table: {suite / 'table.md'} (and .csv)")
 
 
 def _compared(config: Any, folders: dict[str, Path], out: Path) -> Path:
-    """The page that compares the runs that predicted the same pictures as the first."""
+    """The page that compares the runs that predicted the same images as the first."""
     from poselab.experiments import build
     from poselab.experiments.reporting import compare_runs
     from poselab.io.files import read_json
@@ -113,11 +113,11 @@ def _compared(config: Any, folders: dict[str, Path], out: Path) -> Path:
     same = {
         name.rpartition("/")[2]: folders[name]
         for name, contract in contracts.items()
-        if all(contract[key] == first[key] for key in ("fingerprint", "picture_set"))
+        if all(contract[key] == first[key] for key in ("fingerprint", "image_set"))
     }
     split = build.data(config).val
     comparison = compare_runs(same, split, build.evaluator(config), config.report.replicates)
-    return write_page(comparison, out / "index.html", images=split.pictures)
+    return write_page(comparison, out / "index.html", image_folder=split.images)
 
 
 def _row(config: Any, folder: Path, name: str) -> Row:
@@ -155,7 +155,7 @@ def _figure(key: str, record: dict[str, Any]) -> Cell:
 
 
 def _speed(folder: Path, manifest: dict[str, Any]) -> float:
-    """Pictures a second of a finished run, measured once and kept in its manifest."""
+    """Images a second of a finished run, measured once and kept in its manifest."""
     if "images_per_second" not in manifest:
         import torch
 

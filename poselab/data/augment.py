@@ -1,6 +1,6 @@
 """Augmentation: random motion of what is shown, and random changes of its pixels.
 
-Motion is ours, one matrix for picture and labels; pixels are albumentations'.
+Motion is ours, one matrix for image and labels; pixels are albumentations'.
 """
 
 from __future__ import annotations

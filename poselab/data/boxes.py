@@ -1,4 +1,4 @@
-"""What an epoch goes through: people by their boxes, or whole pictures."""
+"""What an epoch goes through: people by their boxes, or whole images."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Items(NamedTuple):
-    """One row a network input: picture (n,) row of the table; person (n,) row, -1 where none is
-    meant; boxes (n, 4) picture pixels; scores (n,) of the boxes."""
+    """One row a network input: image (n,) row of the table; person (n,) row, -1 where none is
+    meant; boxes (n, 4) image pixels; scores (n,) of the boxes."""
 
-    picture: Ints
+    image: Ints
     person: Ints
     boxes: Floats
     scores: Floats
@@ -47,14 +47,14 @@ def labelled_people(annotations: Annotations) -> Items:
     boxes[empty] = geometry.boxes_of_keypoints(
         annotations.keypoints[people[empty]], annotations.visible[people[empty]] > 0
     )
-    return Items(annotations.picture_of()[people], people, boxes, np.ones(len(people)))
+    return Items(annotations.image_of()[people], people, boxes, np.ones(len(people)))
 
 
 def detected_people(annotations: Annotations, detections: Path, threshold: float) -> Items:
-    """Boxes that a detector found in the annotated pictures, with at least that score.
+    """Boxes that a detector found in the annotated images, with at least that score.
 
     Raises:
-        InputError: the file is broken, or none of its boxes lies in one of the pictures.
+        InputError: the file is broken, or none of its boxes lies in one of the images.
     """
     return found_people(annotations, read_detections(detections), threshold, str(detections))
 
@@ -62,7 +62,7 @@ def detected_people(annotations: Annotations, detections: Path, threshold: float
 def found_people(
     annotations: Annotations, found: Detections, threshold: float = 0.0, source: str = "these boxes"
 ) -> Items:
-    """Those of the found boxes that lie in the annotated pictures and score at least that.
+    """Those of the found boxes that lie in the annotated images and score at least that.
 
     Raises:
         InputError: there is none.
@@ -71,7 +71,7 @@ def found_people(
     keep = (rows >= 0) & (found.scores >= threshold)
     if not keep.any():
         raise InputError(
-            f"expected boxes of score >= {threshold} for the pictures of {annotations.source} in "
+            f"expected boxes of score >= {threshold} for the images of {annotations.source} in "
             f"{source}, found none among {len(keep)}; check the image ids and the threshold"
         )
     nobody = np.full(int(keep.sum()), -1)
@@ -121,21 +121,21 @@ def spared(count: int, miss: float, rng: np.random.Generator) -> Ints:
     return np.sort(rng.permutation(count)[round(miss * count) :])
 
 
-def whole_pictures(annotations: Annotations, inhabited: bool) -> Items:
-    """Every picture once, or only those with a labelled person.
+def whole_images(annotations: Annotations, inhabited: bool) -> Items:
+    """Every image once, or only those with a labelled person.
 
     Raises:
-        InputError: the annotations do not say how large the pictures are.
+        InputError: the annotations do not say how large the images are.
     """
-    pictures = np.arange(len(annotations))
+    images = np.arange(len(annotations))
     if inhabited:
-        pictures = np.unique(labelled_people(annotations).picture)
-    height, width = annotations.sizes[pictures].T
+        images = np.unique(labelled_people(annotations).image)
+    height, width = annotations.sizes[images].T
     if not (height * width).all():
         raise InputError(
-            f"expected the sizes of pictures in {annotations.source} to show them whole, found "
+            f"expected the sizes of images in {annotations.source} to show them whole, found "
             "none (MPII and LSP have none); use framing=person"
         )
-    corner = np.full(len(pictures), -0.5)
+    corner = np.full(len(images), -0.5)
     boxes = np.stack([corner, corner, width, height], axis=1)
-    return Items(pictures, np.full(len(pictures), -1), boxes, np.ones(len(pictures)))
+    return Items(images, np.full(len(images), -1), boxes, np.ones(len(images)))

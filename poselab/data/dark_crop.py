@@ -22,7 +22,7 @@ class DarkCrop(PersonCrop):
     """
 
     def matrix(self, area: Floats, motion: Motion = STILL) -> Floats:
-        """The map (2, 3) from picture pixels to an input that shows ``area``, moved."""
+        """The map (2, 3) from image pixels to an input that shows ``area``, moved."""
         x, y, w, h = area.tolist()
         width = w - 1 / motion.scale
         height = width * (self.size[0] - 1) / (self.size[1] - 1)

@@ -52,7 +52,7 @@ class EpochSampler(Sampler[Key]):
 class PoseData(pl.LightningDataModule):
     """Training and validation samples of a dataset's two splits.
 
-    batch_size is per device; ``limit`` keeps only the first pictures of either split.
+    batch_size is per device; ``limit`` keeps only the first images of either split.
 
     Raises:
         InputError: files are missing or broken, or the splits have different skeletons.

@@ -31,16 +31,16 @@ _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 
 @dataclass(frozen=True)
 class Split:
-    """A set of annotated pictures: the table, the folder of its pictures."""
+    """A set of annotated images: the table, the folder of its images."""
 
     annotations: Annotations
-    pictures: Path
+    images: Path
 
-    def limited(self, pictures: int | None) -> Split:
-        """The same with only that many pictures, the first ones."""
-        if pictures is None or pictures >= len(self.annotations):
+    def limited(self, images: int | None) -> Split:
+        """The same with only that many images, the first ones."""
+        if images is None or images >= len(self.annotations):
             return self
-        return replace(self, annotations=self.annotations.select(np.arange(pictures)))
+        return replace(self, annotations=self.annotations.select(np.arange(images)))
 
 
 class _Plan(NamedTuple):
@@ -73,7 +73,7 @@ class PoseDataset(Dataset[Sample]):
         self._areas = framing.area(np.array(self.items.boxes, dtype=np.float64))
 
     def __len__(self) -> int:
-        return len(self.items.picture)
+        return len(self.items.image)
 
     def __getitem__(self, key: Key) -> Sample:
         return self._painted(self._planned(key))
@@ -81,7 +81,7 @@ class PoseDataset(Dataset[Sample]):
     def __getitems__(self, keys: Sequence[Key]) -> list[Sample]:
         """What a loader asks for: the samples of a batch.
 
-        All labels come first, because between pictures, which fill the processor's cache, the same
+        All labels come first, because between images, which fill the processor's cache, the same
         steps take three times as long.
         """
         return [self._painted(plan) for plan in [self._planned(key) for key in keys]]
@@ -100,8 +100,8 @@ class PoseDataset(Dataset[Sample]):
             frame=self._frame(index, matrix),
             boxes=self._boxes(rows, matrix),
         )
-        name = self.split.annotations.file_name(int(self.items.picture[index]))
-        return _Plan(sample, self.split.pictures / name, matrix, rng)
+        name = self.split.annotations.file_name(int(self.items.image[index]))
+        return _Plan(sample, self.split.images / name, matrix, rng)
 
     def _painted(self, plan: _Plan) -> Sample:
         image = show(plan.path, plan.matrix, self.framing.size)
@@ -110,7 +110,7 @@ class PoseDataset(Dataset[Sample]):
         return plan.sample._replace(image=planes(image))
 
     def _matrix(self, index: int, rng: np.random.Generator) -> tuple[Floats, bool]:
-        """Picture → input pixels for one item, and whether it is mirrored."""
+        """Image → input pixels for one item, and whether it is mirrored."""
         if self.augment is None:
             return self.framing.matrix(self._areas[index]), False
         area, person = self._areas[index], int(self.items.person[index])
@@ -129,7 +129,7 @@ class PoseDataset(Dataset[Sample]):
         table, person = self.split.annotations, int(self.items.person[index])
         if self.framing.max_people == 1:
             return np.array([person] if person >= 0 else [], dtype=np.int64)
-        rows = np.array(table.rows(int(self.items.picture[index])), dtype=np.int64)
+        rows = np.array(table.rows(int(self.items.image[index])), dtype=np.int64)
         rows = rows[~table.crowd[rows]]
         bare = (table.visible[rows] == 0).all(axis=1)
         chosen = np.lexsort((-table.areas[rows], bare))[: self.framing.max_people]
@@ -164,12 +164,12 @@ class PoseDataset(Dataset[Sample]):
 
     @cached_property
     def _masked(self) -> dict[int, list[int]]:
-        """Picture row → person rows with a region whose people nobody labelled."""
+        """Image row → person rows with a region whose people nobody labelled."""
         table = self.split.annotations
-        pictures = np.searchsorted(table.first_person, table.mask_rows, side="right") - 1
+        images = np.searchsorted(table.first_person, table.mask_rows, side="right") - 1
         regions: dict[int, list[int]] = {}
-        for picture, person in zip(pictures.tolist(), table.mask_rows.tolist(), strict=True):
-            regions.setdefault(picture, []).append(person)
+        for image, person in zip(images.tolist(), table.mask_rows.tolist(), strict=True):
+            regions.setdefault(image, []).append(person)
         return regions
 
     def _usable(self, index: int, matrix: Floats) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -178,26 +178,26 @@ class PoseDataset(Dataset[Sample]):
             return np.ones((1, 1), dtype=np.uint8)
         height, width = self.framing.size
         usable = np.ones((height, width), dtype=np.uint8)
-        picture = int(self.items.picture[index])
-        for person in self._masked.get(picture, []):
-            region = self._region(picture, person)
+        image = int(self.items.image[index])
+        for person in self._masked.get(image, []):
+            region = self._region(image, person)
             moved = cv2.warpAffine(region, matrix, (width, height), flags=cv2.INTER_NEAREST)
             usable[moved > 0] = 0
         return usable
 
-    def _region(self, picture: int, person: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """Ones (height, width of the picture) where the person row's region lies."""
+    def _region(self, image: int, person: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """Ones (height, width of the image) where the person row's region lies."""
         from pycocotools import mask
 
         table = self.split.annotations
-        size = [int(n) for n in table.sizes[picture]]
+        size = [int(n) for n in table.sizes[image]]
         return np.asarray(mask.decode({"size": size, "counts": table.mask(person)}))
 
     def _frame(self, index: int, matrix: Floats) -> Frame:
         table, person = self.split.annotations, int(self.items.person[index])
         return Frame(
             to_image=geometry.invert(matrix).astype(np.float32),
-            image_id=int(table.image_ids[self.items.picture[index]]),
+            image_id=int(table.image_ids[self.items.image[index]]),
             annotation_id=int(table.annotation_ids[person]) if person >= 0 else -1,
             box=np.asarray(self.items.boxes[index], dtype=np.float32),
             box_score=float(self.items.scores[index]),

@@ -1,6 +1,6 @@
-"""Framing: what one network input shows, one person or a whole picture.
+"""Framing: what one network input shows, one person or a whole image.
 
-Every framing gives one matrix from picture pixels to input pixels, for picture and labels alike.
+Every framing gives one matrix from image pixels to input pixels, for image and labels alike.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from poselab import geometry
-from poselab.data.boxes import Items, detected_people, labelled_people, whole_pictures
+from poselab.data.boxes import Items, detected_people, labelled_people, whole_images
 
 if TYPE_CHECKING:
     from poselab.annotations import Annotations
@@ -50,7 +50,7 @@ class Framing(Protocol):
         """The boxes (…, 4) of the input's aspect that are shown for items' boxes (…, 4)."""
 
     def matrix(self, area: Floats, motion: Motion = STILL) -> Floats:
-        """The map (2, 3) from picture pixels to input pixels."""
+        """The map (2, 3) from image pixels to input pixels."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class _Framed:
     pixels: str = "centre"
 
     def matrix(self, area: Floats, motion: Motion = STILL) -> Floats:
-        """The map (2, 3) from picture pixels to an input that shows ``area``, moved."""
+        """The map (2, 3) from image pixels to an input that shows ``area``, moved."""
         x, y, w, h = area.tolist()
         middle = (x + w / 2 + motion.shift[0] * w, y + h / 2 + motion.shift[1] * h)
         w, h = w * motion.scale, h * motion.scale
@@ -104,14 +104,14 @@ class PersonCrop(_Framed):
 
 @dataclass(frozen=True)
 class WholeImage(_Framed):
-    """The whole picture, scaled to fit into the input and padded."""
+    """The whole image, scaled to fit into the input and padded."""
 
     max_people: int = 30
 
     def items(self, annotations: Annotations, training: bool) -> Items:
-        """Every picture; for training those with a labelled person."""
-        return whole_pictures(annotations, inhabited=training)
+        """Every image; for training those with a labelled person."""
+        return whole_images(annotations, inhabited=training)
 
     def area(self, box: Floats, padded: bool = True) -> Floats:
-        """The picture in the input's aspect."""
+        """The image in the input's aspect."""
         return geometry.fit_aspect(box, self._aspect)

@@ -1,4 +1,4 @@
-"""Picture files: read only as finely as the crop needs, and warped once."""
+"""Image files: read only as finely as the crop needs, and warped once."""
 
 from __future__ import annotations
 
@@ -27,40 +27,40 @@ _FLAGS = {
 _JPEG_START, _JPEG_END, _TAIL = b"\xff\xd8", b"\xff\xd9", 4096
 
 
-def read_picture(path: Path, reduction: int = 1) -> Image:
-    """The pixels (H, W, 3) of a picture, RGB, each side divided by ``reduction`` and rounded up.
+def read_image(path: Path, reduction: int = 1) -> Image:
+    """The pixels (H, W, 3) of an image, RGB, each side divided by ``reduction`` and rounded up.
 
     The camera's orientation tag is ignored, as the COCO annotations do.
 
     Raises:
-        InputError: no such file, not a picture, or a JPEG that is cut off.
+        InputError: no such file, not an image, or a JPEG that is cut off.
     """
     try:
         content = path.read_bytes()
     except OSError:
         raise InputError(
-            f"expected a picture at {path}, found none; check the dataset with `poselab data check`"
+            f"expected an image at {path}, found none; check the dataset with `poselab data check`"
         ) from None
     if content.startswith(_JPEG_START) and content.rfind(_JPEG_END, -_TAIL) < 0:
         raise InputError(f"expected a whole JPEG at {path}, found one that is cut off; get it anew")
     flags = _FLAGS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     if image is None:
-        raise InputError(f"expected a picture at {path}, found no format that decodes; get it anew")
+        raise InputError(f"expected an image at {path}, found no format that decodes; get it anew")
     image = image if reduction == 1 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
     return np.asarray(image, dtype=np.uint8)
 
 
 def show(path: Path, matrix: Floats, size: Size, border: int = 0) -> Image:
-    """The input (H, W, 3) of ``size`` that ``matrix`` (2, 3), picture → input pixels, makes.
+    """The input (H, W, 3) of ``size`` that ``matrix`` (2, 3), image → input pixels, makes.
 
     Reads a JPEG at half, quarter or eighth size where the input is that much smaller. Outside of
-    the picture lies ``border`` grey: black, as in SimpleBaseline's and HRNet's code. Errors as in
-    :func:`read_picture`.
+    the image lies ``border`` grey: black, as in SimpleBaseline's and HRNet's code. Errors as in
+    :func:`read_image`.
     """
     # Only a JPEG has whole blocks to read coarsely; other formats would be resized unevenly.
     reduction = _reduction(matrix) if path.suffix.lower() in (".jpg", ".jpeg") else 1
-    image = read_picture(path, reduction)
+    image = read_image(path, reduction)
     if reduction > 1:
         unreduce = geometry.scale_translate((reduction,) * 2, ((reduction - 1) / 2,) * 2)
         matrix = geometry.compose(matrix, unreduce)

@@ -1,4 +1,4 @@
-"""Whole pictures by the length of their short side, as detectors of people see them."""
+"""Whole images by the length of their short side, as detectors of people see them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WholeByShortSide(WholeImage):
-    """The whole picture in the middle of the input, its short side ``short`` pixels long, or less
+    """The whole image in the middle of the input, its short side ``short`` pixels long, or less
     where its long side would be longer than ``long``.
 
     Raises:
@@ -35,7 +35,7 @@ class WholeByShortSide(WholeImage):
             )
 
     def area(self, box: Floats, padded: bool = True) -> Floats:
-        """What is shown around a picture's box (…, 4): as much as the input holds."""
+        """What is shown around an image's box (…, 4): as much as the input holds."""
         sides = np.maximum(box[..., 2:], 1.0)
         scale = np.minimum(self.short / sides.min(axis=-1), self.long / sides.max(axis=-1))
         shown = np.array([self.size[1], self.size[0]]) / scale[..., None]

@@ -1,4 +1,4 @@
-"""Pictures that nobody labelled, as a split."""
+"""Images that nobody labelled, as a split."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 
     from poselab.structures import Size, Skeleton
 
-PREDICTIONS, LIST, DRAWINGS = "predictions.json", "pictures.json", "pictures"
-"""What ``poselab predict`` writes: poses, which picture has which id, and a folder."""
+PREDICTIONS, LIST, DRAWINGS = "predictions.json", "images.json", "images"
+"""What ``poselab predict`` writes: poses, which image has which id, and a folder."""
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 
 
-def find_pictures(inputs: Sequence[Path]) -> list[Path]:
-    """The picture files named, and those in the folders named, in order of name, each once.
+def find_images(inputs: Sequence[Path]) -> list[Path]:
+    """The image files named, and those in the folders named, in order of name, each once.
 
     Drawings that ``poselab predict`` left in a folder are left out, but for those named themselves.
 
     Raises:
-        InputError: something named does not exist, or there is no picture.
+        InputError: something named does not exist, or there is no image.
     """
     found: list[Path] = []
     for path in inputs:
         if not path.exists():
-            raise InputError(f"expected a picture or a folder at {path}, found neither")
+            raise InputError(f"expected an image or a folder at {path}, found neither")
         found += _inside(path) if path.is_dir() else [path]
     if not found:
-        raise InputError(f"expected pictures ({', '.join(sorted(_SUFFIXES))}), found none")
+        raise InputError(f"expected images ({', '.join(sorted(_SUFFIXES))}), found none")
     once: dict[Path, Path] = {}
     for path in found:
         once.setdefault(path.resolve(), path)
@@ -45,30 +45,30 @@ def find_pictures(inputs: Sequence[Path]) -> list[Path]:
 
 
 def _inside(folder: Path) -> list[Path]:
-    """The pictures below a folder without drawings, which have the list of their originals and
+    """The images below a folder without drawings, which have the list of their originals and
     the predictions beside their folder."""
     lists = (file for file in folder.rglob(LIST) if (file.parent / PREDICTIONS).is_file())
     drawn = [file.parent / DRAWINGS for file in lists]
-    pictures = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
-    return [p for p in pictures if not any(p.is_relative_to(d) for d in drawn)]
+    images = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
+    return [p for p in images if not any(p.is_relative_to(d) for d in drawn)]
 
 
-def unlabelled(pictures: Sequence[Path], root: Path, skeleton: Skeleton) -> Split:
-    """A split of pictures below ``root`` without people; image ids are file numbers, or counted.
+def unlabelled(images: Sequence[Path], root: Path, skeleton: Skeleton) -> Split:
+    """A split of images below ``root`` without people; image ids are file numbers, or counted.
 
     Raises:
-        InputError: a file is not a picture.
+        InputError: a file is not an image.
     """
-    count, nobody = len(pictures), 0
+    count, nobody = len(images), 0
     keypoints = len(skeleton)
     return Split(
         Annotations(
             skeleton=skeleton,
             source=str(root),
             fingerprint="",
-            image_ids=_ids(pictures),
-            sizes=np.array([_size(path) for path in pictures], dtype=np.int32),
-            file_names=np.array([str(p.relative_to(root)).encode() for p in pictures]),
+            image_ids=_ids(images),
+            sizes=np.array([_size(path) for path in images], dtype=np.int32),
+            file_names=np.array([str(p.relative_to(root)).encode() for p in images]),
             first_person=np.zeros(count + 1, dtype=np.int64),
             annotation_ids=np.zeros(nobody, dtype=np.int64),
             keypoints=np.zeros((nobody, keypoints, 2)),
@@ -85,9 +85,9 @@ def unlabelled(pictures: Sequence[Path], root: Path, skeleton: Skeleton) -> Spli
     )
 
 
-def _ids(pictures: Sequence[Path]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """COCO's ids are its file names; other pictures are counted from one."""
-    stems = [path.stem for path in pictures]
+def _ids(images: Sequence[Path]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """COCO's ids are its file names; other images are counted from one."""
+    stems = [path.stem for path in images]
     numbers = {int(stem) for stem in stems if stem.isdecimal() and len(stem) < 19}  # int64
     if len(numbers) == len(stems):
         return np.array([int(stem) for stem in stems], dtype=np.int64)
@@ -96,7 +96,7 @@ def _ids(pictures: Sequence[Path]) -> np.ndarray[tuple[int], np.dtype[np.int64]]
 
 def _size(path: Path) -> Size:
     try:
-        with Image.open(path) as picture:
-            return picture.height, picture.width
+        with Image.open(path) as image:
+            return image.height, image.width
     except (OSError, UnidentifiedImageError):
-        raise InputError(f"expected a picture at {path}, found no format that opens") from None
+        raise InputError(f"expected an image at {path}, found no format that opens") from None

@@ -15,18 +15,18 @@ _COCO_LABELS = (
     f"{_COCO}/annotations/annotations_trainval2017.zip (md5 f4bbac642086de4f52a3fdda2de5fa2c)"
 )
 _MPII_LABELS = f"{_MPII}/mpii_human_pose_v1_u12_2.zip"
-_MPII_PICTURES = f"{_MPII}/mpii_human_pose_v1.tar.gz"
+_MPII_IMAGES = f"{_MPII}/mpii_human_pose_v1.tar.gz"
 
 
 class Part(NamedTuple):
     """One split: the files that may hold its annotations (any one will do), the folder of its
-    pictures, and addresses of both. ``partial``: pictures that are not there are left out."""
+    images, and addresses of both. ``partial``: images that are not there are left out."""
 
     name: str
     annotations: tuple[str, ...]
-    pictures: str
+    images: str
     get_annotations: str
-    get_pictures: str
+    get_images: str
     partial: bool = False
 
     def found(self, root: Path) -> Path | None:
@@ -41,9 +41,9 @@ def _coco(split: str, md5: str) -> Part:
             f"annotations/person_keypoints_{split}2017.json",
             f"annotations/person_keypoints_{split}2017.json.gz",
         ),
-        pictures=f"{split}2017",
+        images=f"{split}2017",
         get_annotations=_COCO_LABELS,
-        get_pictures=f"{_COCO}/zips/{split}2017.zip (md5 {md5})",
+        get_images=f"{_COCO}/zips/{split}2017.zip (md5 {md5})",
     )
 
 
@@ -55,9 +55,9 @@ def _mpii(split: str) -> Part:
             for folder in ("annotations", "annot", ".")
             for name in (f"{split}.json", f"{split}.h5", *_OFFICIAL)
         ),
-        pictures="images",
+        images="images",
         get_annotations=f"{_MPII_LABELS} (or {split}.json of the SimpleBaseline and HRNet code)",
-        get_pictures=_MPII_PICTURES,
+        get_images=_MPII_IMAGES,
     )
 
 
@@ -76,7 +76,7 @@ SINGLE = {
     "flic": ("FLIC", "https://bensapp.github.io/flic-dataset.html"),
     "parse": ("PARSE", "https://www.ics.uci.edu/~dramanan/papers/parse/index.html"),
 }
-"""Layouts of one MATLAB file beside its pictures: the data set's name and its publisher's page."""
+"""Layouts of one MATLAB file beside its images: the data set's name and its publisher's page."""
 
 
 def layout_of(root: Path) -> str | None:
@@ -87,7 +87,7 @@ def layout_of(root: Path) -> str | None:
     if single_split(root):
         return None
     for name, parts in LAYOUTS.items():
-        if any((root / part.pictures).is_dir() for part in parts):
+        if any((root / part.images).is_dir() for part in parts):
             return name
     return None
 

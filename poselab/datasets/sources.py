@@ -15,14 +15,14 @@ from poselab.structures import InputError
 
 @dataclass(frozen=True)
 class Source:
-    """Where a split lies: an annotation file, the folder of its pictures, and which of them.
+    """Where a split lies: an annotation file, the folder of its images, and which of them.
 
-    ``present_only`` leaves out pictures that are not there; ``first`` and ``last`` bound the rest,
+    ``present_only`` leaves out images that are not there; ``first`` and ``last`` bound the rest,
     as a Python slice does.
     """
 
     annotations: Path
-    pictures: Path
+    images: Path
     layout: str = "auto"
     first: int | None = None
     last: int | None = None
@@ -32,24 +32,24 @@ class Source:
         """Read the annotations.
 
         Raises:
-            InputError: a file is missing or broken, or no picture is left.
+            InputError: a file is missing or broken, or no image is left.
         """
-        if not self.pictures.is_dir():
+        if not self.images.is_dir():
             raise InputError(
-                f"expected a folder of pictures at {self.pictures}, found none; set data.sources."
+                f"expected a folder of images at {self.images}, found none; set data.sources."
                 "root, or see `poselab data check` and `poselab data synth`"
             )
         table = open_annotations(self.annotations, layout=self.layout)
         rows = np.arange(len(table))
         if self.present_only:
-            there = {path.name for path in self.pictures.iterdir()}
+            there = {path.name for path in self.images.iterdir()}
             rows = rows[[table.file_name(row) in there for row in rows.tolist()]]
         chosen = rows[self.first : self.last]
         if not len(chosen):
-            raise InputError(f"expected pictures in {self.annotations}, found none to use")
+            raise InputError(f"expected images in {self.annotations}, found none to use")
         if len(chosen) < len(table):
             table = table.select(chosen)
-        return Split(table, self.pictures)
+        return Split(table, self.images)
 
 
 class Sources(NamedTuple):
@@ -79,12 +79,12 @@ def mpii(root: str, train: str = "train.json", val: str = "valid.json") -> Sourc
 
 
 def lsp(root: str, held_out: int = 500) -> Sources:
-    """Leeds Sports Pose Extended: ROOT/joints.mat, ROOT/images; the last pictures validate.
+    """Leeds Sports Pose Extended: ROOT/joints.mat, ROOT/images; the last images validate.
 
-    Often only the pictures with all joints labelled are handed on, with all pictures' joints.
+    Often only the images with all joints labelled are handed on, with all images' joints.
     """
-    file, pictures = Path(root) / "joints.mat", Path(root) / "images"
+    file, images = Path(root) / "joints.mat", Path(root) / "images"
     return Sources(
-        Source(file, pictures, "lsp", last=-held_out, present_only=True),
-        Source(file, pictures, "lsp", first=-held_out, present_only=True),
+        Source(file, images, "lsp", last=-held_out, present_only=True),
+        Source(file, images, "lsp", first=-held_out, present_only=True),
     )

@@ -1,6 +1,6 @@
-"""What a detector owes: the boxes of people in pictures, a few pictures at a time.
+"""What a detector owes: the boxes of people in images, a few images at a time.
 
-A detector is made with ``table`` (annotations of the pictures, without people where nobody labelled
+A detector is made with ``table`` (annotations of the images, without people where nobody labelled
 any) and ``device`` besides its own settings; most need neither or only the device.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from poselab.data.images import Image, read_picture
+from poselab.data.images import Image, read_image
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture that a detector is shown; its pixels are read when it looks at them."""
+    """An image that a detector is shown; its pixels are read when it looks at them."""
 
     image_id: int
     path: Path
@@ -34,30 +34,30 @@ class Shown:
         """(H, W, 3) uint8 RGB.
 
         Raises:
-            InputError: no such file, or not a picture.
+            InputError: no such file, or not an image.
         """
-        return read_picture(self.path)
+        return read_image(self.path)
 
     @cached_property
     def size(self) -> Size:
-        """(height, width), from the file's head; pictures are never turned.
+        """(height, width), from the file's head; images are never turned.
 
         Raises:
-            InputError: no such file, or not a picture.
+            InputError: no such file, or not an image.
         """
-        from PIL import Image as Pictures
+        from PIL import Image as Images
 
         try:
-            with Pictures.open(self.path) as picture:
-                return picture.height, picture.width
+            with Images.open(self.path) as image:
+                return image.height, image.width
         except OSError:
             raise InputError(
-                f"expected a picture at {self.path}, found none that opens; check the folder"
+                f"expected an image at {self.path}, found none that opens; check the folder"
             ) from None
 
 
 class Found(NamedTuple):
-    """The people of one picture: boxes (N, 4) float64 x y w h picture pixels, scores (N,)."""
+    """The people of one image: boxes (N, 4) float64 x y w h image pixels, scores (N,)."""
 
     boxes: Floats
     scores: Floats
@@ -67,10 +67,10 @@ NOBODY = Found(np.zeros((0, 4)), np.zeros(0))
 
 
 class Detector(Protocol):
-    """People in pictures."""
+    """People in images."""
 
-    def __call__(self, pictures: Sequence[Shown]) -> list[Found]:
-        """What is found in each picture, in their order."""
+    def __call__(self, images: Sequence[Shown]) -> list[Found]:
+        """What is found in each image, in their order."""
 
 
 def from_corners(corners: Floats, scores: Floats) -> Found:

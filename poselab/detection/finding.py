@@ -1,4 +1,4 @@
-"""From a detector and pictures to a detections file."""
+"""From a detector and images to a detections file."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class BoxRules:
     """Which boxes stay: scores of at least ``threshold``, no better box with IoU above ``nms`` in
-    the same picture (None: whatever overlaps), and of these the best ``most`` of a picture.
+    the same image (None: whatever overlaps), and of these the best ``most`` of an image.
 
     Raises:
-        InputError: a limit outside of 0 to 1, or fewer than one box a picture.
+        InputError: a limit outside of 0 to 1, or fewer than one box an image.
     """
 
     threshold: float = 0.05
@@ -41,7 +41,7 @@ class BoxRules:
         limits = (self.threshold, 1.0 if self.nms is None else self.nms)
         if not all(0 <= limit <= 1 for limit in limits) or self.most < 1:
             raise InputError(
-                "expected a score threshold and an IoU from 0 to 1 and at least one box a picture, "
+                "expected a score threshold and an IoU from 0 to 1 and at least one box an image, "
                 f"got {self.threshold}, {self.nms} and {self.most}; correct them"
             )
 
@@ -71,20 +71,20 @@ def find_people(
     batch_size: int = 8,
     watch: Watch = _unwatched,
 ) -> Detections:
-    """The boxes of people in all pictures of a split, by picture, best first.
+    """The boxes of people in all images of a split, by image, best first.
 
     ``watch`` wraps the starts of the batches, as a progress bar does.
 
     Raises:
-        InputError: a picture is missing or broken.
+        InputError: an image is missing or broken.
     """
     table = split.annotations
-    names = [split.pictures / table.file_name(row) for row in range(len(table))]
-    pictures = list(zip(table.image_ids.tolist(), names, strict=True))
+    names = [split.images / table.file_name(row) for row in range(len(table))]
+    images = list(zip(table.image_ids.tolist(), names, strict=True))
     found: list[Found] = []
-    for start in watch(range(0, len(pictures), batch_size)):
+    for start in watch(range(0, len(images), batch_size)):
         # Made anew for every batch, so that pixels are not kept longer.
-        shown = [Shown(*picture) for picture in pictures[start : start + batch_size]]
+        shown = [Shown(*image) for image in images[start : start + batch_size]]
         found += [rules.kept(people) for people in detector(shown)]
     return Detections(
         image_ids=np.repeat(table.image_ids, [len(people.scores) for people in found]),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class KnownPeople:
-    """Boxes that are known beforehand, by image id; a picture that nothing is known of is empty."""
+    """Boxes that are known beforehand, by image id; an image that nothing is known of is empty."""
 
     def __init__(self, image_ids: Ints, boxes: Floats, scores: Floats) -> None:
         order = np.argsort(image_ids, kind="stable")
@@ -31,23 +31,23 @@ class KnownPeople:
             i: Found(boxes[r], scores[r]) for i, r in zip(ids.tolist(), rows, strict=True) if len(r)
         }
 
-    def __call__(self, pictures: Sequence[Shown]) -> list[Found]:
-        """What is known of each picture."""
-        return [self._of.get(picture.image_id, NOBODY) for picture in pictures]
+    def __call__(self, images: Sequence[Shown]) -> list[Found]:
+        """What is known of each image."""
+        return [self._of.get(image.image_id, NOBODY) for image in images]
 
 
 def from_file(*, table: Annotations, device: str, file: str) -> KnownPeople:
     """The boxes of a detections file.
 
     Raises:
-        InputError: it is broken, or none of its boxes lies in one of the pictures.
+        InputError: it is broken, or none of its boxes lies in one of the images.
     """
     del device
     found = read_detections(Path(file))
     if not np.isin(found.image_ids, table.image_ids).any():
         raise InputError(
-            f"expected boxes for these pictures in {file}, found none among {len(found.scores)}; "
-            "do its image ids belong to other pictures?"
+            f"expected boxes for these images in {file}, found none among {len(found.scores)}; "
+            "do its image ids belong to other images?"
         )
     return KnownPeople(*found)
 
@@ -60,7 +60,7 @@ def truth(*, table: Annotations, device: str) -> KnownPeople:
     """
     del device
     people = labelled_people(_labelled(table))
-    return KnownPeople(table.image_ids[people.picture], people.boxes, people.scores)
+    return KnownPeople(table.image_ids[people.image], people.boxes, people.scores)
 
 
 def jittered(
@@ -76,7 +76,7 @@ def jittered(
     people, rng = labelled_people(_labelled(table)), np.random.default_rng(seed)
     kept = spared(len(people.scores), miss, rng)
     boxes = moved_to_iou(people.boxes, iou, rng)[kept]
-    return KnownPeople(table.image_ids[people.picture[kept]], boxes, people.scores[kept])
+    return KnownPeople(table.image_ids[people.image[kept]], boxes, people.scores[kept])
 
 
 def _labelled(table: Annotations) -> Annotations:

@@ -57,20 +57,20 @@ class OnnxDetector:
         outputs = self.session.run(None, {self.input: empty})
         return recognised([output.shape for output in outputs], self.size)
 
-    def __call__(self, pictures: Sequence[Shown]) -> list[Found]:
+    def __call__(self, images: Sequence[Shown]) -> list[Found]:
         """The candidates of people, before any NMS but the file's own."""
-        step = self.at_once or len(pictures)
-        parts = [pictures[start : start + step] for start in range(0, len(pictures), step)]
+        step = self.at_once or len(images)
+        parts = [images[start : start + step] for start in range(0, len(images), step)]
         return [found for part in parts for found in self._batch(part)]
 
-    def _batch(self, pictures: Sequence[Shown]) -> list[Found]:
+    def _batch(self, images: Sequence[Shown]) -> list[Found]:
         layout = LAYOUTS[self.layout]
-        placed = [letterboxed(p.pixels, self.size, layout.centred) for p in pictures]
+        placed = [letterboxed(p.pixels, self.size, layout.centred) for p in images]
         outputs = self.session.run(None, {self.input: self._input(placed)})
         found = []
         for n, where in enumerate(placed):
             candidates = layout.read([output[n] for output in outputs], self.size, self.person)
-            found.append(from_corners(where.to_picture(candidates.corners), candidates.scores))
+            found.append(from_corners(where.to_image(candidates.corners), candidates.scores))
         return found
 
     def _input(self, placed: Sequence[Placed]) -> Any:

@@ -98,10 +98,10 @@ class PointLoss(nn.Module):
         """{"heat", "box"} for edges (B, P, 4) in cells, present (B, P)."""
         size = (found.heat.shape[-2], found.heat.shape[-1])
         heat = _focal(found.heat, heat_of(edges, present, size))
-        picture, person = present.nonzero(as_tuple=True)
-        wanted = edges[picture, person]
+        image, person = present.nonzero(as_tuple=True)
+        wanted = edges[image, person]
         cells, weight = _around(wanted, size)
-        sides = found.sides[picture[:, None], :, cells[..., 1], cells[..., 0]]
+        sides = found.sides[image[:, None], :, cells[..., 1], cells[..., 0]]
         loss = generalized_box_iou_loss(_edges_at(cells, sides), wanted[:, None].expand_as(sides))
         box = (loss * weight).sum() / weight.sum().clamp(min=1e-6)
         return {"heat": heat, "box": self.box * box}

@@ -1,4 +1,4 @@
-"""What the small detector learns from: whole pictures and the boxes of people in them."""
+"""What the small detector learns from: whole images and the boxes of people in them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from poselab import geometry
-from poselab.data.boxes import whole_pictures
+from poselab.data.boxes import whole_images
 from poselab.data.framing import STILL, WholeImage
 from poselab.data.images import planes, show
 
@@ -21,7 +21,7 @@ MOST = 30
 
 class Boxed(NamedTuple):
     """image (3, H, W) uint8 RGB; edges (P, 4) float32 x y x y input pixels and present (P,) bool of
-    its people; to_image (2, 3) float32 input → picture pixels."""
+    its people; to_image (2, 3) float32 input → image pixels."""
 
     image: Any
     edges: Any
@@ -29,14 +29,14 @@ class Boxed(NamedTuple):
     to_image: Any
 
 
-class BoxedPictures(Dataset[Boxed]):
-    """Whole pictures of a split, those with people only if they are augmented to train on.
+class BoxedImages(Dataset[Boxed]):
+    """Whole images of a split, those with people only if they are augmented to train on.
 
     Augmentation mirrors, scales and shifts; boxes would not follow rotation. An item depends on
     the seed, the epoch (set by :attr:`epoch`) and its index alone. Crowds are no people.
 
     Raises:
-        InputError: the annotations do not say how large the pictures are, or nobody is labelled.
+        InputError: the annotations do not say how large the images are, or nobody is labelled.
     """
 
     def __init__(
@@ -44,31 +44,31 @@ class BoxedPictures(Dataset[Boxed]):
     ) -> None:
         self.split, self.augment, self.seed, self.epoch = split, augment, seed, 0
         self.framing = WholeImage(size)
-        self.items = whole_pictures(split.annotations, inhabited=augment is not None)
+        self.items = whole_images(split.annotations, inhabited=augment is not None)
 
     def __len__(self) -> int:
-        return len(self.items.picture)
+        return len(self.items.image)
 
     def __getitem__(self, index: int) -> Boxed:
-        motion, picture = STILL, int(self.items.picture[index])
+        motion, row = STILL, int(self.items.image[index])
         if self.augment is not None:
             rng = np.random.default_rng((self.seed, self.epoch, index))
             motion = self.augment.motion(rng)._replace(degrees=0.0)
         area = self.framing.area(np.asarray(self.items.boxes[index], dtype=np.float64))
         matrix = self.framing.matrix(area, motion)
         image = show(
-            self.split.pictures / self.split.annotations.file_name(picture),
+            self.split.images / self.split.annotations.file_name(row),
             matrix,
             self.framing.size,
         )
-        edges, present = self._people(picture, matrix)
+        edges, present = self._people(row, matrix)
         to_image = geometry.invert(matrix).astype(np.float32)
         return Boxed(planes(image), edges, present, to_image)
 
-    def _people(self, picture: int, matrix: Floats) -> tuple[Any, Any]:
+    def _people(self, image: int, matrix: Floats) -> tuple[Any, Any]:
         """Edges cut to the input, without people whose middles lie outside of it."""
         table = self.split.annotations
-        rows = np.array(table.rows(picture), dtype=np.int64)
+        rows = np.array(table.rows(image), dtype=np.int64)
         boxes = np.asarray(table.boxes[rows][~table.crowd[rows]], dtype=np.float64)
         corners = np.stack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
         moved = geometry.apply(matrix, corners)

@@ -34,7 +34,7 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class TinyDetector(pl.LightningModule):
-    """People as points, in pictures scaled to fit into ``size`` (height, width).
+    """People as points, in images scaled to fit into ``size`` (height, width).
 
     Raises:
         InputError: a size that is not a multiple of the coarsest stride.
@@ -120,14 +120,14 @@ class TinyFinder:
         self.framing = WholeImage(detector.size)
 
     @torch.inference_mode()
-    def __call__(self, pictures: Sequence[Shown]) -> list[Found]:
-        """The highest points of each picture."""
-        matrices = [self._matrix(picture) for picture in pictures]
-        images = [
-            planes(show(picture.path, matrix, self.framing.size))
-            for picture, matrix in zip(pictures, matrices, strict=True)
+    def __call__(self, images: Sequence[Shown]) -> list[Found]:
+        """The highest points of each image."""
+        matrices = [self._matrix(image) for image in images]
+        inputs = [
+            planes(show(image.path, matrix, self.framing.size))
+            for image, matrix in zip(images, matrices, strict=True)
         ]
-        shown = self.detector(torch.from_numpy(np.stack(images)).to(self.device))
+        shown = self.detector(torch.from_numpy(np.stack(inputs)).to(self.device))
         edges, scores = (part.double().cpu().numpy() for part in people_at(shown))
         corners = [
             geometry.apply(geometry.invert(matrix), e.reshape(-1, 2)).reshape(-1, 4)
@@ -135,8 +135,8 @@ class TinyFinder:
         ]
         return [from_corners(c, s) for c, s in zip(corners, scores, strict=True)]
 
-    def _matrix(self, picture: Shown) -> Any:
-        height, width = picture.size
+    def _matrix(self, image: Shown) -> Any:
+        height, width = image.size
         return self.framing.matrix(self.framing.area(np.array([-0.5, -0.5, width, height])))
 
 

@@ -32,7 +32,7 @@ class TorchvisionDetector:
 
     weights: "hub" for those trained on COCO, which are downloaded once; a file with their state
     dict; None for random ones. ``classes`` counts the background, ``person`` is the label of
-    people. sides: shorter and longest one that pictures are resized to (None: the network's own).
+    people. sides: shorter and longest one that images are resized to (None: the network's own).
 
     Raises:
         InputError: no such network, weights that cannot be had, or of another network.
@@ -51,10 +51,10 @@ class TorchvisionDetector:
         self.net = _network(name, weights, classes, sides).to(device).eval()
 
     @torch.inference_mode()
-    def __call__(self, pictures: Sequence[Shown]) -> list[Found]:
+    def __call__(self, images: Sequence[Shown]) -> list[Found]:
         """The boxes of people, as the network's own NMS leaves them."""
-        images = [torch.from_numpy(picture.pixels).to(self.device) for picture in pictures]
-        outputs = self.net([image.permute(2, 0, 1).float() / 255 for image in images])
+        pixels = [torch.from_numpy(image.pixels).to(self.device) for image in images]
+        outputs = self.net([each.permute(2, 0, 1).float() / 255 for each in pixels])
         return [self._people(output) for output in outputs]
 
     def _people(self, output: dict[str, Any]) -> Found:

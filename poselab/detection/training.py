@@ -1,4 +1,4 @@
-"""Training the small detector: a short Lightning loop on whole pictures."""
+"""Training the small detector: a short Lightning loop on whole images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 from torch.utils.data import DataLoader
 
 from poselab.data import Augment
-from poselab.detection.tiny_data import BoxedPictures
+from poselab.detection.tiny_data import BoxedImages
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 class _Epochs(pl.Callback):
     """Tells the data which epoch it is; prints a line for each."""
 
-    def __init__(self, pictures: BoxedPictures) -> None:
-        self.pictures = pictures
+    def __init__(self, images: BoxedImages) -> None:
+        self.images = images
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Let augmentation differ from epoch to epoch."""
-        self.pictures.epoch = trainer.current_epoch
+        self.images.epoch = trainer.current_epoch
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Say how far it got."""
@@ -47,18 +47,18 @@ def fit(
     """Train a detector in place on the annotated people of a split.
 
     Raises:
-        InputError: nobody is labelled, or fewer than one epoch or picture a step is asked for.
+        InputError: nobody is labelled, or fewer than one epoch or image a step is asked for.
     """
     if epochs < 1 or batch_size < 1:
         raise InputError(
-            f"expected at least one epoch and one picture a step, got {epochs} and {batch_size}"
+            f"expected at least one epoch and one image a step, got {epochs} and {batch_size}"
         )
     pl.seed_everything(seed, verbose=False)
     moved = augment or Augment(mirror=0.5, scale=0.1, degrees=0.0, shift=0.03)
-    pictures = BoxedPictures(split, detector.size, moved, seed)
+    images = BoxedImages(split, detector.size, moved, seed)
     loader: Any = DataLoader(
-        pictures,
-        batch_size=min(batch_size, len(pictures)),
+        images,
+        batch_size=min(batch_size, len(images)),
         shuffle=True,
         drop_last=True,
     )
@@ -71,7 +71,7 @@ def fit(
         enable_progress_bar=False,
         enable_model_summary=False,
         gradient_clip_val=1.0,
-        callbacks=[_Epochs(pictures)],
+        callbacks=[_Epochs(images)],
     )
     trainer.fit(detector, loader)
     detector.eval()

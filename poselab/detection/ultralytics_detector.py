@@ -37,10 +37,10 @@ class UltralyticsDetector:
         self.net, self.person = package.YOLO(file), person
         self.threshold, self.device = threshold, device
 
-    def __call__(self, pictures: Sequence[Shown]) -> list[Found]:
+    def __call__(self, images: Sequence[Shown]) -> list[Found]:
         """The boxes of people, as the package's NMS leaves them."""
         results = self.net.predict(
-            [picture.pixels[:, :, ::-1] for picture in pictures],  # it takes BGR
+            [image.pixels[:, :, ::-1] for image in images],  # it takes BGR
             classes=[self.person],
             conf=self.threshold,
             device=self.device,

@@ -17,7 +17,7 @@ _STRIDES = (8, 16, 32)
 
 
 class Candidates(NamedTuple):
-    """Boxes of one picture before NMS: corners (N, 4) x y x y in input pixels, scores (N,)."""
+    """Boxes of one image before NMS: corners (N, 4) x y x y in input pixels, scores (N,)."""
 
     corners: Floats
     scores: Floats
@@ -26,8 +26,8 @@ class Candidates(NamedTuple):
 class Layout(NamedTuple):
     """How a family is fed and read.
 
-    ``unit``: values 0 to 1 in RGB, else 0 to 255 in BGR. ``centred``: grey around the picture on
-    all sides, else right and below. ``read`` takes one picture's outputs, the input's size and the
+    ``unit``: values 0 to 1 in RGB, else 0 to 255 in BGR. ``centred``: grey around the image on
+    all sides, else right and below. ``read`` takes one image's outputs, the input's size and the
     person's class.
     """
 

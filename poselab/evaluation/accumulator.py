@@ -1,4 +1,4 @@
-"""Figures as a function of how often each picture counts: what resampling needs of a metric."""
+"""Figures as a function of how often each image counts: what resampling needs of a metric."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def measured(tally: Tally) -> dict[str, float]:
-    """The figures of the set itself, every picture once."""
+    """The figures of the set itself, every image once."""
     once = np.ones((1, len(tally.image_ids)), np.int64)
     return dict(zip(tally.keys, tally.figures(once)[0].tolist(), strict=True))
 
 
 class Tally(Protocol):
-    """One method's answers on N pictures, summed up so that pictures can be counted again."""
+    """One method's answers on N images, summed up so that images can be counted again."""
 
     @property
     def keys(self) -> Sequence[str]:
@@ -30,10 +30,10 @@ class Tally(Protocol):
 
     @property
     def image_ids(self) -> Ints:
-        """(N,) the pictures in the order of the weights, ascending."""
+        """(N,) the images in the order of the weights, ascending."""
 
     def figures(self, weights: Ints) -> Floats:
-        """The figures (R, F) of R sets in which picture n counts weights[r, n] times.
+        """The figures (R, F) of R sets in which image n counts weights[r, n] times.
 
         NaN where a set has nothing to measure.
         """
@@ -44,7 +44,7 @@ class RateTally:
     """Fractions of labelled joints that are right, as PCK and PCKh count.
 
     labelled (N, K) and, by the name of each figure, right (N, K): how many joints of each kind a
-    picture has and how many of them are right; an AUC counts each joint by the share of its
+    image has and how many of them are right; an AUC counts each joint by the share of its
     thresholds at which it is right.
     """
 
@@ -59,7 +59,7 @@ class RateTally:
         return tuple(self._rates(np.zeros((1, len(self.image_ids)))))
 
     def figures(self, weights: Ints) -> Floats:
-        """The figures (R, F) of R sets in which picture n counts weights[r, n] times."""
+        """The figures (R, F) of R sets in which image n counts weights[r, n] times."""
         return np.stack(list(self._rates(weights).values()), axis=-1)
 
     def _rates(self, weights: Ints | Floats) -> dict[str, Floats]:
@@ -73,7 +73,7 @@ class RateTally:
 
 @dataclass(frozen=True)
 class JoinedTally:
-    """The figures of several tallies of the same pictures."""
+    """The figures of several tallies of the same images."""
 
     parts: Sequence[Tally]
 
@@ -84,9 +84,9 @@ class JoinedTally:
 
     @property
     def image_ids(self) -> Ints:
-        """The pictures of every part."""
+        """The images of every part."""
         return self.parts[0].image_ids
 
     def figures(self, weights: Ints) -> Floats:
-        """The figures (R, F) of R sets in which picture n counts weights[r, n] times."""
+        """The figures (R, F) of R sets in which image n counts weights[r, n] times."""
         return np.concatenate([part.figures(weights) for part in self.parts], axis=1)

@@ -77,7 +77,7 @@ def doubts(contract: Contract) -> list[str]:
     if not run:
         return [f"the results file says nothing of its {SPOKEN}"]
     overlap = run.get("overlap") or {}
-    return [overlap_in_words(overlap)] if overlap.get("pictures") else []
+    return [overlap_in_words(overlap)] if overlap.get("images") else []
 
 
 def contract_beside(path: Path) -> dict[str, Any]:

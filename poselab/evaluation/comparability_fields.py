@@ -106,13 +106,13 @@ OF_METRIC: dict[str, Field] = {
     "keypoints": Field(
         "incomparable", _pair("{} against {} keypoints", "keypoints"), ("skeleton",)
     ),
-    "pictures": Field("incomparable", _pair("{} against {} pictures", "pictures")),
-    "picture_set": Field(
+    "images": Field("incomparable", _pair("{} against {} images", "images")),
+    "image_set": Field(
         "incomparable",
-        lambda a, b: f"as many pictures ({_text(a['pictures'])}), but not the same ones",
-        ("pictures",),
+        lambda a, b: f"as many images ({_text(a['images'])}), but not the same ones",
+        ("images",),
     ),
-    "people": Field("incomparable", _pair("{} against {} scored people", "people"), ("pictures",)),
+    "people": Field("incomparable", _pair("{} against {} scored people", "people"), ("images",)),
     "engine": Field("neutral", _pair("engine: {} against {}", "engine")),
     "sigmas": Field("incomparable", _sigmas, ("skeleton", "match", *_METRIC)),
     "sigmas_from": Field("neutral", _sigmas),
@@ -129,7 +129,7 @@ OF_METRIC: dict[str, Field] = {
     ),
     "max_detections": Field(
         "incomparable",
-        _pair("the best {} against {} poses of a picture", "max_detections"),
+        _pair("the best {} against {} poses of an image", "max_detections"),
         _METRIC,
     ),
     "rule": Field("incomparable", _pair("right means {}, in the other {}", "rule"), _METRIC),
@@ -153,7 +153,7 @@ OF_METRIC: dict[str, Field] = {
 def boxes_in_words(boxes: Part) -> str:
     """Where a run's boxes came from."""
     if boxes["kind"] != "detected":
-        return {"labelled": "ground truth", "none": "none (whole pictures)"}[boxes["kind"]]
+        return {"labelled": "ground truth", "none": "none (whole images)"}[boxes["kind"]]
     words = str(boxes["file"])
     if boxes.get("person_AP") is not None:
         words += f" ({100 * boxes['person_AP']:.1f} AP)"
@@ -185,22 +185,22 @@ def _size(a: Part, b: Part) -> str:
 
 def _training(a: Part, b: Part) -> str:
     mine, other = (p["training"] for p in (a, b))
-    words = [f"{t['annotations']} ({t['pictures']:,} pictures)" for t in (mine, other)]
+    words = [f"{t['annotations']} ({t['images']:,} images)" for t in (mine, other)]
     if words[0] == words[1]:
-        return f"trained on other pictures or labels called {words[0]}"
+        return f"trained on other images or labels called {words[0]}"
     return "trained on {} against {}".format(*words)
 
 
 def overlap_in_words(overlap: Part) -> str:
-    """How many evaluation pictures a run was trained on."""
-    count = overlap["pictures"]
+    """How many evaluation images a run was trained on."""
+    count = overlap["images"]
     if not count:
-        return "training pictures include none of the evaluation pictures"
-    return f"training pictures include {count:,} of the evaluation pictures"
+        return "training images include none of the evaluation images"
+    return f"training images include {count:,} of the evaluation images"
 
 
 def _overlap(a: Part, b: Part) -> str:
-    other = b["overlap"]["pictures"]
+    other = b["overlap"]["images"]
     return f"{overlap_in_words(a['overlap'])}, the other's {_text(other) if other else 'none'}"
 
 
@@ -224,9 +224,9 @@ OF_RUN: dict[str, Field] = {
     "training": Field(
         "unequal",
         _training,
-        essence=lambda labels: [labels.get(key) for key in ("fingerprint", "picture_set")],
+        essence=lambda labels: [labels.get(key) for key in ("fingerprint", "image_set")],
     ),
-    "overlap": Field("unequal", _overlap, essence=lambda overlap: overlap["pictures"]),
+    "overlap": Field("unequal", _overlap, essence=lambda overlap: overlap["images"]),
 }
 """Fields that a run leaves about how its predictions were made."""
 

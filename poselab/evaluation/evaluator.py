@@ -1,4 +1,4 @@
-"""What an evaluator owes: figures of predictions, and how they depend on the pictures."""
+"""What an evaluator owes: figures of predictions, and how they depend on the images."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from poselab.structures import Ints
 
     ImageIds = Sequence[int] | Ints | None
-    """Ids of the pictures to look at; None: all of them."""
+    """Ids of the images to look at; None: all of them."""
 
 
 class Evaluator(Protocol):
-    """Scores predictions against labels, all pictures or only those of ``image_ids``."""
+    """Scores predictions against labels, all images or only those of ``image_ids``."""
 
     @property
     def headline(self) -> str:
@@ -36,4 +36,4 @@ class Evaluator(Protocol):
     def tally(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
     ) -> Tally:
-        """The same figures as a function of how often each picture counts; errors as above."""
+        """The same figures as a function of how often each image counts; errors as above."""

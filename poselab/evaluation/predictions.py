@@ -32,7 +32,7 @@ class Predictions:
     """N poses of K keypoints, each of one person.
 
     image_ids (N,) int64; annotation_ids (N,) int64, the labelled person that the pose answers for
-    (-1: none); keypoints (N, K, 2) float64 0-based picture pixels; keypoint_scores (N, K) float64;
+    (-1: none); keypoints (N, K, 2) float64 0-based image pixels; keypoint_scores (N, K) float64;
     scores (N,) float64. ``boxes`` (N, 4) float64 x y w h only where a results file brought them:
     COCO then measures a pose's size by its box instead of the extent of its keypoints.
     """
@@ -145,8 +145,8 @@ def _records(predictions: Predictions, points: Floats, rows: slice) -> list[dict
 def merge(shards: Sequence[Predictions]) -> Predictions:
     """All shards' poses without the padding of a distributed sampler, in the shards' order.
 
-    Of rows that answer for the same labelled person of a picture the first stays. Poses without an
-    annotation id are padding where another shard has exactly the same pose of the same picture;
+    Of rows that answer for the same labelled person of an image the first stays. Poses without an
+    annotation id are padding where another shard has exactly the same pose of the same image;
     within one shard equal poses stay, being a method's own doubles.
     """
     filled = [shard for shard in shards if len(shard)]

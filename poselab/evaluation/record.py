@@ -50,27 +50,27 @@ class Metrics:
 
 def annotation_contract(
     annotations: Annotations,
-    pictures: int,
+    images: int,
     people: int,
     image_ids: ImageIds = None,
 ) -> dict[str, Any]:
-    """What every figure depends on: which labels, which pictures of them, how many people.
+    """What every figure depends on: which labels, which images of them, how many people.
 
-    ``image_ids`` are the pictures asked for, all of the table by default.
+    ``image_ids`` are the images asked for, all of the table by default.
     """
     return {
         "annotations": Path(annotations.source).name,
         "fingerprint": annotations.fingerprint,
         "skeleton": annotations.skeleton.name,
         "keypoints": len(annotations.skeleton),
-        "pictures": pictures,
-        "picture_set": picture_set(annotations.image_ids if image_ids is None else image_ids),
+        "images": images,
+        "image_set": image_set(annotations.image_ids if image_ids is None else image_ids),
         "people": people,
     }
 
 
-def picture_set(image_ids: Sequence[int] | Ints) -> str:
-    """A digest of which pictures these are, whatever their order."""
+def image_set(image_ids: Sequence[int] | Ints) -> str:
+    """A digest of which images these are, whatever their order."""
     # Asked for nothing but the ids, NumPy imports its masked arrays, 10 ms of a process's start.
     ids = np.unique(np.asarray(image_ids, dtype=np.int64), return_counts=True)[0].astype("<i8")
     return hashlib.sha256(ids.tobytes()).hexdigest()[:16]

@@ -132,11 +132,11 @@ def _refuse_uneven(size: tuple[int, int], coarsest: int, used: int) -> None:
 
 
 def _refuse_mismatch(shown: Framing, built: PoseModule) -> None:
-    """A method for one person on whole pictures, or the reverse, would train to nonsense."""
+    """A method for one person on whole images, or the reverse, would train to nonsense."""
     one = shown.max_people == 1
     if one != (built.people == "one"):
         raise InputError(
-            f"expected framing of {'one person' if built.people == 'one' else 'whole pictures'} "
+            f"expected framing of {'one person' if built.people == 'one' else 'whole images'} "
             f"for {type(built).__name__}, got {type(shown).__name__}; choose another framing= or "
             "module="
         )

@@ -7,9 +7,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poselab.datasets.leaks.shared_images import picture_files, shared_pictures
+from poselab.datasets.leaks.shared_images import image_files, shared_images
 from poselab.evaluation.metrics.person_boxes import person_average_precision
-from poselab.evaluation.record import picture_set
+from poselab.evaluation.record import image_set
 from poselab.grouping.pose_nms import SUPPRESSIONS
 from poselab.io.files import read_bytes
 from poselab.modules.pose_module import PoseModule
@@ -36,7 +36,7 @@ def run_contract(data: PoseData, module: PoseModule) -> dict[str, Any]:
 
 
 def sample_contract(samples: PoseDataset, module: PoseModule) -> dict[str, Any]:
-    """The part of it that pictures without labels have: all but what was trained on.
+    """The part of it that images without labels have: all but what was trained on.
 
     Raises:
         InputError: a detections file is not there any more.
@@ -55,7 +55,7 @@ def sample_contract(samples: PoseDataset, module: PoseModule) -> dict[str, Any]:
 
 
 def _boxes(samples: PoseDataset) -> dict[str, Any]:
-    """Where the boxes come from: nowhere (whole pictures), the labels, or a file with its digest
+    """Where the boxes come from: nowhere (whole images), the labels, or a file with its digest
     and person AP."""
     framing, items, table = samples.framing, samples.items, samples.split.annotations
     if framing.max_people > 1:
@@ -65,7 +65,7 @@ def _boxes(samples: PoseDataset) -> dict[str, Any]:
         return {"kind": "labelled" if (items.person >= 0).all() else "none"}
     content = read_bytes(Path(file), "a detections file")
     precision = person_average_precision(
-        table.image_ids[items.picture], items.boxes, items.scores, table
+        table.image_ids[items.image], items.boxes, items.scores, table
     )
     return {
         "kind": "detected",
@@ -114,14 +114,14 @@ def _labels(split: Split) -> dict[str, Any]:
     return {
         "annotations": Path(table.source).name,
         "fingerprint": table.fingerprint,
-        "pictures": len(table),
+        "images": len(table),
         "people": table.people,
-        "picture_set": picture_set(table.image_ids),
+        "image_set": image_set(table.image_ids),
     }
 
 
 def _overlap(data: PoseData) -> dict[str, Any]:
-    """How many evaluation pictures were trained on, and how that was decided."""
-    train, val = (picture_files(s.annotations, s.pictures) for s in (data.train, data.val))
-    count, how = shared_pictures(train, val)
-    return {"pictures": count, "decided_by": how}
+    """How many evaluation images were trained on, and how that was decided."""
+    train, val = (image_files(s.annotations, s.images) for s in (data.train, data.val))
+    count, how = shared_images(train, val)
+    return {"images": count, "decided_by": how}

@@ -42,7 +42,7 @@ def add_rules(arguments: argparse.ArgumentParser) -> None:
     """The words that change which boxes stay."""
     arguments.add_argument("--threshold", type=float, help="least score of a box (0.05)")
     arguments.add_argument("--nms", type=float, help="IoU at which the worse box falls (0.65)")
-    arguments.add_argument("--most", type=int, help="most boxes of a picture (100)")
+    arguments.add_argument("--most", type=int, help="most boxes of an image (100)")
 
 
 def rules_of(arguments: argparse.Namespace) -> dict[str, float]:
@@ -61,7 +61,7 @@ def find(
     """The people that the detector finds in a split, behind a progress bar.
 
     Raises:
-        InputError: no such detector, or it cannot be made or be used on these pictures.
+        InputError: no such detector, or it cannot be made or be used on these images.
     """
     from rich.console import Console
     from rich.progress import track

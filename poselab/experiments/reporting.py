@@ -48,5 +48,5 @@ def report_run(
     comparison = compare_runs({name: folder}, split, evaluator, replicates)
     page = folder / "index.html"
     more = learning(read_curves(folder), comparison.headline)
-    write_page(comparison, page, images=split.pictures, more=more)
+    write_page(comparison, page, image_folder=split.images, more=more)
     return metrics_of(comparison)

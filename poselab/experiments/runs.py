@@ -184,12 +184,12 @@ def _refuse_other_labels(folder: Path, before: dict[str, Any], now: dict[str, An
         return
     for split, labels in now.items():
         began = before.get(split) or labels
-        if any(began[key] != labels[key] for key in ("fingerprint", "pictures", "people")):
+        if any(began[key] != labels[key] for key in ("fingerprint", "images", "people")):
             raise InputError(
                 f"expected the {split} labels with which {folder} was trained ({began['people']} "
-                f"people in {began['pictures']} pictures, fingerprint {began['fingerprint']}), "
+                f"people in {began['images']} images, fingerprint {began['fingerprint']}), "
                 f"found others in {labels['annotations']} ({labels['people']} in "
-                f"{labels['pictures']}, {labels['fingerprint']}); restore them or train a new run"
+                f"{labels['images']}, {labels['fingerprint']}); restore them or train a new run"
             )
 
 
@@ -231,7 +231,7 @@ def _fingerprint(split: Split) -> dict[str, Any]:
     return {
         "annotations": table.source,
         "fingerprint": table.fingerprint,
-        "pictures": len(table),
+        "images": len(table),
         "people": table.people,
     }
 

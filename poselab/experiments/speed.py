@@ -1,4 +1,4 @@
-"""How many pictures a method predicts in a second."""
+"""How many images a method predicts in a second."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def images_per_second(
     """Inputs a second of the whole prediction step: network, decoding, scoring.
 
     Without flip test, in the weights' own precision; the best of the repeats in ``seconds``.
-    Pictures lie on ``device`` already, poses are brought back from it.
+    Images lie on ``device`` already, poses are brought back from it.
     """
     module = module.to(device).eval()
     ready = map_tensors(lambda tensor: tensor.to(device), batch)

@@ -1,4 +1,4 @@
-"""Training: from a resolved config to checkpoints, predictions, metrics and pictures of them."""
+"""Training: from a resolved config to checkpoints, predictions, metrics and images of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import EMAWeightAveraging, LearningRateMonitor
 
-from poselab.data.images import read_picture
+from poselab.data.images import read_image
 from poselab.evaluation.comparability import RUN, contract_beside
 from poselab.evaluation.predictions import read_predictions
 from poselab.evaluation.validation.checks import doubts_of_ranking
@@ -31,7 +31,7 @@ from poselab.report.draw import contact_sheet, draw_poses, fit_into
 from poselab.training.callbacks import (
     DescribeCheckpoint,
     EpochLines,
-    PosePictures,
+    PoseImages,
     SeedEachEpoch,
     Stopwatch,
 )
@@ -75,7 +75,7 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     stopwatch = Stopwatch(runs.seconds(folder), folder / "run.json")
     callbacks = [
         DescribeCheckpoint(build.CHECKPOINT_KEY, description),
-        PosePictures(data.val_samples, _drawer(data)),
+        PoseImages(data.val_samples, _drawer(data)),
         evaluation,
         *_checkpoints(folder, evaluation.headline),
         stopwatch,
@@ -120,7 +120,7 @@ def _reported(config: DictConfig, data: PoseData, folder: Path, experiment: str)
     """Write the page and the metrics with their limits, if that is wanted."""
     if not config.get("report"):
         return None
-    print("resampling pictures for confidence limits, writing index.html ...", flush=True)
+    print("resampling images for confidence limits, writing index.html ...", flush=True)
     evaluator, replicates = build.evaluator(config), config.report.replicates
     metrics = report_run(folder, experiment, data.val, evaluator, replicates)
     metrics.write(folder / "metrics.json")
@@ -184,7 +184,7 @@ def _wandb_inside(folder: Path) -> Iterator[None]:
 
 
 def _validate_best(config: DictConfig, data: PoseData, module: PoseModule, folder: Path) -> Metrics:
-    """Write predictions, their pictures and metrics of the best checkpoint; the metrics.
+    """Write predictions, their images and metrics of the best checkpoint; the metrics.
 
     On one device: nothing is left to merge, and averaging callbacks are out of the way.
     """
@@ -203,18 +203,18 @@ def _validate_best(config: DictConfig, data: PoseData, module: PoseModule, folde
         counted = "" if above is None else f" (it counts keypoints above module.visible={above})"
         for doubt in doubts_of_ranking(found, data.val.annotations):
             print(f"warning: {doubt}{counted}", file=sys.stderr)
-    _draw_found(data, found, evaluation.file.with_name("pictures.jpg"))
+    _draw_found(data, found, evaluation.file.with_name("images.jpg"))
     evaluation.metrics.write(folder / "metrics.json")
     return evaluation.metrics
 
 
 def _draw_found(data: PoseData, predictions: Predictions, sheet: Path, count: int = 12) -> None:
-    """A sheet of validation pictures with the poses found in them."""
+    """A sheet of validation images with the poses found in them."""
     table = data.val.annotations
     cells = []
     for row in np.linspace(0, len(table) - 1, min(count, len(table))).astype(int):
         found = predictions.take(np.flatnonzero(predictions.image_ids == table.image_ids[row]))
-        image = read_picture(data.val.pictures / table.file_name(row))
+        image = read_image(data.val.images / table.file_name(row))
         drawn = draw_poses(image, found.keypoints, found.keypoint_scores > SHOWN, table.skeleton)
         cells.append(fit_into(drawn, (256, 256)))
     with replacing(sheet) as temporary:

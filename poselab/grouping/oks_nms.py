@@ -1,4 +1,4 @@
-"""Duplicates among the poses of one picture, by how alike their keypoints are."""
+"""Duplicates among the poses of one image, by how alike their keypoints are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several ways to be rid of repeated poses of one picture, all called alike."""
+"""Several ways to be rid of repeated poses of one image, all called alike."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLOSE_JOINTS = 0.5
 
 
 class Rivals(NamedTuple):
-    """The poses of one picture: keypoints (N, K, 2) pixels, scores (N,), boxes (N, 4) that they
+    """The poses of one image: keypoints (N, K, 2) pixels, scores (N,), boxes (N, 4) that they
     were found in and areas (N,) of these in pixels², falloffs (K,) of the skeleton."""
 
     keypoints: Floats
@@ -65,7 +65,7 @@ def by_soft_oks(rivals: Rivals, limit: float) -> Survivors:
     """Soft-OKS-NMS: the best pose stays, all others' scores decay by exp(-OKS²/limit), and so on.
 
     Source: soft-NMS, Bodla et al. 2017, equation 3 with OKS for IoU and ``limit`` for sigma, as in
-    the evaluation of HRNet's descendants; those keep the 20 first of a picture, COCO's evaluation
+    the evaluation of HRNet's descendants; those keep the 20 first of an image, COCO's evaluation
     does that here.
     """
     likeness = _oks(rivals)

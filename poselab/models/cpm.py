@@ -1,4 +1,4 @@
-"""Convolutional pose machines (Wei et al. 2016): maps, and stages that look at maps and picture."""
+"""Convolutional pose machines (Wei et al. 2016): maps, and stages that look at maps and image."""
 
 from __future__ import annotations
 

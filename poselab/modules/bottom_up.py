@@ -1,4 +1,4 @@
-"""Bottom-up: all keypoints of a whole picture at once, then grouped into people."""
+"""Bottom-up: all keypoints of a whole image at once, then grouped into people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from poselab.modules.pose_module import PoseModule, Triple
 
 
 class BottomUp(PoseModule):
-    """Many people a picture; the codec's decoder groups joints (Newell et al. 2017)."""
+    """Many people an image; the codec's decoder groups joints (Newell et al. 2017)."""
 
     accepts: ClassVar[tuple[type, ...]] = (TagCodec,)
     people: ClassVar[str] = "many"

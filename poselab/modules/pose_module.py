@@ -93,7 +93,7 @@ class PoseModule(pl.LightningModule):
         """The loss of a batch.
 
         Raises:
-            FloatingPointError: it is not finite; names the pictures.
+            FloatingPointError: it is not finite; names the images.
         """
         output = self(batch.image)
         parts = self.losses(output, batch)
@@ -119,7 +119,7 @@ class PoseModule(pl.LightningModule):
         return self.found(output, batch.frame)
 
     def found(self, output: Any, frame: Frame) -> Predictions:
-        """Decoded poses in picture pixels, scored, on the CPU."""
+        """Decoded poses in image pixels, scored, on the CPU."""
         with torch.autocast(self.device.type, enabled=False):
             poses = self.codec.decode(final(output))
         people = poses.valid
@@ -139,7 +139,7 @@ class PoseModule(pl.LightningModule):
         return scores
 
     def suppress(self, predictions: Predictions) -> Predictions:
-        """All predictions of a set of pictures without those that repeat others: here, all."""
+        """All predictions of a set of images without those that repeat others: here, all."""
         return predictions
 
     def configure_optimizers(self) -> Any:

@@ -21,7 +21,7 @@ SCORE_RULES = ("product", "keypoints", "box")
 
 
 class TopDown(PoseModule):
-    """A single-person method on people's boxes, rescored and rid of repeated poses per picture.
+    """A single-person method on people's boxes, rescored and rid of repeated poses per image.
 
     A pose scores its box's score times the mean over keypoints that score above ``visible`` (None:
     over all), as in SimpleBaseline's and HRNet's evaluation; ``score_rule`` "keypoints" takes the
@@ -72,7 +72,7 @@ class TopDown(PoseModule):
         return total / confident.sum(dim=-1).clamp(min=1)
 
     def suppress(self, predictions: Predictions) -> Predictions:
-        """NMS within each picture."""
+        """NMS within each image."""
         if self.nms is None or not len(predictions.scores):
             return predictions
         order = np.argsort(predictions.image_ids, kind="stable")
@@ -85,7 +85,7 @@ class TopDown(PoseModule):
         return replace(predictions.take(kept[in_order]), scores=scores[in_order])
 
     def _survivors(self, poses: Predictions, limit: float) -> Survivors:
-        """Who stays of one picture's poses."""
+        """Who stays of one image's poses."""
         boxes = poses.boxes if poses.boxes is not None else np.zeros((len(poses), 4))
         falloffs = np.array(self.codec.skeleton.falloffs)
         rivals = Rivals(poses.keypoints, poses.scores, boxes, poses.areas(), falloffs)

@@ -105,7 +105,7 @@ def _precision(
 
 
 def groups_of(annotations: Annotations) -> dict[str, Bins]:
-    """By what the page's pictures can be filtered, beside joints and errors."""
+    """By what the page's images can be filtered, beside joints and errors."""
     limits = [high for _, high in SIZES.values()][:-1]
     size = np.searchsorted(limits, annotations.areas, side="left")
     crowding = np.searchsorted(OVERLAPS, overlaps(annotations), side="right") - 1

@@ -165,9 +165,9 @@ def _listed(*columns: Floats) -> list[list[float | None]]:
 
 def notes(comparison: Comparison, marked: Mapping[str, str]) -> list[str]:
     """What stands below the table: intervals, marks, power, and why rows cannot be ranked."""
-    pictures = int(comparison.methods[0].metrics[0].contract["pictures"])
+    images = int(comparison.methods[0].metrics[0].contract["images"])
     lines = [
-        f"Figures in percent. Intervals: 95 %, percentile bootstrap over {pictures:,} pictures, "
+        f"Figures in percent. Intervals: 95 %, percentile bootstrap over {images:,} images, "
         f"{comparison.replicates:,} replicates, seed {comparison.seed}; all methods are scored on "
         "the same draws."
     ]

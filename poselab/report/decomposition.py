@@ -82,7 +82,7 @@ def _row(cost: BoxCost) -> Row:
     return {
         "boxes": cost.source.name,
         "box AP": cost.source.person_ap,
-        "a picture": f"{cost.source.number / cost.pictures:.2f}",
+        "an image": f"{cost.source.number / cost.images:.2f}",
         "IoU": f"{missed.mean_overlap:.2f}",
         "no box": f"{len(missed.missed):,} ({100 * missed.miss_rate:.1f} %)",
         "AP": _spoken(cost.ap),
@@ -120,7 +120,7 @@ def boxes_section(
 _HEADING = "What errors cost, people without a box apart"
 _NOTES = (
     "The same run on every source of boxes; truth is the annotated (GT) boxes. Points of AP with "
-    "95 % limits, differences paired: both sides are scored on the same draws of pictures, and p "
+    "95 % limits, differences paired: both sides are scored on the same draws of images, and p "
     "is corrected as in the table above. AP, missed people, poor boxes and pose errors of a row "
     "add up to 100. Box AP is COCO's of the boxes themselves.",
     "Missed people (early commitment) have no box that overlaps them by an IoU of 0.5 or more, one "
@@ -157,7 +157,7 @@ def _points(costs: Sequence[BoxCost]) -> Plot:
 
 
 def _views(name: str, truth: str) -> tuple[str, ...]:
-    """The pictures behind each part of a source's bar."""
+    """The images behind each part of a source's bar."""
     differing = link(sort="disagreement", show=name) + "&" + link(show=truth)[1:]
     lost = link(sort="worst", error=FALSE_NEGATIVE, method=name)
     return link(show=name), lost, differing, link(sort="worst", method=name)

@@ -1,4 +1,4 @@
-"""Poses drawn on pictures."""
+"""Poses drawn on images."""
 
 from __future__ import annotations
 

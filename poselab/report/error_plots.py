@@ -120,11 +120,11 @@ def similarities(analyses: Sequence[Analysis], rows: Rows) -> Plot | None:
 
 
 SEEN_AS = {EARLY: FALSE_NEGATIVE, BOXED: FALSE_NEGATIVE}
-"""Errors of which the pictures are found by another's name."""
+"""Errors of which the images are found by another's name."""
 
 
 def cost_link(cost: Cost, method: str) -> str:
-    """The pictures behind what a kind of error costs a method."""
+    """The images behind what a kind of error costs a method."""
     return link(sort="worst", error=SEEN_AS.get(cost.kind, cost.kind), method=method)
 
 

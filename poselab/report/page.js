@@ -1,4 +1,4 @@
-// The picture browser. Its whole state is the address after "#", so that plots, cells, the back
+// The image browser. Its whole state is the address after "#", so that plots, cells, the back
 // button and a copied address all lead to the same view. Text only ever enters as text nodes.
 "use strict";
 (() => {
@@ -12,8 +12,8 @@
   };
   const later = (read) => { let value; return () => (value ??= read()); };
   const ints = (text) => new Int16Array(bytes(text).buffer);
-  const { joints, limbs, kinds, units, absent, pictures } = data;
-  const K = joints.length, N = pictures.id.length;
+  const { joints, limbs, kinds, units, absent, images } = data;
+  const K = joints.length, N = images.id.length;
   const people = {
     points: later(() => ints(data.people.points)), boxes: later(() => ints(data.people.boxes)),
     visible: bytes(data.people.visible), groups: {},
@@ -29,7 +29,7 @@
 
   // ---- state ----
   const single = ["sort", "method", "error", "joint", "image", ...Object.keys(data.groups)];
-  const sorts = { disagreement: "largest disagreement", worst: "worst OKS", id: "picture id" };
+  const sorts = { disagreement: "largest disagreement", worst: "worst OKS", id: "image id" };
   if (methods.length < 2) delete sorts.disagreement;
   const read = () => {
     const asked = new URLSearchParams(location.hash.slice(1)), state = {};
@@ -76,7 +76,7 @@
     }
     return !(state.error || state.joint) || by.some((m) => errs(methods[m], i, wanted));
   };
-  let state, chosen = [], passing = new Uint8Array(pictures.first[N]), filtered = "";
+  let state, chosen = [], passing = new Uint8Array(images.first[N]), filtered = "";
   const choose = () => {
     const key = JSON.stringify([...single.filter((n) => n !== "image").map((n) => state[n]), state.shown]);
     if (key === filtered) return;
@@ -88,7 +88,7 @@
     chosen = [];
     for (let p = 0; p < N; p++) {
       let apart = 0, worst = 2, passed = 0, total = 0;
-      for (let i = pictures.first[p]; i < pictures.first[p + 1]; i++) {
+      for (let i = images.first[p]; i < images.first[p + 1]; i++) {
         if (state.error === NOBODY || methods[0].oks[i] !== methods[0].oks[i] || !passes(i, by, wanted)) continue;
         passing[i] = 1;
         passed++;
@@ -105,12 +105,12 @@
     const rank = {
       disagreement: (a, b) => cents(b.apart) - cents(a.apart) || b.total - a.total,
       worst: (a, b) => cents(a.worst) - cents(b.worst) || b.total - a.total,
-      id: (a, b) => pictures.id[a.p] - pictures.id[b.p],
+      id: (a, b) => images.id[a.p] - images.id[b.p],
     };
     if (state.error === NOBODY && state.sort !== "id") chosen.sort((a, b) => b.nobody - a.nobody);
     else chosen.sort(rank[state.sort]);
   };
-  const place = () => Math.max(0, chosen.findIndex((c) => String(pictures.id[c.p]) === state.image));
+  const place = () => Math.max(0, chosen.findIndex((c) => String(images.id[c.p]) === state.image));
 
   // ---- drawing ----
   const SVG = "http://www.w3.org/2000/svg";
@@ -134,16 +134,16 @@
   };
   const visible = (i) => people.visible.subarray(i * K, i * K + K);
   const canvas = (p, large) => {
-    const width = pictures.width[p], height = pictures.height[p], longer = Math.max(width, height);
+    const width = images.width[p], height = images.height[p], longer = Math.max(width, height);
     const unit = longer / units, svg = make("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": large ? null : "true" });
-    if (data.images[p] && state.photo) svg.append(make("image", { href: data.images[p], width, height }));
+    if (data.pixels[p] && state.photo) svg.append(make("image", { href: data.pixels[p], width, height }));
     if (state.truth) svg.append(truth(p, unit, longer, large));
     methods.forEach((m, n) => state.shown[n] && svg.append(poses(m, n, p, unit, longer, large)));
     return svg;
   };
   const truth = (p, unit, longer, large) => {
     const group = make("g", { class: "truth" }), points = people.points(), boxes = people.boxes();
-    for (let i = pictures.first[p]; i < pictures.first[p + 1]; i++) {
+    for (let i = images.first[p]; i < images.first[p + 1]; i++) {
       const seen = visible(i), person = make("g", { class: passing[i] ? "" : "faded" });
       const [x, y, u, v] = [0, 1, 2, 3].map((n) => boxes[4 * i + n] * unit);
       if (!seen.some(Boolean)) person.append(make("rect", { x, y, width: u - x, height: v - y }));
@@ -151,7 +151,7 @@
       if (large) {
         seen.forEach((s, k) => s && person.append(make("circle", { cx: points[2 * (i * K + k)] * unit, cy: points[2 * (i * K + k) + 1] * unit, r: longer / 260, class: s === 1 ? "occluded" : "" },
           make("title", {}, `${spoken(joints[k])}${s === 1 ? ", occluded" : ""}`))));
-        if (u > x) person.append(make("text", { x, y: Math.max(y, longer / 36), "font-size": longer / 42 }, String(1 + i - pictures.first[p])));
+        if (u > x) person.append(make("text", { x, y: Math.max(y, longer / 36), "font-size": longer / 42 }, String(1 + i - images.first[p])));
       }
       group.append(person);
     }
@@ -159,7 +159,7 @@
   };
   const poses = (m, n, p, unit, longer, large) => {
     const group = make("g", { class: "pose", style: `--c: var(--m${n % 9})` }), points = m.points();
-    for (let i = pictures.first[p]; i < pictures.first[p + 1]; i++) {
+    for (let i = images.first[p]; i < images.first[p + 1]; i++) {
       if (m.of[i] < 0) continue;
       const person = make("g", { class: passing[i] ? "" : "faded" }, make("path", { d: skeleton(points, m.of[i], null, unit) }));
       if (large) dots(person, m, i, unit, longer);
@@ -186,14 +186,14 @@
 
   // ---- the page ----
   const show = (entry) => {
-    const p = entry.p, name = pictures.file[p] || `picture ${pictures.id[p]}`, n = place();
+    const p = entry.p, name = images.file[p] || `image ${images.id[p]}`, n = place();
     at("canvas").replaceChildren(canvas(p, true));
-    at("canvas").classList.toggle("photo", p in data.images && state.photo);
+    at("canvas").classList.toggle("photo", p in data.pixels && state.photo);
     at("canvas").setAttribute("aria-label", `${name}, drawn: labels and poses`);
-    at("which").textContent = `${name} · id ${pictures.id[p]} · ${pictures.width[p]} × ${pictures.height[p]} · ${n + 1} of ${chosen.length}`;
+    at("which").textContent = `${name} · id ${images.id[p]} · ${images.width[p]} × ${images.height[p]} · ${n + 1} of ${chosen.length}`;
     const head = make("tr", {}, make("th", { scope: "col" }, "person"), ...Object.keys(data.groups).map((g) => make("th", { scope: "col" }, g)), ...methods.map((m) => make("th", { scope: "col" }, m.name)));
     const rows = [];
-    for (let i = pictures.first[p]; i < pictures.first[p + 1]; i++) rows.push(personRow(p, i));
+    for (let i = images.first[p]; i < images.first[p + 1]; i++) rows.push(personRow(p, i));
     const empty = make("tr", {}, make("td", { colspan: 9 }, "nobody is labelled here"));
     at("figures").replaceChildren(make("thead", {}, head), make("tbody", {}, ...(rows.length ? rows : [empty])));
   };
@@ -206,14 +206,14 @@
       const figure = m.oks[i] !== m.oks[i] ? "not scored" : m.of[i] < 0 ? "not found" : percent(m.oks[i]);
       return make("td", {}, figure, words ? make("small", {}, " " + words) : null);
     });
-    return make("tr", { class: passing[i] ? "" : "dim" }, make("th", { scope: "row" }, String(1 + i - pictures.first[p])), ...bins, ...cells);
+    return make("tr", { class: passing[i] ? "" : "dim" }, make("th", { scope: "row" }, String(1 + i - images.first[p])), ...bins, ...cells);
   };
   const list = (n) => {
     const start = PAGE * Math.floor(n / PAGE), part = chosen.slice(start, start + PAGE);
     at("range").textContent = chosen.length ? `${start + 1}–${start + part.length} of ${chosen.length}` : "none";
     at("list").replaceChildren(...part.map((entry, m) => {
       const words = state.error === NOBODY ? `${entry.nobody} of nobody` : state.sort === "disagreement" ? `${entry.apart.toFixed(2)} apart` : entry.worst <= 1 ? `worst ${entry.worst.toFixed(2)}` : "–";
-      const link = make("a", { href: write({ ...state, image: String(pictures.id[entry.p]) }), "aria-current": start + m === n ? "true" : null, title: pictures.file[entry.p] || pictures.id[entry.p] }, canvas(entry.p, false), make("span", {}, words));
+      const link = make("a", { href: write({ ...state, image: String(images.id[entry.p]) }), "aria-current": start + m === n ? "true" : null, title: images.file[entry.p] || images.id[entry.p] }, canvas(entry.p, false), make("span", {}, words));
       return make("li", {}, link);
     }));
     const list = at("list"), current = list.querySelector("[aria-current]");
@@ -225,7 +225,7 @@
     at("truth").setAttribute("aria-pressed", state.truth);
     at("photo").setAttribute("aria-pressed", state.photo);
     const who = passing.reduce((sum, one) => sum + one, 0);
-    at("count").textContent = `${chosen.length.toLocaleString("en")} of ${N.toLocaleString("en")} pictures` + (state.error === NOBODY ? "" : `, ${who.toLocaleString("en")} people`);
+    at("count").textContent = `${chosen.length.toLocaleString("en")} of ${N.toLocaleString("en")} images` + (state.error === NOBODY ? "" : `, ${who.toLocaleString("en")} people`);
   };
   const render = () => {
     if (location.hash.length > 1 && !location.hash.includes("=")) return; // a section of the page
@@ -234,11 +234,11 @@
     controls();
     list(place());
     if (chosen.length) show(chosen[place()]);
-    else { at("canvas").replaceChildren(); at("figures").replaceChildren(); at("which").textContent = "No picture passes these filters."; }
+    else { at("canvas").replaceChildren(); at("figures").replaceChildren(); at("which").textContent = "No image passes these filters."; }
   };
   const step = (by) => {
     const next = chosen[Math.min(chosen.length - 1, Math.max(0, place() + by))];
-    if (next) change({ image: String(pictures.id[next.p]) }, true);
+    if (next) change({ image: String(images.id[next.p]) }, true);
   };
   const toggle = (n) => n < methods.length && change({ shown: state.shown.map((s, m) => s !== (m === n)) }, true);
   const options = (name, pairs) => at("f-" + name)?.append(...pairs.map(([value, text]) => make("option", { value }, text)));
@@ -251,7 +251,7 @@
     for (const [name, labels] of Object.entries(data.groups)) options(name, [["", "any"], ...labels.map((l) => [l, l])]);
     for (const name of single) at("f-" + name)?.addEventListener("change", (event) => change({ [name]: event.target.value, image: "" }));
     methods.forEach((_, n) => at("m-" + n).addEventListener("click", () => toggle(n)));
-    at("photo").hidden = !Object.keys(data.images).length;
+    at("photo").hidden = !Object.keys(data.pixels).length;
     const acts = { truth: () => change({ truth: !state.truth }, true), photo: () => change({ photo: !state.photo }, true), help: () => at("keys").showModal(), previous: () => step(-1), next: () => step(1), back: () => step(-PAGE), forward: () => step(PAGE), clear: () => { location.hash = "#sort=" + state.sort; } };
     for (const [name, act] of Object.entries(acts)) at(name).addEventListener("click", act);
     return acts;

@@ -1,4 +1,4 @@
-"""One HTML file that shows a comparison: tables, plots and the pictures behind every figure."""
+"""One HTML file that shows a comparison: tables, plots and the images behind every figure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from poselab.report import error_plots as of_joints
 from poselab.report import plots as whole
 from poselab.report.analysis import analyse, groups_of
 from poselab.report.embedding import LONG_SIDE, embedded, measured
-from poselab.report.page_data import MOST_PICTURES, MOST_UNMATCHED, by_disagreement, page_data
+from poselab.report.page_data import MOST_IMAGES, MOST_UNMATCHED, by_disagreement, page_data
 from poselab.report.page_tables import (
     contract_rows,
     linked_costs,
@@ -58,7 +58,7 @@ def nothing_more(_: Sequence[Analysis]) -> Sequence[Section]:
 def write_page(
     comparison: Comparison,
     out: Path,
-    images: Path | None = None,
+    image_folder: Path | None = None,
     shown: int = 60,
     title: str = "",
     notes: Sequence[str] = (),
@@ -66,28 +66,28 @@ def write_page(
 ) -> Path:
     """Write the page of a comparison, or of one method alone, whole or not at all.
 
-    ``images`` is the folder of the pictures, of which the ``shown`` that methods differ most about
-    are put into the page, and which says how large pictures are where the labels do not; ``notes``
+    ``image_folder`` is the folder of the images, of which the ``shown`` that methods differ most about
+    are put into the page, and which says how large images are where the labels do not; ``notes``
     stand below the summary after its own; ``more`` makes sections that come first, whose plots
     replace the page's own of the same names.
 
     Raises:
-        InputError: the file cannot be written, or none of the pictures is in ``images``.
+        InputError: the file cannot be written, or none of the images is in ``image_folder``.
     """
     analyses = analyse(comparison)
-    pictures: dict[int, str] = {}
-    if images is not None:
-        comparison = replace(comparison, annotations=measured(comparison.annotations, images))
+    images: dict[int, str] = {}
+    if image_folder is not None:
+        comparison = replace(comparison, annotations=measured(comparison.annotations, image_folder))
         order = by_disagreement(comparison.annotations, analyses).tolist()
-        pictures = embedded(comparison.annotations, images, order, shown)
+        images = embedded(comparison.annotations, image_folder, order, shown)
     content = _content(comparison, analyses, more(analyses))
     if any(len(method.runs) > 1 for method in comparison.methods):
-        content["notes"].append("Errors, bins, curves and pictures below are of the first seed.")
+        content["notes"].append("Errors, bins, curves and images below are of the first seed.")
     content["notes"] += notes
     content["title"] = title or _title(comparison)
-    content["about"] = _about(comparison, len(pictures))
+    content["about"] = _about(comparison, len(images))
     groups = groups_of(comparison.annotations)
-    data = page_data(comparison.annotations, analyses, groups, of_joints.KINDS, pictures)
+    data = page_data(comparison.annotations, analyses, groups, of_joints.KINDS, images)
     content |= {"groups": list(groups), "data": in_script(data)}
     write_bytes(out, _rendered(content).encode())
     return out
@@ -125,7 +125,7 @@ def _content(
     headings = [("summary", "Summary"), *((s.name, s.heading) for s in parts)]
     return {
         "lead": _lead(comparison),
-        "sections": [*headings, ("browser", "Pictures"), ("contract", "Conditions")],
+        "sections": [*headings, ("browser", "Images"), ("contract", "Conditions")],
         "summary": linked_summary(comparison, marked),
         "notes": comparison_table.notes(comparison, marked),
         "pairs": linked_pairs(comparison) if len(comparison.pairs) > 1 else [],
@@ -192,26 +192,26 @@ def _title(comparison: Comparison) -> str:
 def _lead(comparison: Comparison) -> str:
     contract = comparison.methods[0].metrics[0].contract
     return (
-        f"{contract['annotations']}: {contract['pictures']:,} pictures, {contract['people']:,} "
+        f"{contract['annotations']}: {contract['images']:,} images, {contract['people']:,} "
         f"people scored, {contract['keypoints']} keypoints ({contract['skeleton']})."
     )
 
 
-def _about(comparison: Comparison, pictures: int) -> str:
-    """What the picture browser shows and what it leaves out."""
-    held = min(len(comparison.annotations), MOST_PICTURES)
+def _about(comparison: Comparison, images: int) -> str:
+    """What the image browser shows and what it leaves out."""
+    held = min(len(comparison.annotations), MOST_IMAGES)
     most = "" if held == len(comparison.annotations) else " of the largest errors"
     text = (
-        f"{held:,} pictures{most}: the labels, for every person the pose that answers for them, "
-        f"and at most {MOST_UNMATCHED} poses of nobody a picture and method, the best that score "
+        f"{held:,} images{most}: the labels, for every person the pose that answers for them, "
+        f"and at most {MOST_UNMATCHED} poses of nobody an image and method, the best that score "
         "above the lowest tenth of the others."
     )
     if comparison.pairs:
         text += " Disagreement is the widest spread of one person's OKS over the methods shown."
-    if pictures:
+    if images:
         which = "on which methods differ most" if comparison.pairs else "of the worst poses"
         text += (
-            f" Of the pictures in the folder given, the {pictures} {which} are inside the page, "
+            f" Of the images in the folder given, the {images} {which} are inside the page, "
             f"{LONG_SIDE} pixels long."
         )
     return text

@@ -1,7 +1,7 @@
-"""What the page's picture browser draws: people and poses as packed arrays, small enough to embed.
+"""What the page's image browser draws: people and poses as packed arrays, small enough to embed.
 
 Integers and floats are little-endian bytes in base64. Coordinates are in 8192ths of the longer side
-of their picture's frame: to about a tenth of a pixel, and a third of the size of decimal digits.
+of their image's frame: to about a tenth of a pixel, and a third of the size of decimal digits.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from poselab.structures import Floats, Ints
 
 UNITS, ABSENT = 8192, -32768
-MOST_PICTURES = 5000
+MOST_IMAGES = 5000
 MOST_UNMATCHED = 3
-"""Poses of nobody that are drawn, a picture and method."""
+"""Poses of nobody that are drawn, an image and method."""
 
 
 class _Shown(NamedTuple):
-    """Pictures rows (n,) that the page holds, their people rows (m,), the bounds of each picture's
+    """Images rows (n,) that the page holds, their people rows (m,), the bounds of each image's
     people (n + 1,) and the frames' left, top, width and height (n, 4)."""
 
-    pictures: Ints
+    images: Ints
     people: Ints
     first: Ints
     frames: Floats
 
     @property
     def of_person(self) -> Ints:
-        """The place (m,) among ``pictures`` of every person."""
-        return np.repeat(np.arange(len(self.pictures)), np.diff(self.first))
+        """The place (m,) among ``images`` of every person."""
+        return np.repeat(np.arange(len(self.images)), np.diff(self.first))
 
 
 def page_data(
@@ -52,11 +52,11 @@ def page_data(
 ) -> dict[str, Any]:
     """Everything that the browser's script reads, ready for JSON.
 
-    ``kinds`` are the names of the error codes, ``images`` data URIs by picture row.
+    ``kinds`` are the names of the error codes, ``images`` data URIs by image row.
     """
     shown = _shown(annotations, analyses)
     skeleton = annotations.skeleton
-    places = {int(row): n for n, row in enumerate(shown.pictures)}
+    places = {int(row): n for n, row in enumerate(shown.images)}
     return {
         "joints": skeleton.keypoints,
         "limbs": skeleton.limb_index,
@@ -64,15 +64,15 @@ def page_data(
         "units": UNITS,
         "absent": ABSENT,
         "groups": {name: list(bins.labels) for name, bins in groups.items()},
-        "pictures": _pictures(annotations, shown),
+        "images": _images(annotations, shown),
         "people": _people(annotations, shown, groups),
         "methods": [_method(annotations, shown, analysis) for analysis in analyses],
-        "images": {places[row]: uri for row, uri in images.items() if row in places},
+        "pixels": {places[row]: uri for row, uri in images.items() if row in places},
     }
 
 
 def by_disagreement(annotations: Annotations, analyses: Sequence[Analysis]) -> Ints:
-    """Picture rows (N,), those first in which methods differ most about a person's OKS.
+    """Image rows (N,), those first in which methods differ most about a person's OKS.
 
     Of equals those first that differ about more people; of one method, its worst people first.
     """
@@ -80,25 +80,25 @@ def by_disagreement(annotations: Annotations, analyses: Sequence[Analysis]) -> I
     high = similar.max(axis=0) if len(analyses) > 1 else 1.0
     apart = np.nan_to_num(high - similar.min(axis=0))
     widest = np.zeros(len(annotations))
-    np.maximum.at(widest, annotations.picture_of(), apart)
-    total = np.bincount(annotations.picture_of(), weights=apart, minlength=len(annotations))
+    np.maximum.at(widest, annotations.image_of(), apart)
+    total = np.bincount(annotations.image_of(), weights=apart, minlength=len(annotations))
     return np.lexsort((-total, -np.round(widest, 2)))
 
 
 def _shown(annotations: Annotations, analyses: Sequence[Analysis]) -> _Shown:
-    pictures = np.arange(len(annotations))
-    if len(pictures) > MOST_PICTURES:
-        pictures = np.sort(by_disagreement(annotations, analyses)[:MOST_PICTURES])
-    rows = [np.array(annotations.rows(row), np.int64) for row in pictures.tolist()]
+    images = np.arange(len(annotations))
+    if len(images) > MOST_IMAGES:
+        images = np.sort(by_disagreement(annotations, analyses)[:MOST_IMAGES])
+    rows = [np.array(annotations.rows(row), np.int64) for row in images.tolist()]
     people = np.concatenate(rows)
-    counts = np.diff(annotations.first_person)[pictures]
+    counts = np.diff(annotations.first_person)[images]
     first = np.concatenate([[0], np.cumsum(counts)])
-    sizes = annotations.sizes[pictures].astype(float)
-    corners = np.full((len(pictures), 2), -0.5)
+    sizes = annotations.sizes[images].astype(float)
+    corners = np.full((len(images), 2), -0.5)
     frames = np.concatenate([corners, sizes[:, ::-1]], axis=1)
-    for n in np.flatnonzero(sizes.min(axis=1) <= 0):  # pictures whose size nobody wrote down
+    for n in np.flatnonzero(sizes.min(axis=1) <= 0):  # images whose size nobody wrote down
         frames[n] = _extent(annotations, people[first[n] : first[n + 1]])
-    return _Shown(pictures, people, first, frames)
+    return _Shown(images, people, first, frames)
 
 
 def _extent(annotations: Annotations, people: Ints) -> Floats:
@@ -134,10 +134,10 @@ def packed(array: Any) -> str:
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
 
-def _pictures(annotations: Annotations, shown: _Shown) -> dict[str, Any]:
+def _images(annotations: Annotations, shown: _Shown) -> dict[str, Any]:
     return {
-        "id": annotations.image_ids[shown.pictures].tolist(),
-        "file": [annotations.file_name(row) for row in shown.pictures],
+        "id": annotations.image_ids[shown.images].tolist(),
+        "file": [annotations.file_name(row) for row in shown.images],
         "width": np.ceil(shown.frames[:, 2]).astype(int).tolist(),
         "height": np.ceil(shown.frames[:, 3]).astype(int).tolist(),
         "first": shown.first.tolist(),
@@ -163,8 +163,8 @@ def _method(annotations: Annotations, shown: _Shown, analysis: Analysis) -> dict
     answered = np.flatnonzero(pose >= 0)
     extra, extra_first = _unmatched(annotations, shown, analysis)
     rows = np.concatenate([pose[answered], extra])
-    picture = np.concatenate(
-        [shown.of_person[answered], np.repeat(np.arange(len(shown.pictures)), np.diff(extra_first))]
+    image = np.concatenate(
+        [shown.of_person[answered], np.repeat(np.arange(len(shown.images)), np.diff(extra_first))]
     )
     of = np.full(len(shown.people), -1, "<i4")
     of[answered] = np.arange(len(answered))
@@ -172,7 +172,7 @@ def _method(annotations: Annotations, shown: _Shown, analysis: Analysis) -> dict
         "name": analysis.name,
         "of": packed(of),
         "extra": (len(answered) + extra_first).tolist(),
-        "points": _units(_drawable(predictions.keypoints[rows]), shown.frames[picture]),
+        "points": _units(_drawable(predictions.keypoints[rows]), shown.frames[image]),
         "scores": packed(predictions.scores[rows].astype("<f4")),
         "oks": packed(diagnosis.oks[shown.people].astype("<f4")),
         "misranked": packed(diagnosis.misranked[shown.people].astype(np.uint8)),
@@ -188,7 +188,7 @@ def _codes(diagnosis: Diagnosis) -> Ints:
 
 
 def _unmatched(annotations: Annotations, shown: _Shown, analysis: Analysis) -> tuple[Ints, Ints]:
-    """The poses of nobody worth drawing, by picture, and the bounds (n + 1,) of each picture's.
+    """The poses of nobody worth drawing, by image, and the bounds (n + 1,) of each image's.
 
     They are the best few that score above the lowest tenth of the poses that found somebody.
     """
@@ -197,13 +197,13 @@ def _unmatched(annotations: Annotations, shown: _Shown, analysis: Analysis) -> t
     if len(found):
         rows = rows[scores[rows] > np.quantile(found, 0.1)]
     place = np.full(len(annotations), -1)
-    place[shown.pictures] = np.arange(len(shown.pictures))
+    place[shown.images] = np.arange(len(shown.images))
     of_row = rows_of(annotations.image_ids, analysis.predictions.image_ids[rows])
-    picture = np.where(of_row >= 0, place[of_row], -1)
-    rows, picture = rows[picture >= 0], picture[picture >= 0]
-    order = np.lexsort((-scores[rows], picture))
-    rows, picture = rows[order], picture[order]
-    rank = np.arange(len(rows)) - np.searchsorted(picture, picture, side="left")
-    rows, picture = rows[rank < MOST_UNMATCHED], picture[rank < MOST_UNMATCHED]
-    bounds = np.searchsorted(picture, np.arange(len(shown.pictures) + 1))
+    image = np.where(of_row >= 0, place[of_row], -1)
+    rows, image = rows[image >= 0], image[image >= 0]
+    order = np.lexsort((-scores[rows], image))
+    rows, image = rows[order], image[order]
+    rank = np.arange(len(rows)) - np.searchsorted(image, image, side="left")
+    rows, image = rows[rank < MOST_UNMATCHED], image[rank < MOST_UNMATCHED]
+    bounds = np.searchsorted(image, np.arange(len(shown.images) + 1))
     return rows, bounds

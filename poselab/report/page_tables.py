@@ -1,4 +1,4 @@
-"""The page's tables: those of the terminal, whose cells lead to pictures, and the contracts."""
+"""The page's tables: those of the terminal, whose cells lead to images, and the contracts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FROM_BEST = ("from the best", "its interval", "p")
 
 
 class Linked(NamedTuple):
-    """A cell that leads to a view of the pictures, and the method whose colour it wears."""
+    """A cell that leads to a view of the images, and the method whose colour it wears."""
 
     text: str
     to: str
@@ -33,7 +33,7 @@ class Linked(NamedTuple):
 
 
 def linked_summary(comparison: Comparison, marked: Mapping[str, str]) -> list[LinkedRow]:
-    """The summary's rows with every figure linked to the pictures behind it."""
+    """The summary's rows with every figure linked to the images behind it."""
     rows = comparison_table.summary_rows(comparison, marked)
     best = comparison.methods[0]
     linked: list[LinkedRow] = []
@@ -49,7 +49,7 @@ def linked_summary(comparison: Comparison, marked: Mapping[str, str]) -> list[Li
 
 
 def _view(figure: str, method: str) -> str:
-    """The pictures behind a column of the summary."""
+    """The images behind a column of the summary."""
     if figure in SIZES:
         return link(sort="worst", size=SIZES[figure], method=method)
     if figure in GROUPS:

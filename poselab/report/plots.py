@@ -1,4 +1,4 @@
-"""The page's plots of whole methods; every bar and point leads to the pictures behind it."""
+"""The page's plots of whole methods; every bar and point leads to the images behind it."""
 
 from __future__ import annotations
 
@@ -124,14 +124,14 @@ def forest(comparison: Comparison) -> Plot | None:
         return figure
 
     caption = (
-        "The first method minus the second on the same resampled pictures, with 95 % intervals. "
+        "The first method minus the second on the same resampled images, with 95 % intervals. "
         "Filled: p < 0.05 after Holm's correction; hollow: not told apart."
     )
     return plot("forest", "Paired differences", caption, draw)
 
 
 def pair_link(pair: Pair) -> str:
-    """The pictures where two methods differ most."""
+    """The images where two methods differ most."""
     return link(sort="disagreement", show=pair.first) + "&" + link(show=pair.second)[1:]
 
 

@@ -1,4 +1,4 @@
-"""How far codecs bring coordinates back, as rows of a table and as a picture."""
+"""How far codecs bring coordinates back, as rows of a table and as an image."""
 
 from __future__ import annotations
 

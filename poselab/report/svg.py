@@ -68,7 +68,7 @@ def short(name: str, most: int = 30) -> str:
 
 
 def link(**parts: str) -> str:
-    """The address of a view of the picture browser."""
+    """The address of a view of the image browser."""
     return "#" + "&".join(f"{name}={quote(value, safe='')}" for name, value in parts.items())
 
 

@@ -1,4 +1,4 @@
-"""Generated people: pictures of articulated bodies with exact labels, in COCO and MPII layout."""
+"""Generated people: images of articulated bodies with exact labels, in COCO and MPII layout."""
 
 from poselab.synthetic.dataset import generate
 from poselab.synthetic.plan import Settings

@@ -1,6 +1,6 @@
 """What stands behind and before people: textured walls and floors, furniture, clutter, noise.
 
-Textures are made once a process from a fixed seed; a picture takes random windows of them.
+Textures are made once a process from a fixed seed; an image takes random windows of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Textures(NamedTuple):
 
 @lru_cache(maxsize=1)
 def textures() -> Textures:
-    """The pool that every picture draws from."""
+    """The pool that every image draws from."""
     rng = np.random.default_rng(20240607)
     scenes = np.stack([_scene(rng) for _ in range(20)])
     patterns = np.stack([_pattern(rng, kind % 5) for kind in range(15)])
@@ -62,11 +62,11 @@ def _scene(rng: np.random.Generator) -> NDArray[np.uint8]:
     at, steps = np.linspace(0.0, 255.0, len(rungs)), np.arange(256.0)
     gain, offset = rng.uniform(0.4, 0.85), rng.uniform(10, 80)
     ladder = np.stack([np.interp(steps, at, rungs[:, c]) for c in range(3)], axis=-1)
-    picture = (ladder * gain + offset).astype(np.int16)[level.astype(np.uint8)]
+    image = (ladder * gain + offset).astype(np.int16)[level.astype(np.uint8)]
     if rng.random() < 0.55:
         relief = _pattern(rng, int(rng.integers(5))) * rng.uniform(0.1, 0.8)
-        picture += relief.astype(np.int16)[..., None]
-    return np.clip(picture, 0, 255).astype(np.uint8)
+        image += relief.astype(np.int16)[..., None]
+    return np.clip(image, 0, 255).astype(np.uint8)
 
 
 def _pattern(rng: np.random.Generator, kind: int) -> NDArray[np.int16]:
@@ -185,7 +185,7 @@ def stick(rng: np.random.Generator, canvas: Canvas, place: Floats, reach: float)
 
 
 def pane(rng: np.random.Generator, canvas: Canvas, place: Floats, reach: float) -> None:
-    """A window or a picture on the wall: a frame with something in it."""
+    """A window or an image on the wall: a frame with something in it."""
     half = reach * rng.uniform(0.5, 1.3, 2)
     corners = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]) * half
     frame: Colour = cloth_colour(rng)

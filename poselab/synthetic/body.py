@@ -1,7 +1,7 @@
 """The articulated body: its shape, its joint limits, and where a pose puts its joints.
 
 World: x right, y up, z towards the camera, metres. Body frame: x to the person's left, y up, z
-forward, so a person who is not turned faces the camera with the left hand on the picture's right.
+forward, so a person who is not turned faces the camera with the left hand on the image's right.
 Lengths are fractions of stature (Drillis and Contini 1966, as drawn in Winter 2009, figure 4.1).
 """
 

@@ -15,7 +15,7 @@ NEAREST = 0.25
 
 
 class Cameras(NamedTuple):
-    """C cameras of one picture size.
+    """C cameras of one image size.
 
     position (C, 3) metres; rotation (C, 3, 3) world → camera; focal (C,) pixels; centre (2,) x y.
     """
@@ -42,7 +42,7 @@ class Cameras(NamedTuple):
         return np.asarray(seen.reshape(points.shape))
 
     def horizon(self, row: int, width: int) -> Floats:
-        """Where the horizon (2,) leaves the picture at its left and right, y in pixels."""
+        """Where the horizon (2,) leaves the image at its left and right, y in pixels."""
         # A ray (x, y, -1) is level where it is square to the world's up in the camera's frame.
         right, up, back = self.rotation[row, :, 1]
         ray = (np.array([0.0, width - 1.0]) - self.centre[0]) / self.focal[row]

@@ -1,4 +1,4 @@
-"""A picture together with the identity of the body part that every pixel shows."""
+"""An image together with the identity of the body part that every pixel shows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOBODY = -1
 
 
 class Canvas:
-    """A picture (H, W, 3) uint8 BGR, drawn in place, and its identity map (H, W) int16.
+    """An image (H, W, 3) uint8 BGR, drawn in place, and its identity map (H, W) int16.
 
     ``person`` is the number of whoever is being drawn.
     """

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _ROWS = [NAMED.index(name) for name in COCO17.keypoints]
 
 
-def picture_path(split: str, image_id: int) -> str:
-    """Where a picture lies in the dataset's folder."""
+def image_path(split: str, image_id: int) -> str:
+    """Where an image lies in the dataset's folder."""
     return f"{split}2017/{image_id:012d}.jpg"
 
 
@@ -40,28 +40,28 @@ def write(out: Path, size: Size, rows: dict[str, Rows]) -> None:
     """Write the labels of every split."""
     import orjson
 
-    for split, pictures in rows.items():
-        write_bytes(out / annotation_path(split), orjson.dumps(_document(split, size, pictures)))
+    for split, images in rows.items():
+        write_bytes(out / annotation_path(split), orjson.dumps(_document(split, size, images)))
 
 
-def _document(split: str, size: Size, pictures: Rows) -> dict[str, Any]:
-    first = next(iter(pictures), 1)
+def _document(split: str, size: Size, images: Rows) -> dict[str, Any]:
+    first = next(iter(images), 1)
     return {
         "info": {"description": f"PoseLab generated people, {split}", "version": "1.0"},
         "licenses": [{"id": 1, "name": "CC0-1.0", "url": "https://creativecommons.org/"}],
         "images": [
             {
                 "id": image_id,
-                "file_name": picture_path(split, image_id).rpartition("/")[2],
+                "file_name": image_path(split, image_id).rpartition("/")[2],
                 "height": size[0],
                 "width": size[1],
                 "license": 1,
             }
-            for image_id in pictures
+            for image_id in images
         ],
         "annotations": [
             {"id": first + number, **record}
-            for number, record in enumerate(_annotations(size, pictures))
+            for number, record in enumerate(_annotations(size, images))
         ],
         "categories": [
             {
@@ -75,8 +75,8 @@ def _document(split: str, size: Size, pictures: Rows) -> dict[str, Any]:
     }
 
 
-def _annotations(size: Size, pictures: Rows) -> Iterator[dict[str, Any]]:
-    for image_id, labels in pictures.items():
+def _annotations(size: Size, images: Rows) -> Iterator[dict[str, Any]]:
+    for image_id, labels in images.items():
         for person in labels["people"]:
             points = [person["points"][row] for row in _ROWS]
             yield {

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def generate(out: Path, settings: Settings, workers: int | None = None) -> Path:
-    """Write pictures of generated people with their labels into a folder; the folder.
+    """Write images of generated people with their labels into a folder; the folder.
 
-    Every picture depends on the settings and its number alone, never on the workers (None: one a
+    Every image depends on the settings and its number alone, never on the workers (None: one a
     core). A call that was interrupted goes on where it stopped; one that is finished returns at
     once.
 
@@ -41,10 +41,10 @@ def generate(out: Path, settings: Settings, workers: int | None = None) -> Path:
     return out
 
 
-def paint_pictures(
+def paint_images(
     settings: Settings, split: str, numbers: range
 ) -> list[tuple[bytes, dict[str, Any]]]:
-    """JPEG and labels of pictures; each depends on the settings and its number alone."""
+    """JPEG and labels of images; each depends on the settings and its number alone."""
     import cv2
     import numpy as np
 
@@ -53,25 +53,25 @@ def paint_pictures(
 
     seeds = ([settings.seed, SPLITS.index(split), number] for number in numbers)
     rngs = [np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed))) for seed in seeds]
-    pictures = []
+    images = []
     scenes = sample_scenes(rngs, settings.size, settings.people, settings.turn)
     for rng, scene in zip(rngs, scenes, strict=True):
         quality = int(rng.integers(60, 96))
         _, jpeg = cv2.imencode(".jpg", scene.image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        pictures.append((jpeg.tobytes(), describe(scene)))
-    return pictures
+        images.append((jpeg.tobytes(), describe(scene)))
+    return images
 
 
 def paint_chunk(out: Path, settings: Settings, chunk: Chunk) -> int:
-    """Write a chunk's pictures, then its labels, and say how many pictures there were.
+    """Write a chunk's images, then its labels, and say how many images there were.
 
-    Pictures are written plainly: they count only once the labels beside them are there.
+    Images are written plainly: they count only once the labels beside them are there.
     """
     import orjson
 
-    paths = chunk.pictures(out, settings.layout)
+    paths = chunk.images(out, settings.layout)
     with _one_thread():
-        done = paint_pictures(settings, chunk.split, range(chunk.start, chunk.stop))
+        done = paint_images(settings, chunk.split, range(chunk.start, chunk.stop))
     for path, (jpeg, _) in zip(paths, done, strict=True):
         try:
             path.write_bytes(jpeg)
@@ -85,7 +85,7 @@ def paint_chunk(out: Path, settings: Settings, chunk: Chunk) -> int:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Keep OpenCV to one thread: pictures are small, and processes share the work."""
+    """Keep OpenCV to one thread: images are small, and processes share the work."""
     import cv2
 
     before = cv2.getNumThreads()
@@ -97,14 +97,14 @@ def _one_thread() -> Iterator[None]:
 
 
 def _folders(out: Path, settings: Settings) -> None:
-    """Make every folder that pictures go to."""
+    """Make every folder that images go to."""
     for split in SPLITS:
-        for picture in Chunk(split, 0, 1).pictures(out, settings.layout):
-            picture.parent.mkdir(parents=True, exist_ok=True)
+        for image in Chunk(split, 0, 1).images(out, settings.layout):
+            image.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _work(out: Path, settings: Settings, left: list[Chunk], workers: int) -> Iterator[int]:
-    """Do chunks here or in processes; yields pictures done."""
+    """Do chunks here or in processes; yields images done."""
     if workers <= 1:
         for chunk in left:
             yield paint_chunk(out, settings, chunk)

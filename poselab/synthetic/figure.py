@@ -50,7 +50,7 @@ _ARC = np.linspace(0.0, 1.0, 7)
 
 
 class Skulls(NamedTuple):
-    """Heads on the picture: centre (P, 2); matrix (P, 3, 3) from the unit sphere to pixels (rows
+    """Heads on the image: centre (P, 2); matrix (P, 3, 3) from the unit sphere to pixels (rows
     x, y, depth towards the camera); front (P, 3) unit, the sphere's direction to the cameras."""
 
     centre: Floats

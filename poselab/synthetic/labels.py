@@ -16,7 +16,7 @@ LEAST_AREA = 24  # square pixels; who shows less than this is not labelled
 
 
 def describe(scene: Scene) -> dict[str, Any]:
-    """The labels of a picture as plain lists, so that they can be kept as JSON.
+    """The labels of an image as plain lists, so that they can be kept as JSON.
 
     people: points [[x, y, v]] in the order of NAMED, box x y w h tight about the pixels that show
     the person (as pycocotools' ``toBbox`` makes it), area their number, polygons, head_box. crowd:

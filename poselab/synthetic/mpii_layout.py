@@ -31,8 +31,8 @@ _GROUND_TRUTH = "annotations/gt_valid.mat"
 _OFFICIAL = "annotations/mpii_human_pose_v1_u12_1.mat"
 
 
-def picture_path(split: str, image_id: int) -> str:
-    """Where a picture lies in the dataset's folder, whatever its split."""
+def image_path(split: str, image_id: int) -> str:
+    """Where an image lies in the dataset's folder, whatever its split."""
     del split
     return f"images/{image_id:09d}.jpg"
 
@@ -61,11 +61,11 @@ def _save(path: Path, content: dict[str, Any]) -> None:
         savemat(temporary, content, do_compression=True, oned_as="row")
 
 
-def _files(pictures: Rows) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Picture files and those of their people who have any joint in the picture."""
-    for image_id, labels in pictures.items():
+def _files(images: Rows) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Image files and those of their people who have any joint in the image."""
+    for image_id, labels in images.items():
         people = [p for p in labels["people"] if any(p["points"][row][2] for row in _ROWS)]
-        yield picture_path("", image_id).rpartition("/")[2], people
+        yield image_path("", image_id).rpartition("/")[2], people
 
 
 def _joints(person: dict[str, Any]) -> tuple[Floats, Floats]:
@@ -102,9 +102,9 @@ def _head(person: dict[str, Any]) -> tuple[float, float, float, float]:
     return x + 1, y + 1, x + w + 1, y + h + 1
 
 
-def _evaluation(pictures: Rows) -> dict[str, Any]:
+def _evaluation(images: Rows) -> dict[str, Any]:
     """Ground truth as HRNet's PCKh script reads it: people along the last axis."""
-    people = [person for _, found in _files(pictures) for person in found]
+    people = [person for _, found in _files(images) for person in found]
     joints = np.zeros((16, 2, len(people)))
     missing = np.zeros((16, len(people)), np.uint8)
     heads = np.zeros((2, 2, len(people)))
@@ -132,11 +132,11 @@ def _structs(rows: list[dict[str, Any]], fields: tuple[str, ...]) -> np.ndarray[
 
 
 def _release(files: list[tuple[str, list[dict[str, Any]]]]) -> dict[str, Any]:
-    """The official nesting; all pictures carry labels, so all count as training ones."""
+    """The official nesting; all images carry labels, so all count as training ones."""
     singles = np.empty((len(files), 1), dtype=object)
     for row, (_, people) in enumerate(files):
         singles[row, 0] = np.arange(1, len(people) + 1, dtype=float)[:, None]
-    pictures = [
+    images = [
         {
             "image": {"name": file},
             "annorect": _structs([_rectangle(p) for p in people], _RECTANGLE),
@@ -146,7 +146,7 @@ def _release(files: list[tuple[str, list[dict[str, Any]]]]) -> dict[str, Any]:
         for file, people in files
     ]
     return {
-        "annolist": _structs(pictures, ("image", "annorect", "frame_sec", "vididx")),
+        "annolist": _structs(images, ("image", "annorect", "frame_sec", "vididx")),
         "img_train": np.ones((1, len(files))),
         "version": "12",
         "single_person": singles,

@@ -31,9 +31,9 @@ _DISC = np.stack([np.cos(_ROUND), np.sin(_ROUND)], axis=1)
 
 
 class Painter:
-    """People's outlines, made for all at once; :meth:`paint` draws one on a picture.
+    """People's outlines, made for all at once; :meth:`paint` draws one on an image.
 
-    lights (P, 2) point from the middle of a limb to where the light on its picture comes from.
+    lights (P, 2) point from the middle of a limb to where the light on its image comes from.
     """
 
     def __init__(self, people: Figures, looks: list[Looks], lights: Floats) -> None:

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from poselab.structures import Size
 
 Rows = dict[int, dict[str, Any]]
-"""Labels of a split's pictures (:func:`poselab.synthetic.labels.describe`) by image id."""
+"""Labels of a split's images (:func:`poselab.synthetic.labels.describe`) by image id."""
 
 LAYOUTS = {"coco": coco_layout, "mpii": mpii_layout}
 SPLITS = ("train", "val")
 CHUNK = 32
-PAINTER = 3  # raise it when the same seed no longer makes the same pictures and labels
+PAINTER = 3  # raise it when the same seed no longer makes the same images and labels
 _VAL_FIRST = 100_000_001
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides every byte of a dataset: ``images`` training and ``val`` validation pictures of
+    """What decides every byte of a dataset: ``images`` training and ``val`` validation images of
     ``size`` (height, width), each with at least and at most so many ``people``, who turn by up to
     ``turn`` degrees away from the camera.
 
@@ -46,7 +46,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         _expect(1 <= self.images < _VAL_FIRST, "1 or more images", self.images)
-        _expect(self.val >= 0, "0 or more validation pictures", self.val)
+        _expect(self.val >= 0, "0 or more validation images", self.val)
         _expect(0 <= self.seed < 2**63, "a seed of 0 or more, below 2^63", self.seed)
         _expect(self.layout in LAYOUTS, f"a layout out of {', '.join(LAYOUTS)}", self.layout)
         sides = all(64 <= side <= 2048 for side in self.size)
@@ -56,35 +56,35 @@ class Settings:
         _expect(0 <= self.turn <= 180, "a turn of 0 to 180 degrees", self.turn)
 
     def count(self, split: str) -> int:
-        """How many pictures a split has."""
+        """How many images a split has."""
         return self.images if split == "train" else self.val
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Pictures ``start`` to ``stop`` - 1 of a split: what one worker does at a time."""
+    """Images ``start`` to ``stop`` - 1 of a split: what one worker does at a time."""
 
     split: str
     start: int
     stop: int
 
     def image_id(self, number: int) -> int:
-        """The image id of the split's picture of that number; no two splits share one."""
+        """The image id of the split's image of that number; no two splits share one."""
         return number + (1 if self.split == "train" else _VAL_FIRST)
 
     def part(self, out: Path) -> Path:
         """Where the labels wait until the dataset is finished."""
         return out / ".parts" / f"{self.split}-{self.start:08d}.json"
 
-    def pictures(self, out: Path, layout: str) -> list[Path]:
+    def images(self, out: Path, layout: str) -> list[Path]:
         """The files that it makes."""
         numbers = range(self.start, self.stop)
-        locate = LAYOUTS[layout].picture_path
+        locate = LAYOUTS[layout].image_path
         return [out / locate(self.split, self.image_id(number)) for number in numbers]
 
     def is_done(self, out: Path, layout: str) -> bool:
-        """Labels are there, and so is every picture."""
-        return self.part(out).exists() and all(p.exists() for p in self.pictures(out, layout))
+        """Labels are there, and so is every image."""
+        return self.part(out).exists() and all(p.exists() for p in self.images(out, layout))
 
 
 def chunks(settings: Settings) -> list[Chunk]:
@@ -125,19 +125,19 @@ def claim(out: Path, settings: Settings) -> None:
 
 
 def is_finished(out: Path, settings: Settings) -> bool:
-    """Every label file is there, and as many pictures as there should be."""
+    """Every label file is there, and as many images as there should be."""
     layout = LAYOUTS[settings.layout]
     if not all((out / name).exists() for name in layout.annotation_paths()):
         return False
-    pictures = (p for chunk in chunks(settings) for p in chunk.pictures(out, settings.layout))
-    return all(picture.exists() for picture in pictures)
+    images = (p for chunk in chunks(settings) for p in chunk.images(out, settings.layout))
+    return all(image.exists() for image in images)
 
 
 def collect(out: Path, settings: Settings) -> None:
     """Join the labels of all chunks in the layout's files and drop the parts."""
     rows: dict[str, Rows] = {split: {} for split in SPLITS}
     for chunk in chunks(settings):
-        labels = read_json(chunk.part(out), "labels of generated pictures")
+        labels = read_json(chunk.part(out), "labels of generated images")
         numbers = range(chunk.start, chunk.stop)
         rows[chunk.split].update(
             (chunk.image_id(number), row) for number, row in zip(numbers, labels, strict=True)

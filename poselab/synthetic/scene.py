@@ -1,4 +1,4 @@
-"""One picture: people before a camera in a cluttered place, and what can be seen of them."""
+"""One image: people before a camera in a cluttered place, and what can be seen of them."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ EMPTY_SHARE, CROWD_SHARE, PROP_SHARE = 0.02, 0.03, 0.3
 
 
 class Cast(NamedTuple):
-    """Who is in which picture: bodies in the world, their shapes and looks.
+    """Who is in which image: bodies in the world, their shapes and looks.
 
-    picture (P,) is the row of the picture that each is in, ascending; crowd (P,) bool marks the
+    image (P,) is the row of the image that each is in, ascending; crowd (P,) bool marks the
     far people whom nobody labels one by one.
     """
 
     bodies: Bodies
     shape: Shape
     looks: list[Looks]
-    picture: Ints
+    image: Ints
     crowd: NDArray[np.bool_]
 
 
 class Scene(NamedTuple):
-    """A finished picture.
+    """A finished image.
 
     image (H, W, 3) uint8 BGR; owner (H, W) int16 the person on top, -1 for none; points (P, N, 2)
     pixels and visible (P, N) 0/1/2 of :data:`NAMED`; head_boxes (P, 4) x y w h; crowd (P,) bool.
@@ -61,12 +61,12 @@ class Scene(NamedTuple):
 def sample_scenes(
     rngs: list[np.random.Generator], size: Size, people: tuple[int, int], turn: float = 180.0
 ) -> list[Scene]:
-    """Draw one picture from each generator, with ``people[0]`` to ``people[1]`` people.
+    """Draw one image from each generator, with ``people[0]`` to ``people[1]`` people.
 
     They turn by up to ``turn`` degrees away from the camera.
 
-    A few pictures are empty, and a few have a far crowd besides. Numbers are drawn picture by
-    picture, but kinematics and outlines are worked out for all people at once.
+    A few images are empty, and a few have a far crowd besides. Numbers are drawn image by
+    image, but kinematics and outlines are worked out for all people at once.
     """
     drafts = [_draft(rng, size, people, turn) for rng in rngs]
     shape = Shape(
@@ -93,7 +93,7 @@ def sample_scenes(
 
 
 class _Draft(NamedTuple):
-    """One picture's people before they are posed; the first ``near`` of them are no crowd.
+    """One image's people before they are posed; the first ``near`` of them are no crowd.
 
     places (P, 3) metres: sideways, above the ground, -away; focal in pixels.
     """
@@ -130,7 +130,7 @@ def _camera(rng: np.random.Generator, size: Size, draft: _Draft, pelvis: Floats)
 def _far_places(
     rng: np.random.Generator, size: Size, far: int, focal: float, near: Floats
 ) -> Floats:
-    """Where a crowd stands: side by side, each about a tenth of the picture high."""
+    """Where a crowd stands: side by side, each about a tenth of the image high."""
     away = 1.7 * focal / (rng.uniform(0.07, 0.13) * size[0])
     away = max(away, float(near[:, 1].max(initial=0.0)) + 3.0)
     across = rng.uniform(-0.35, 0.35) * size[1] / focal * away
@@ -146,13 +146,13 @@ def paint_scenes(
         return [
             _deserted(finish(rng, canvas, [])) for rng, canvas in zip(rngs, canvases, strict=True)
         ]
-    own = cameras.each(cast.picture)
+    own = cameras.each(cast.image)
     people = figures(cast.bodies, cast.shape, cast.looks, own)
     lights = np.stack([_light(rng) for rng in rngs])
     stage = _Stage(
         cast,
         people,
-        Painter(people, cast.looks, lights[cast.picture]),
+        Painter(people, cast.looks, lights[cast.image]),
         points_of(people),
         near_points(people),
         _shadows(cast.bodies, own),
@@ -164,7 +164,7 @@ def paint_scenes(
 
 
 class _Stage(NamedTuple):
-    """All people of several pictures, ready to be painted: (P, ...) each."""
+    """All people of several images, ready to be painted: (P, ...) each."""
 
     cast: Cast
     people: Figures
@@ -173,9 +173,9 @@ class _Stage(NamedTuple):
     near: NDArray[np.bool_]
     shadows: Floats
 
-    def scene(self, rng: np.random.Generator, canvas: Canvas, picture: int) -> Scene:
-        """Paint one picture."""
-        here = np.flatnonzero(self.cast.picture == picture)
+    def scene(self, rng: np.random.Generator, canvas: Canvas, row: int) -> Scene:
+        """Paint one image."""
+        here = np.flatnonzero(self.cast.image == row)
         if not len(here):
             return _deserted(finish(rng, canvas, []))
         for person in here.tolist():
@@ -201,7 +201,7 @@ class _Stage(NamedTuple):
 
 
 def _deserted(image: NDArray[np.uint8]) -> Scene:
-    """A picture without people."""
+    """An image without people."""
     return Scene(
         image,
         np.full(image.shape[:2], -1, np.int16),
@@ -256,7 +256,7 @@ def finish(rng: np.random.Generator, canvas: Canvas, looks: list[Looks]) -> NDAr
 
 
 def _ramp(rng: np.random.Generator, size: Size) -> NDArray[np.int16]:
-    """Light that falls off across the picture (H, W), in 32nds of a grey level."""
+    """Light that falls off across the image (H, W), in 32nds of a grey level."""
     across, down = rng.normal(0.0, 400.0, 2)
     x, y = np.linspace(-across, across, size[1]), np.linspace(-down, down, size[0])
     return (y.astype(np.int16)[:, None] + x.astype(np.int16)).astype(np.int16)

@@ -1,4 +1,4 @@
-"""Where the labelled points of a body lie on the picture, and which of them can be seen."""
+"""Where the labelled points of a body lie on the image, and which of them can be seen."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def points_of(people: Figures) -> Floats:
 
 
 def visible_points(points: Floats, near: NDArray[np.bool_], ids: NDArray[np.int16]) -> Ints:
-    """Visibility (P, N) of one picture's people: 0 outside the picture, 1 hidden, 2 seen.
+    """Visibility (P, N) of one image's people: 0 outside the image, 1 hidden, 2 seen.
 
     A point is seen where it is ``near`` and the part on top of it is one that holds it.
     """

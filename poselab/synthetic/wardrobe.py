@@ -20,7 +20,7 @@ class Looks(NamedTuple):
 
     sleeve and trousers are the covered share of a limb, 0 to 1; skirt the covered share of the
     thigh (0: none); hair 0 bald, 1 short, 2 long, 3 tied; hat 0 none, 1 cap, 2 beanie;
-    patterns (upper, lower) say how strongly the picture's cloth pattern shows; stripes across the
+    patterns (upper, lower) say how strongly the image's cloth pattern shows; stripes across the
     chest.
     """
 

@@ -1,4 +1,4 @@
-"""Small duties around training: exact resumption, checkpoints that explain themselves, pictures."""
+"""Small duties around training: exact resumption, checkpoints that explain themselves, images."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ class DescribeCheckpoint(pl.Callback):
         checkpoint[self.key] = self.description
 
 
-class PosePictures(pl.Callback):
+class PoseImages(pl.Callback):
     """After each validation, log the first samples of ``samples`` with their poses drawn.
 
-    ``draw(image (H, W, 3), keypoints (P, K, 2), scores (P, K))`` gives the picture; loggers without
-    pictures are left out.
+    ``draw(image (H, W, 3), keypoints (P, K, 2), scores (P, K))`` gives the image; loggers without
+    images are left out.
     """
 
     def __init__(self, samples: PoseDataset, draw: Callable[..., Any], count: int = 8) -> None:
@@ -94,7 +94,7 @@ class PosePictures(pl.Callback):
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
         """Draw and log."""
-        loggers = [log for log in trainer.loggers if _takes_pictures(log)]
+        loggers = [log for log in trainer.loggers if _takes_images(log)]
         if not loggers or trainer.sanity_checking or not trainer.is_global_zero:
             return
         images = np.stack([self.samples[i].image for i in range(self.count)])
@@ -108,19 +108,19 @@ class PosePictures(pl.Callback):
             )
         ]
         for logger in loggers:
-            _log_pictures(logger, drawn, trainer.global_step)
+            _log_images(logger, drawn, trainer.global_step)
 
 
-def _takes_pictures(logger: Any) -> bool:
+def _takes_images(logger: Any) -> bool:
     return isinstance(logger, (pl.loggers.TensorBoardLogger, pl.loggers.WandbLogger))
 
 
-def _log_pictures(logger: Any, pictures: list[Any], step: int) -> None:
+def _log_images(logger: Any, images: list[Any], step: int) -> None:
     if isinstance(logger, pl.loggers.WandbLogger):
-        logger.log_image(key="val/poses", images=pictures, step=step)
+        logger.log_image(key="val/poses", images=images, step=step)
         return
-    for i, picture in enumerate(pictures):
-        logger.experiment.add_image(f"val/pose_{i}", picture, step, dataformats="HWC")
+    for i, image in enumerate(images):
+        logger.experiment.add_image(f"val/pose_{i}", image, step, dataformats="HWC")
 
 
 class Stopwatch(pl.Callback):

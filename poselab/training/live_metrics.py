@@ -1,6 +1,6 @@
 """The figures of ``poselab evaluate`` as torchmetrics, for training loops that are not PoseLab's.
 
-Both take plain tensors of picture pixels, one row a pose or a labelled person, in any batches. Rows
+Both take plain tensors of image pixels, one row a pose or a labelled person, in any batches. Rows
 are kept flat, as one vector of doubles a side, because that is what torchmetrics can gather from
 processes of which some saw nothing; the evaluators that score files score them once together.
 
@@ -204,7 +204,7 @@ def _predictions(poses: dict[str, Floats]) -> Predictions:
 
 
 def _table(people: dict[str, Floats], others: Floats, skeleton: Skeleton) -> Annotations:
-    """The people sorted by picture and annotation id, with the pictures where only poses are."""
+    """The people sorted by image and annotation id, with the images where only poses are."""
     keys = np.stack([people["image_ids"], people["annotation_ids"]], axis=1).astype(np.int64)
     keys, first = np.unique(keys, axis=0, return_index=True)
     rows: dict[str, Any] = {name: values[first] for name, values in people.items()}

@@ -98,7 +98,7 @@ def rehearse(evaluator: Evaluator, annotations: Annotations, named: bool) -> Non
     """
     rows = np.flatnonzero((annotations.visible > 0).any(axis=1) & ~annotations.crowd)
     labels = Predictions(
-        image_ids=annotations.image_ids[annotations.picture_of()[rows]],
+        image_ids=annotations.image_ids[annotations.image_of()[rows]],
         annotation_ids=annotations.annotation_ids[rows] if named else np.full(len(rows), -1),
         keypoints=np.asarray(annotations.keypoints[rows]),
         keypoint_scores=np.ones(annotations.visible[rows].shape),
@@ -108,7 +108,7 @@ def rehearse(evaluator: Evaluator, annotations: Annotations, named: bool) -> Non
 
 
 def in_order(predictions: Predictions) -> Predictions:
-    """By picture, person and box, so that ties fall alike however many ranks there were."""
+    """By image, person and box, so that ties fall alike however many ranks there were."""
     ids = (predictions.annotation_ids, predictions.image_ids)
     corner = () if predictions.boxes is None else tuple(predictions.boxes[:, 1::-1].T)
     return predictions.take(np.lexsort((*corner, *ids)))

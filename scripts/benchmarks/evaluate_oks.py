@@ -91,12 +91,12 @@ def report(least: dict[str, float], same: bool) -> int:
 
 
 def detections(truth: dict[str, Any]) -> list[dict[str, Any]]:
-    """100,000 results: nine in ten are labelled people jittered, the rest in a random picture."""
+    """100,000 results: nine in ten are labelled people jittered, the rest in a random image."""
     rng = np.random.default_rng(0)
     people = [a for a in truth["annotations"] if a["num_keypoints"]]
     points = np.array([a["keypoints"] for a in people], dtype=float).reshape(len(people), -1, 3)
     boxes = np.array([a["bbox"] for a in people], dtype=float)
-    pictures = np.array([a["image_id"] for a in people])
+    images = np.array([a["image_id"] for a in people])
     rows = rng.integers(len(people), size=DETECTIONS)
     labelled = points[rows, :, 2:] > 0
     middle = (boxes[rows, :2] + boxes[rows, 2:] / 2)[:, None]
@@ -105,7 +105,7 @@ def detections(truth: dict[str, Any]) -> list[dict[str, Any]]:
     spread = size * rng.gamma(1.0, 0.05, size=DETECTIONS)
     poses = np.where(labelled, points[rows, :, :2], middle) + noise * spread[:, None, None]
     wrong = rng.random(DETECTIONS) < 0.1
-    image_ids = np.where(wrong, rng.choice(pictures, DETECTIONS), pictures[rows])
+    image_ids = np.where(wrong, rng.choice(images, DETECTIONS), images[rows])
     sure = np.exp(-8 * spread / size) * rng.uniform(0.6, 1.0, DETECTIONS)
     scores = np.where(wrong, 0.5 * rng.random(DETECTIONS), sure)
     each = np.round(np.concatenate([poses, rng.random(labelled.shape)], axis=2), 3)

@@ -119,7 +119,7 @@ def parsed() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--images", metavar="ROOT", help="COCO in its official layout; default: generated pictures")
+    add("--images", metavar="ROOT", help="COCO in its official layout; default: generated images")
     add("--batch", type=int, default=128, help="images a step (default: %(default)s)")
     add(
         "--workers", type=int, default=cores, help="loading processes (default: %(default)s, cores)"
@@ -181,8 +181,8 @@ def repeat(data: PoseData, count: int) -> None:
     """People again and again, so that no epoch ends while the time is taken."""
     seen = data.train_samples
     rows = np.resize(np.arange(len(seen)), max(count, len(seen)))
-    picture, person, boxes, scores = seen.items
-    items = Items(picture[rows], person[rows], boxes[rows], scores[rows])
+    image, person, boxes, scores = seen.items
+    items = Items(image[rows], person[rows], boxes[rows], scores[rows])
     data.train_samples = PoseDataset(seen.split, seen.framing, seen.augment, seen.seed, items)
 
 

@@ -4,7 +4,7 @@
 
 A sample is a 256×192 uint8 crop with its labels, augmented, collated into batches of 32; the peer
 reads and decodes each sample's whole JPEG with OpenCV and does nothing else. COCO_ROOT holds
-`annotations/person_keypoints_train2017.json` and `train2017/`; without it, generated pictures of
+`annotations/person_keypoints_train2017.json` and `train2017/`; without it, generated images of
 480×640 are used, which are smoother than photographs: decoding takes half of the time, everything
 else as long, and the limit does not hold. One batch and its peer make a pair, a fraction of a
 second long, and take turns to go first, so that whatever else the machine does slows both. Prints
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from poselab.data.dataset import Key
 
-LIMIT, PICTURES, BATCH = 0.8, 256, 32
+LIMIT, IMAGES, BATCH = 0.8, 256, 32
 
 
 def main() -> int:
@@ -46,15 +46,15 @@ def main() -> int:
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        split = open_split(arguments.root, Path(folder)).limited(PICTURES)
+        split = open_split(arguments.root, Path(folder)).limited(IMAGES)
         samples = PoseDataset(split, PersonCrop((256, 192)), Augment(half_body=0.3))
         seconds = np.array(list(measured(samples, arguments.pairs)))
     ours, decoding = BATCH / np.median(seconds, axis=0)
     low, ratio, high = np.quantile(seconds[:, 1] / seconds[:, 0], (0.25, 0.5, 0.75))
     print(f"loader    {ours:7.0f} samples/s (crop, labels, augmentation, collated)")
-    print(f"decoding  {decoding:7.0f} pictures/s (the same JPEGs, whole)")
+    print(f"decoding  {decoding:7.0f} images/s (the same JPEGs, whole)")
     print(f"ratio     {ratio:7.3f} (quartiles {low:.3f} to {high:.3f}, {len(seconds)} pairs)")
-    print(f"limit     {LIMIT:7.3f}" if arguments.root else "limit      none for generated pictures")
+    print(f"limit     {LIMIT:7.3f}" if arguments.root else "limit      none for generated images")
     return int(arguments.root is not None and ratio < LIMIT)
 
 
@@ -82,7 +82,7 @@ def measured(samples: PoseDataset, pairs: int) -> Iterator[tuple[float, float]]:
 
 def file_of(samples: PoseDataset, key: Key) -> Path:
     split, index = samples.split, key[1] if isinstance(key, tuple) else key
-    return split.pictures / split.annotations.file_name(int(samples.items.picture[index]))
+    return split.images / split.annotations.file_name(int(samples.items.image[index]))
 
 
 def decode(files: list[Path]) -> None:

@@ -55,7 +55,7 @@ def main(words: list[str]) -> int:
         table = open_annotations(path)
         with spawn.Pool(1) as pool:
             gained, resident = pool.apply(worker_memory, (table,))
-        print(f"{len(table)} pictures, {table.people} people, pickle {len(pickle.dumps(table))} B")
+        print(f"{len(table)} images, {table.people} people, pickle {len(pickle.dumps(table))} B")
     results = (
         ("first open / orjson.loads", ratio, 1.5),
         ("cached open, s", seconds, 0.3),
@@ -94,8 +94,8 @@ def cached_seconds(path: Path) -> float:
 def worker_memory(table: object) -> tuple[float, float]:
     """Growth (MB) of private and of shared memory while every person is read as a loader does."""
     before = _memory()
-    for picture in range(len(table)):  # type: ignore[arg-type]
-        for row in table.rows(picture):  # type: ignore[attr-defined]
+    for image in range(len(table)):  # type: ignore[arg-type]
+        for row in table.rows(image):  # type: ignore[attr-defined]
             person = table.person(row)  # type: ignore[attr-defined]
             person.keypoints.sum(), person.visible.sum()  # views cost nothing until read
     after = _memory()

@@ -2,8 +2,8 @@
 
     python scripts/benchmarks/prediction.py [--rounds 5] [--batch-size 8] [--threads 1]
 
-SimpleBaseline ResNet-50 at 256×192 on the CPU, uint8 pictures in, poses in picture pixels out, by
-DARK's decoder. The network alone gets pictures that are normalised already. Turn by turn; prints
+SimpleBaseline ResNet-50 at 256×192 on the CPU, uint8 images in, poses in image pixels out, by
+DARK's decoder. The network alone gets images that are normalised already. Turn by turn; prints
 the ratio of the best times, without the flip test (limit 1.1) and with it (limit 2.2).
 """
 

@@ -1,4 +1,4 @@
-"""Builders of small COCO files, and where their layout keeps pictures."""
+"""Builders of small COCO files, and where their layout keeps images."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def person(number: int, image_id: int, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def coco(people: list[dict[str, Any]], pictures: int = 3) -> dict[str, Any]:
-    """A COCO file of that many 100 × 120 pictures with ids 10, 20, ..."""
+def coco(people: list[dict[str, Any]], images: int = 3) -> dict[str, Any]:
+    """A COCO file of that many 100 × 120 images with ids 10, 20, ..."""
     return {
         "images": [
             {"id": 10 * n, "file_name": f"{n:03d}.jpg", "height": 100, "width": 120}
-            for n in range(1, pictures + 1)
+            for n in range(1, images + 1)
         ],
         "annotations": people,
         "categories": [{"id": 1, "name": "person", "keypoints": list(COCO17.keypoints)}],
     }
 
 
-def pictures(root: Path, split: str) -> list[Path]:
-    """The picture files of a split in the official layout, by name."""
+def images(root: Path, split: str) -> list[Path]:
+    """The image files of a split in the official layout, by name."""
     return sorted((root / f"{split}2017").iterdir())

@@ -35,7 +35,7 @@ def write(tmp_path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve training and eight evaluation pictures that share nothing."""
+    """Twelve training and eight evaluation images that share nothing."""
     return generate(
         tmp_path_factory.mktemp("clean") / "people", Settings(12, val=8, seed=4), workers=1
     )

@@ -126,7 +126,7 @@ def test_a_vanished_cache_is_explained(write, cache_folder):
 
 
 @pytest.mark.parametrize("cached", [False, True])
-def test_select_keeps_every_picture_whole_in_the_order_asked_for(write, cached):
+def test_select_keeps_every_image_whole_in_the_order_asked_for(write, cached):
     table = open_annotations(write(coco(PEOPLE)), cache=cached)
     for chosen in ([2, 0], [1], [], slice(-2, None), np.array([True, False, True])):
         rows = np.arange(3)[chosen]
@@ -134,7 +134,7 @@ def test_select_keeps_every_picture_whole_in_the_order_asked_for(write, cached):
         assert len(part) == len(rows)
         assert part.people == sum(len(table.rows(int(row))) for row in rows)
         for new, old in enumerate(rows.tolist()):
-            mine, theirs = part.picture(new), table.picture(old)
+            mine, theirs = part.image(new), table.image(old)
             assert (mine.image_id, mine.file_name, mine.size) == (
                 theirs.image_id,
                 theirs.file_name,

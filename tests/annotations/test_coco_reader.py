@@ -14,15 +14,15 @@ from poselab.skeletons import CROWDPOSE14, MPII16
 from poselab.structures import InputError
 
 
-def test_every_field_is_read_back_with_people_sorted_by_picture(write):
+def test_every_field_is_read_back_with_people_sorted_by_image(write):
     people = [person(7, 30), person(3, 10), person(5, 30), person(1, 10, iscrowd=1)]
     table = open_annotations(write(coco(people)))
     assert table.image_ids.tolist() == [10, 20, 30]
     assert table.sizes.tolist() == [[100, 120]] * 3
     assert [table.file_name(n) for n in range(3)] == ["001.jpg", "002.jpg", "003.jpg"]
     assert table.first_person.tolist() == [0, 2, 2, 4]
-    assert table.annotation_ids.tolist() == [3, 1, 7, 5]  # the file's order within a picture
-    assert table.picture_of().tolist() == [0, 0, 2, 2]
+    assert table.annotation_ids.tolist() == [3, 1, 7, 5]  # the file's order within an image
+    assert table.image_of().tolist() == [0, 0, 2, 2]
     for row, written in enumerate(sorted(people, key=lambda p: p["image_id"])):
         together = np.column_stack([table.keypoints[row], table.visible[row]])
         assert together.ravel().tolist() == written["keypoints"]
@@ -31,8 +31,8 @@ def test_every_field_is_read_back_with_people_sorted_by_picture(write):
         assert table.crowd[row] == bool(written["iscrowd"])
         assert table.labelled()[row] == written["num_keypoints"]
         assert (table.mask(row) is not None) == bool(written["iscrowd"])
-    assert table.picture(1).people == ()
-    assert table.picture(0).people[1].crowd
+    assert table.image(1).people == ()
+    assert table.image(0).people[1].crowd
 
 
 def test_gzip_is_the_same_table(write, tmp_path):
@@ -159,7 +159,7 @@ REFUSED = {
         [person(42, 10, keypoints=[1, 2, 7] * 17)],
         "expected visibility 0, 1 or 2 .* annotation 42",
     ),
-    "unknown picture": ([person(42, 77)], "unknown image_id 77 in annotation 42; add that picture"),
+    "unknown image": ([person(42, 77)], "unknown image_id 77 in annotation 42; add that image"),
     "repeated id": (
         [person(42, 10), person(42, 20)],
         "expected distinct annotation ids .* got 42 more than once",
@@ -199,7 +199,7 @@ def test_bad_people_are_refused_in_one_sentence(write, case):
         ('{"images": [', "expected JSON in .*; is it cut off"),
         ("{}", "expected the lists `images` and `annotations` in .* an object with nothing"),
         ('{"images": {}, "annotations": []}', "expected the lists `images` and `annotations`"),
-        ('{"images": [], "annotations": []}', "expected people|expected pictures"),
+        ('{"images": [], "annotations": []}', "expected people|expected images"),
         ('[{"image_id": 1, "score": 0.5, "bbox": [1, 2, 3, 4]}]', "a detections or predictions"),
         ("[]", "expected a list of people in .* an empty list"),
         ("hello", "expected COCO or MPII annotations"),
@@ -223,7 +223,7 @@ def test_a_missing_file_an_unknown_layout_and_a_cut_off_gzip_are_refused(tmp_pat
         open_annotations(packed)
 
 
-def test_one_id_for_two_pictures_is_refused_and_a_repetition_is_not(write):
+def test_one_id_for_two_images_is_refused_and_a_repetition_is_not(write):
     content = coco([person(1, 10)])
     again = content["images"] + content["images"][::-1]
     table = open_annotations(write(content | {"images": again}))

@@ -15,7 +15,7 @@ from poselab.cli import main
 
 
 def good(number, image_id):
-    """A person without anything to complain about in a 100 × 120 picture."""
+    """A person without anything to complain about in a 100 × 120 image."""
     return person(number, image_id)
 
 
@@ -53,7 +53,7 @@ def break_truncated(root):
     file.write_bytes(file.read_bytes()[:-3000])
 
 
-def break_nonpicture(root):
+def break_nonimage(root):
     (root / "train2017/002.jpg").write_text("hello")
 
 
@@ -82,8 +82,8 @@ def break_folder(root):
     ("breaking", "sentence"),
     [
         (break_truncated, "002.jpg cannot be decoded to its end (image file is truncated"),
-        (break_nonpicture, "002.jpg cannot be decoded to its end (not a picture); fetch it again"),
-        (break_missing, "train2017/002.jpg is missing; fetch the pictures"),
+        (break_nonimage, "002.jpg cannot be decoded to its end (not an image); fetch it again"),
+        (break_missing, "train2017/002.jpg is missing; fetch the images"),
         (break_size, "002.jpg is 120 × 90 pixels, annotated as 120 × 100"),
         (break_annotations, "expected JSON in"),
         (break_split, "val2017.json is missing; get it from http://images.cocodataset.org/annot"),
@@ -129,7 +129,7 @@ def test_mpii_is_recognised_and_its_missing_half_named(tmp_path, capsys):
 
 @pytest.fixture
 def lsp(tmp_path):
-    """LSP Extended: the joints of 12 people, the pictures of two of them."""
+    """LSP Extended: the joints of 12 people, the images of two of them."""
     (tmp_path / "images").mkdir()
     joints = np.random.default_rng(0).uniform(1, 90, (14, 3, 12))
     joints[:, 2] = 1
@@ -144,19 +144,19 @@ def test_lsp_is_recognised_by_its_joints_and_checked_as_it_is_trained(lsp, capsy
     assert status == 0
     assert "MPII" not in said
     assert "lsp14" in said
-    assert "images lacks 10 of 12 annotated pictures, which training leaves out" in said
-    (lsp / "images/im00003.jpg").write_bytes(b"no picture")
+    assert "images lacks 10 of 12 annotated images, which training leaves out" in said
+    (lsp / "images/im00003.jpg").write_bytes(b"no image")
     status, said = checked(capsys, lsp)
     assert status == 1
     assert "im00003.jpg cannot be decoded" in said
 
 
-def test_lsp_without_any_picture_is_an_error(lsp, capsys):
+def test_lsp_without_any_image_is_an_error(lsp, capsys):
     for file in (lsp / "images").iterdir():
         file.unlink()
     status, said = checked(capsys, lsp)
     assert status == 1
-    assert "lacks 12 of 12 annotated pictures; fetch those" in said
+    assert "lacks 12 of 12 annotated images; fetch those" in said
     (lsp / "images").rmdir()
     status, said = checked(capsys, lsp)
     assert status == 1
@@ -171,12 +171,12 @@ def test_a_matlab_file_of_nothing_known_leaves_the_folder_to_the_others(tmp_path
     assert "train.json is missing" in said
 
 
-def test_a_single_file_with_pictures_elsewhere(root, capsys):
+def test_a_single_file_with_images_elsewhere(root, capsys):
     file = root / "annotations/person_keypoints_train2017.json"
     assert checked(capsys, file)[0] == 0
-    assert checked(capsys, file, "--pictures", root / "val2017")[0] == 0
-    assert checked(capsys, file, "--pictures", root / "annotations")[0] == 1
-    assert checked(capsys, file, "--pictures", root / "nowhere")[0] == 1
+    assert checked(capsys, file, "--images", root / "val2017")[0] == 0
+    assert checked(capsys, file, "--images", root / "annotations")[0] == 1
+    assert checked(capsys, file, "--images", root / "nowhere")[0] == 1
 
 
 def test_an_unknown_layout_is_refused(root, capsys):
@@ -187,7 +187,7 @@ def test_an_unknown_layout_is_refused(root, capsys):
 
 ODD = {
     "its box has no area": {"bbox": [10, 20, 0, 30]},
-    "lies outside the picture": {"keypoints": [119.6, 50, 2] * 17, "num_keypoints": 17},
+    "lies outside the image": {"keypoints": [119.6, 50, 2] * 17, "num_keypoints": 17},
     "num_keypoints is not the number": {"num_keypoints": 1},
 }
 
@@ -209,8 +209,8 @@ def test_a_keypoint_on_the_last_pixel_is_inside(write):
     assert check.annotation_findings(open_annotations(write(coco([edge])))) == []
 
 
-def test_pictures_listed_again_are_told(write):
+def test_images_listed_again_are_told(write):
     content = coco([good(1, 10)])
     content["images"] *= 2
     (finding,) = check.annotation_findings(open_annotations(write(content)))
-    assert finding.sentence.startswith("3 entries list a picture again")
+    assert finding.sentence.startswith("3 entries list an image again")

@@ -1,4 +1,4 @@
-"""Copies of pictures are found whatever was done to them; different pictures are not."""
+"""Copies of images are found whatever was done to them; different images are not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from coco_labels import coco, person, pictures
+from coco_labels import coco, images, person
 from PIL import Image, ImageEnhance
 
 from poselab.annotations import open_annotations
@@ -24,7 +24,7 @@ from poselab.datasets.leaks.shared_images import (
     likeness,
     near_hashes,
     same_people,
-    shared_pictures,
+    shared_images,
     strongest,
 )
 
@@ -43,10 +43,10 @@ def scanned(
     return status, content, " ".join((said.out + said.err).split())
 
 
-def test_different_pictures_share_nothing(clean: Path, tmp_path: Path, capsys: Any) -> None:
+def test_different_images_share_nothing(clean: Path, tmp_path: Path, capsys: Any) -> None:
     status, content, said = scanned(capsys, tmp_path, clean, "--sheet", tmp_path / "sheet.png")
     assert (status, content["pairs"]) == (0, [])
-    assert "nothing shared by 12 training and 8 evaluation pictures" in said
+    assert "nothing shared by 12 training and 8 evaluation images" in said
     assert not (tmp_path / "sheet.png").exists()
 
 
@@ -78,7 +78,7 @@ CHANGES = [again, half, cropped, brightened, mirrored]
 def test_a_changed_copy_is_found(
     root: Path, tmp_path: Path, capsys: Any, change: Callable[[Image.Image], Image.Image]
 ) -> None:
-    train, val = pictures(root, "train"), pictures(root, "val")
+    train, val = images(root, "train"), images(root, "val")
     for n in (0, 3, 5):
         change(Image.open(train[n])).save(val[n], quality=60)
     status, content, said = scanned(capsys, tmp_path, root, "--sheet", tmp_path / "sheet.png")
@@ -86,37 +86,37 @@ def test_a_changed_copy_is_found(
     found = {(pair["train"], pair["val"], pair["kind"]) for pair in content["pairs"]}
     assert found == {(train[n].name, val[n].name, kind) for n in (0, 3, 5)}
     assert status == 1
-    assert f"3 evaluation pictures shared (3 {kind}), of 12 training and 8" in said
+    assert f"3 evaluation images shared (3 {kind}), of 12 training and 8" in said
     height, width = cv2.imread(str(tmp_path / "sheet.png")).shape[:2]
     assert height > 160
     assert width > 3 * 2 * 160
 
 
 def test_the_same_file_is_told_as_such(root: Path, tmp_path: Path, capsys: Any) -> None:
-    shutil.copy(pictures(root, "train")[7], pictures(root, "val")[2])
+    shutil.copy(images(root, "train")[7], images(root, "val")[2])
     _, content, said = scanned(capsys, tmp_path, root)
     (pair,) = content["pairs"]
     assert (pair["kind"], pair["distance"], pair["likeness"]) == ("same file", 0, 1.0)
-    assert pair["train"] == pictures(root, "train")[7].name
+    assert pair["train"] == images(root, "train")[7].name
     assert "shared (1 same file)" in said
 
 
-def test_missing_and_broken_pictures_are_counted_and_named(
+def test_missing_and_broken_images_are_counted_and_named(
     root: Path, tmp_path: Path, capsys: Any
 ) -> None:
-    train = pictures(root, "train")
+    train = images(root, "train")
     train[0].unlink()
     train[1].write_bytes(train[1].read_bytes()[:-2000])
     train[2].write_text("hello")
     status, content, said = scanned(capsys, tmp_path, root)
     assert status == 0
-    assert "3 of 12 training pictures were not compared (1 missing, 2 broken)" in said
-    assert "evaluation pictures, 3 of which could not be compared" in said
+    assert "3 of 12 training images were not compared (1 missing, 2 broken)" in said
+    assert "evaluation images, 3 of which could not be compared" in said
     unread = content["train"]["unread"]
     assert [Path(name) for name in unread] == train[:3]
     assert unread[str(train[0])] == "is missing"
     assert "truncated" in unread[str(train[1])]
-    assert unread[str(train[2])] == "cannot be decoded (not a picture)"
+    assert unread[str(train[2])] == "cannot be decoded (not an image)"
 
 
 def test_labels_alone_betray_the_same_people(write: Any, tmp_path: Path, capsys: Any) -> None:
@@ -135,10 +135,10 @@ def test_labels_alone_betray_the_same_people(write: Any, tmp_path: Path, capsys:
     assert list(same_people(*tables)) == [Leak(0, 0, "same people")]
 
 
-def test_files_with_pictures_elsewhere(root: Path, tmp_path: Path, capsys: Any) -> None:
-    shutil.copy(pictures(root, "train")[1], pictures(root, "val")[1])
+def test_files_with_images_elsewhere(root: Path, tmp_path: Path, capsys: Any) -> None:
+    shutil.copy(images(root, "train")[1], images(root, "val")[1])
     labels = [root / f"annotations/person_keypoints_{split}2017.json" for split in ("train", "val")]
-    for words in ([], ["--pictures", root / "train2017", root / "val2017"]):
+    for words in ([], ["--images", root / "train2017", root / "val2017"]):
         status, content, _ = scanned(capsys, tmp_path, *labels, *words)
         assert (status, len(content["pairs"])) == (1, 1)
 
@@ -151,9 +151,9 @@ def test_files_with_pictures_elsewhere(root: Path, tmp_path: Path, capsys: Any) 
             "expected VAL beside the annotation",
         ),
         (["{root}/train2017"], "expected COCO or MPII annotations under"),
-        (["{root}", "--pictures", "nowhere"], "expected a folder of pictures at nowhere"),
+        (["{root}", "--images", "nowhere"], "expected a folder of images at nowhere"),
         (["{root}", "--distance", "40"], "expected a distance of 0 to 32 bits, got 40"),
-        (["{root}", "--pictures", "a", "b", "c"], "expected one or two folders"),
+        (["{root}", "--images", "a", "b", "c"], "expected one or two folders"),
     ],
 )
 def test_wrong_use_is_told(
@@ -187,7 +187,7 @@ def test_the_surest_kind_of_a_pair_stays() -> None:
     assert strongest(leaks) == [Leak(0, 0, "same file"), Leak(1, 0, "alike", 2, 0.95)]
 
 
-def test_pictures_without_contrast_are_like_nothing() -> None:
+def test_images_without_contrast_are_like_nothing() -> None:
     flat, noise = np.full((64, 64), 9.0), np.random.default_rng(0).uniform(0, 255, (64, 64))
     assert likeness(flat, flat) == likeness(flat, noise) == 0
     assert likeness(noise, noise) == pytest.approx(1, abs=1e-4)
@@ -197,18 +197,18 @@ def test_pictures_without_contrast_are_like_nothing() -> None:
 def test_what_training_looks_at_when_it_begins(root: Path, monkeypatch: Any, few: int) -> None:
     """Small sets by content; others by name, confirmed by content."""
     monkeypatch.setattr("poselab.datasets.leaks.shared_images._FEW", few)
-    train, val = pictures(root, "train"), pictures(root, "val")
+    train, val = images(root, "train"), images(root, "val")
     shutil.copy(train[9], val[0])
     train[1].unlink()
-    count, how = shared_pictures(train, val)
+    count, how = shared_images(train, val)
     assert (count, how) == (
         (1, "content of the files") if few else (0, "content of the files that share a name")
     )
     for n in (2, 3):
         shutil.copy(train[n], val[n].with_name(train[n].name))
     renamed = [val[n].with_name(train[n].name) for n in (2, 3)]
-    assert shared_pictures(train, [*renamed, *val[4:]])[0] == 2
-    assert shared_pictures(train, train[4:])[0] == 8  # one folder for both
+    assert shared_images(train, [*renamed, *val[4:]])[0] == 2
+    assert shared_images(train, train[4:])[0] == 8  # one folder for both
 
 
 def test_real_splits_share_nothing_until_something_is_planted(
@@ -217,13 +217,13 @@ def test_real_splits_share_nothing_until_something_is_planted(
     source = shared_data("coco/annotations").parent
     status, content, said = scanned(capsys, tmp_path, source)
     assert (status, content["pairs"]) == (0, [])
-    assert "90 training and 113 evaluation pictures" in said
+    assert "90 training and 113 evaluation images" in said
     root = tmp_path / "planted"
     root.mkdir()
     (root / "train2017").symlink_to(source / "train2017")
     (root / "annotations").symlink_to(source / "annotations")
     (root / "val2017").mkdir()
-    train, val = pictures(source, "train"), pictures(source, "val")
+    train, val = images(source, "train"), images(source, "val")
     expected = set()
     for n, file in enumerate(val):
         target = root / "val2017" / file.name
@@ -238,7 +238,7 @@ def test_real_splits_share_nothing_until_something_is_planted(
 
 
 def test_three_known_copies_in_leeds_sports_poses(shared_data: Data) -> None:
-    """Pictures that the data set holds twice, on either side of a split by number; seen by eye."""
+    """Images that the data set holds twice, on either side of a split by number; seen by eye."""
     folder = shared_data("lspet/images")
     copies = [("im04433", "im09130"), ("im00457", "im09410"), ("im03249", "im09545")]
     train, val = ([f"{name}.jpg" for name in side] for side in zip(*copies, strict=True))

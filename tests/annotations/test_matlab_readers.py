@@ -71,7 +71,7 @@ def test_flic_of_ten_joints(tmp_path: Path) -> None:
 
 
 def test_flic_as_published(tmp_path: Path) -> None:
-    """People by their joints' places among 29; two of one picture, one of whom is tested."""
+    """People by their joints' places among 29; two of one image, one of whom is tested."""
     coords = np.full((3, 2, 29), np.nan)
     places = [0, 1, 2, 3, 4, 5, 6, 9, 12, 13, 16]
     coords[:, :, places] = positions(11, 3).transpose(0, 2, 1)

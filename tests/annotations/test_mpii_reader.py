@@ -16,7 +16,7 @@ NAMES = ["000000007.jpg", "000000005.jpg", "000000007.jpg"]
 
 
 class People:
-    """Three labelled people in two pictures, 1-based, the last without its first two joints."""
+    """Three labelled people in two images, 1-based, the last without its first two joints."""
 
     def __init__(self) -> None:
         draw = np.random.default_rng(0)
@@ -77,7 +77,7 @@ def rectangle(people, n, with_points=True):
 
 
 def write_mat(folder, people):
-    """The official nesting, with a test picture, an empty one and a person without joints."""
+    """The official nesting, with a test image, an empty one and a person without joints."""
     fields = ("x1", "y1", "x2", "y2", "annopoints", "scale", "objpos")
     both = structs(
         fields,

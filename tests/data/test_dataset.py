@@ -1,4 +1,4 @@
-"""Samples depend on seed, epoch and index alone, and their labels follow the picture."""
+"""Samples depend on seed, epoch and index alone, and their labels follow the image."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_collating_keeps_the_type_and_adds_the_batch(root: Path) -> None:
     assert batch.frame.to_image.shape == (4, 2, 3)
 
 
-def test_labels_go_back_to_the_picture_through_the_frame(split: Split) -> None:
+def test_labels_go_back_to_the_image_through_the_frame(split: Split) -> None:
     samples, table = PoseDataset(split, CROP), split.annotations
     for index in range(len(samples)):
         sample, person = samples[index], samples.items.person[index]
@@ -115,14 +115,14 @@ def test_crowds_are_not_usable(split: Split) -> None:
     table = split.annotations
     crowds = np.flatnonzero(table.crowd)
     assert len(crowds), "the generated data must hold a crowd for this test to mean anything"
-    picture = int(table.picture_of()[crowds[0]])
+    image = int(table.image_of()[crowds[0]])
     samples = PoseDataset(split, WHOLE)
-    usable = samples[picture].usable
-    size = [int(side) for side in table.sizes[picture]]
+    usable = samples[image].usable
+    size = [int(side) for side in table.sizes[image]]
     region = mask.decode({"size": size, "counts": table.mask(int(crowds[0]))})
     inside = np.argwhere(cv2.erode(region, np.ones((3, 3), np.uint8)))[::7, ::-1].astype(float)
     assert len(inside) > 10
-    matrix = WHOLE.matrix(WHOLE.area(samples.items.boxes[picture]))
+    matrix = WHOLE.matrix(WHOLE.area(samples.items.boxes[image]))
     columns, rows = geometry.apply(matrix, inside).round().astype(int).T
     assert (usable[rows, columns] == 0).all()
     assert 0 < (usable == 0).mean() < 0.5
@@ -178,12 +178,12 @@ def test_detected_boxes_frame_people(split: Split, tmp_path: Path) -> None:
             "score": 0.25 + n % 2 / 2,
             "category_id": 1,
         }
-        for n, (p, box) in enumerate(zip(truth.picture, truth.boxes, strict=True))
+        for n, (p, box) in enumerate(zip(truth.image, truth.boxes, strict=True))
     ]
     file = tmp_path / "detections.json"
     file.write_text(json.dumps(records))
     everybody = detected_people(table, file, threshold=0.0)
-    np.testing.assert_array_equal(everybody.picture, truth.picture)
+    np.testing.assert_array_equal(everybody.image, truth.image)
     np.testing.assert_allclose(everybody.boxes, truth.boxes)
     assert len(detected_people(table, file, threshold=0.5).scores) == len(records) // 2
     with pytest.raises(InputError, match="score >= 0.9"):
@@ -193,19 +193,19 @@ def test_detected_boxes_frame_people(split: Split, tmp_path: Path) -> None:
     assert PoseDataset(split, framing)[1].frame.annotation_id == -1
 
 
-class TestBadPictures:
+class TestBadImages:
     def broken(self, root: Path, tmp_path: Path, content: bytes | None) -> PoseDataset:
         copy = tmp_path / "people"
         shutil.copytree(root, copy)
         split = coco(str(copy)).train.open()
-        file = split.pictures / split.annotations.file_name(
-            int(PoseDataset(split, CROP).items.picture[0])
+        file = split.images / split.annotations.file_name(
+            int(PoseDataset(split, CROP).items.image[0])
         )
         file.unlink() if content is None else file.write_bytes(content)
         return PoseDataset(split, CROP)
 
     def test_missing(self, root: Path, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match="expected a picture at .*data check"):
+        with pytest.raises(InputError, match="expected an image at .*data check"):
             self.broken(root, tmp_path, None)[0]
 
     def test_cut_off(self, root: Path, tmp_path: Path) -> None:
@@ -213,13 +213,13 @@ class TestBadPictures:
         with pytest.raises(InputError, match="cut off"):
             self.broken(root, tmp_path, whole[: len(whole) // 2])[0]
 
-    def test_not_a_picture(self, root: Path, tmp_path: Path) -> None:
+    def test_not_a_image(self, root: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="no format that decodes"):
             self.broken(root, tmp_path, b"hello")[0]
 
 
 def test_missing_root_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"expected a folder of pictures at .*data\.sources\.root"):
+    with pytest.raises(InputError, match=r"expected a folder of images at .*data\.sources\.root"):
         PoseData(coco(str(tmp_path / "nothing")))
 
 
@@ -250,9 +250,9 @@ def test_contact_sheet_of_what_training_sees(root: Path, tmp_path: Path) -> None
     assert sheet.std() > 20
 
 
-def test_whole_pictures_need_known_sizes(split: Split) -> None:
+def test_whole_images_need_known_sizes(split: Split) -> None:
     table = replace(split.annotations, sizes=np.zeros_like(split.annotations.sizes))
-    with pytest.raises(InputError, match="sizes of pictures"):
+    with pytest.raises(InputError, match="sizes of images"):
         PoseDataset(replace(split, annotations=table), WHOLE)
 
 

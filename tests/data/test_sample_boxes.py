@@ -15,8 +15,8 @@ STILL = Augment(mirror=0, scale=0, degrees=0)
 MIRRORED = replace(STILL, mirror=1.0)
 
 
-def in_picture(sample: Sample) -> np.ndarray:
-    """The upright boxes (P, 4) around the sample's boxes in picture pixels."""
+def in_image(sample: Sample) -> np.ndarray:
+    """The upright boxes (P, 4) around the sample's boxes in image pixels."""
     low, size = sample.boxes[:, None, :2], sample.boxes[:, None, 2:]
     corners = np.concatenate([low, low + size], axis=1)
     moved = geometry.apply(sample.frame.to_image, corners)
@@ -29,9 +29,9 @@ def in_picture(sample: Sample) -> np.ndarray:
 def test_boxes_go_back_to_the_labels(split: Split, framing: PersonCrop, augment: Augment) -> None:
     samples, table = PoseDataset(split, framing, augment), split.annotations
     for index in range(4):
-        picture, person = (int(rows[index]) for rows in samples.items[:2])
-        expected = table.boxes[[person] if person >= 0 else table.rows(picture)]
-        found = in_picture(samples[(0, index)])[: len(expected)]
+        image, person = (int(rows[index]) for rows in samples.items[:2])
+        expected = table.boxes[[person] if person >= 0 else table.rows(image)]
+        found = in_image(samples[(0, index)])[: len(expected)]
         np.testing.assert_allclose(found, expected, atol=1e-3)
         assert not samples[(0, index)].boxes[len(expected) :].any()
 
@@ -50,17 +50,17 @@ def test_a_turned_box_holds_its_corners(split: Split) -> None:
 
 def test_people_without_keypoints_come_last_and_have_a_box(split: Split) -> None:
     table = split.annotations
-    picture = int(np.flatnonzero(np.diff(table.first_person) >= 2)[0])
-    rows = np.array(table.rows(picture))
+    image = int(np.flatnonzero(np.diff(table.first_person) >= 2)[0])
+    rows = np.array(table.rows(image))
     visible = np.array(table.visible)
     visible[rows[0]] = 0
     bare = replace(split, annotations=replace(table, visible=visible))
     for most in (8, len(rows) - 1):  # where not all fit, it is them who fall
         samples = PoseDataset(bare, WholeImage((128, 128), max_people=most))
-        sample = samples[picture]
+        sample = samples[image]
         expected = np.append(rows[1:], rows[0])[:most]
         np.testing.assert_allclose(
-            in_picture(sample)[: len(expected)], table.boxes[expected], atol=1e-3
+            in_image(sample)[: len(expected)], table.boxes[expected], atol=1e-3
         )
         assert (sample.visible[: len(rows) - 1] > 0).any()
         assert not sample.visible[len(rows) - 1 :].any()

@@ -1,4 +1,4 @@
-"""What the shipped pixel augmentation does to a picture."""
+"""What the shipped pixel augmentation does to an image."""
 
 from __future__ import annotations
 

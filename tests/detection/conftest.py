@@ -20,7 +20,7 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """64 training and 12 validation pictures in COCO's layout."""
+    """64 training and 12 validation images in COCO's layout."""
     settings = Settings(64, val=12, seed=4, turn=60.0)
     return generate(tmp_path_factory.mktemp("coco") / "people", settings, workers=1)
 

@@ -78,12 +78,12 @@ def test_a_detections_file_with_its_person_ap(
     assert len(read_detections(out).scores) == len(found.scores) - round(0.5 * len(found.scores))
 
 
-def test_pictures_without_labels(people: Path, trained: Path, tmp_path: Path) -> None:
-    pictures = sorted((people / "val2017").iterdir())[:2]
-    given = ["detect", *map(str, pictures), "--out", str(tmp_path / "boxes.json")]
+def test_images_without_labels(people: Path, trained: Path, tmp_path: Path) -> None:
+    images = sorted((people / "val2017").iterdir())[:2]
+    given = ["detect", *map(str, images), "--out", str(tmp_path / "boxes.json")]
     assert cli.main([*given, "--detector", str(trained), "--threshold", "0"]) == 0
     found = read_detections(tmp_path / "boxes.json")
-    assert sorted(set(found.image_ids.tolist())) == sorted(int(path.stem) for path in pictures)
+    assert sorted(set(found.image_ids.tolist())) == sorted(int(path.stem) for path in images)
     assert (found.boxes[:, 2:] > 0).all()
 
 
@@ -112,14 +112,14 @@ def test_wrong_detectors_are_refused_in_one_sentence(
     assert not (tmp_path / "boxes.json").exists()
 
 
-def test_boxes_of_other_pictures_are_refused(
+def test_boxes_of_other_images_are_refused(
     people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "others.json"
     file.write_text(json.dumps([{"image_id": 5, "bbox": [0, 0, 5, 5], "score": 1}]))
     given = ["detect", str(people / "val2017"), "--out", str(tmp_path / "boxes.json")]
     assert cli.main([*given, "--detector", str(file)]) == 1
-    assert "image ids belong to other pictures" in capsys.readouterr().err
+    assert "image ids belong to other images" in capsys.readouterr().err
 
 
 def test_what_boxes_cost_a_run(

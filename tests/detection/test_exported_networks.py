@@ -23,7 +23,7 @@ CELLS = sum((SIZE[0] // s) * (SIZE[1] // s) for s in STRIDES)
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> list[Shown]:
+def images(tmp_path: Path) -> list[Shown]:
     """Grey, 40 × 60, with a red block of 10 × 10 at a place of its own in each."""
     shown = []
     for n, (x, y) in enumerate([(5, 10), (40, 25), (25, 0)], start=1):
@@ -72,7 +72,7 @@ def saved(layout: str, file: Path, batch: int | str) -> Path:
     nodes, constants = redness(layout)
     constants["cells"] = boxes_of_cells(layout)[None].astype(np.float32)
     constants |= {"zero": np.zeros((), np.float32), "one": np.ones((), np.float32)}
-    nodes += [  # the cells once for each picture
+    nodes += [  # the cells once for each image
         node("Mul", ["red", "zero"], "nothing"),
         node("Add", ["nothing", "cells"], "boxes"),
         node("Add", ["nothing", "one"], "surely"),
@@ -99,15 +99,15 @@ def saved(layout: str, file: Path, batch: int | str) -> Path:
 
 @pytest.mark.parametrize("batch", ["any", 2])
 @pytest.mark.parametrize("layout", ["yolox", "yolov8"])
-def test_what_the_network_sees_comes_back_in_the_picture(
-    layout: str, batch: int | str, pictures: list[Shown], tmp_path: Path
+def test_what_the_network_sees_comes_back_in_the_image(
+    layout: str, batch: int | str, images: list[Shown], tmp_path: Path
 ) -> None:
     """40 × 60 becomes 64 × 96, a scale of 1.6: a cell of 16 is the block of 10."""
     detector = OnnxDetector(saved(layout, tmp_path / "net.onnx", batch))
     assert (detector.layout, detector.size) == (layout, SIZE)
     assert detector.at_once == (2 if batch == 2 else None)
-    found = detector(pictures)
-    assert len(found) == len(pictures)
+    found = detector(images)
+    assert len(found) == len(images)
     for people, (x, y) in zip(found, [(5, 10), (40, 25), (25, 0)], strict=True):
         best = int(np.argmax(people.scores))
         left, top, width, height = people.boxes[best]
@@ -121,10 +121,10 @@ def test_what_the_network_sees_comes_back_in_the_picture(
 
 
 def test_a_network_in_a_file_is_a_detector_of_the_command(
-    pictures: list[Shown], tmp_path: Path
+    images: list[Shown], tmp_path: Path
 ) -> None:
     file, out = saved("yolov8", tmp_path / "net.onnx", 1), tmp_path / "boxes.json"
-    given = ["detect", *(str(p.path) for p in pictures), "--detector", str(file)]
+    given = ["detect", *(str(p.path) for p in images), "--detector", str(file)]
     assert cli.main([*given, "--out", str(out), "--most", "1", "--device", "cpu"]) == 0
     found = read_detections(out)
     assert found.image_ids.tolist() == [1, 2, 3]

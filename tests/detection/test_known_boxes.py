@@ -56,7 +56,7 @@ def test_jitter_is_measured_as_asked_whatever_the_batches(val: Split) -> None:
 def test_truth_is_the_labels(val: Split) -> None:
     found = find_people(truth(table=val.annotations, device="cpu"), val, ALL, batch_size=3)
     people = labelled_people(val.annotations)
-    assert found.image_ids.tolist() == val.annotations.image_ids[people.picture].tolist()
+    assert found.image_ids.tolist() == val.annotations.image_ids[people.image].tolist()
     assert found.boxes.tolist() == people.boxes.tolist()
 
 

@@ -17,7 +17,7 @@ from poselab.detection import Shown, find_people
 from poselab.detection.finding import BoxRules
 from poselab.detection.letterbox import letterboxed
 from poselab.detection.tiny import PointLoss, Points, cells_of, heat_of, people_at
-from poselab.detection.tiny_data import BoxedPictures
+from poselab.detection.tiny_data import BoxedImages
 from poselab.detection.tiny_detector import TinyDetector, TinyFinder, load, save
 from poselab.detection.torchvision_detector import TorchvisionDetector
 from poselab.detection.yolo_layouts import LAYOUTS, recognised
@@ -26,7 +26,7 @@ from poselab.structures import InputError
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Shown:
+def image(tmp_path: Path) -> Shown:
     path = tmp_path / "a.png"
     cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8))
     return Shown(1, path)
@@ -41,12 +41,12 @@ def picture(tmp_path: Path) -> Shown:
         "fcos_resnet50_fpn",
     ],
 )
-def test_torchvision_gives_what_the_network_says_of_people(name: str, picture: Shown) -> None:
+def test_torchvision_gives_what_the_network_says_of_people(name: str, image: Shown) -> None:
     torch.manual_seed(0)
     sides = None if "320" in name else (64, 96)
     detector = TorchvisionDetector(name, None, classes=3, person=2, sides=sides)
     detector.net.score_thresh = 0.0
-    detector(2 * [picture])  # random weights find whatever they find
+    detector(2 * [image])  # random weights find whatever they find
     said = {
         "boxes": torch.tensor([[1.0, 2.0, 11.0, 22.0], [0, 0, 5, 5], [3, 3, 4, 5]]),
         "labels": torch.tensor([2, 1, 2]),
@@ -54,11 +54,11 @@ def test_torchvision_gives_what_the_network_says_of_people(name: str, picture: S
     }
     seen: list[Any] = []
     detector.net.forward = lambda images: seen.extend(images) or [said]
-    (found,) = detector([picture])
+    (found,) = detector([image])
     assert found.boxes.tolist() == [[1, 2, 10, 20], [3, 3, 1, 2]]
     assert found.scores.tolist() == [0.5, 0.25]
     assert seen[0].shape == (3, 40, 60)
-    assert seen[0][0].numpy() == pytest.approx(picture.pixels[..., 0] / 255, abs=1e-6)  # RGB
+    assert seen[0][0].numpy() == pytest.approx(image.pixels[..., 0] / 255, abs=1e-6)  # RGB
 
 
 def test_torchvision_weights_from_a_file(tmp_path: Path) -> None:
@@ -81,14 +81,14 @@ def test_torchvision_weights_from_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("centred", [True, False])
 def test_letterboxed_boxes_come_back(centred: bool) -> None:
-    """A bright block keeps its place: found in the input, it is where it was in the picture."""
-    picture = np.zeros((100, 300, 3), dtype=np.uint8)
-    picture[20:60, 200:280] = 255
-    placed = letterboxed(picture, (128, 160), centred)
+    """A bright block keeps its place: found in the input, it is where it was in the image."""
+    image = np.zeros((100, 300, 3), dtype=np.uint8)
+    image[20:60, 200:280] = 255
+    placed = letterboxed(image, (128, 160), centred)
     bright = placed.image[..., 0] > 200
     rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
     corners = np.array([[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]], dtype=np.float64)
-    back = placed.to_picture(corners)[0]
+    back = placed.to_image(corners)[0]
     assert back == pytest.approx([200, 20, 280, 60], abs=2 / placed.scale)
 
 
@@ -146,7 +146,7 @@ def test_missing_packages_are_said_in_one_sentence(
 
 
 def test_ultralytics_is_asked_as_its_package_documents(
-    monkeypatch: pytest.MonkeyPatch, picture: Shown
+    monkeypatch: pytest.MonkeyPatch, image: Shown
 ) -> None:
     from types import SimpleNamespace
 
@@ -166,9 +166,9 @@ def test_ultralytics_is_asked_as_its_package_documents(
             return [SimpleNamespace(boxes=boxes)]
 
     monkeypatch.setitem(__import__("sys").modules, "ultralytics", SimpleNamespace(YOLO=Net))
-    (found,) = UltralyticsDetector("net.pt", threshold=0.1)([picture])
+    (found,) = UltralyticsDetector("net.pt", threshold=0.1)([image])
     assert (asked["file"], asked["classes"], asked["conf"]) == ("net.pt", [0], 0.1)
-    assert np.array_equal(asked["images"][0], picture.pixels[..., ::-1])
+    assert np.array_equal(asked["images"][0], image.pixels[..., ::-1])
     assert (found.boxes.tolist(), found.scores.tolist()) == ([[1, 2, 10, 20]], [0.5])
 
 
@@ -196,10 +196,10 @@ def test_points_say_where_their_boxes_are() -> None:
     assert worse["heat"] == loss["heat"]
 
 
-def test_boxes_move_with_the_picture(val: Split) -> None:
+def test_boxes_move_with_the_image(val: Split) -> None:
     """Edges go back to the annotated boxes through the matrix of the input."""
     for augment in (None, Augment(mirror=1.0, scale=0.2, degrees=0.0, shift=0.05)):
-        item = BoxedPictures(val, (128, 160), augment)[0]
+        item = BoxedImages(val, (128, 160), augment)[0]
         rows = list(val.annotations.rows(0))
         count = int(item.present.sum())
         assert count == len(rows)
@@ -214,7 +214,7 @@ def test_boxes_move_with_the_picture(val: Split) -> None:
 
 
 def test_the_small_detector_learns(trained: Path, people: Path) -> None:
-    """On the very pictures that it saw: a loss or a decoder that is wrong gets nowhere here."""
+    """On the very images that it saw: a loss or a decoder that is wrong gets nowhere here."""
     seen = layouts.coco(str(people)).train.open()
     found = find_people(TinyFinder(load(trained / "detector.ckpt"), "cpu"), seen, BoxRules())
     untrained = find_people(TinyFinder(TinyDetector(), "cpu"), seen, BoxRules(threshold=0.0))

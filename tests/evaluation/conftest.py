@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def make_table() -> Callable[..., Annotations]:
-    """People (M, K, 3) x y visibility, one a picture unless ``pictures`` (M,) says otherwise."""
+    """People (M, K, 3) x y visibility, one an image unless ``images`` (M,) says otherwise."""
 
     def make(people: Any, skeleton: Skeleton = COCO17, **columns: Any) -> Annotations:
         points = np.asarray(people, dtype=float).reshape(len(people), len(skeleton), 3)
-        of_person = np.asarray(columns.pop("pictures", np.arange(len(points))))
+        of_person = np.asarray(columns.pop("images", np.arange(len(points))))
         image_ids = np.unique(np.concatenate([of_person, columns.pop("empty", [])])).astype(int)
         first = np.searchsorted(of_person, np.append(image_ids, image_ids.max(initial=0) + 1))
         defaults = {
@@ -58,7 +58,7 @@ def answer() -> Callable[..., Predictions]:
 
     def make(table: Annotations, offset: Any = 0.0) -> Predictions:
         return Predictions(
-            table.image_ids[table.picture_of()],
+            table.image_ids[table.image_of()],
             np.array(table.annotation_ids),
             table.keypoints + np.asarray(offset),
             np.ones(table.visible.shape),

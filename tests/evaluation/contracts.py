@@ -9,8 +9,8 @@ OKS = {
     "fingerprint": "f0",
     "skeleton": "coco17",
     "keypoints": 17,
-    "pictures": 5000,
-    "picture_set": "a1",
+    "images": 5000,
+    "image_set": "a1",
     "people": 6352,
     "metric": "oks",
     "engine": "hotcoco",
@@ -33,11 +33,11 @@ RUN = {
     "training": {
         "annotations": "person_keypoints_train2017.json",
         "fingerprint": "f1",
-        "pictures": 118_287,
+        "images": 118_287,
         "people": 149_813,
-        "picture_set": "b1",
+        "image_set": "b1",
     },
-    "overlap": {"pictures": 0, "decided_by": "file names"},
+    "overlap": {"images": 0, "decided_by": "file names"},
 }
 WHOLE = OKS | {"run": RUN}
 DETECTED = {
@@ -47,7 +47,7 @@ DETECTED = {
     "threshold": 0.0,
     "person_AP": 0.564,
 }
-PCKH = {"metric": "pckh", "fingerprint": "m0", "pictures": 3, "picture_set": "q", "people": 4}
+PCKH = {"metric": "pckh", "fingerprint": "m0", "images": 3, "image_set": "q", "people": 4}
 
 
 OF_OTHERS = {
@@ -80,15 +80,15 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     ),
     (
         "incomparable",
-        "oks.pictures",
-        "2,346 against 5,000 pictures",
-        changed(pictures=2346, picture_set="a2", people=6000),
+        "oks.images",
+        "2,346 against 5,000 images",
+        changed(images=2346, image_set="a2", people=6000),
     ),
     (
         "incomparable",
-        "oks.picture_set",
-        "as many pictures (5,000), but not the same ones",
-        changed(picture_set="a2"),
+        "oks.image_set",
+        "as many images (5,000), but not the same ones",
+        changed(image_set="a2"),
     ),
     ("incomparable", "oks.people", "6,351 against 6,352 scored people", changed(people=6351)),
     (
@@ -125,7 +125,7 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     (
         "incomparable",
         "oks.max_detections",
-        "the best 100 against 20 poses of a picture",
+        "the best 100 against 20 poses of an image",
         changed(max_detections=100),
     ),
     (
@@ -166,15 +166,15 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     (
         "unequal",
         "run.training",
-        "trained on aic.json (210,000 pictures) against "
-        "person_keypoints_train2017.json (118,287 pictures)",
-        changed(training={"annotations": "aic.json", "fingerprint": "f2", "pictures": 210_000}),
+        "trained on aic.json (210,000 images) against "
+        "person_keypoints_train2017.json (118,287 images)",
+        changed(training={"annotations": "aic.json", "fingerprint": "f2", "images": 210_000}),
     ),
     (
         "unequal",
         "run.overlap",
-        "training pictures include 3 of the evaluation pictures, the other's none",
-        changed(overlap={"pictures": 3, "decided_by": "file names"}),
+        "training images include 3 of the evaluation images, the other's none",
+        changed(overlap={"images": 3, "decided_by": "file names"}),
     ),
     (
         "unknown",

@@ -23,19 +23,19 @@ HEAD = [0.0, 0.0, 60.0, 80.0]  # diagonal 100, head size 60: 0.5 of it is 30 pix
 
 
 def standing_at(x: list[float], make_table: Make, **columns: Any) -> Annotations:
-    """People of one picture (unless told otherwise) whose joints all lie at (x, 50)."""
+    """People of one image (unless told otherwise) whose joints all lie at (x, 50)."""
     points = np.full((len(x), 17, 3), 2.0)
     points[..., 0], points[..., 1] = np.array(x)[:, None], 50.0
-    columns = {"pictures": [0] * len(x), "head_boxes": [HEAD] * len(x)} | columns
+    columns = {"images": [0] * len(x), "head_boxes": [HEAD] * len(x)} | columns
     return make_table(points, COCO17, **columns)
 
 
-def poses_at(x: list[float], scores: list[float], pictures: list[int] | None = None) -> Predictions:
+def poses_at(x: list[float], scores: list[float], images: list[int] | None = None) -> Predictions:
     """Poses without annotation ids whose joints all lie at (x, 50)."""
     keypoints = np.full((len(x), 17, 2), 50.0)
     keypoints[..., 0] = np.array(x)[:, None]
     nobody = np.full(len(x), -1)
-    places = np.array([0] * len(x) if pictures is None else pictures)
+    places = np.array([0] * len(x) if images is None else images)
     return Predictions(places, nobody, keypoints, np.ones((len(x), 17)), np.array(scores))
 
 
@@ -59,10 +59,10 @@ def test_more_poses_or_more_people_than_there_are(make_table: Make) -> None:
     assert by_best_oks(poses_at([1e6], [1]), table).tolist() == [-1, -1]  # OKS 0 is no likeness
 
 
-def test_pictures_crowds_and_unlabelled_people_are_kept_apart(make_table: Make) -> None:
-    """Three people of picture 0 at one place: a crowd, one not labelled, one to find."""
+def test_images_crowds_and_unlabelled_people_are_kept_apart(make_table: Make) -> None:
+    """Three people of image 0 at one place: a crowd, one not labelled, one to find."""
     table = standing_at(
-        [100, 100, 100, 100], make_table, pictures=[0, 0, 0, 7], crowd=[True, False, False, False]
+        [100, 100, 100, 100], make_table, images=[0, 0, 0, 7], crowd=[True, False, False, False]
     )
     visible = table.visible.copy()
     visible[1] = 0
@@ -97,7 +97,7 @@ def test_the_rule_is_part_of_the_contract(make_table: Make, answer: Answer) -> N
     """Perfect answers score 1 by either rule, yet their contracts differ."""
     points = np.full((6, 17, 3), 2.0)
     points[..., :2] = np.random.default_rng(0).uniform(100, 400, (6, 17, 2))
-    table = make_table(points, pictures=[0, 0, 0, 1, 1, 2], head_boxes=[HEAD] * 6)
+    table = make_table(points, images=[0, 0, 0, 1, 1, 2], head_boxes=[HEAD] * 6)
     for kind in (PckhEvaluator, PckEvaluator):
         named, likest = kind()(answer(table), table), kind(match="best_oks")(answer(table), table)
         assert named.values == likest.values
@@ -113,7 +113,7 @@ def test_the_rule_is_part_of_the_contract(make_table: Make, answer: Answer) -> N
 def test_swapped_ids_do_not_matter_to_the_likeness(make_table: Make, answer: Answer) -> None:
     points = np.full((2, 16, 3), 2.0)
     points[..., :2] = np.random.default_rng(0).uniform(100, 400, (2, 16, 2))
-    table = make_table(points, MPII16, pictures=[0, 0], head_boxes=[HEAD] * 2)
+    table = make_table(points, MPII16, images=[0, 0], head_boxes=[HEAD] * 2)
     found = answer(table)
     swapped = dataclasses.replace(found, annotation_ids=found.annotation_ids[::-1])
     assert PckhEvaluator()(swapped, table).values["PCKh@0.5"] < 0.5
@@ -133,16 +133,16 @@ def test_no_predictions_at_all_are_all_wrong(make_table: Make, match: str) -> No
 def test_coco_matches_the_same_pairs(make_table: Make, seed: int) -> None:
     """pycocotools at a threshold just above 0 (it caps detections at 20; there are fewer here)."""
     rng = np.random.default_rng(seed)
-    pictures = np.sort(rng.integers(0, 6, 24))
+    images = np.sort(rng.integers(0, 6, 24))
     points = np.full((24, 17, 3), 2.0)
     points[..., :2] = rng.uniform(0, 200, (24, 1, 2)) + rng.uniform(0, 80, (24, 17, 2))
     points[..., 2] = rng.integers(0, 3, (24, 17))
-    table = make_table(points, pictures=pictures, areas=rng.uniform(2000, 9000, 24))
+    table = make_table(points, images=images, areas=rng.uniform(2000, 9000, 24))
     rows = rng.integers(0, 24, 40)
     keypoints = table.keypoints[rows] + rng.normal(0, 15, (40, 17, 2))
     scores = rng.integers(0, 8, 40) / 8  # ties among them
-    images = table.image_ids[table.picture_of()][rows]
-    found = Predictions(images, np.full(40, -1), keypoints, np.ones((40, 17)), scores)
+    image_ids = table.image_ids[table.image_of()][rows]
+    found = Predictions(image_ids, np.full(40, -1), keypoints, np.ones((40, 17)), scores)
     assert by_best_oks(found, table).tolist() == matched_by_coco(found, table)
 
 
@@ -154,10 +154,10 @@ def matched_by_coco(found: Predictions, table: Annotations) -> list[int]:
     common = {"category_id": 1, "iscrowd": 0, "bbox": [0, 0, 9, 9]}
     people = [
         common
-        | {"id": row + 1, "image_id": int(table.image_ids[picture]), "area": table.areas[row]}
+        | {"id": row + 1, "image_id": int(table.image_ids[image]), "area": table.areas[row]}
         | {"num_keypoints": int((table.visible[row] > 0).sum())}
         | {"keypoints": np.c_[table.keypoints[row], table.visible[row]].ravel().tolist()}
-        for row, picture in enumerate(table.picture_of())
+        for row, image in enumerate(table.image_of())
     ]
     poses = [
         common

@@ -30,7 +30,7 @@ def noisy(table: Annotations) -> Predictions:
     scores = rng.random((len(rows), 133))
     scores[::4, 91:112] = 0
     return Predictions(
-        table.image_ids[table.picture_of()[rows]],
+        table.image_ids[table.image_of()[rows]],
         np.full(len(rows), -1),
         table.keypoints[rows] + rng.normal(0, 1, (len(rows), 133, 2)) * spread,
         scores,
@@ -40,7 +40,7 @@ def noisy(table: Annotations) -> Predictions:
 
 def expected(table: Annotations, found: Predictions, part: slice) -> tuple[float, float]:
     """AP and AR of a data set that has no other keypoints."""
-    where = table.image_ids[table.picture_of()].tolist()
+    where = table.image_ids[table.image_of()].tolist()
     seen = table.visible[:, part]
     points = np.dstack([table.keypoints[:, part], seen]).reshape(table.people, -1).tolist()
     people: list[dict[str, Any]] = [
@@ -73,8 +73,8 @@ def test_each_part_is_a_data_set_of_its_own(make_table: Make) -> None:
     points = np.dstack([rng.uniform(0, 100, (30, 133, 2)), rng.integers(0, 3, (30, 133))])
     points[::5, 23:91, 2] = 0  # no face
     points[:, :, :2] *= points[:, :, 2:] > 0
-    pictures, crowd = np.repeat(np.arange(10), 3), np.arange(30) % 11 == 0
-    table = make_table(points, WHOLEBODY133, pictures=pictures, crowd=crowd)
+    images, crowd = np.repeat(np.arange(10), 3), np.arange(30) % 11 == 0
+    table = make_table(points, WHOLEBODY133, images=images, crowd=crowd)
     found = noisy(table)
     values = PartsEvaluator()(found, table).values
     first = 0

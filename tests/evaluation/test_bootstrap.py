@@ -20,14 +20,14 @@ K = len(LSP14)
 
 
 def tally(rights: np.ndarray) -> RateTally:
-    """Pictures (N,) with so many of their 14 joints right."""
+    """Images (N,) with so many of their 14 joints right."""
     right = np.arange(K)[None] < rights[:, None]
     ids = np.arange(1, len(rights) + 1)
     return RateTally(ids, np.ones((len(rights), K)), {"PCK": right.astype(float)}, LSP14)
 
 
 def test_interval_is_that_of_the_binomial() -> None:
-    """All-or-nothing pictures: the rate's standard error is known, √(p(1-p)/N)."""
+    """All-or-nothing images: the rate's standard error is known, √(p(1-p)/N)."""
     rng = np.random.default_rng(0)
     rights = np.where(rng.random(400) < 0.7, K, 0)
     (drawn,) = resampled([[tally(rights)]], replicates=2000)
@@ -89,7 +89,7 @@ def test_seed_decides() -> None:
 
 
 def test_several_seeds_widen_the_interval() -> None:
-    """Runs that differ by much more than pictures do: the second level shows it."""
+    """Runs that differ by much more than images do: the second level shows it."""
     rights = np.full(500, 7)
     runs = [tally(rights + shift) for shift in (-3, 0, 3)]
     together, alone = resampled([runs, [tally(rights)]], replicates=500)
@@ -99,8 +99,8 @@ def test_several_seeds_widen_the_interval() -> None:
     assert together.draws[:, 0].std() == pytest.approx(np.std([-3, 0, 3]) / K / np.sqrt(3), rel=0.1)
 
 
-def test_other_pictures_are_refused() -> None:
-    with pytest.raises(InputError, match="expected all methods scored on the same 5 pictures"):
+def test_other_images_are_refused() -> None:
+    with pytest.raises(InputError, match="expected all methods scored on the same 5 images"):
         resampled([[tally(np.full(5, 1))], [tally(np.full(6, 1))]], replicates=2)
 
 
@@ -112,32 +112,32 @@ def test_holm_by_hand() -> None:
 
 
 def scenes(
-    make_table: Callable[..., Annotations], pictures: int
+    make_table: Callable[..., Annotations], images: int
 ) -> tuple[Annotations, list[Predictions]]:
-    """Two people a picture and two methods: pictures are hard for both, the second errs more."""
+    """Two people an image and two methods: images are hard for both, the second errs more."""
     rng = np.random.default_rng(7)
-    points = np.full((2 * pictures, K, 3), 2.0)
-    points[..., :2] = rng.uniform(0, 100, (2 * pictures, K, 2))
+    points = np.full((2 * images, K, 3), 2.0)
+    points[..., :2] = rng.uniform(0, 100, (2 * images, K, 2))
     points[1::2, :, 0] += 300
-    table = make_table(points, LSP14, pictures=np.repeat(np.arange(pictures), 2))
-    hard = np.repeat(rng.gamma(2.0, 3.0, pictures), 2)
+    table = make_table(points, LSP14, images=np.repeat(np.arange(images), 2))
+    hard = np.repeat(rng.gamma(2.0, 3.0, images), 2)
     methods = []
     for spread in (1.0, 1.15):
-        noise = rng.normal(size=(2 * pictures, K, 2)) * (spread * hard)[:, None, None]
-        scores = np.exp(-hard / 10) * rng.uniform(0.5, 1, 2 * pictures)
-        rows = table.picture_of()
+        noise = rng.normal(size=(2 * images, K, 2)) * (spread * hard)[:, None, None]
+        scores = np.exp(-hard / 10) * rng.uniform(0.5, 1, 2 * images)
+        rows = table.image_of()
         found = Predictions(
             table.image_ids[rows],
-            np.full(2 * pictures, -1),
+            np.full(2 * images, -1),
             table.keypoints + noise,
-            np.ones((2 * pictures, K)),
+            np.ones((2 * images, K)),
             scores,
         )
-        methods.append(found.take(rng.random(2 * pictures) < 0.95))
+        methods.append(found.take(rng.random(2 * images) < 0.95))
     return table, methods
 
 
-SETS, PICTURES = 120, 80
+SETS, IMAGES = 120, 80
 
 
 def test_intervals_cover_the_true_difference(make_table: Callable[..., Annotations]) -> None:
@@ -151,7 +151,7 @@ def test_intervals_cover_the_true_difference(make_table: Callable[..., Annotatio
     first, second = (evaluator(found, table).values["AP"] for found in methods)
     covered = 0
     for _ in range(SETS):
-        part = table.select(np.sort(rng.choice(len(table), PICTURES, replace=False)))
+        part = table.select(np.sort(rng.choice(len(table), IMAGES, replace=False)))
         among = [found.take(np.isin(found.image_ids, part.image_ids)) for found in methods]
         tallies = [[evaluator.tally(found, part)] for found in among]
         one, other = resampled(tallies, replicates=200, seed=int(rng.integers(1 << 30)))

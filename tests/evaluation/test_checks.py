@@ -65,9 +65,9 @@ def test_poses_given_twice_are_counted(table: Annotations, good: Answer) -> None
     rows = np.r_[0:20, 3, 7, 3]
     again = found.take(rows)
     (warning,) = check(again, table)
-    assert warning.startswith("3 poses repeat another one of their picture exactly")
+    assert warning.startswith("3 poses repeat another one of their image exactly")
     assert check(again, table, metric="pck") == []
-    # One keypoint moved, or another picture: nothing is repeated.
+    # One keypoint moved, or another image: nothing is repeated.
     keypoints = again.keypoints.copy()
     keypoints[20:, 8] += np.arange(1, 4)[:, None]
     assert check(dataclasses.replace(again, keypoints=keypoints), table) == []
@@ -103,10 +103,10 @@ def test_sides_of_the_observer_are_suspected(table: Annotations, good: Answer) -
     assert "left and right swapped" in warning
 
 
-def test_parts_of_the_picture_are_suspected(table: Annotations, good: Answer) -> None:
+def test_parts_of_the_image_are_suspected(table: Annotations, good: Answer) -> None:
     found = good(table)
     (warning,) = check(dataclasses.replace(found, keypoints=found.keypoints / 500), table)
-    assert "parts of the picture's width and height" in warning
+    assert "parts of the image's width and height" in warning
 
 
 def test_keypoints_far_outside_are_named(table: Annotations, good: Answer) -> None:
@@ -114,7 +114,7 @@ def test_keypoints_far_outside_are_named(table: Annotations, good: Answer) -> No
     keypoints = found.keypoints.copy()
     keypoints[:, :1] += 1000
     (warning,) = check(dataclasses.replace(found, keypoints=keypoints), table)
-    assert "6 % of the keypoints lie more than half a picture outside" in warning
+    assert "6 % of the keypoints lie more than half an image outside" in warning
     unknown = dataclasses.replace(table, sizes=np.zeros_like(table.sizes))
     assert check(dataclasses.replace(found, keypoints=keypoints), unknown) == []
 
@@ -182,14 +182,14 @@ def test_crowdposes_areas_are_its_publishers(make_table: Make, good: Answer) -> 
     assert check(good(table), dataclasses.replace(table, area_rule="0.53 box")) == []
 
 
-def test_pictures_with_too_many_poses_or_none(table: Annotations, good: Answer) -> None:
+def test_images_with_too_many_poses_or_none(table: Annotations, good: Answer) -> None:
     found = good(table)
     crowd = found.take(np.r_[np.zeros(22, int), 1:20])
     crowd.keypoints[:22, 0] += np.arange(22)[:, None]
     (warning,) = check(crowd, table)
     assert "AP drops 2 poses, those beyond the best 20" in warning
     (warning,) = check(found.take(np.arange(17)), table)
-    assert "3 of 20 pictures with labelled people have no prediction" in warning
+    assert "3 of 20 images with labelled people have no prediction" in warning
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -204,7 +204,7 @@ def test_numbers_that_are_not_finite(
         check(dataclasses.replace(found, **{column: values}), table)
 
 
-def test_other_pictures_and_other_skeletons(table: Annotations, answer: Answer) -> None:
+def test_other_images_and_other_skeletons(table: Annotations, answer: Answer) -> None:
     found = answer(table)
     with pytest.raises(InputError, match="20 others such as 1000"):
         check(dataclasses.replace(found, image_ids=found.image_ids + 1000), table)

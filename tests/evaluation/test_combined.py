@@ -26,8 +26,8 @@ Answer = Callable[..., Predictions]
 def table(make_table: Make) -> Annotations:
     points = np.full((6, 17, 3), 2.0)
     points[..., :2] = np.random.default_rng(0).uniform(100, 400, (6, 17, 2))
-    pictures, heads = [0, 0, 1, 1, 2, 2], [[0.0, 0.0, 30.0, 40.0]] * 6
-    return make_table(points, pictures=pictures, head_boxes=heads)
+    images, heads = [0, 0, 1, 1, 2, 2], [[0.0, 0.0, 30.0, 40.0]] * 6
+    return make_table(points, images=images, head_boxes=heads)
 
 
 def test_both_records_in_one(table: Annotations, answer: Answer) -> None:
@@ -42,9 +42,9 @@ def test_both_records_in_one(table: Annotations, answer: Answer) -> None:
     assert 0 < content["AP"] < content["PCKh@0.5"] < 1
 
 
-def test_only_the_chosen_pictures_are_scored(table: Annotations, answer: Answer) -> None:
+def test_only_the_chosen_images_are_scored(table: Annotations, answer: Answer) -> None:
     contract = Combined([OksEvaluator(), PckEvaluator()])(answer(table), table, [0, 2]).contract
-    assert contract["pictures"] == contract["pck"]["pictures"] == 2
+    assert contract["images"] == contract["pck"]["images"] == 2
 
 
 def test_nothing_or_the_same_twice_is_refused(table: Annotations, answer: Answer) -> None:

@@ -87,7 +87,7 @@ def test_what_is_no_condition_is_no_difference() -> None:
     same = changed(engine="pycocotools", annotations="copy.json", unanswered_people=3)
     assert between(same, WHOLE) == []
     by_the_way = changed(
-        overlap={"pictures": 0, "decided_by": "content"}, boxes={"kind": "labelled", "note": 1}
+        overlap={"images": 0, "decided_by": "content"}, boxes={"kind": "labelled", "note": 1}
     )
     assert between(by_the_way, WHOLE) == []
 
@@ -101,7 +101,7 @@ def test_boxes_of_one_name_and_other_content_or_threshold() -> None:
     (found,) = between(changed(boxes=DETECTED | {"threshold": 0.5}), first)
     assert "(56.4 AP) from score 0.5 against COCO" in found.reason
     (found,) = between(changed(boxes={"kind": "none"}, padding=None), first)
-    assert found.reason.startswith("boxes: none (whole pictures) against COCO")
+    assert found.reason.startswith("boxes: none (whole images) against COCO")
 
 
 def test_order_does_not_matter() -> None:
@@ -135,8 +135,8 @@ def test_a_field_nobody_has_heard_of_is_told() -> None:
 
 def test_doubts_need_no_second_record() -> None:
     assert doubts(WHOLE) == []
-    assert doubts(changed(overlap={"pictures": 3})) == [
-        "training pictures include 3 of the evaluation pictures"
+    assert doubts(changed(overlap={"images": 3})) == [
+        "training images include 3 of the evaluation images"
     ]
     assert "says nothing of its boxes" in doubts(OKS)[0]
 
@@ -145,7 +145,7 @@ def people(make_table: Make, skeleton: Skeleton = COCO17) -> Annotations:
     points = np.full((6, len(skeleton), 3), 2.0)
     points[..., :2] = np.random.default_rng(0).uniform(100, 400, (6, len(skeleton), 2))
     heads = [[0.0, 0.0, 30.0, 40.0]] * 6
-    return make_table(points, skeleton, pictures=[0, 0, 1, 1, 2, 2], head_boxes=heads)
+    return make_table(points, skeleton, images=[0, 0, 1, 1, 2, 2], head_boxes=heads)
 
 
 @pytest.fixture
@@ -205,19 +205,19 @@ def test_a_metric_that_only_one_record_has_is_no_difference(
         assert between(first | {"run": RUN}, second | {"run": RUN}) == []
 
 
-def test_as_many_other_pictures_are_told(table: Annotations, answer: Answer) -> None:
+def test_as_many_other_images_are_told(table: Annotations, answer: Answer) -> None:
     for evaluator in (OksEvaluator(), PckhEvaluator(), PckEvaluator()):
         first, second = (
             evaluator(answer(table), table, chosen).contract | {"run": RUN}
             for chosen in ([0, 1], [0, 2])
         )
         (found,) = between(first, second)
-        assert found.reason == "as many pictures (2), but not the same ones"
+        assert found.reason == "as many images (2), but not the same ones"
 
 
-def test_the_digest_tells_which_pictures(table: Annotations) -> None:
+def test_the_digest_tells_which_images(table: Annotations) -> None:
     def digest(*asked: Any) -> Any:
-        return annotation_contract(table, 2, 4, *asked)["picture_set"]
+        return annotation_contract(table, 2, 4, *asked)["image_set"]
 
     assert digest([0, 1]) == digest(np.array([1, 0])) != digest([0, 2])
     assert digest() == digest([2, 1, 0])

@@ -17,7 +17,7 @@ from poselab.structures import InputError
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-    """Forty pictures of two people: labels, and results with a little and with much noise."""
+    """Forty images of two people: labels, and results with a little and with much noise."""
     monkeypatch.setenv("POSELAB_CACHE", str(tmp_path / "cache"))
     rng = np.random.default_rng(0)
     labels = rng.uniform(0, 100, (80, 17, 2)) + np.tile([[0], [300]], (40, 1))[:, None]

@@ -38,23 +38,23 @@ def test_crowd_index_by_hand(make_table: Make) -> None:
     table = make_table(
         [standing_at(50, 10, inside_next=5), standing_at(110, 8), standing_at(55, 3)],
         CROWDPOSE14,
-        pictures=[0, 0, 0],
+        images=[0, 0, 0],
         boxes=[[40, 0, 20, 100], [100, 0, 20, 100], [0, 0, 300, 300]],
     )
     assert crowd_index(table).tolist() == [pytest.approx((3 / 10 + 5 / 8) / 2)]
 
 
-def test_a_picture_of_one_or_none_is_not_crowded(make_table: Make) -> None:
+def test_a_image_of_one_or_none_is_not_crowded(make_table: Make) -> None:
     table = make_table([standing_at(50, 14)], CROWDPOSE14, empty=[7])
     assert crowd_index(table).tolist() == [0, 0]
     assert overlaps(table).tolist() == [0]
 
 
-def test_overlap_is_the_greatest_with_another_person_of_the_picture(make_table: Make) -> None:
+def test_overlap_is_the_greatest_with_another_person_of_the_image(make_table: Make) -> None:
     table = make_table(
         [standing_at(5, 14)] * 5,
         CROWDPOSE14,
-        pictures=[0, 0, 0, 0, 1],
+        images=[0, 0, 0, 0, 1],
         boxes=[[0, 0, 10, 10], [5, 0, 10, 10], [8, 0, 10, 10], [0, 0, 10, 10], [0, 0, 10, 10]],
         crowd=[False, False, False, True, False],
     )
@@ -65,7 +65,7 @@ def test_overlap_is_the_greatest_with_another_person_of_the_picture(make_table: 
     "name", ["oks-cases/crowdpose_example/gt.json", "samples/crowdpose/test_crowdpose.json"]
 )
 def test_index_is_the_recorded_one(shared_data: Callable[[str], Path], name: str) -> None:
-    """To the two digits of the file, on real pictures of CrowdPose."""
+    """To the two digits of the file, on real images of CrowdPose."""
     table = open_annotations(shared_data(name), cache=False)
     recorded = recorded_crowd_index(table)
     assert recorded is not None
@@ -73,20 +73,20 @@ def test_index_is_the_recorded_one(shared_data: Callable[[str], Path], name: str
 
 
 def test_levels_of_the_example(shared_data: Callable[[str], Path]) -> None:
-    """Indices .76, .76, .82 and 0: the easy and the hard level are a picture each."""
+    """Indices .76, .76, .82 and 0: the easy and the hard level are an image each."""
     table = open_annotations(shared_data("oks-cases/crowdpose_example/gt.json"), cache=False)
     found = read_predictions(shared_data("oks-cases/crowdpose_example/predictions.json"))
     values = CrowdEvaluator()(found, table).values
-    for level, pictures in (("easy", [115625]), ("medium", [114203, 104173]), ("hard", [107292])):
-        assert values[f"AP/{level}"] == OksEvaluator()(found, table, pictures).values["AP"], level
+    for level, images in (("easy", [115625]), ("medium", [114203, 104173]), ("hard", [107292])):
+        assert values[f"AP/{level}"] == OksEvaluator()(found, table, images).values["AP"], level
 
 
 def test_without_a_record_the_labels_say_it(make_table: Make, answer: Answer) -> None:
-    """All poses are right, so levels with pictures have AP 1; no picture is hard."""
+    """All poses are right, so levels with images have AP 1; no image is hard."""
     table = make_table(
         [standing_at(50, 14), standing_at(250, 14), standing_at(52, 14)],
         CROWDPOSE14,
-        pictures=[0, 1, 1],
+        images=[0, 1, 1],
         boxes=[[40, 0, 20, 100], [240, 0, 20, 100], [40, 0, 220, 100]],
     )
     assert crowd_index(table).tolist() == [0, 0.5]

@@ -10,9 +10,9 @@ from poselab.evaluation.diagnosis.undetected import early_commitment
 from poselab.skeletons import COCO17
 
 
-def labelled(boxes: list[list[float]], pictures: list[int], crowd: list[bool]) -> Annotations:
-    """People in pictures 10, 11, ... with one labelled keypoint each."""
-    count, places = len(boxes), max(pictures) + 1
+def labelled(boxes: list[list[float]], images: list[int], crowd: list[bool]) -> Annotations:
+    """People in images 10, 11, ... with one labelled keypoint each."""
+    count, places = len(boxes), max(images) + 1
     visible = np.zeros((count, 17), dtype=np.uint8)
     visible[:, 0] = 2
     nothing = np.zeros(0, dtype=np.int64)
@@ -23,7 +23,7 @@ def labelled(boxes: list[list[float]], pictures: list[int], crowd: list[bool]) -
         image_ids=10 + np.arange(places),
         sizes=np.full((places, 2), 100),
         file_names=np.array([b"a"] * places),
-        first_person=np.searchsorted(pictures, np.arange(places + 1)),
+        first_person=np.searchsorted(images, np.arange(places + 1)),
         annotation_ids=np.arange(count),
         keypoints=np.zeros((count, 17, 2)),
         visible=visible,
@@ -55,10 +55,10 @@ def test_dealing_finds_most() -> None:
     assert found.overlap.tolist() == [pytest.approx(8 / 12), pytest.approx(8 / 12)]
 
 
-def test_loose_boxes_other_pictures_and_crowds() -> None:
+def test_loose_boxes_other_images_and_crowds() -> None:
     boxes = [[0, 0, 10, 10], [50, 50, 10, 10], [0, 0, 10, 10]]
     table = labelled(boxes, [0, 0, 1], [False, True, False])
-    given = np.array([[6.0, 0.0, 10.0, 10.0], [0.0, 0.0, 10.0, 10.0]])  # IoU 4/16; picture 12
+    given = np.array([[6.0, 0.0, 10.0, 10.0], [0.0, 0.0, 10.0, 10.0]])  # IoU 4/16; image 12
     found = early_commitment(np.array([10, 12]), given, table)
     assert found.people.tolist() == [0, 2]
     assert found.missed.tolist() == [0, 2]

@@ -28,9 +28,9 @@ def person(points: Any, visible: Any = 2) -> np.ndarray[Any, Any]:
     return np.concatenate([points, np.broadcast_to(visible, 4)[:, None]], axis=1)
 
 
-def poses(points: Any, scores: Any, pictures: Any = 0) -> Predictions:
+def poses(points: Any, scores: Any, images: Any = 0) -> Predictions:
     points = np.asarray(points, dtype=float)
-    image_ids = np.broadcast_to(pictures, len(points)).astype(int)
+    image_ids = np.broadcast_to(images, len(points)).astype(int)
     ids = np.full(len(points), -1)
     return Predictions(image_ids, ids, points, np.ones(points.shape[:2]), np.array(scores, float))
 
@@ -44,8 +44,8 @@ def moved(points: Any, *offsets: tuple[int, float, float]) -> Any:
 
 @pytest.fixture
 def pair(make_table: Make) -> Annotations:
-    """Two people of a picture, the foot of the first one not labelled."""
-    return make_table([person(FIRST, [2, 2, 1, 0]), person(SECOND)], FOUR, pictures=[0, 0])
+    """Two people of an image, the foot of the first one not labelled."""
+    return make_table([person(FIRST, [2, 2, 1, 0]), person(SECOND)], FOUR, images=[0, 0])
 
 
 def test_codes_are_stable() -> None:
@@ -121,7 +121,7 @@ def test_a_joint_that_fits_two_people_is_not_taken_from_the_one_who_has_it(
 ) -> None:
     """Noses 8 pixels apart: the second pose's own nose is near the first person's as well."""
     below = moved(SECOND, (0, 8, -500))
-    table = make_table([person(FIRST), person(below)], FOUR, pictures=[0, 0])
+    table = make_table([person(FIRST), person(below)], FOUR, images=[0, 0])
     lost = moved(FIRST, (0, 0, 900))
     diagnosis = diagnose(poses([lost, below], [1, 1]), table)
     np.testing.assert_array_equal(diagnosis.joint[:, 0], [MISS, GOOD])
@@ -164,7 +164,7 @@ def test_crowds_and_unlabelled_people_excuse_poses(make_table: Make) -> None:
     boxes = [[100, 100, 300, 10], [100, 600, 300, 10], [5000, 5000, 100, 100]]
     people = [person(FIRST), nobody, nobody]
     for crowd in ([False, True, False], [False, False, False]):
-        table = make_table(people, FOUR, pictures=[0, 0, 0], boxes=boxes, crowd=crowd)
+        table = make_table(people, FOUR, images=[0, 0, 0], boxes=boxes, crowd=crowd)
         inside = np.full((4, 2), 5150.0)
         diagnosis = diagnose(poses([FIRST, SECOND, inside, SECOND + 9999], [1, 1, 1, 1]), table)
         np.testing.assert_array_equal(diagnosis.background, [3])
@@ -173,7 +173,7 @@ def test_crowds_and_unlabelled_people_excuse_poses(make_table: Make) -> None:
         assert not diagnosis.missed.any()
 
 
-def test_only_chosen_pictures_and_the_best_poses(make_table: Make, answer: Answer) -> None:
+def test_only_chosen_images_and_the_best_poses(make_table: Make, answer: Answer) -> None:
     table = make_table([person(FIRST), person(SECOND)], FOUR)
     found = answer(table)
     part = diagnose(found, table, image_ids=[1])
@@ -206,7 +206,7 @@ def test_what_does_not_belong_together_is_refused(pair: Annotations) -> None:
     with pytest.raises(InputError, match="expected 4 keypoints"):
         diagnose(poses([FIRST[:2]], [1]), pair)
     with pytest.raises(InputError, match="expected image ids"):
-        diagnose(poses([FIRST], [1], pictures=3), pair)
+        diagnose(poses([FIRST], [1], images=3), pair)
     with pytest.raises(InputError, match="expected image ids"):
         diagnose(poses([FIRST], [1]), pair, image_ids=[3])
 
@@ -218,7 +218,7 @@ def test_breakdown_by_hand(make_table: Make) -> None:
     table = make_table(
         people,
         FOUR,
-        pictures=[0, 1, 1],
+        images=[0, 1, 1],
         areas=[900.0, 10_000.0, 5000.0],
         boxes=[[0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 10, 4]],
     )

@@ -27,11 +27,11 @@ TWELVE = Skeleton(
 )
 SKELETONS = [COCO17, LSP14, MPII16, TWELVE]
 AREA = 10_000.0
-PEOPLE, A_PICTURE = 90, 3
+PEOPLE, A_IMAGE = 90, 3
 
 
 class Scene:
-    """Perfect poses of people far apart, three a picture, into which errors are put.
+    """Perfect poses of people far apart, three an image, into which errors are put.
 
     Joints are 80 pixels apart or more, three times as far as the widest falloff reaches at
     similarity 0.5. A joint takes part in one error at most, and a person has two wrong ones at
@@ -46,11 +46,11 @@ class Scene:
         people = np.zeros((*shape, 3))
         people[..., 0] = 100.0 * np.arange(shape[1]) + self.rng.uniform(-10, 10, shape)
         people[..., 1] = self.rng.uniform(0, 1000, shape)
-        people[..., 1] += 5000 * (np.arange(PEOPLE) % A_PICTURE)[:, None]
+        people[..., 1] += 5000 * (np.arange(PEOPLE) % A_IMAGE)[:, None]
         people[..., 2] = self.rng.choice([0, 1, 2], shape, p=[hidden, 0.2, 0.8 - hidden])
-        self.pictures = np.arange(PEOPLE) // A_PICTURE
+        self.images = np.arange(PEOPLE) // A_IMAGE
         areas = np.full(PEOPLE, AREA)
-        self.table = make_table(people, skeleton, pictures=self.pictures, areas=areas)
+        self.table = make_table(people, skeleton, images=self.images, areas=areas)
         self.points, self.free = people[..., :2].copy(), people[..., 2] > 0
         self.truth = self.points.copy()
         self.errors, self.locked = np.zeros(PEOPLE, int), np.zeros(PEOPLE, dtype=bool)
@@ -87,7 +87,7 @@ class Scene:
         return person, self.skeleton.flip_index[joint]
 
     def neighbour(self, person: int, joint: int) -> tuple[int, int]:
-        return person - person % A_PICTURE + (person + 1) % A_PICTURE, joint
+        return person - person % A_IMAGE + (person + 1) % A_IMAGE, joint
 
     def away(self, similarity: float) -> Any:
         """How far (K,) a joint of that similarity is from its label."""
@@ -128,23 +128,23 @@ class Scene:
     def background(self, count: int, score: float = 0.9) -> None:
         for _ in range(count):
             pose = self.rng.uniform(20_000, 30_000, self.points.shape[1:])
-            self.more.append((int(self.rng.choice(self.pictures)), pose, score))
+            self.more.append((int(self.rng.choice(self.images)), pose, score))
 
     def overtake(self, count: int) -> int:
         """Surer doubles with every joint at similarity 0.6, which are jitters; how many joints."""
         people = self.lock(count)
         for person in people:
             pose = self.points[person] + self.away(0.6)[:, None] * [1, 0]
-            self.more.append((int(self.pictures[person]), pose, 0.9))
+            self.more.append((int(self.images[person]), pose, 0.9))
         return int((self.table.visible[people] > 0).sum())
 
     def predictions(self) -> Predictions:
         """The poses in any order."""
-        pictures = [*self.pictures[self.kept], *(picture for picture, _, _ in self.more)]
+        images = [*self.images[self.kept], *(image for image, _, _ in self.more)]
         poses = np.array([*self.points[self.kept], *(pose for _, pose, _ in self.more)])
         scores = [*self.rng.uniform(0.3, 0.6, self.kept.sum()), *(score for *_, score in self.more)]
         order = self.rng.permutation(len(poses))
-        columns = np.array(pictures)[order], np.full(len(order), -1), poses[order]
+        columns = np.array(images)[order], np.full(len(order), -1), poses[order]
         return Predictions(*columns, np.ones(poses.shape[:2]), np.array(scores)[order])
 
 

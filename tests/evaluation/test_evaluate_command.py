@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A truth of six people in three pictures and perfect predictions, as words and records."""
+    """A truth of six people in three images and perfect predictions, as words and records."""
     monkeypatch.setenv("POSELAB_CACHE", str(tmp_path / "cache"))
     rng = np.random.default_rng(0)
     people, found = [], []
@@ -52,7 +52,7 @@ def test_table_and_json(
     said = capsys.readouterr()
     assert "AP50" in said.out
     assert "100.000" in said.out
-    assert "6 people in 3 pictures of truth.json" in said.out
+    assert "6 people in 3 images of truth.json" in said.out
     assert said.err == ""
     record = json.loads(out.read_text())
     assert (record["AP"], record["APM"]) == (1.0, None)

@@ -17,7 +17,7 @@ WRIST = COCO17.index("left_wrist")
 
 @pytest.fixture
 def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Two people in a picture each; nobody's nose is labelled, the second's left wrist is far off
+    """Two people in an image each; nobody's nose is labelled, the second's left wrist is far off
     and says so by its score."""
     monkeypatch.setenv("POSELAB_CACHE", str(tmp_path / "cache"))
     people, found = [], []

@@ -36,18 +36,18 @@ def one_based(table: Annotations) -> Any:
 
 
 def assert_answered(found: Any, table: Annotations) -> None:
-    """Every pose lies where its person does, in the person's picture."""
+    """Every pose lies where its person does, in the person's image."""
     row = {number: n for n, number in enumerate(table.annotation_ids.tolist())}
     rows = [row[number] for number in found.annotation_ids.tolist()]
     assert np.allclose(found.keypoints, table.keypoints[rows])
-    assert np.array_equal(found.image_ids, table.image_ids[table.picture_of()[rows]])
+    assert np.array_equal(found.image_ids, table.image_ids[table.image_of()[rows]])
 
 
 def test_hrnet_and_hourglass_count_people_as_the_labels_file_does(
     make_table: Make, tmp_path: Path
 ) -> None:
-    """Two people of one picture are not neighbours in the file, but are in the table."""
-    table = labelled(make_table, MPII16, pictures=[1, 1, 2, 3], annotation_ids=[1, 3, 2, 4])
+    """Two people of one image are not neighbours in the file, but are in the table."""
+    table = labelled(make_table, MPII16, images=[1, 1, 2, 3], annotation_ids=[1, 3, 2, 4])
     poses = one_based(table)
     savemat(tmp_path / "pred.mat", {"preds": np.dstack([poses, np.ones((4, 16))])})
     assert_answered(read_results(tmp_path / "pred.mat", table), table)

@@ -56,7 +56,7 @@ def test_people_without_a_pose_count_as_wrong(make_table: Make, answer: Answer) 
     assert figures.similarity[[NOSE, WRIST]].tolist() == [0.5, 0]
 
 
-def test_only_the_chosen_pictures_count(make_table: Make, answer: Answer) -> None:
+def test_only_the_chosen_images_count(make_table: Make, answer: Answer) -> None:
     table = people(make_table)
     found = off(answer, table, 0, NOSE, 0.8)
     assert joint_figures(found, table, image_ids=[1]).similarity[NOSE] == 1

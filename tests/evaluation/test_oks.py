@@ -48,7 +48,7 @@ def test_a_false_positive_ranked_first_halves_precision(make_table: Make) -> Non
     assert values["AR"] == 1.0
 
 
-def test_only_the_best_twenty_poses_of_a_picture_count(make_table: Make) -> None:
+def test_only_the_best_twenty_poses_of_a_image_count(make_table: Make) -> None:
     table = make_table([[[50, 60, 2], [70, 60, 2]]], TWO)
     poses = np.repeat(table.keypoints + 900, 21, axis=0)
     poses[-1] = table.keypoints[0]
@@ -70,9 +70,7 @@ def test_no_predictions_score_zero(make_table: Make, engine: str) -> None:
     assert values["AR"] == 0.0
 
 
-def test_a_subset_scores_as_if_there_were_no_other_pictures(
-    make_table: Make, answer: Answer
-) -> None:
+def test_a_subset_scores_as_if_there_were_no_other_images(make_table: Make, answer: Answer) -> None:
     people = np.full((4, 2, 3), 2.0)
     people[..., :2] = np.random.default_rng(0).uniform(0, 300, (4, 2, 2))
     table = make_table(people, TWO)
@@ -80,7 +78,7 @@ def test_a_subset_scores_as_if_there_were_no_other_pictures(
     assert OksEvaluator()(found, table).values["AR"] == 0.5
     right = OksEvaluator()(found, table, image_ids=[0, 1])
     assert right.values["AR"] == 1.0
-    assert (right.contract["pictures"], right.contract["people"]) == (2, 2)
+    assert (right.contract["images"], right.contract["people"]) == (2, 2)
     with pytest.raises(InputError, match="expected image ids"):
         OksEvaluator()(found, table, image_ids=[77])
 

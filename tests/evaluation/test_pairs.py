@@ -17,18 +17,18 @@ Make = Callable[..., Annotations]
 
 
 def scene(make_table: Make, seed: int) -> tuple[Annotations, Predictions]:
-    """Six pictures of people who are alike, and three poses a person with repeated scores."""
+    """Six images of people who are alike, and three poses a person with repeated scores."""
     rng = np.random.default_rng(seed)
-    pictures = np.repeat(np.arange(6), rng.integers(1, 6, 6))
-    people = np.full((len(pictures), 17, 3), 2.0)
-    people[..., :2] = rng.uniform(0, 60, (6, 17, 2))[pictures]
-    people[..., :2] += rng.normal(0, 6, (len(pictures), 17, 2))
-    table = make_table(people, pictures=pictures)
+    images = np.repeat(np.arange(6), rng.integers(1, 6, 6))
+    people = np.full((len(images), 17, 3), 2.0)
+    people[..., :2] = rng.uniform(0, 60, (6, 17, 2))[images]
+    people[..., :2] += rng.normal(0, 6, (len(images), 17, 2))
+    table = make_table(people, images=images)
     rows = rng.permutation(np.repeat(np.arange(table.people), 3))
     poses = table.keypoints[rows] + rng.normal(0, 6, (len(rows), 17, 2))
     scores = rng.integers(1, 6, len(rows)) / 5
     ids = np.full(len(rows), -1)
-    found = Predictions(pictures[rows], ids, poses, np.ones((len(rows), 17)), scores)
+    found = Predictions(images[rows], ids, poses, np.ones((len(rows), 17)), scores)
     return table, found
 
 

@@ -25,7 +25,7 @@ def test_it_is_what_pycocotools_computes(
     table, rng = open_annotations(path), np.random.default_rng(0)
     kept = np.flatnonzero(rng.random(table.people) < 0.8)
     boxes = table.boxes[kept] * rng.normal(1, 0.06, (len(kept), 4))
-    scores, image_ids = rng.random(len(kept)), table.image_ids[table.picture_of()[kept]]
+    scores, image_ids = rng.random(len(kept)), table.image_ids[table.image_of()[kept]]
     ours = person_average_precision(image_ids, boxes, scores, table)
     found = [
         {"image_id": i, "category_id": 1, "bbox": b, "score": s}

@@ -107,11 +107,11 @@ def test_residuals_of_a_model_are_recovered_in_spite_of_wild_ones(
 def test_people_are_found_by_their_boxes(make_table: Make) -> None:
     """Other ids, other order, one person less, and a box that overlaps too little."""
     boxes = np.array([[0.0, 0, 10, 20], [100, 0, 10, 20], [200, 0, 10, 20]])
-    table = by_hand(make_table, [5, 105, 205], pictures=[0, 0, 0], boxes=boxes)
+    table = by_hand(make_table, [5, 105, 205], images=[0, 0, 0], boxes=boxes)
     other = by_hand(
         make_table,
         [106, 4, 201],
-        pictures=[0, 0, 0],
+        images=[0, 0, 0],
         boxes=boxes[[1, 0, 2]] + [[1, 0, 0, 0], [0, 1, 0, 0], [8, 0, 0, 0]],
         annotation_ids=[10, 11, 12],
     )

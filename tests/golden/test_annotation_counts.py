@@ -15,7 +15,7 @@ def _own_cache(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "pictures", "with_keypoints", "crowds"),
+    ("name", "images", "with_keypoints", "crowds"),
     [
         ("coco/annotations/person_keypoints_train2017.json", 90, 225, 5),
         ("coco/annotations/person_keypoints_val2017.json", 113, 299, 1),
@@ -23,16 +23,16 @@ def _own_cache(tmp_path, monkeypatch):
         ("coco-val2017-538/person_keypoints_val2017_subset538.json", 538, 1354, 49),
     ],
 )
-def test_coco_counts(shared_data, name, pictures, with_keypoints, crowds):
+def test_coco_counts(shared_data, name, images, with_keypoints, crowds):
     table = open_annotations(shared_data(name))
     assert table.skeleton.name == "coco17"
-    assert len(table) == pictures
+    assert len(table) == images
     assert np.count_nonzero(table.labelled()) == with_keypoints
     assert np.count_nonzero(table.crowd) == crowds
     assert table.area_rule == "annotated"
 
 
-def test_pictures_listed_again_are_read_once_and_regions_are_those_of_pycocotools(shared_data):
+def test_images_listed_again_are_read_once_and_regions_are_those_of_pycocotools(shared_data):
     from pycocotools.coco import COCO
 
     path = shared_data("coco-val2017-538/person_keypoints_val2017_subset538.json")
@@ -50,10 +50,10 @@ def test_every_value_is_that_of_the_file(shared_data):
     path = shared_data("coco-val2017-538/person_keypoints_val2017_subset538.json")
     table = open_annotations(path)
     by_id = {a["id"]: a for a in orjson.loads(path.read_bytes())["annotations"]}
-    picture = table.image_ids[table.picture_of()]
+    image = table.image_ids[table.image_of()]
     for row, number in enumerate(table.annotation_ids.tolist()):
         annotation = by_id[number]
-        assert picture[row] == annotation["image_id"]
+        assert image[row] == annotation["image_id"]
         assert table.boxes[row].tolist() == annotation["bbox"]
         assert table.areas[row] == annotation["area"]
         together = np.column_stack([table.keypoints[row], table.visible[row]])
@@ -137,7 +137,7 @@ def test_flic_of_two_publishers_are_the_same_people(shared_data):
 def test_lsp_hold_out(shared_data):
     table = open_annotations(shared_data("lspet/joints.mat"))
     assert (len(table), table.skeleton.name) == (10000, "lsp14")
-    # the README: 3,945 pictures have all 14 joints labelled
+    # the README: 3,945 images have all 14 joints labelled
     assert np.count_nonzero(table.visible.all(axis=1)) == 3945
     held_out = table.select(slice(-500, None))
     assert held_out.file_name(0) == "im09501.jpg"

@@ -72,7 +72,7 @@ def test_labels_of_hourglass_read_with_the_wrong_origin(shared_data: Data) -> No
     annotations = open_annotations(shared_data(MPII[0]), cache=False)
     other = open_annotations(shared_data("mpii/hg/annot/valid.h5"), cache=False, origin=0)
     order = np.argsort(other.annotation_ids)
-    ids = annotations.image_ids[annotations.picture_of()]
+    ids = annotations.image_ids[annotations.image_of()]
     points = other.keypoints[order]
     scores = np.linspace(0, 1, len(ids))
     found = Predictions(ids, annotations.annotation_ids, points, np.ones(points.shape[:2]), scores)

@@ -50,7 +50,7 @@ def degraded(annotations: Annotations) -> Predictions:
     size = np.sqrt(annotations.areas[rows])[:, None, None]
     poses = poses + rng.normal(size=points.shape) * size * rng.gamma(1.0, 0.06, (len(rows), 1, 1))
     poses[rng.random(points.shape[:2]) < 0.05] += 300
-    image_ids = annotations.image_ids[annotations.picture_of()[rows]]
+    image_ids = annotations.image_ids[annotations.image_of()[rows]]
     ids, seen = np.full(len(rows), -1), np.ones(points.shape[:2])
     return Predictions(image_ids, ids, np.round(poses, 2), seen, rng.random(len(rows)))
 
@@ -67,13 +67,13 @@ def compare(
     assert all(cost.gain >= -1e-3 for cost in done.values())
 
 
-def test_real_predictions_of_four_pictures(shared_data: Data) -> None:
+def test_real_predictions_of_four_images(shared_data: Data) -> None:
     annotations = open_annotations(shared_data("oks-cases/xtcocoapi_example/gt.json"), cache=False)
     found = read_predictions(shared_data("oks-cases/xtcocoapi_example/predictions.json"))
     compare(found, annotations, XTCOCO)
 
 
-def test_degraded_labels_of_538_pictures(shared_data: Data) -> None:
+def test_degraded_labels_of_538_images(shared_data: Data) -> None:
     path = shared_data("coco-val2017-538/person_keypoints_val2017_subset538.json")
     annotations = open_annotations(path, cache=False)
     compare(degraded(annotations), annotations, DEGRADED)

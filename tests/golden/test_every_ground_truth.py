@@ -49,7 +49,7 @@ def perfect(table: Annotations) -> Predictions:
     """The labels themselves, of those who have any."""
     rows = np.flatnonzero((table.visible > 0).any(axis=1) & ~table.crowd)
     return Predictions(
-        table.image_ids[table.picture_of()[rows]],
+        table.image_ids[table.image_of()[rows]],
         np.asarray(table.annotation_ids[rows]),
         np.asarray(table.keypoints[rows]),
         np.ones((len(rows), len(table.skeleton))),

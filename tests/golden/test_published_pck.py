@@ -75,8 +75,8 @@ def test_the_other_diagonal_of_parse_gives_another_figure(shared_data: Data) -> 
     assert f"{100 * PckEvaluator()(predictions, other).values['PCK@0.2']:.1f}" == "75.5"
 
 
-def test_people_of_one_picture_keep_the_files_order(shared_data: Data) -> None:
-    """The h5 labels hold several people a picture; floored positions move the figure a little."""
+def test_people_of_one_image_keep_the_files_order(shared_data: Data) -> None:
+    """The h5 labels hold several people an image; floored positions move the figure a little."""
     annotations = open_annotations(shared_data("mpii/hg/annot/valid.h5"), cache=False)
     predictions = read_results(shared_data("mpii/hg/preds/valid-example.h5"), annotations)
     values = PckhEvaluator()(predictions, annotations).values

@@ -35,7 +35,7 @@ def brightest(image: np.ndarray) -> np.ndarray:
     return np.array([(xs * weight).sum(), (ys * weight).sum()]) / weight.sum()
 
 
-def spot_picture(folder: Path) -> Path:
+def spot_image(folder: Path) -> Path:
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     x, y = SPOT.astype(int)
     image[y - 4 : y + 5, x - 4 : x + 5] = 255  # wide enough not to fall between sampled pixels
@@ -51,7 +51,7 @@ def test_white_pixel(tmp_path: Path, motion: Motion, pixels: str, size: Size, pe
     framing = PersonCrop(size, pixels) if person else WholeImage(size, pixels)
     matrix = framing.matrix(framing.area(BOX if person else WHOLE), motion)
     label = geometry.apply(matrix, SPOT[None])[0]
-    image = show(spot_picture(tmp_path), matrix, size, border=0)
+    image = show(spot_image(tmp_path), matrix, size, border=0)
     np.testing.assert_allclose(brightest(image), label, atol=0.25)
 
 
@@ -70,7 +70,7 @@ def test_reduced_jpegs_land_where_whole_ones_do(tmp_path: Path, reduction: int) 
 
 
 @pytest.mark.parametrize("pixels", ["centre", "hrnet", "udp"])
-def test_inverse_brings_poses_back_to_the_picture(pixels: str) -> None:
+def test_inverse_brings_poses_back_to_the_image(pixels: str) -> None:
     framing = PersonCrop((256, 192), pixels)
     matrix = framing.matrix(framing.area(BOX), MOTIONS["all"])
     back = geometry.apply(geometry.invert(matrix), geometry.apply(matrix, SPOT[None]))

@@ -75,7 +75,7 @@ def test_every_model_names_an_experiment_of_its_input() -> None:
     assert all(one.experiment in there for one in CATALOGUE.values())
     for one in CATALOGUE.values():
         size = one.name.rpartition("_")[2]
-        if "x" not in size:  # of whole pictures
+        if "x" not in size:  # of whole images
             continue
         asked = "framing.size=[{},{}]".format(*size.split("x"))
         assert one.experiment.endswith(size) or asked in one.changes

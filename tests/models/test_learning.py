@@ -86,7 +86,7 @@ def test_every_stage_learns(family: Callable[[], PoseNet]) -> None:
         optimizer.zero_grad()
         torch.stack(list(loss(net(images), target).values())).sum().backward()
         optimizer.step()
-    # Whoever does not look at the picture does no better than the mean over the batch.
+    # Whoever does not look at the image does no better than the mean over the batch.
     blind = MapLoss()(target.maps.mean(0, keepdim=True).expand_as(target.maps), target)["maps"]
     left = [MapLoss()(stage, target)["maps"] / blind for stage in stages(net(images))]
     assert max(left) < 0.6, [f"{part:.3f}" for part in left]

@@ -128,7 +128,7 @@ def test_an_hourglass_hands_on_features_and_maps() -> None:
     assert {"head.stages.1", "head.from_maps.1", "head.enter.layers"} <= touched(net, 2)
 
 
-def test_a_pose_machine_sees_the_picture_again() -> None:
+def test_a_pose_machine_sees_the_image_again() -> None:
     net = narrow("cpm")
     assert touched(net, 0) == {"backbone.towers.0", *(f"head.first.{i}" for i in range(4))}
     later = touched(net, 2)

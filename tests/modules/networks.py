@@ -24,7 +24,7 @@ class BlockMeans(nn.Module):
 
 
 def estimator(flip_test: bool = True) -> HeatmapRegression:
-    """Heatmap regression that reads the picture's brightness as maps."""
+    """Heatmap regression that reads the image's brightness as maps."""
     codec = HeatmapCodec(skeleton=COCO17, input_size=(32, 24), stride=4, sigma=1.0)
     return HeatmapRegression(BlockMeans(), codec, MapLoss(), flip_test=flip_test).eval()
 

@@ -15,7 +15,7 @@ from poselab.experiments.comparability import run_contract
 from poselab.experiments.compose import compose
 from poselab.synthetic import Settings, generate
 
-OKS = {"metric": "oks", "picture_set": "a"}
+OKS = {"metric": "oks", "image_set": "a"}
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,8 @@ def test_labelled_boxes_and_the_usual_rules(people: Path) -> None:
     assert (found["flip_test"], found["mirror_shift"], found["pixels"]) == (True, 1, "hrnet")
     assert found["score"] == "box score · mean of keypoint scores above 0.2"
     assert (found["nms"], found["input_size"]) == ({"kind": "OKS", "threshold": 0.9}, [64, 64])
-    assert found["training"]["pictures"] == 6
-    assert found["overlap"] == {"pictures": 0, "decided_by": "content of the files"}
+    assert found["training"]["images"] == 6
+    assert found["overlap"] == {"images": 0, "decided_by": "content of the files"}
 
 
 def test_every_choice_is_told(people: Path) -> None:
@@ -72,10 +72,10 @@ def test_detected_boxes_bring_their_average_precision(people: Path, tmp_path: Pa
     assert found["person_AP"] == pytest.approx(1)
 
 
-def test_shared_pictures_are_counted_whatever_their_name(people: Path, tmp_path: Path) -> None:
+def test_shared_images_are_counted_whatever_their_name(people: Path, tmp_path: Path) -> None:
     root = tmp_path / "leaky"
     shutil.copytree(people, root)
     train, val = (sorted((root / f"{split}2017").iterdir()) for split in ("train", "val"))
     shutil.copy(val[0], train[3])
     shutil.copy(val[1], train[5])
-    assert conditions(root)["overlap"]["pictures"] == 2
+    assert conditions(root)["overlap"]["images"] == 2

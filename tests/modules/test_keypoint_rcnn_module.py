@@ -1,4 +1,4 @@
-"""Keypoint R-CNN: half pixels, pictures without people, what it scores, and that it learns."""
+"""Keypoint R-CNN: half pixels, images without people, what it scores, and that it learns."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SMALL = (
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Two generated pictures with people, shown small."""
+    """Two generated images with people, shown small."""
     settings = Settings(2, val=2, seed=4)
     root = generate(tmp_path_factory.mktemp("regions") / "people", settings, workers=1)
     config, _ = compose("train", [*SMALL, f"data.sources.root={root}"])
@@ -120,7 +120,7 @@ def test_what_is_told_is_where_the_labels_say(
     assert np.abs(error).max() < 1e-2
 
 
-def test_corners_are_half_a_picture_pixel_before_centres(
+def test_corners_are_half_a_image_pixel_before_centres(
     data: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As torchvision scales labels: an input twice as large doubles them, without an offset."""
@@ -159,7 +159,7 @@ def test_people_outside_the_input_do_not_count() -> None:
     assert people.keypoints.isfinite().all()
 
 
-def test_pictures_without_people_are_learned_from(data: Any) -> None:
+def test_images_without_people_are_learned_from(data: Any) -> None:
     module, batch = made(), batch_of(data.val_samples)
     nobody = batch._replace(boxes=0 * batch.boxes, visible=0 * batch.visible)
     half = batch._replace(boxes=torch.stack([batch.boxes[0], 0 * batch.boxes[1]]))
@@ -202,7 +202,7 @@ def test_chances_say_how_sharp_a_map_is() -> None:
     torch.testing.assert_close(_chances(maps, points, box)[0], torch.tensor([1.0, 25 / 3136]))
 
 
-def test_around_a_picture_it_is_as_grey_as_the_mean(data: Any) -> None:
+def test_around_a_image_it_is_as_grey_as_the_mean(data: Any) -> None:
     module = made()
     batch = batch_of(PoseDataset(data.val, WholeImage((64, 128))))
     shown = module.padded(batch).image
@@ -223,7 +223,7 @@ def test_frozen_statistics_stay(data: Any) -> None:
         assert all(same) if frozen else not any(same)
 
 
-def test_learns_two_pictures_by_heart(data: Any) -> None:
+def test_learns_two_images_by_heart(data: Any) -> None:
     module, batch = made(), batch_of(data.val_samples)
     evaluate = build.evaluator(compose("train", list(SMALL))[0])
     before = precision(module, batch, evaluate, data)

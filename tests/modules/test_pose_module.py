@@ -32,7 +32,7 @@ def test_flip_test_averages_with_the_unflipped_mirror_output() -> None:
     assert estimator(flip_test=False).flip_tested(straight, IMAGES) is straight
 
 
-def test_found_poses_are_in_picture_pixels() -> None:
+def test_found_poses_are_in_image_pixels() -> None:
     frame = frames([1.0, 1.0])._replace(
         to_image=torch.tensor([[[2.0, 0.0, 5.0], [0.0, 3.0, -1.0]]]).expand(2, 2, 3)
     )
@@ -66,7 +66,7 @@ def people(keypoints: list[np.ndarray], scores: list[float], images: list[int]) 
     )
 
 
-def test_top_down_drops_repeated_poses_of_a_picture() -> None:
+def test_top_down_drops_repeated_poses_of_a_image() -> None:
     pose = np.random.default_rng(0).uniform(0, 100, (17, 2))
     far = pose + 60
     # exp(-d² / (2·area·(2σ)²)) averaged: a shift of a tenth of a pixel leaves OKS near 1.

@@ -75,7 +75,7 @@ def test_the_loss_is_of_all_stages() -> None:
 
 
 @torch.no_grad()
-def test_a_loss_that_is_not_finite_is_told_by_its_picture() -> None:
+def test_a_loss_that_is_not_finite_is_told_by_its_image() -> None:
     batch, module = sample(), staged()
     output = module(batch.image)
     output.each[0][1] = torch.nan

@@ -40,7 +40,7 @@ def test_no_confident_keypoint_scores_nothing() -> None:
 
 
 def twins() -> Predictions:
-    """Two poses at one place in one picture, and the same pose in another."""
+    """Two poses at one place in one image, and the same pose in another."""
     keypoints = np.random.default_rng(0).uniform(0, 100, (17, 2))
     return Predictions(
         image_ids=np.array([5, 3, 5]),

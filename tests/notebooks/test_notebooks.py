@@ -1,4 +1,4 @@
-"""Notebooks run as they stand, on few pictures, and are shipped with what they show."""
+"""Notebooks run as they stand, on few images, and are shipped with what they show."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_code_runs(
     notebook: Path, main_module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("POSELAB_PICTURES", "24")
+    monkeypatch.setenv("POSELAB_IMAGES", "24")
     before = mpl.get_backend()
     plt.switch_backend("svg")  # stands for a notebook's own
     try:

@@ -26,7 +26,7 @@ def plain_pycocotools(truth: Path, found: Path, sigmas: list[float]) -> list[flo
 
 
 def case(seed: int, keypoints: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Crowds, people without keypoints, empty pictures, ties, some with over 20 poses or none."""
+    """Crowds, people without keypoints, empty images, ties, some with over 20 poses or none."""
     rng = np.random.default_rng(seed)
     sizes = rng.choice([20.0, 60.0, 95.0, 140.0], size=2 if seed % 3 else 1, replace=False)
     images = [{"id": n, "file_name": f"{n}.jpg", "height": 480, "width": 640} for n in range(1, 13)]

@@ -1,4 +1,4 @@
-"""Our accumulation is COCO's: as it stands, and for sets that repeat pictures."""
+"""Our accumulation is COCO's: as it stands, and for sets that repeat images."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def written(folder: Path, truth: dict[str, Any], found: list[dict[str, Any]]) ->
 def repeated(
     truth: dict[str, Any], found: list[dict[str, Any]], weights: dict[int, int]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The set with picture i standing weights[i] times, copies of a picture next to each other."""
+    """The set with image i standing weights[i] times, copies of an image next to each other."""
     images, annotations, results = [], [], []
     for image in truth["images"]:
         for copy in range(weights[image["id"]]):
@@ -60,10 +60,10 @@ def test_whole_set_equals_the_engine(tmp_path: Path, seed: int, engine: str) -> 
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_repeated_pictures_equal_pycocotools_on_the_repeated_set(tmp_path: Path, seed: int) -> None:
+def test_repeated_images_equal_pycocotools_on_the_repeated_set(tmp_path: Path, seed: int) -> None:
     truth, found = case(seed, 9)
     rng = np.random.default_rng(seed)
-    for entry in found:  # equal scores of different pictures have no one right order
+    for entry in found:  # equal scores of different images have no one right order
         entry["score"] = float(rng.random())
     sigmas = np.linspace(0.03, 0.1, 9).tolist()
     counted = tally(*written(tmp_path, truth, found), "hotcoco", sigmas)

@@ -49,15 +49,15 @@ class Ignoring(COCOeval):
         return entry
 
 
-def ignoring(folder: Path, people: set[int], poses: set[int], pictures: Any = None) -> list[float]:
+def ignoring(folder: Path, people: set[int], poses: set[int], images: Any = None) -> list[float]:
     """AP, AP50, AP75 and AR by pycocotools, poses numbered from 1 in the file's order."""
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO(str(folder / "truth.json"))
         evaluation = Ignoring(coco, coco.loadRes(str(folder / "found.json")), "keypoints")
         evaluation.people, evaluation.poses = people, poses
         evaluation.params.kpt_oks_sigmas = np.array(SIGMAS)
-        if pictures is not None:
-            evaluation.params.imgIds = pictures
+        if images is not None:
+            evaluation.params.imgIds = images
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -144,7 +144,7 @@ def test_ap_of_one_joint_equals_pycocotools_on_its_labels(tmp_path: Path, seed: 
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_crowd_levels_equal_pycocotools_on_their_pictures(tmp_path: Path, seed: int) -> None:
+def test_crowd_levels_equal_pycocotools_on_their_images(tmp_path: Path, seed: int) -> None:
     truth, found = case(seed, 9)
     rng = np.random.default_rng(seed)
     for image in truth["images"]:
@@ -154,8 +154,8 @@ def test_crowd_levels_equal_pycocotools_on_their_pictures(tmp_path: Path, seed: 
     everybody = {person["id"] for person in truth["annotations"]}
     poses = set(range(1, len(found) + 1))
     for name, low, high in (("easy", -1, 0.2), ("medium", 0.2, 0.8), ("hard", 0.8, 9)):
-        pictures = [i["id"] for i in truth["images"] if low <= i["crowdIndex"] < high]
-        expected = ignoring(tmp_path, everybody, poses, pictures)[0] if pictures else np.nan
+        images = [i["id"] for i in truth["images"] if low <= i["crowdIndex"] < high]
+        expected = ignoring(tmp_path, everybody, poses, images)[0] if images else np.nan
         np.testing.assert_array_equal(metrics.values[f"AP/{name}"], expected)
     assert metrics.contract["crowd_index"] == "recorded"
 

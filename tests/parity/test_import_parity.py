@@ -42,7 +42,7 @@ def red_first(image: Tensor) -> Tensor:
 
 
 def blue_first(image: Tensor) -> Tensor:
-    """What a picture read by OpenCV is to a network when nobody turns its channels round."""
+    """What an image read by OpenCV is to a network when nobody turns its channels round."""
     return (image.flip(1).float() / 255 - MEAN) / STD
 
 
@@ -178,7 +178,7 @@ def test_transformers_vitpose_is_the_same(simple: bool, images: Tensor, tmp_path
 
 
 def test_transformers_vitpose_reads_the_same_keypoints(tmp_path: Path) -> None:
-    """Its own processor, from the same picture and boxes, and from the same maps."""
+    """Its own processor, from the same image and boxes, and from the same maps."""
     transformers = pytest.importorskip("transformers", reason="compares with transformers' ViTPose")
     processor = transformers.VitPoseImageProcessor()
     config, skeleton = composed(chosen("transformers_vitpose_small_256x192"))
@@ -186,11 +186,11 @@ def test_transformers_vitpose_reads_the_same_keypoints(tmp_path: Path) -> None:
     boxes = np.array([[40.0, 20.0, 110.0, 280.0], [-8.0, 200.0, 300.0, 90.0]])
     matrices = [framing.matrix(framing.area(box)) for box in boxes]
 
-    picture = np.tile(np.linspace(0, 255, 400, dtype=np.float32)[:, None], (1, 300))
-    picture = np.stack([picture, picture[::-1], np.full_like(picture, 90)], -1).astype(np.uint8)
-    crops = processor(picture, boxes=[boxes.tolist()], return_tensors="pt")["pixel_values"]
+    image = np.tile(np.linspace(0, 255, 400, dtype=np.float32)[:, None], (1, 300))
+    image = np.stack([image, image[::-1], np.full_like(image, 90)], -1).astype(np.uint8)
+    crops = processor(image, boxes=[boxes.tolist()], return_tensors="pt")["pixel_values"]
     for crop, matrix in zip(crops, matrices, strict=True):
-        ours = cv2.warpAffine(picture, matrix, (192, 256), flags=cv2.INTER_LINEAR)
+        ours = cv2.warpAffine(image, matrix, (192, 256), flags=cv2.INTER_LINEAR)
         known = cv2.warpAffine(np.ones((400, 300), np.uint8), matrix, (192, 256)).astype(bool)
         known = ~cv2.dilate((~known).astype(np.uint8), np.ones((5, 5))).astype(bool)
         apart = (crop * STD + MEAN) * 255 - torch.tensor(ours).permute(2, 0, 1)

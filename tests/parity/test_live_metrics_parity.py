@@ -70,7 +70,7 @@ def figures(metric: KeypointAP) -> list[float]:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_ap_equals_pycocotools_however_it_is_fed(tmp_path: Path, seed: int) -> None:
-    """At once; in batches of pictures, people before their poses; and as two merged metrics."""
+    """At once; in batches of images, people before their poses; and as two merged metrics."""
     truth, found = case(seed, 9)
     preds, target = tensors(truth, found)
     theirs = expected(tmp_path, truth, found)
@@ -110,7 +110,7 @@ torch.save(metric.compute(), f"{folder}/{rank}.pt")
 
 @pytest.mark.slow
 def test_processes_find_what_one_finds(tmp_path: Path) -> None:
-    """Two processes share a picture, as padding makes them, and a third one gets nothing at all."""
+    """Two processes share an image, as padding makes them, and a third one gets nothing at all."""
     truth, found = case(1, 9)
     preds, target = tensors(truth, found)
     theirs = expected(tmp_path, truth, found)
@@ -163,8 +163,8 @@ def as_files(folder: Path, preds: Rows, target: Rows) -> tuple[Predictions, Anno
     ]
     for person in people:
         person["keypoints"][2::3] = [int(flag) for flag in person["keypoints"][2::3]]
-    pictures = sorted({person["image_id"] for person in people})
-    images = [{"id": n, "file_name": f"{n}", "height": 500, "width": 500} for n in pictures]
+    image_ids = sorted({person["image_id"] for person in people})
+    images = [{"id": n, "file_name": f"{n}", "height": 500, "width": 500} for n in image_ids]
     category = {"id": 1, "name": "person", "keypoints": list(MPII16.keypoints), "skeleton": []}
     content = {"images": images, "annotations": people, "categories": [category]}
     (folder / "truth.json").write_text(json.dumps(content))

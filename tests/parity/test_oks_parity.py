@@ -14,9 +14,9 @@ from coco_cases import case, plain_pycocotools
 
 from poselab.annotations import open_annotations
 from poselab.evaluation.accumulator import measured
+from poselab.evaluation.metrics import hotcoco_streaming as streamed
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
-from poselab.evaluation.metrics import hotcoco_streaming as streamed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ def test_both_engines_equal_plain_pycocotools(tmp_path: Path, seed: int, keypoin
 def test_halves_put_together_equal_plain_pycocotools(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    """Also where scores tie between the halves, and pictures are listed in any order."""
+    """Also where scores tie between the halves, and images are listed in any order."""
     monkeypatch.setattr(streamed, "MANY", 1)
     truth, found = case(seed, 17)
     for record in found:
@@ -60,7 +60,7 @@ def test_halves_put_together_equal_plain_pycocotools(
     ours = [-1.0 if np.isnan(value) else value for value in metrics.values.values()]
     sigmas = list(annotations.skeleton.falloffs)
     assert ours == plain_pycocotools(tmp_path / "truth.json", tmp_path / "found.json", sigmas)
-    both = ("people", "pictures", "picture_set")
+    both = ("people", "images", "image_set")
     plain = OksEvaluator("pycocotools")(predictions, annotations)
     assert [metrics.contract[key] for key in both] == [plain.contract[key] for key in both]
     again, tally = OksEvaluator().scored(predictions, annotations)
@@ -100,7 +100,7 @@ def test_the_command_by_several_processes_equals_plain_pycocotools(tmp_path: Pat
 
 
 def test_the_cases_reach_their_corners() -> None:
-    """Somewhere more than 20 poses in a picture, a crowd, an ignored person, an empty range."""
+    """Somewhere more than 20 poses in an image, a crowd, an ignored person, an empty range."""
     crowd = ignored = many = empty = single_range = False
     for seed in range(10):
         truth, found = case(seed, 17)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from known_errors import COARSE, FINE, PICTURES, coarse, poses, table
+from known_errors import COARSE, FINE, IMAGES, coarse, poses, table
 
 from poselab.annotations import Annotations
 from poselab.evaluation.comparison import Comparison, Run, compare
@@ -16,7 +16,7 @@ from poselab.skeletons import COCO17, MPII16
 
 @pytest.fixture(scope="session")
 def labels() -> Annotations:
-    """Thirty pictures 640 wide of two people: a medium one on the left, a large one, apart."""
+    """Thirty images 640 wide of two people: a medium one on the left, a large one, apart."""
     return table(COCO17)
 
 
@@ -32,7 +32,7 @@ def by_heads() -> Comparison:
     """One method measured by PCKh."""
     from poselab.evaluation.metrics.pckh import PckhEvaluator
 
-    heads = np.tile([0.0, 0.0, 30.0, 40.0], (2 * PICTURES, 1))
+    heads = np.tile([0.0, 0.0, 30.0, 40.0], (2 * IMAGES, 1))
     people = table(MPII16, head_boxes=heads)
     found = poses(people, people.keypoints + np.random.default_rng(2).normal(0, 9, (60, 16, 2)))
     return compare({"heads": [Run(Path("x.json"), found, {})]}, people, PckhEvaluator(), 50)

@@ -1,4 +1,4 @@
-"""Labels of thirty pictures, and poses whose errors are known, picture by picture."""
+"""Labels of thirty images, and poses whose errors are known, image by image."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from poselab.skeletons import COCO17
 if TYPE_CHECKING:
     from poselab.structures import Skeleton
 
-PICTURES = 30
+IMAGES = 30
 FINE, COARSE = "fine & <b>dear</b> $a$", 'coarse </script><!--"'
 INVERTED, MISSED, UNFOUND, NOBODY, POOR = 103, 105, 108, 109, 111
-"""Ids of the pictures in which the coarse method errs, each in its own way."""
+"""Ids of the images in which the coarse method errs, each in its own way."""
 
 
 def table(skeleton: Skeleton, **columns: Any) -> Annotations:
     rng = np.random.default_rng(0)
-    people = 2 * PICTURES
+    people = 2 * IMAGES
     large = np.arange(people) % 2
     side = np.where(large, 250.0, 80.0)[:, None]
     points = rng.uniform(0, 1, (people, len(skeleton), 2)) * side[..., None]
@@ -31,10 +31,10 @@ def table(skeleton: Skeleton, **columns: Any) -> Annotations:
         skeleton=skeleton,
         source="labels.json",
         fingerprint="0",
-        image_ids=100 + np.arange(PICTURES),
-        sizes=np.tile(np.array([480, 640], np.int32), (PICTURES, 1)),
-        file_names=np.array([f"{n}.jpg".encode() for n in range(100, 100 + PICTURES)]),
-        first_person=2 * np.arange(PICTURES + 1),
+        image_ids=100 + np.arange(IMAGES),
+        sizes=np.tile(np.array([480, 640], np.int32), (IMAGES, 1)),
+        file_names=np.array([f"{n}.jpg".encode() for n in range(100, 100 + IMAGES)]),
+        first_person=2 * np.arange(IMAGES + 1),
         annotation_ids=np.arange(people) + 1,
         keypoints=points,
         visible=np.full((people, len(skeleton)), 2, np.uint8),
@@ -52,7 +52,7 @@ def poses(labels: Annotations, keypoints: Any, kept: Any = slice(None)) -> Predi
     rows = np.arange(labels.people)[kept]
     scores = 0.5 + 0.4 * np.random.default_rng(1).random(len(rows))
     return Predictions(
-        labels.image_ids[labels.picture_of()][rows],
+        labels.image_ids[labels.image_of()][rows],
         labels.annotation_ids[rows],
         keypoints[rows],
         np.ones((len(rows), keypoints.shape[1])),
@@ -61,7 +61,7 @@ def poses(labels: Annotations, keypoints: Any, kept: Any = slice(None)) -> Predi
 
 
 def coarse(labels: Annotations) -> Predictions:
-    """Right but for the named pictures, where the first person (the medium one) is not."""
+    """Right but for the named images, where the first person (the medium one) is not."""
     points = labels.keypoints.copy()
     first = {name: 2 * (name - 100) for name in (INVERTED, MISSED, UNFOUND, NOBODY, POOR)}
     left, right = COCO17.index("left_wrist"), COCO17.index("right_wrist")

@@ -148,42 +148,42 @@ def folder(tmp_path: Path) -> Path:
     images = tmp_path / "images"
     images.mkdir()
     for name in (UNFOUND, 101, 102):
-        picture = np.full((960, 1280, 3), 90, np.uint8)
-        cv2.imwrite(str(images / f"{name}.jpg"), picture)
+        image = np.full((960, 1280, 3), 90, np.uint8)
+        cv2.imwrite(str(images / f"{name}.jpg"), image)
     return images
 
 
-def test_pictures_that_differ_most_are_inside(
+def test_images_that_differ_most_are_inside(
     comparison: Comparison, tmp_path: Path, folder: Path
 ) -> None:
-    text = write_page(comparison, tmp_path / "page.html", images=folder, shown=1).read_text()
-    assert "Of the pictures in the folder given, the 1 on which methods differ most" in text
-    (place, uri), *others = json.loads(Tags(text).scripts["data"])["images"].items()
+    text = write_page(comparison, tmp_path / "page.html", image_folder=folder, shown=1).read_text()
+    assert "Of the images in the folder given, the 1 on which methods differ most" in text
+    (place, uri), *others = json.loads(Tags(text).scripts["data"])["pixels"].items()
     assert (int(place), others) == (UNFOUND - 100, [])
     assert uri.startswith("data:image/jpeg;base64,")
     assert len(uri) < 20_000  # half as wide and high as the file
 
 
-def test_sizes_that_labels_lack_are_those_of_the_pictures(
+def test_sizes_that_labels_lack_are_those_of_the_images(
     labels: Annotations, tmp_path: Path, folder: Path
 ) -> None:
-    """MPII's labels know no sizes: a pose outside of all labels is drawn inside its picture."""
+    """MPII's labels know no sizes: a pose outside of all labels is drawn inside its image."""
     sizes = np.array(labels.sizes)
     sizes[:] = 0
     unsized = dataclasses.replace(labels, sizes=sizes)
     far = poses(labels, labels.keypoints + np.array([600.0, 400.0]))
     found = compare({"far": [Run(Path("x.json"), far, {})]}, unsized, OksEvaluator(), 20)
-    text = write_page(found, tmp_path / "page.html", images=folder).read_text()
-    pictures = json.loads(Tags(text).scripts["data"])["pictures"]
-    there = [pictures["id"].index(name) for name in (UNFOUND, 101, 102)]
-    assert [(pictures["width"][n], pictures["height"][n]) for n in there] == [(1280, 960)] * 3
-    assert (pictures["width"][0], pictures["height"][0]) != (1280, 960)  # whose file is not there
+    text = write_page(found, tmp_path / "page.html", image_folder=folder).read_text()
+    images = json.loads(Tags(text).scripts["data"])["images"]
+    there = [images["id"].index(name) for name in (UNFOUND, 101, 102)]
+    assert [(images["width"][n], images["height"][n]) for n in there] == [(1280, 960)] * 3
+    assert (images["width"][0], images["height"][0]) != (1280, 960)  # whose file is not there
     assert not unsized.sizes.any()
 
 
-def test_a_folder_without_these_pictures_is_refused(comparison: Comparison, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"expected pictures such as 100\.jpg"):
-        write_page(comparison, tmp_path / "page.html", images=tmp_path)
+def test_a_folder_without_these_images_is_refused(comparison: Comparison, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"expected images such as 100\.jpg"):
+        write_page(comparison, tmp_path / "page.html", image_folder=tmp_path)
     assert not (tmp_path / "page.html").exists()
 
 

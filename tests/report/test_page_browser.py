@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from known_errors import COARSE, FINE, INVERTED, MISSED, NOBODY, PICTURES, POOR, UNFOUND
+from known_errors import COARSE, FINE, IMAGES, INVERTED, MISSED, NOBODY, POOR, UNFOUND
 
 from poselab.evaluation.comparison import Comparison
 from poselab.report.page import write_page
@@ -97,7 +97,7 @@ def test_a_load_from_the_network_would_be_seen(visit: Visit) -> None:
     assert "example.org" in said
 
 
-def test_filters_find_the_pictures_with_the_error(visit: Visit) -> None:
+def test_filters_find_the_images_with_the_error(visit: Visit) -> None:
     saw, said = visit(
         """
         for (const error of ["inversion", "miss", "false negative", "background"]) {
@@ -125,8 +125,8 @@ def test_filters_find_the_pictures_with_the_error(visit: Visit) -> None:
     assert saw["wrist"] == [POOR, INVERTED, MISSED]  # two wrong joints are worse than one
     assert saw["knee"] == [POOR]
     assert saw["large"] == []  # the coarse method errs with medium people alone
-    assert saw["everybody"] == f"{PICTURES} of {PICTURES} pictures, {PICTURES} people"
-    assert saw["crowded"] == [[], "No picture passes these filters."]
+    assert saw["everybody"] == f"{IMAGES} of {IMAGES} images, {IMAGES} people"
+    assert saw["crowded"] == [[], "No image passes these filters."]
     assert said == ""
 
 
@@ -168,13 +168,13 @@ def test_keys_move_and_toggle(visit: Visit) -> None:
     assert saw.pop("pressed") == [True, False]
     assert saw.pop("apart") == "0.00 apart"
     assert saw.pop("none") == [[False, False], 0]
-    assert saw.pop("page") == PICTURES - 24
+    assert saw.pop("page") == IMAGES - 24
     assert (saw.pop("poses"), saw.pop("truth")) == (1, 0)
     assert saw == dict.fromkeys(("second", "third", "again", "typed", "help"), True)
     assert said == ""
 
 
-def test_plots_and_cells_lead_to_their_pictures_and_back_again(visit: Visit) -> None:
+def test_plots_and_cells_lead_to_their_images_and_back_again(visit: Visit) -> None:
     saw, said = visit(
         """
         const bar = leading("#plot-joint-errors", "error=inversion", "joint=wrist", "=coarse");
@@ -211,7 +211,7 @@ def test_an_address_is_a_view(visit: Visit) -> None:
     saw, _ = visit("saw.now = now(); saw.truth = all('#canvas .truth').length;", address)
     assert saw == {"now": MISSED, "truth": 0}
     saw, said = visit("saw.now = now();", "#sort=none&error=<b>&joint=&show=&image=zebra")
-    assert "error" in saw  # nothing passes: there is no picture to name
+    assert "error" in saw  # nothing passes: there is no image to name
     assert said == ""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from known_errors import COARSE, FINE, INVERTED, MISSED, NOBODY, PICTURES, UNFOUND
+from known_errors import COARSE, FINE, IMAGES, INVERTED, MISSED, NOBODY, UNFOUND
 
 from poselab.annotations import Annotations
 from poselab.evaluation.comparison import Comparison
@@ -33,10 +33,10 @@ def test_labels_come_back_to_a_tenth_of_a_pixel(data: dict[str, Any], labels: An
     np.testing.assert_allclose(points, labels.keypoints, atol=0.05)
     boxes = unpacked(data["people"]["boxes"], "<i2").reshape(-1, 4) * UNIT - 0.5
     np.testing.assert_allclose(boxes[:, 2:] - boxes[:, :2], labels.boxes[:, 2:], atol=0.1)
-    assert data["pictures"]["first"] == list(range(0, 2 * PICTURES + 1, 2))
+    assert data["images"]["first"] == list(range(0, 2 * IMAGES + 1, 2))
     assert data["groups"]["size"] == ["small", "medium", "large"]
-    assert unpacked(data["people"]["groups"]["size"], "i1").tolist() == [1, 2] * PICTURES
-    assert data["images"] == {3: "data:x"}
+    assert unpacked(data["people"]["groups"]["size"], "i1").tolist() == [1, 2] * IMAGES
+    assert data["pixels"] == {3: "data:x"}
 
 
 def test_every_person_has_the_pose_that_answers(data: dict[str, Any], labels: Annotations) -> None:
@@ -50,7 +50,7 @@ def test_every_person_has_the_pose_that_answers(data: dict[str, Any], labels: An
     assert (away > 0.1).sum() == 4  # inverted, missed, poor, and the one whom nobody answers
     similar = unpacked(coarse["oks"], "<f4")
     assert similar[unfound] == 0
-    assert (similar > 0.999).sum() == 2 * PICTURES - 4
+    assert (similar > 0.999).sum() == 2 * IMAGES - 4
 
 
 def test_errors_have_their_codes(data: dict[str, Any], labels: Annotations) -> None:
@@ -61,7 +61,7 @@ def test_errors_have_their_codes(data: dict[str, Any], labels: Annotations) -> N
     assert not unpacked(data["methods"][0]["kinds"], "u1").any()
 
 
-def test_poses_of_nobody_stand_with_their_picture(data: dict[str, Any]) -> None:
+def test_poses_of_nobody_stand_with_their_image(data: dict[str, Any]) -> None:
     coarse = data["methods"][1]
     counts = np.diff(coarse["extra"])
     assert np.flatnonzero(counts).tolist() == [NOBODY - 100]
@@ -69,14 +69,14 @@ def test_poses_of_nobody_stand_with_their_picture(data: dict[str, Any]) -> None:
     assert not np.diff(data["methods"][0]["extra"]).any()
 
 
-def test_of_many_pictures_those_that_differ_stay(
+def test_of_many_images_those_that_differ_stay(
     comparison: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(of_page, "MOST_PICTURES", 2)
+    monkeypatch.setattr(of_page, "MOST_IMAGES", 2)
     table, analyses = comparison.annotations, analyse(comparison)
     data = of_page.page_data(table, analyses, groups_of(table), KINDS, {})
-    assert UNFOUND in data["pictures"]["id"]
-    assert len(data["pictures"]["id"]) == 2
+    assert UNFOUND in data["images"]["id"]
+    assert len(data["images"]["id"]) == 2
     assert len(unpacked(data["people"]["points"], "<i2")) == 2 * 2 * 17 * 2
 
 

@@ -32,7 +32,7 @@ def _interruptible() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """24 training and 8 validation pictures in COCO's layout."""
+    """24 training and 8 validation images in COCO's layout."""
     return generate(tmp_path_factory.mktemp("coco") / "people", PEOPLE, workers=1)
 
 

@@ -167,8 +167,8 @@ def test_a_checkpoint_cut_off(size: int, begun: Path, people: Path, fails: Any) 
         file = begun / "checkpoints" / name
         file.write_bytes(file.read_bytes()[:size])
     assert "last.ckpt" in fails(["train", f"resume={begun}", "trainer.max_epochs=20"])
-    pictures = str(people / "val2017")
-    assert "best.ckpt" in fails(["predict", str(begun), pictures, "--out", str(begun / "out")])
+    images = str(people / "val2017")
+    assert "best.ckpt" in fails(["predict", str(begun), images, "--out", str(begun / "out")])
 
 
 def test_somebody_elses_checkpoint(people: Path, tmp_path: Path, fails: Any) -> None:
@@ -177,23 +177,23 @@ def test_somebody_elses_checkpoint(people: Path, tmp_path: Path, fails: Any) -> 
     assert "PoseLab" in fails(given)
 
 
-def test_predicting_without_pictures_or_weights(
+def test_predicting_without_images_or_weights(
     run: Path, people: Path, tmp_path: Path, fails: Any
 ) -> None:
     out = ["--out", str(tmp_path / "out")]
-    pictures = str(people / "val2017")
+    images = str(people / "val2017")
     assert "nothing.jpg" in fails(["predict", str(run), str(tmp_path / "nothing.jpg"), *out])
-    assert "checkpoint" in fails(["predict", str(tmp_path), pictures, *out])
-    (tmp_path / "text.jpg").write_text("not a picture")
+    assert "checkpoint" in fails(["predict", str(tmp_path), images, *out])
+    (tmp_path / "text.jpg").write_text("not an image")
     assert "text.jpg" in fails(["predict", str(run), str(tmp_path / "text.jpg"), *out])
     whole = next((people / "val2017").glob("*.jpg")).read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     assert "cut.jpg" in fails(["predict", str(run), str(tmp_path / "cut.jpg"), *out])
     assert "boxes.json" in fails(
-        ["predict", str(run), pictures, *out, "--boxes", str(tmp_path / "boxes.json")]
+        ["predict", str(run), images, *out, "--boxes", str(tmp_path / "boxes.json")]
     )
     for wrong in (["--device", "quantum"], ["--device", "cuda:99"], ["--batch-size", "0"]):
-        assert wrong[1] in fails(["predict", str(run), pictures, *out, *wrong])
+        assert wrong[1] in fails(["predict", str(run), images, *out, *wrong])
     assert not (tmp_path / "out" / "predictions.json").exists()
 
 
@@ -213,13 +213,13 @@ def test_nobody_in_the_annotations(spoilt: Path, tmp_path: Path, fails: Any) -> 
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_picture_missing_in_the_middle(
+def test_a_image_missing_in_the_middle(
     workers: int, spoilt: Path, tmp_path: Path, fails: Any
 ) -> None:
-    picture = sorted((spoilt / "train2017").glob("*.jpg"))[5]
-    picture.write_bytes(b"\xff\xd8 cut off")
+    image = sorted((spoilt / "train2017").glob("*.jpg"))[5]
+    image.write_bytes(b"\xff\xd8 cut off")
     said = fails(words(spoilt, tmp_path / "run", f"data.workers={workers}"))
-    assert picture.name in said
+    assert image.name in said
 
 
 def test_a_loss_that_is_not_finite_names_the_person(
@@ -250,12 +250,12 @@ def test_an_error_of_a_worker_is_one_sentence() -> None:
     from torch._utils import ExceptionWrapper
 
     try:
-        raise InputError("expected a picture, got none; look")
+        raise InputError("expected an image, got none; look")
     except InputError:
         wrapped = ExceptionWrapper(where="in DataLoader worker process 0")
     with pytest.raises(InputError) as caught:
         wrapped.reraise()
-    assert cli._sentence(caught.value) == "expected a picture, got none; look"
+    assert cli._sentence(caught.value) == "expected an image, got none; look"
     assert cli._sentence(OSError(errno.ENOENT, "bug")) is None
 
 

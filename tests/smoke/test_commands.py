@@ -46,16 +46,16 @@ def boxes_of(people: Path, file: Path) -> int:
     return len(found)
 
 
-def test_predict_takes_each_picture_as_one_person(run: Path, people: Path, tmp_path: Path) -> None:
+def test_predict_takes_each_image_as_one_person(run: Path, people: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert cli.main(["predict", str(run), str(people / "val2017"), "--out", str(out)]) == 0
     predictions = read_predictions(out / "predictions.json")
-    pictures = json.loads((out / "pictures.json").read_text())
-    assert len(predictions) == len(pictures) == 8
-    assert sorted(predictions.image_ids.tolist()) == sorted(p["id"] for p in pictures)
-    drawn = sorted((out / "pictures").glob("*.jpg"))
-    assert [path.stem for path in drawn] == sorted(Path(p["file_name"]).stem for p in pictures)
-    original, painted = (cv2.imread(str(p)) for p in (pictures[0]["file_name"], drawn[0]))
+    images = json.loads((out / "images.json").read_text())
+    assert len(predictions) == len(images) == 8
+    assert sorted(predictions.image_ids.tolist()) == sorted(p["id"] for p in images)
+    drawn = sorted((out / "images").glob("*.jpg"))
+    assert [path.stem for path in drawn] == sorted(Path(p["file_name"]).stem for p in images)
+    original, painted = (cv2.imread(str(p)) for p in (images[0]["file_name"], drawn[0]))
     assert original.shape == painted.shape
 
 
@@ -82,34 +82,34 @@ def test_poor_poses_are_written_but_not_drawn(
     run: Path, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     count = boxes_of(people, tmp_path / "boxes.json")
-    picture = sorted((people / "val2017").iterdir())[0]
-    given = ["predict", str(run), str(picture), "--out", str(tmp_path / "out")]
+    image = sorted((people / "val2017").iterdir())[0]
+    given = ["predict", str(run), str(image), "--out", str(tmp_path / "out")]
     given += ["--boxes", str(tmp_path / "boxes.json"), "--pose-threshold"]
     painted = []
     for threshold in ("0", "0.99"):
         assert cli.main([*given, threshold, "--threshold", "0"]) == 0
-        painted.append(cv2.imread(str(tmp_path / "out" / "pictures" / picture.name)))
+        painted.append(cv2.imread(str(tmp_path / "out" / "images" / image.name)))
         assert 0 < len(read_predictions(tmp_path / "out" / "predictions.json")) <= count
     assert "0 of them drawn (score above 0.99)" in capsys.readouterr().out
-    apart = [np.abs(p.astype(int) - cv2.imread(str(picture))).max() for p in painted]
+    apart = [np.abs(p.astype(int) - cv2.imread(str(image))).max() for p in painted]
     assert apart[0] > 100 > apart[1]  # JPEG written again
 
 
-def test_predict_again_finds_the_same_pictures(
+def test_predict_again_finds_the_same_images(
     run: Path, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
-    for picture in sorted((people / "val2017").iterdir())[:2]:
-        (photos / picture.name).symlink_to(picture)
+    for image in sorted((people / "val2017").iterdir())[:2]:
+        (photos / image.name).symlink_to(image)
     one = min(photos.iterdir()).name
     given = ["predict", str(run), str(photos), str(photos / one), "--out", str(photos / "found")]
     for _ in range(2):
         assert cli.main(given) == 0
-        assert "2 poses in 2 pictures" in capsys.readouterr().out
+        assert "2 poses in 2 images" in capsys.readouterr().out
     made = contract_beside(photos / "found" / "predictions.json")["run"]
     assert made["boxes"] == {"kind": "none"}
-    drawn = photos / "found" / "pictures"
+    drawn = photos / "found" / "images"
     assert cli.main([*given[:2], str(drawn), "--out", str(photos / "found")]) == 1
     assert "would be drawn over; choose another --out" in capsys.readouterr().err
 
@@ -120,7 +120,7 @@ def test_predict_bottom_up(people: Path, tmp_path: Path) -> None:
     assert cli.main(given) == 0
     given = ["predict", str(tmp_path / "run"), str(people / "val2017")]
     assert cli.main([*given, "--out", str(tmp_path / "out")]) == 0
-    assert len(list((tmp_path / "out" / "pictures").glob("*.jpg"))) == 8
+    assert len(list((tmp_path / "out" / "images").glob("*.jpg"))) == 8
     json.loads((tmp_path / "out" / "predictions.json").read_text())
 
 

@@ -1,4 +1,4 @@
-"""Every coordinate method learns a handful of pictures by heart, which a broken loss would not."""
+"""Every coordinate method learns a handful of images by heart, which a broken loss would not."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ METHODS: dict[str, list[str]] = {
 
 
 def batch() -> Sample:
-    """Pictures of noise, each with a pose of its own; some keypoints are not labelled."""
+    """Images of noise, each with a pose of its own; some keypoints are not labelled."""
     random = torch.Generator().manual_seed(0)
     image = torch.randint(0, 256, (BATCH, 3, *SIZE), generator=random).to(torch.uint8)
     share = 0.1 + 0.8 * torch.rand(BATCH, 1, len(COCO17), 2, generator=random)
@@ -103,7 +103,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:You are trying to")  # steps wit
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_handful_of_pictures_is_learnt_by_heart(name: str) -> None:
+def test_a_handful_of_images_is_learnt_by_heart(name: str) -> None:
     module, sample = made(METHODS[name]), batch()
     before = error(module.train(), sample)
     values = learn(module, sample, LONGER.get(name, STEPS))

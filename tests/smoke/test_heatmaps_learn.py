@@ -1,4 +1,4 @@
-"""Every method of maps and bins learns a handful of pictures by heart, as no broken loss would."""
+"""Every method of maps and bins learns a handful of images by heart, as no broken loss would."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ METHODS: dict[str, list[str]] = {
 
 
 def batch() -> Sample:
-    """Pictures of noise, each with a pose of its own; some keypoints are not labelled."""
+    """Images of noise, each with a pose of its own; some keypoints are not labelled."""
     random = torch.Generator().manual_seed(0)
     image = torch.randint(0, 256, (BATCH, 3, *SIZE), generator=random).to(torch.uint8)
     points = 6 + 52 * torch.rand(BATCH, 1, len(COCO17), 2, generator=random)

@@ -23,13 +23,13 @@ def test_a_run_holds_what_the_help_says(run: Path) -> None:
     assert written == {
         *("config.yaml", "run.json", "metrics.json", "curves.png"),
         *("checkpoints/best.ckpt", "checkpoints/last.ckpt"),
-        *("predictions/val.json", "predictions/pictures.jpg"),
+        *("predictions/val.json", "predictions/images.jpg"),
         *("logs/version_0/metrics.csv", "logs/version_0/hparams.yaml"),
     }
-    assert cv2.imread(str(run / "predictions" / "pictures.jpg")) is not None
+    assert cv2.imread(str(run / "predictions" / "images.jpg")) is not None
     metrics = json.loads((run / "metrics.json").read_text())
     assert list(metrics)[:10] == COCO_KEYS
-    assert metrics["contract"]["pictures"] == 8
+    assert metrics["contract"]["images"] == 8
 
 
 def test_a_manifest_says_what_the_figures_depend_on(run: Path, people: Path) -> None:
@@ -37,7 +37,7 @@ def test_a_manifest_says_what_the_figures_depend_on(run: Path, people: Path) -> 
     assert manifest["state"] == "finished"
     assert manifest["experiment"] == "quickstart/integral"
     assert manifest["seed"] == 0
-    assert manifest["data"]["train"]["pictures"] == 24
+    assert manifest["data"]["train"]["images"] == 24
     assert manifest["data"]["train"]["fingerprint"] != manifest["data"]["val"]["fingerprint"]
     assert manifest["environment"]["torch"] == torch.__version__.split("+")[0]
     assert manifest["cost"]["parameters"] > 0

@@ -1,4 +1,4 @@
-"""Precision, clipping, accumulation, averaged weights, and where curves and pictures go."""
+"""Precision, clipping, accumulation, averaged weights, and where curves and images go."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_the_environment_names_the_machine(run: Path) -> None:
     assert len(named["gpus"]) == torch.cuda.device_count()
 
 
-def test_tensorboard_gets_config_curves_and_pictures(train: Train) -> None:
+def test_tensorboard_gets_config_curves_and_images(train: Train) -> None:
     folder = train("logger=tensorboard", "trainer.max_epochs=2")
     (place,) = {file.parent for file in folder.rglob("events.out.tfevents*")}
     events = EventAccumulator(str(place)).Reload()

@@ -24,7 +24,7 @@ def digests(folder):
 
 @pytest.fixture(scope="module")
 def coco_root(tmp_path_factory):
-    """A small dataset in which every picture has a crowd besides."""
+    """A small dataset in which every image has a crowd besides."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scene, "CROWD_SHARE", 1.0)
         root = tmp_path_factory.mktemp("synth") / "coco"
@@ -44,14 +44,14 @@ def test_any_number_of_workers_writes_the_same_bytes(tmp_path):
     assert len(digests(one)) == 70 + 8 + 3
 
 
-def test_a_picture_depends_on_the_seed_and_its_number_alone():
+def test_a_image_depends_on_the_seed_and_its_number_alone():
     settings = Settings(100, 20, 9, "coco", (128, 128), (1, 4))
-    together = dataset.paint_pictures(settings, "train", range(6))
-    alone = [dataset.paint_pictures(settings, "train", range(n, n + 1))[0] for n in range(6)]
+    together = dataset.paint_images(settings, "train", range(6))
+    alone = [dataset.paint_images(settings, "train", range(n, n + 1))[0] for n in range(6)]
     assert together == alone
-    other = dataset.paint_pictures(settings, "val", range(6))
+    other = dataset.paint_images(settings, "val", range(6))
     assert not {jpeg for jpeg, _ in together} & {jpeg for jpeg, _ in other}
-    reseeded = dataset.paint_pictures(
+    reseeded = dataset.paint_images(
         Settings(100, 20, 8, "coco", (128, 128), (1, 4)), "train", range(6)
     )
     assert not {jpeg for jpeg, _ in together} & {jpeg for jpeg, _ in reseeded}
@@ -68,8 +68,8 @@ def test_pycocotools_reads_the_coco_layout(coco_root):
     crowds = 0
     for annotation in coco.anns.values():
         image = coco.imgs[annotation["image_id"]]
-        picture = cv2.imread(str(coco_root / "train2017" / image["file_name"]))
-        assert picture.shape == (image["height"], image["width"], 3) == (192, 256, 3)
+        pixels = cv2.imread(str(coco_root / "train2017" / image["file_name"]))
+        assert pixels.shape == (image["height"], image["width"], 3) == (192, 256, 3)
         mask = coco.annToMask(annotation)
         x, y, w, h = annotation["bbox"]
         if annotation["iscrowd"]:
@@ -150,7 +150,7 @@ def test_community_mpii_json_and_evaluation_ground_truth_agree(mpii_root):
 
 def test_mpii_counts_pixels_from_one(mpii_root):
     settings = Settings(30, 12, 5, "mpii", (256, 256), (1, 4))
-    labels = [row for _, row in dataset.paint_pictures(settings, "train", range(30))]
+    labels = [row for _, row in dataset.paint_images(settings, "train", range(30))]
     points = [person["points"] for row in labels for person in row["people"]]
     people = json.loads((mpii_root / "annotations/train.json").read_bytes())
     assert len(points) == len(people) > 30
@@ -168,10 +168,10 @@ def test_the_official_matlab_nesting_reads_back(mpii_root):
     assert release["annolist"].shape == release["img_train"].shape == (1, 42)
     people = json.loads((mpii_root / "annotations/train.json").read_bytes())
     found = []
-    for picture in release["annolist"][0]:
-        name = str(picture["image"][0, 0]["name"][0])
+    for image in release["annolist"][0]:
+        name = str(image["image"][0, 0]["name"][0])
         assert (mpii_root / "images" / name).exists()
-        for person in picture["annorect"][0] if picture["annorect"].size else ():
+        for person in image["annorect"][0] if image["annorect"].size else ():
             points = person["annopoints"][0, 0]["point"][0]
             joints = {int(p["id"].item()): (p["x"].item(), p["y"].item()) for p in points}
             centre = person["objpos"][0, 0]
@@ -207,7 +207,7 @@ def test_an_interrupted_call_goes_on(tmp_path, monkeypatch):
     assert digests(part) == digests(whole)
 
 
-def test_a_finished_dataset_returns_at_once_and_a_lost_picture_comes_back(tmp_path, monkeypatch):
+def test_a_finished_dataset_returns_at_once_and_a_lost_image_comes_back(tmp_path, monkeypatch):
     root = generate(tmp_path / "data", Settings(4, val=2, size=(96, 96)), workers=1)
     before = digests(root)
     (root / "train2017/000000000003.jpg").unlink()

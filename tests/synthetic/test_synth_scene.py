@@ -26,7 +26,7 @@ def generators(count, seed=3):
 
 
 def standing(places, yaw, seed=0, size=SIZE, **looks):
-    """One picture of upright people at (x, away), turned by yaw, seen from 1 m up."""
+    """One image of upright people at (x, away), turned by yaw, seen from 1 m up."""
     rng = np.random.default_rng(seed)
     people = len(places)
     shape = sample_shapes(rng, people)._replace(stature=np.full(people, 1.7))
@@ -61,7 +61,7 @@ def test_a_person_seen_from_behind_hides_the_face(no_props):
 
 @pytest.mark.parametrize(("yaw", "near", "far"), [(90, "right", "left"), (-90, "left", "right")])
 def test_in_profile_the_far_side_is_hidden(no_props, yaw, near, far):
-    # Turning anticlockwise as seen from above brings the face to the picture's right.
+    # Turning anticlockwise as seen from above brings the face to the image's right.
     found = seen(standing([(0, 3)], [np.deg2rad(yaw)]))
     parts = ("eye", "ear", "shoulder", "elbow", "wrist")
     assert [found[f"{near}_{part}"] for part in parts] == [2] * 5
@@ -76,7 +76,7 @@ def test_a_person_right_before_another_hides_that_one(no_props):
     assert (scene.visible[1][covered] == 1).all()
 
 
-def test_a_keypoint_outside_the_picture_is_not_labelled(no_props):
+def test_a_keypoint_outside_the_image_is_not_labelled(no_props):
     scene = standing([(0, 1.0)], [0.0])
     points = describe(scene)["people"][0]["points"]
     outside = (scene.points[0] < 0) | (scene.points[0] > 255)
@@ -109,14 +109,14 @@ def test_labels_are_a_sensible_mixture():
     assert 0.03 < shares[0] < 0.35
 
 
-def test_the_mirrored_person_paints_the_mirrored_picture():
+def test_the_mirrored_person_paints_the_mirrored_image():
     """So nothing that is painted tells left from right but the body itself."""
     rng = np.random.default_rng(5)
     shape = sample_shapes(rng, 24)
     angles, _ = sample_poses(rng, 24, 180.0)
     looks = [sample_looks(rng) for _ in range(24)]
     camera = look(1.0, 0.1, 0.0, 300.0, SIZE).each(np.zeros(24, int))
-    pictures = []
+    images = []
     for turned, light in ((angles, 0.6), (mirrored(angles), -0.6)):
         bodies = pose(shape, turned).moved(np.tile([0.0, 0.9, -4.0], (24, 1)))
         painter = Painter(
@@ -125,9 +125,9 @@ def test_the_mirrored_person_paints_the_mirrored_picture():
         canvases = [Canvas(np.full((*SIZE, 3), 128, np.uint8)) for _ in looks]
         for person, canvas in enumerate(canvases):
             painter.paint(canvas, person)
-        pictures.append(np.stack([canvas.image for canvas in canvases]).astype(int))
-    differs = np.abs(pictures[0] - pictures[1][:, :, ::-1]).max(axis=-1) > 60
-    body = (pictures[0] != 128).any(axis=-1)
+        images.append(np.stack([canvas.image for canvas in canvases]).astype(int))
+    differs = np.abs(images[0] - images[1][:, :, ::-1]).max(axis=-1) > 60
+    body = (images[0] != 128).any(axis=-1)
     assert body.mean() > 0.03
     assert (differs.sum(axis=(1, 2)) / body.sum(axis=(1, 2)) < 0.08).all()
 

@@ -1,6 +1,6 @@
 """The COCO keypoints format (Lin et al. 2014), with which most data sets are published.
 
-Pixels are 0-based. Pictures listed again are dropped when the entries agree. A missing ``area`` is
+Pixels are 0-based. Images listed again are dropped when the entries agree. A missing ``area`` is
 0.53 of the box (the rule of CrowdPose's and AI Challenger's evaluation), a missing ``bbox`` the
 tightest one around the keypoints. ``head_box`` (x, y, width, height), which COCO has not, is read
 where one of the first annotations has it.
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poselab.annotations import columns
-from poselab.annotations.columns import People, Pictures, Rules
+from poselab.annotations.columns import Images, People, Rules
 from poselab.annotations.formats.category import category_skeleton
 from poselab.annotations.formats.json_fields import Entries, Field, column, numbers, whole
 from poselab.annotations.masks import record
@@ -48,12 +48,12 @@ def table_of(
         InputError: as :func:`read` says.
     """
     wanted, origin = form
-    images, entries, category = _sections(source, content)
-    pictures, repeated = _pictures(source, images)
+    listed, entries, category = _sections(source, content)
+    images, repeated = _images(source, listed)
     skeleton = category_skeleton(source.path, category, entries, wanted)
-    people, rules = _people(source, entries, pictures, (len(skeleton), origin))
+    people, rules = _people(source, entries, images, (len(skeleton), origin))
     rules = rules._replace(repeated=repeated, category=_id_of(category))
-    table = columns.table(source, layout, skeleton, pictures, people, rules)
+    table = columns.table(source, layout, skeleton, images, people, rules)
     return _with_regions(source, table, entries, people)
 
 
@@ -88,10 +88,10 @@ def _shape(content: Any) -> str:
     return f"a {type(content).__name__}"
 
 
-def _pictures(source: Source, images: Entries) -> tuple[Pictures, int]:
-    """The pictures, each once, and how many entries were dropped for that."""
+def _images(source: Source, images: Entries) -> tuple[Images, int]:
+    """The images, each once, and how many entries were dropped for that."""
     if not images:
-        raise InputError(f"expected pictures in {source.path}, its `images` is empty; is it whole?")
+        raise InputError(f"expected images in {source.path}, its `images` is empty; is it whole?")
     ids = column(source, images, whole("id"))
     names = column(
         source, images, Field("file_name", "a path", lambda v: [n.lstrip("/") for n in v])
@@ -103,7 +103,7 @@ def _pictures(source: Source, images: Entries) -> tuple[Pictures, int]:
     if len(first) < len(ids):
         _refuse_conflicts(source, ids, names, first[group])
     kept = np.sort(first)
-    return Pictures(ids[kept], sizes[kept], [names[i] for i in kept]), len(ids) - len(kept)
+    return Images(ids[kept], sizes[kept], [names[i] for i in kept]), len(ids) - len(kept)
 
 
 def _refuse_conflicts(source: Source, ids: Ints, names: list[str], original: Ints) -> None:
@@ -111,18 +111,18 @@ def _refuse_conflicts(source: Source, ids: Ints, names: list[str], original: Int
         if names[row] != names[first]:
             raise InputError(
                 f"expected one file for image {ids[row]} in {source.path}, got "
-                f"{names[first]!r} and {names[row]!r}; give the pictures distinct ids"
+                f"{names[first]!r} and {names[row]!r}; give the images distinct ids"
             )
 
 
 def _people(
-    source: Source, entries: Entries, pictures: Pictures, form: tuple[int, int]
+    source: Source, entries: Entries, images: Images, form: tuple[int, int]
 ) -> tuple[People, Rules]:
     """The people of a file whose ``form`` is (keypoints a person, number of the first pixel)."""
     count, origin = form
     ids = column(source, entries, whole("id"))
     _refuse_repeated_ids(source, ids)
-    rows = _picture_rows(source, entries, pictures, ids)
+    rows = _image_rows(source, entries, images, ids)
     keypoints, visible = _keypoints(source, entries, count, ids)
     keypoints = columns.labelled_only(keypoints, visible, origin) if origin else keypoints
     boxes, box_rule = _boxes(source, entries, keypoints, visible, origin)
@@ -134,14 +134,14 @@ def _people(
     return people, Rules(area_rule, box_rule)
 
 
-def _picture_rows(source: Source, entries: Entries, pictures: Pictures, ids: Ints) -> Ints:
+def _image_rows(source: Source, entries: Entries, images: Images, ids: Ints) -> Ints:
     image_ids = column(source, entries, whole("image_id"))
-    rows = columns.rows_of(pictures.ids, image_ids)
+    rows = columns.rows_of(images.ids, image_ids)
     if (rows < 0).any():
         guilty = int(np.argmax(rows < 0))
         raise InputError(
-            f"expected every annotation in {source.path} to be of a listed picture, got unknown "
-            f"image_id {image_ids[guilty]} in annotation {ids[guilty]}; add that picture to "
+            f"expected every annotation in {source.path} to be of a listed image, got unknown "
+            f"image_id {image_ids[guilty]} in annotation {ids[guilty]}; add that image to "
             "`images` or remove the annotation"
         )
     return rows
@@ -221,9 +221,9 @@ def _with_regions(
     """The table with the regions of crowds and of people without keypoints."""
     from dataclasses import replace
 
-    order = np.argsort(people.picture, kind="stable")
+    order = np.argsort(people.image, kind="stable")
     wanted = np.flatnonzero(table.crowd | (table.labelled() == 0))
-    sizes = table.sizes[table.picture_of()[wanted]].tolist()
+    sizes = table.sizes[table.image_of()[wanted]].tolist()
     rows, records = [], []
     for row, (height, width) in zip(wanted.tolist(), sizes, strict=True):
         if height and width:

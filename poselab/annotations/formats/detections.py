@@ -22,7 +22,7 @@ _KEYS = ("image_id", "bbox", "score")
 
 
 class Detections(NamedTuple):
-    """Columns in the file's order: image_ids (D,) int64, boxes (D, 4) float64 0-based picture
+    """Columns in the file's order: image_ids (D,) int64, boxes (D, 4) float64 0-based image
     pixels x y w h, scores (D,) float64."""
 
     image_ids: Ints

@@ -1,7 +1,7 @@
 """Frames Labeled In Cinema (Sapp and Taskar 2013) as MATLAB files; pixels are 1-based.
 
 ``joints`` (2, 10, people) holds the test people of Yang et al. 2016 with a neck between the
-shoulders, and names no pictures: every person is alone in a nameless one. The publisher's
+shoulders, and names no images: every person is alone in a nameless one. The publisher's
 ``examples`` (also found as ``flic_anno``) holds all people with 29 places for joints, eleven of
 them labelled, and says who is of the test split. The hourglass code's h5 files are read elsewhere.
 """

@@ -74,7 +74,7 @@ def _datasets(source: Source) -> dict[str, Any]:
 
 
 def _names(source: Source, content: dict[str, Any]) -> list[str]:
-    """The pictures' files, from ``*_images.txt`` beside the file or from the file itself."""
+    """The images' files, from ``*_images.txt`` beside the file or from the file itself."""
     count = len(content["part"])
     for name, text in source.beside.items():
         lines = text.decode().split()

@@ -2,8 +2,8 @@
 
 Johnson and Everingham 2010 and 2011; pixels are 1-based, boxes lie around the labelled joints. The
 two sets say different things in their third row. In the 2,000 every joint is labelled and 1 means
-occluded; the last 1,000 pictures ``im{n:04d}.jpg`` are the test split. In the extended set 1 means
-labelled; its pictures are ``im{n:05d}.jpg`` and it has no official test split: take
+occluded; the last 1,000 images ``im{n:04d}.jpg`` are the test split. In the extended set 1 means
+labelled; its images are ``im{n:05d}.jpg`` and it has no official test split: take
 ``table.select(slice(-500, None))``.
 """
 
@@ -28,7 +28,7 @@ TRAINING = 1000
 
 
 def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
-    """The table of ``joints.mat``, one person a picture, whichever its first axis is.
+    """The table of ``joints.mat``, one person an image, whichever its first axis is.
 
     Raises:
         InputError: it has another shape.

@@ -2,7 +2,7 @@
 
 Pixels are 1-based in all three. Boxes follow SimpleBaseline (Xiao et al. 2018) without its padding:
 the centre moved down by 15·scale, half a side 100·scale, so that a framing's padding of 1.25 gives
-their crops. Picture ids are the numbers of the file names; annotation ids count the labelled people
+their crops. Image ids are the numbers of the file names; annotation ids count the labelled people
 of the file from 1.
 """
 
@@ -115,7 +115,7 @@ def _corners_to_boxes(corners: Any) -> Floats:
 def read_tompson(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
     """The table of Tompson et al.'s ``detections_our_format.mat`` or HRNet's ``gt_valid.mat``.
 
-    It names no pictures: every person is alone in a nameless one, numbered from 1.
+    It names no images: every person is alone in a nameless one, numbered from 1.
 
     Raises:
         InputError: the variables have other shapes.
@@ -146,21 +146,21 @@ def read_tompson(source: Source, skeleton: Skeleton | None, origin: int) -> Anno
 
 
 def read_mat(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
-    """The table of ``mpii_human_pose_v1_u12_1.mat``: the labelled people of training pictures.
+    """The table of ``mpii_human_pose_v1_u12_1.mat``: the labelled people of training images.
 
-    Test pictures, pictures with nobody labelled and people without joints are left out.
+    Test images, images with nobody labelled and people without joints are left out.
 
     Raises:
         InputError: the nesting is another.
     """
     release = source.mat(plain=False)["RELEASE"]
     try:
-        pictures = np.atleast_1d(release.annolist)
+        images = np.atleast_1d(release.annolist)
         training = np.atleast_1d(release.img_train) > 0
         people = [
-            (str(picture.image.name), rectangle)
-            for picture in pictures[training if training.any() else slice(None)]
-            for rectangle in np.atleast_1d(getattr(picture, "annorect", []))
+            (str(image.image.name), rectangle)
+            for image in images[training if training.any() else slice(None)]
+            for rectangle in np.atleast_1d(getattr(image, "annorect", []))
             if _points(rectangle)
         ]
         rows = [_person(rectangle) for _, rectangle in people]

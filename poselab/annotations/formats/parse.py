@@ -1,7 +1,7 @@
 """Image Parse (Ramanan 2006): ``joints`` (2, 14, 305) or its publisher's ``ptsAll`` (14, 2, 305).
 
 All joints are labelled, left before right and person-centric; pixels are 1-based. The first 100
-pictures train, the other 205 test.
+images train, the other 205 test.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TRAINING = 100
 
 
 def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
-    """The table of ``parse-joints.mat`` or the publisher's ``labels.mat``, one person a picture.
+    """The table of ``parse-joints.mat`` or the publisher's ``labels.mat``, one person an image.
 
     Raises:
         InputError: neither variable is there in its shape.

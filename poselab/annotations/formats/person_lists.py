@@ -1,4 +1,4 @@
-"""Tables of the files that list people, not pictures: MPII, LSP, FLIC."""
+"""Tables of the files that list people, not images: MPII, LSP, FLIC."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from poselab.annotations import columns
-from poselab.annotations.columns import People, Pictures, Rules
+from poselab.annotations.columns import Images, People, Rules
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ SIDE = 100.0
 
 
 class Labels(NamedTuple):
-    """People in the file's order and pixels: names of their pictures, joints (M, K, 2), visible
+    """People in the file's order and pixels: names of their images, joints (M, K, 2), visible
     (M, K), boxes (M, 4) with NaN where the file gives none, head_boxes (M, 4) or None."""
 
     names: Sequence[str]
@@ -66,7 +66,7 @@ def boxes_of_scale(centre: Floats, scale: Floats) -> Floats:
 def people_table(
     source: Source, layout: str, skeleton: Skeleton, labels: Labels, origin: int
 ) -> Annotations:
-    """The table of people numbered from 1, in pictures in the order of their first person.
+    """The table of people numbered from 1, in images in the order of their first person.
 
     Areas are 0.53 of the box around the keypoints.
 
@@ -74,14 +74,14 @@ def people_table(
         InputError: a coordinate is not finite, or nobody is labelled.
     """
     unique: dict[str, int] = {}
-    picture = np.array([unique.setdefault(name, len(unique)) for name in labels.names], np.int64)
+    image = np.array([unique.setdefault(name, len(unique)) for name in labels.names], np.int64)
     keypoints = columns.labelled_only(labels.joints, labels.visible, origin)
     tight = columns.boxes_around(keypoints, labels.visible)
     shift = np.array([origin, origin, 0, 0])
     absent = np.asarray(np.isnan(labels.boxes).all(axis=1))
     heads = labels.head_boxes
     people = People(
-        picture=picture,
+        image=image,
         ids=np.arange(1, len(labels.names) + 1),
         keypoints=keypoints,
         visible=labels.visible,
@@ -91,13 +91,13 @@ def people_table(
         head_boxes=None if heads is None else np.where(heads[:, 2:3] > 0, heads - shift, 0.0),
     )
     rules = Rules(area="0.53 box around keypoints", box=labels.box_rule)
-    return columns.table(source, layout, skeleton, _pictures(list(unique)), people, rules)
+    return columns.table(source, layout, skeleton, _images(list(unique)), people, rules)
 
 
-def _pictures(names: list[str]) -> Pictures:
-    """Pictures whose ids are the numbers of their names, or else count from 1."""
+def _images(names: list[str]) -> Images:
+    """Images whose ids are the numbers of their names, or else count from 1."""
     stems = [PurePosixPath(name).stem for name in names]
     numbers = [int(stem) for stem in stems if stem.isdecimal() and len(stem) < 19]
     if len(set(numbers)) < len(names):
         numbers = list(range(1, len(names) + 1))
-    return Pictures(np.array(numbers, np.int64), np.zeros((len(names), 2), np.int32), names)
+    return Images(np.array(numbers, np.int64), np.zeros((len(names), 2), np.int32), names)

@@ -1,6 +1,6 @@
-"""What a picture's file and its content look like in a few bytes, so that copies are found.
+"""What an image's file and its content look like in a few bytes, so that copies are found.
 
-A print is a digest of the file and two perceptual hashes, of the picture and of its mirror image.
+A print is a digest of the file and two perceptual hashes, of the image and of its mirror image.
 Prints are kept beside the annotation cache, by folder, and hold while a file keeps its size and
 its time of change.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Words = np.ndarray[Any, np.dtype[np.uint64]]
 
 _SIDE, _LOW = 32, 8
-_SAVE_EVERY = 2000  # pictures, so that an interrupted scan goes on where it was
+_SAVE_EVERY = 2000  # images, so that an interrupted scan goes on where it was
 _RECORD = np.dtype(
     [("size", "i8"), ("changed", "i8"), ("digest", "u8", 2), ("hash", "u8"), ("mirrored", "u8")]
 )
@@ -36,7 +36,7 @@ MISSING = "is missing"
 
 
 class Prints(NamedTuple):
-    """Prints of N pictures that could be read, in the order asked for.
+    """Prints of N images that could be read, in the order asked for.
 
     row (N,) among the files asked for; digest (N, 2), hash (N,) and mirrored (N,) uint64.
     ``faults`` are the files that could not be read, each with the reason.
@@ -52,9 +52,9 @@ class Prints(NamedTuple):
 def prints(
     folder: Path, names: Sequence[str], threads: int = 4, kept: bool = True
 ) -> Iterator[Prints | None]:
-    """Take the prints of the pictures ``names`` in a folder: None for each one, then all of them.
+    """Take the prints of the images ``names`` in a folder: None for each one, then all of them.
 
-    Each None is one picture done, for a progress bar. ``kept``: use and extend the cache.
+    Each None is one image done, for a progress bar. ``kept``: use and extend the cache.
     """
     known = _load(folder) if kept else {}
     before, faults, taken = len(known), dict[str, str](), dict[str, Any]()
@@ -87,7 +87,7 @@ def _taken(
             return MISSING
         except (OSError, SyntaxError, ValueError) as error:
             unknown = "cannot identify" in str(error)
-            return f"cannot be decoded ({'not a picture' if unknown else error})"
+            return f"cannot be decoded ({'not an image' if unknown else error})"
 
     with ThreadPoolExecutor(threads) as pool:
         yield from zip(names, pool.map(one, names), strict=True)
@@ -107,23 +107,23 @@ def _print(file: Path, before: Any) -> Any:
 
 
 def thumbnail(content: bytes, side: int = _SIDE) -> Floats:
-    """The grey picture (side, side) of a file's content, decoded only as finely as that needs.
+    """The grey image (side, side) of a file's content, decoded only as finely as that needs.
 
     Raises:
-        OSError: it is no picture, or cut off.
+        OSError: it is no image, or cut off.
     """
     import io
 
     from PIL import Image
 
-    with Image.open(io.BytesIO(content)) as picture:
-        picture.draft("L", (2 * side, 2 * side))
-        small = picture.convert("L").resize((side, side), Image.Resampling.BOX)
+    with Image.open(io.BytesIO(content)) as image:
+        image.draft("L", (2 * side, 2 * side))
+        small = image.convert("L").resize((side, side), Image.Resampling.BOX)
     return np.asarray(small, dtype=np.float64)
 
 
 def perceptual_hashes(grey: Floats) -> tuple[int, int]:
-    """64 bits of a grey picture (32, 32), and those of its mirror image.
+    """64 bits of a grey image (32, 32), and those of its mirror image.
 
     A bit says whether one of the 8 × 8 lowest frequencies of the cosine transform is above their
     median: the pHash of Zauner 2010, Implementation and Benchmarking of Perceptual Image Hash

@@ -1,4 +1,4 @@
-"""Pictures that a training and an evaluation set share, whatever they are called there."""
+"""Images that a training and an evaluation set share, whatever they are called there."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ KINDS: tuple[Kind, ...] = ("same file", "alike", "mirrored", "same people")
 """From the surest to the least sure."""
 
 DISTANCE = 14
-"""Bits of 64 by which the hashes of copies may differ. Of 203 COCO pictures that finds, with the
+"""Bits of 64 by which the hashes of copies may differ. Of 203 COCO images that finds, with the
 likeness below, all that were encoded again, shrunk to a third, brightened, or cropped by a fortieth
 on every side; 92 % of those cropped by a twentieth on every side, and half beyond that."""
 
 LIKENESS = 0.9
-"""Correlation that two pictures have at least for a pair with near hashes to be one picture."""
+"""Correlation that two images have at least for a pair with near hashes to be one image."""
 
-_FEW = 10_000  # pictures whose content is compared when a training begins
+_FEW = 10_000  # images whose content is compared when a training begins
 _FEWEST_KEYPOINTS = 3  # labelled alike by two people this seldom happens by chance
 _BLOCK = 64
 _SIDE, _WINDOW, _ZOOMS = 64, 48, (64, 66, 68, 70, 72)
 
 
 class Leak(NamedTuple):
-    """A picture of both sets: train and val are the picture rows of their tables.
+    """An image of both sets: train and val are the image rows of their tables.
 
-    distance: bits by which the hashes differ, of 64; likeness: correlation of the grey pictures, -1
+    distance: bits by which the hashes differ, of 64; likeness: correlation of the grey images, -1
     to 1. Both are None where the files were not compared.
     """
 
@@ -76,7 +76,7 @@ def near_hashes(train: Prints, val: Prints, distance: int = DISTANCE) -> Iterato
 def confirmed(
     candidates: Iterable[Leak], train: Sequence[Path], val: Sequence[Path]
 ) -> Iterator[Leak | None]:
-    """Those of the candidates whose pictures are alike, None in place of each other one."""
+    """Those of the candidates whose images are alike, None in place of each other one."""
     seen: dict[Path, Floats] = {}
 
     def grey(file: Path) -> Floats:
@@ -91,18 +91,18 @@ def confirmed(
 
 
 def likeness(first: Floats, second: Floats) -> float:
-    """Greatest correlation of the middle of either grey picture (64, 64) with a part of the other.
+    """Greatest correlation of the middle of either grey image (64, 64) with a part of the other.
 
-    The middle is tried enlarged up to an eighth, as a copy that was cropped shows it. Pictures
+    The middle is tried enlarged up to an eighth, as a copy that was cropped shows it. Images
     without any contrast are like nothing.
     """
     import cv2
 
-    pictures = [np.asarray(picture, dtype=np.float32) for picture in (first, second)]
-    if min(picture.std() for picture in pictures) < 1:
+    images = [np.asarray(image, dtype=np.float32) for image in (first, second)]
+    if min(image.std() for image in images) < 1:
         return 0.0
     best = 0.0
-    for inner, outer in (pictures, pictures[::-1]):
+    for inner, outer in (images, images[::-1]):
         for side in _ZOOMS:
             corner = (side - _WINDOW) // 2
             zoomed = cv2.resize(inner, (side, side), interpolation=cv2.INTER_LINEAR)
@@ -116,26 +116,26 @@ def same_people(train: Annotations, val: Annotations) -> Iterator[Leak]:
     """Pairs in which a person has the very same three or more labelled keypoints."""
     if train.skeleton.keypoints != val.skeleton.keypoints:
         return
-    pictures: dict[bytes, set[int]] = {}
+    images: dict[bytes, set[int]] = {}
     for key, row in _people(train):
-        pictures.setdefault(key, set()).add(row)
-    found = {(other, row) for key, row in _people(val) for other in pictures.get(key, ())}
+        images.setdefault(key, set()).add(row)
+    found = {(other, row) for key, row in _people(val) for other in images.get(key, ())}
     for other, row in sorted(found):
         yield Leak(other, row, "same people")
 
 
 def _people(table: Annotations) -> Iterator[tuple[bytes, int]]:
-    """What tells a person from others, to a tenth of a pixel, with the picture's row."""
+    """What tells a person from others, to a tenth of a pixel, with the image's row."""
     labelled = table.visible > 0
     rows = np.flatnonzero(labelled.sum(axis=1) >= _FEWEST_KEYPOINTS)
     tenths = np.rint(table.keypoints[rows] * 10).astype(np.int32) * labelled[rows, :, None]
     keys = np.concatenate([tenths, labelled[rows, :, None]], axis=2).astype(np.int32)
-    for key, picture in zip(keys, table.picture_of()[rows].tolist(), strict=True):
-        yield key.tobytes(), picture
+    for key, image in zip(keys, table.image_of()[rows].tolist(), strict=True):
+        yield key.tobytes(), image
 
 
 def strongest(leaks: Iterable[Leak]) -> list[Leak]:
-    """One leak a pair of pictures, of its surest kind, and these first."""
+    """One leak a pair of images, of its surest kind, and these first."""
     best: dict[tuple[int, int], Leak] = {}
     for leak in leaks:
         pair = (leak.train, leak.val)
@@ -148,8 +148,8 @@ def _rank(leak: Leak) -> tuple[int, float]:
     return KINDS.index(leak.kind), -(leak.likeness or 0.0)
 
 
-def shared_pictures(train: Sequence[Path], val: Sequence[Path]) -> tuple[int, str]:
-    """How many of the evaluation pictures are training's too, and how that was decided.
+def shared_images(train: Sequence[Path], val: Sequence[Path]) -> tuple[int, str]:
+    """How many of the evaluation images are training's too, and how that was decided.
 
     Cheap enough for the start of every training: of sets that are not small, only files that share
     a name are compared. Copies that were encoded again need ``poselab data leaks``.
@@ -191,7 +191,7 @@ def _same_content(first: Path, second: Path, digests: dict[Path, bytes]) -> bool
     return bool(digests[first]) and digests[first] == digests[second]
 
 
-def picture_files(table: Annotations, folder: Path, rows: Ints | None = None) -> list[Path]:
-    """The picture files of a table, or of some of its rows."""
+def image_files(table: Annotations, folder: Path, rows: Ints | None = None) -> list[Path]:
+    """The image files of a table, or of some of its rows."""
     chosen = range(len(table)) if rows is None else np.asarray(rows).tolist()
     return [folder / table.file_name(row) for row in chosen]

@@ -1,4 +1,4 @@
-"""The two sets that `data leaks` looks at: labels, and the folders of their pictures."""
+"""The two sets that `data leaks` looks at: labels, and the folders of their images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Side(NamedTuple):
-    """One set: its labels, the folder of its pictures (None: not at hand), what to call it."""
+    """One set: its labels, the folder of its images (None: not at hand), what to call it."""
 
     name: str
     table: Annotations
@@ -28,9 +28,9 @@ def sides(arguments: argparse.Namespace) -> tuple[Side, Side]:
     Raises:
         InputError: a place is not there, is no data set, or VAL is missing.
     """
-    folders = list(arguments.pictures or [None])
+    folders = list(arguments.images or [None])
     if len(folders) > 2:
-        raise InputError(f"expected one or two folders of pictures, got {len(folders)}")
+        raise InputError(f"expected one or two folders of images, got {len(folders)}")
     if arguments.val is None and not arguments.train.is_dir():
         raise InputError(
             f"expected VAL beside the annotation file {arguments.train}, got none; give both, or "
@@ -50,20 +50,20 @@ def _side(place: Path, part: int, folder: Path | None, layout: str) -> Side:
 
     name = ("training", "evaluation")[part]
     if folder is not None and not folder.is_dir():
-        raise InputError(f"expected a folder of pictures at {folder}, found none; check the path")
+        raise InputError(f"expected a folder of images at {folder}, found none; check the path")
     if place.is_dir():
         place, beside = _split(place, part)
     else:
-        beside = _pictures_beside(place)
+        beside = _images_beside(place)
     table = open_annotations(place, layout)
     folder = folder or (beside if beside.is_dir() else None)
     if folder is None:
-        print(f"warning: no pictures of {place} at {beside}; give --pictures", file=sys.stderr)
+        print(f"warning: no images of {place} at {beside}; give --images", file=sys.stderr)
     return Side(name, table, folder)
 
 
 def _split(root: Path, part: int) -> tuple[Path, Path]:
-    """The annotation file and the picture folder of a split of a data set's folder."""
+    """The annotation file and the image folder of a split of a data set's folder."""
     from poselab.datasets.layouts import LAYOUTS, layout_of
 
     layout = layout_of(root)
@@ -74,11 +74,11 @@ def _split(root: Path, part: int) -> tuple[Path, Path]:
             f"expected {chosen.name if chosen else 'COCO or MPII'} annotations under {root}, found "
             "none; see `poselab data check`, or give an annotation file"
         )
-    return file, root / chosen.pictures
+    return file, root / chosen.images
 
 
-def _pictures_beside(file: Path) -> Path:
-    """Where the pictures of an annotation file lie in the official layouts."""
+def _images_beside(file: Path) -> Path:
+    """Where the images of an annotation file lie in the official layouts."""
     split = file.name.partition(".")[0].rpartition("_")[2]
     places = [file.parent.parent / split, file.parent.parent / "images", file.parent / "images"]
     return next((place for place in places if place.is_dir()), places[0])

@@ -43,7 +43,7 @@ def breakdown(diagnosis: Diagnosis, annotations: Annotations) -> dict[str, list[
     """Rows by joint, size, crowding and visibility, the groups that are the keys.
 
     Sizes are COCO's, a person of 32² or 96² pixels² counting as the larger. Crowding is the
-    greatest IoU of a person's box with that of another person of the picture, and 0 has a bin of
+    greatest IoU of a person's box with that of another person of the image, and 0 has a bin of
     its own. Visibility is that of each joint as labelled.
     """
     joints = dict(enumerate(annotations.skeleton.keypoints))

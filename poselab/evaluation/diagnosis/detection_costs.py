@@ -70,7 +70,7 @@ class BoxCost:
     """
 
     source: Boxes
-    pictures: int
+    images: int
     given: float
     ap: Part
     early: Part
@@ -88,7 +88,7 @@ def box_costs(
     seed: int = 0,
     progress: Callable[[int], Any] = int,
 ) -> tuple[Comparison, list[BoxCost]]:
-    """Score every source on the same resampled pictures; the first is that of the true boxes.
+    """Score every source on the same resampled images; the first is that of the true boxes.
 
     Raises:
         InputError: what the evaluator refuses.
@@ -114,7 +114,7 @@ def _cost(
     p = {frozenset(pair[:2]): pair.p_corrected for pair in comparison.pairs}
     return BoxCost(
         source=source,
-        pictures=len(comparison.annotations),
+        images=len(comparison.annotations),
         given=_figure(given, place).value,
         ap=own,
         early=_apart(given, method.replicates, place),

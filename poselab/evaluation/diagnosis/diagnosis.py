@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 class Diagnosis:
     """What N poses and M people of K joints have to do with each other.
 
-    People: scored (M,) bool, who counts: has labelled joints, is no crowd, is in a chosen picture;
+    People: scored (M,) bool, who counts: has labelled joints, is no crowd, is in a chosen image;
     pose (M,), the prediction row that answers for the person, -1 for nobody, which for a scored
     person is a false negative; oks (M,) of that pose, 0 where nobody answers, NaN for people who do
     not count; misranked (M,) bool, score errors: a pose with OKS 0.5 or more that answers for
@@ -48,7 +48,7 @@ class Diagnosis:
     Joints: joint (M, K) uint8, codes of :class:`Kind`, UNKNOWN (255) where it is not labelled or
     nobody answers; joints, what else is known of them.
 
-    Poses: considered (N,) bool, the ``max_detections`` best of each chosen picture; background (F,)
+    Poses: considered (N,) bool, the ``max_detections`` best of each chosen image; background (F,)
     rows of those that are like nobody, background false positives; doubles (D,) rows of those that
     answer for nobody because better-scored poses took whom they are like; optimal (N,), scores
     that rank all poses as best they can be ranked: the OKS with the person that a pose is left with
@@ -100,15 +100,15 @@ def diagnose(
     sigmas: Sequence[float] | None = None,
     max_detections: int = 20,
 ) -> Diagnosis:
-    """Diagnose all pictures, or only those of ``image_ids``; ``sigmas`` replace the skeleton's.
+    """Diagnose all images, or only those of ``image_ids``; ``sigmas`` replace the skeleton's.
 
-    Poses and people are matched once: in each picture poses take turns, the best score first, and
+    Poses and people are matched once: in each image poses take turns, the best score first, and
     each takes the free person of greatest OKS, if it is 0.1 or more. A pose that is like nobody but
     like a crowd or a person without labels, by COCO's rule for these, is left out.
 
     Raises:
         InputError: predictions of another skeleton, as many sigmas as keypoints are needed, or a
-            picture is not annotated.
+            image is not annotated.
     """
     falloffs = _falloffs(annotations, sigmas)
     who = parties(predictions, annotations, image_ids, max_detections)

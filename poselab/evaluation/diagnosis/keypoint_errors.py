@@ -72,8 +72,8 @@ def joints_of(
 ) -> Joints:
     """Diagnose the poses that answer for people.
 
-    keypoints (N, K, 2) are all poses in picture pixels, pose_of (M,) the row that answers for each
-    person, -1 for none, and pairs all pairs of poses and people that lie in the same picture.
+    keypoints (N, K, 2) are all poses in image pixels, pose_of (M,) the row that answers for each
+    person, -1 for none, and pairs all pairs of poses and people that lie in the same image.
     """
     shape = annotations.visible.shape
     own, mirrored = np.zeros(shape), np.zeros(shape)
@@ -166,7 +166,7 @@ def found_elsewhere(
 ) -> Ints:
     """Grouping errors (M, K): the prediction row of another pose that has the joint, -1 for none.
 
-    The person's own pose has a swap or a miss there; the same joint of another pose of the picture
+    The person's own pose has a swap or a miss there; the same joint of another pose of the image
     is at the label, with similarity 0.5 or more, and is neither good nor jitter for the person that
     the other pose answers for. So the joint was found, and was given to another person's pose, or
     to a fragment: a pose that answers for nobody, and has right no joint of the person that the own

@@ -26,13 +26,13 @@ LEAST_OKS = 0.1
 
 
 class Parties(NamedTuple):
-    """Who takes part: scored people (M,); poses (N,) of chosen pictures and those of them that are
-    considered (N,), the best; each pose's picture row (N,) and turn in that picture (N,)."""
+    """Who takes part: scored people (M,); poses (N,) of chosen images and those of them that are
+    considered (N,), the best; each pose's image row (N,) and turn in that image (N,)."""
 
     scored: Mask
     chosen: Mask
     considered: Mask
-    picture: Ints
+    image: Ints
     turn: Ints
 
 
@@ -42,10 +42,10 @@ def parties(
     image_ids: ImageIds,
     max_detections: int,
 ) -> Parties:
-    """Labelled people who are no crowds, and the best poses of each picture.
+    """Labelled people who are no crowds, and the best poses of each image.
 
     Raises:
-        InputError: predictions of another skeleton, or a picture that is not annotated.
+        InputError: predictions of another skeleton, or an image that is not annotated.
     """
     keypoints, joints = predictions.keypoints, len(annotations.skeleton)
     if len(predictions) and keypoints.shape[1:] != (joints, 2):
@@ -53,15 +53,15 @@ def parties(
             f"expected {joints} keypoints ({annotations.skeleton.name}), got {keypoints.shape[1]}; "
             "predictions and annotations must share a skeleton"
         )
-    picture = _pictures(annotations, predictions.image_ids)
+    image = _images(annotations, predictions.image_ids)
     chosen = np.ones(len(annotations), dtype=bool)
     if image_ids is not None:
         chosen[:] = False
-        chosen[_pictures(annotations, np.asarray(image_ids))] = True
-    turn = turns(predictions.scores, picture)
-    poses = chosen[picture]
-    scored = chosen[annotations.picture_of()] & _labelled(annotations)
-    return Parties(scored, poses, poses & (turn < max_detections), picture, turn)
+        chosen[_images(annotations, np.asarray(image_ids))] = True
+    turn = turns(predictions.scores, image)
+    poses = chosen[image]
+    scored = chosen[annotations.image_of()] & _labelled(annotations)
+    return Parties(scored, poses, poses & (turn < max_detections), image, turn)
 
 
 def _labelled(annotations: Annotations) -> Mask:
@@ -69,7 +69,7 @@ def _labelled(annotations: Annotations) -> Mask:
     return np.asarray(seen & ~annotations.crowd)
 
 
-def _pictures(annotations: Annotations, image_ids: Ints) -> Ints:
+def _images(annotations: Annotations, image_ids: Ints) -> Ints:
     rows = rows_of(annotations.image_ids, image_ids)
     if (rows < 0).any():
         raise InputError(
@@ -80,7 +80,7 @@ def _pictures(annotations: Annotations, image_ids: Ints) -> Ints:
 
 
 class Matched(NamedTuple):
-    """All pairs (Q,) of considered poses with the scored people of their pictures, and what
+    """All pairs (Q,) of considered poses with the scored people of their images, and what
     :class:`poselab.evaluation.diagnosis.diagnosis.Diagnosis` says of people and poses."""
 
     pairs: Pairs
@@ -100,7 +100,7 @@ def match(
 ) -> Matched:
     """Match poses and people once, best score first."""
     people, poses = np.flatnonzero(who.scored), np.flatnonzero(who.chosen)
-    both = together(poses, who.picture[poses], people, annotations)
+    both = together(poses, who.image[poses], people, annotations)
     everybody = with_oks(both, predictions, annotations, sigmas)
     optimal, misranked = _ranking(everybody.take(everybody.oks >= LEAST_OKS), who)
     pairs = everybody.take(who.considered[everybody.pose])
@@ -124,7 +124,7 @@ def _in_regions(
 ) -> Mask:
     """Which poses (n,) are like a crowd or an unlabelled person, so that COCO excuses them."""
     regions = np.flatnonzero(~_labelled(annotations))
-    pose, region = together(poses, who.picture[poses], regions, annotations)
+    pose, region = together(poses, who.image[poses], regions, annotations)
     seen = (annotations.visible[region] > 0).any(axis=1)
     similar = with_oks((pose, region), predictions, annotations, sigmas).oks
     similar = np.where(

@@ -52,13 +52,13 @@ def early_commitment(
 ) -> Commitment:
     """Deal boxes (D, 4) to people, one to one, so that as much overlap as possible is found.
 
-    Only overlaps of at least ``least`` count. Boxes of other pictures show nobody.
+    Only overlaps of at least ``least`` count. Boxes of other images show nobody.
     """
     labelled = (annotations.visible > 0).any(axis=1) & ~annotations.crowd
     people = np.flatnonzero(labelled)
-    picture = annotations.image_ids[annotations.picture_of()[people]]
+    image = annotations.image_ids[annotations.image_of()[people]]
     owner, overlap = np.full(len(people), -1), np.zeros(len(people))
-    rows_of_people, rows_of_boxes = _by_picture(picture), _by_picture(image_ids)
+    rows_of_people, rows_of_boxes = _by_image(image), _by_image(image_ids)
     for image_id, mine in rows_of_people.items():
         theirs = rows_of_boxes.get(image_id)
         if theirs is not None:
@@ -68,7 +68,7 @@ def early_commitment(
     return Commitment(people, owner, overlap)
 
 
-def _by_picture(image_ids: Ints) -> dict[int, Ints]:
+def _by_image(image_ids: Ints) -> dict[int, Ints]:
     order = np.argsort(image_ids, kind="stable")
     ids, starts = np.unique(image_ids[order], return_index=True)
     return dict(zip(ids.tolist(), np.split(order, starts[1:]), strict=False))

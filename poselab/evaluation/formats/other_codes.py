@@ -47,7 +47,7 @@ def read_results(path: Path, annotations: Annotations) -> Predictions:
     poses = _poses(path, annotations)
     people = _answered(path, poses, annotations)
     return Predictions(
-        annotations.image_ids[annotations.picture_of()[people]],
+        annotations.image_ids[annotations.image_of()[people]],
         np.asarray(annotations.annotation_ids[people]),
         np.array(poses[..., :2], dtype=np.float64) - 1,
         np.ones(poses.shape[:2]),

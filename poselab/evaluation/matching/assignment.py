@@ -51,26 +51,26 @@ def _refuse_repeated(annotation_ids: Ints) -> None:
 def by_best_oks(predictions: Predictions, annotations: Annotations) -> Ints:
     """The prediction row of every labelled person (M,), -1 for none, whatever ids the poses name.
 
-    In each picture, poses in order of score take the still free person of greatest OKS, if that is
+    In each image, poses in order of score take the still free person of greatest OKS, if that is
     above 0: the matching of COCO (Lin et al. 2014) without its threshold, its crowds and its limit
     of detections. Of equal scores the earlier pose goes first, and of equal OKS the later person
     is taken, as pycocotools does both. A person without area is found by an exact pose alone.
 
     Raises:
-        InputError: a pose of a picture that is not annotated.
+        InputError: a pose of an image that is not annotated.
     """
-    picture = rows_of(annotations.image_ids, predictions.image_ids)
-    if (picture < 0).any():
+    image = rows_of(annotations.image_ids, predictions.image_ids)
+    if (image < 0).any():
         raise InputError(
-            f"expected image ids of {annotations.source}, got {int((picture < 0).sum())} others "
-            f"such as {predictions.image_ids[np.argmin(picture)]}"
+            f"expected image ids of {annotations.source}, got {int((image < 0).sum())} others "
+            f"such as {predictions.image_ids[np.argmin(image)]}"
         )
-    order = np.lexsort((-predictions.scores, picture))
-    pictures, begins = np.unique(picture[order], return_index=True)
+    order = np.lexsort((-predictions.scores, image))
+    images, begins = np.unique(image[order], return_index=True)
     ends = np.append(begins[1:], len(order))
     findable = (annotations.visible > 0).any(axis=1) & ~annotations.crowd
     pose_of = np.full(annotations.people, -1)
-    for row, begin, end in zip(pictures.tolist(), begins, ends[: len(begins)], strict=True):
+    for row, begin, end in zip(images.tolist(), begins, ends[: len(begins)], strict=True):
         poses, people = order[begin:end], np.array(annotations.rows(row), dtype=np.int64)
         people = people[findable[people]]
         if len(people):

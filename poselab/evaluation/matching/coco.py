@@ -25,17 +25,17 @@ THRESHOLDS = np.linspace(0.5, 0.95, 10)
 
 
 class Matching(NamedTuple):
-    """What COCO's greedy matching decided, poses best first as COCO ranks them over all pictures.
+    """What COCO's greedy matching decided, poses best first as COCO ranks them over all images.
 
-    row (D,) of the predictions, picture (D,) row among ``image_ids`` (N,), scores (D,). For each of
+    row (D,) of the predictions, image (D,) row among ``image_ids`` (N,), scores (D,). For each of
     A area ranges (all, medium, large, unless only the first were asked for) and T thresholds:
     person (A, T, D), the person row matched, -1 for none; ignored (A, T, D), whether the pose
     counts neither for nor against. counts (A, N): how many people of
-    each picture are to be found. A pose that has a person and is not ignored is a true positive.
+    each image are to be found. A pose that has a person and is not ignored is a true positive.
     """
 
     row: Ints
-    picture: Ints
+    image: Ints
     scores: Floats
     person: Ints
     ignored: Mask
@@ -64,7 +64,7 @@ def matching_of(
     ignored = [_decisions(part, "dtIgnore")[where] > 0 for part in ranges]
     return Matching(
         row=row,
-        picture=rows_of(image_ids, predictions.image_ids[row]),
+        image=rows_of(image_ids, predictions.image_ids[row]),
         scores=scores[order],
         person=np.stack(person),
         ignored=np.stack(ignored),
@@ -74,7 +74,7 @@ def matching_of(
 
 
 def _by_area(entries: list[dict[str, Any]], areas: Sequence[str]) -> list[list[dict[str, Any]]]:
-    """Entries of each area range by picture id; engines differ in which of both runs first."""
+    """Entries of each area range by image id; engines differ in which of both runs first."""
     entries = sorted(entries, key=lambda entry: int(entry["image_id"]))
     return [[e for e in entries if tuple(e["aRng"]) == AREAS[name]] for name in areas]
 
@@ -85,14 +85,14 @@ def _flat(parts: Iterable[Iterable[Any]]) -> Floats:
 
 
 def _decisions(entries: list[dict[str, Any]], key: str) -> Ints:
-    """All pictures' tables (T, D) of decisions, row after row; :func:`_places` finds its way."""
+    """All images' tables (T, D) of decisions, row after row; :func:`_places` finds its way."""
     return _flat(row for entry in entries for row in entry[key]).astype(np.int32)
 
 
 def _places(poses: list[int]) -> Ints:
-    """Where the decision on each pose at each threshold (T, D) lies, of pictures of so many poses.
+    """Where the decision on each pose at each threshold (T, D) lies, of images of so many poses.
 
-    Engines give plain lists: one flat pass over all is far faster than an array a picture.
+    Engines give plain lists: one flat pass over all is far faster than an array an image.
     """
     counts = np.array(poses, np.int64)
     begins = np.cumsum(counts) - counts
@@ -104,8 +104,8 @@ def _places(poses: list[int]) -> Ints:
 
 
 def _counts(entries: list[dict[str, Any]], image_ids: Ints) -> Ints:
-    """How many people of each picture (N,) are to be found."""
+    """How many people of each image (N,) are to be found."""
     counts = np.zeros(len(image_ids), np.int64)
-    pictures = np.searchsorted(image_ids, [entry["image_id"] for entry in entries])
-    counts[pictures] = [len(e["gtIgnore"]) - int(sum(e["gtIgnore"])) for e in entries]
+    images = np.searchsorted(image_ids, [entry["image_id"] for entry in entries])
+    counts[images] = [len(e["gtIgnore"]) - int(sum(e["gtIgnore"])) for e in entries]
     return counts

@@ -33,7 +33,7 @@ class Problem(NamedTuple):
     """Poses and people ready to be matched.
 
     rows (D,) are the rows of the given predictions that take part, people (G,) the person rows;
-    chosen (N,) the pictures; truth and found are COCO datasets of them, numbered from 1 in this
+    chosen (N,) the images; truth and found are COCO datasets of them, numbered from 1 in this
     order, because pycocotools takes a match with annotation 0 for no match.
     """
 
@@ -51,23 +51,23 @@ def problem(
     image_ids: Sequence[int] | Ints | None,
     max_detections: int,
 ) -> Problem:
-    """The ``max_detections`` best poses of each picture, and all people, of the chosen pictures.
+    """The ``max_detections`` best poses of each image, and all people, of the chosen images.
 
     Raises:
         InputError: an image id is not annotated.
     """
-    chosen = pictures_to_score(annotations, image_ids)
+    chosen = images_to_score(annotations, image_ids)
     return problem_of(predictions, annotations, chosen, max_detections)
 
 
 def problem_of(
     predictions: Predictions, annotations: Annotations, chosen: Mask, max_detections: int
 ) -> Problem:
-    """The same of the pictures of a mask (N,)."""
+    """The same of the images of a mask (N,)."""
     with collector_paused():
         inside = np.isin(predictions.image_ids, annotations.image_ids[chosen])
         rows = _best(predictions, np.flatnonzero(inside), max_detections)
-        people = np.flatnonzero(chosen[annotations.picture_of()])
+        people = np.flatnonzero(chosen[annotations.image_of()])
         truth = _truth(annotations, chosen, people)
         counted = (annotations.labelled()[people] > 0) & ~annotations.crowd[people]
         found = _found(predictions, rows, truth)
@@ -104,10 +104,10 @@ def _index(engine: str, dataset: dict[str, Any]) -> Any:
     return coco
 
 
-def pictures_to_score(
+def images_to_score(
     annotations: Annotations, image_ids: Sequence[int] | Ints | None = None
 ) -> Mask:
-    """Mask (N,) of the pictures to score: those asked for, or with people held out for testing.
+    """Mask (N,) of the images to score: those asked for, or with people held out for testing.
 
     Raises:
         InputError: an image id is not annotated.
@@ -116,7 +116,7 @@ def pictures_to_score(
         held_out = annotations.held_out
         if held_out is None or not held_out.any():
             return np.ones(len(annotations), dtype=bool)
-        return np.bincount(annotations.picture_of()[held_out], minlength=len(annotations)) > 0
+        return np.bincount(annotations.image_of()[held_out], minlength=len(annotations)) > 0
     unknown = np.setdiff1d(np.asarray(image_ids), annotations.image_ids)
     if len(unknown):
         raise InputError(
@@ -127,26 +127,26 @@ def pictures_to_score(
 
 
 def _best(predictions: Predictions, rows: Ints, limit: int) -> Ints:
-    """Of some rows, in their order, the ``limit`` best of every picture, ties by row as COCO's."""
+    """Of some rows, in their order, the ``limit`` best of every image, ties by row as COCO's."""
     by_score = rows[np.argsort(-predictions.scores[rows], kind="stable")]
-    _, picture = np.unique(predictions.image_ids[by_score], return_inverse=True)
-    if picture.size and picture.max() < 1 << 16:
-        picture = picture.astype(np.uint16)  # NumPy sorts short integers by radix
-    order = np.argsort(picture, kind="stable")
-    pictures = picture[order]
-    begin = np.searchsorted(pictures, pictures, side="left")
+    _, image = np.unique(predictions.image_ids[by_score], return_inverse=True)
+    if image.size and image.max() < 1 << 16:
+        image = image.astype(np.uint16)  # NumPy sorts short integers by radix
+    order = np.argsort(image, kind="stable")
+    images = image[order]
+    begin = np.searchsorted(images, images, side="left")
     kept: Ints = np.sort(by_score[order[np.arange(len(order)) - begin < limit]])
     return kept
 
 
 def _truth(annotations: Annotations, chosen: Mask, rows: Ints) -> dict[str, Any]:
     """Annotations in COCO's layout."""
-    picture_of = annotations.picture_of()
+    image_of = annotations.image_of()
     visible = annotations.visible[rows]
     labelled = annotations.labelled()[rows]
     points = np.concatenate([annotations.keypoints[rows], visible[..., None]], axis=2)
     columns = zip(
-        annotations.image_ids[picture_of[rows]].tolist(),
+        annotations.image_ids[image_of[rows]].tolist(),
         _views(points),
         labelled.tolist(),
         annotations.boxes[rows].tolist(),
@@ -159,11 +159,11 @@ def _truth(annotations: Annotations, chosen: Mask, rows: Ints) -> dict[str, Any]
         {"id": number, "category_id": CATEGORY["id"], **dict(zip(names, row, strict=True))}
         for number, row in enumerate(columns, start=1)
     ]
-    pictures = _pictures(annotations, chosen)
-    return {"images": pictures, "categories": [CATEGORY], "annotations": people}
+    images = _images(annotations, chosen)
+    return {"images": images, "categories": [CATEGORY], "annotations": people}
 
 
-def _pictures(annotations: Annotations, chosen: Mask) -> list[dict[str, Any]]:
+def _images(annotations: Annotations, chosen: Mask) -> list[dict[str, Any]]:
     sizes = annotations.sizes[chosen].tolist()
     image_ids = annotations.image_ids[chosen].tolist()
     return [

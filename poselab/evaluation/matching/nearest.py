@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 class Pairs(NamedTuple):
     """Person rows (P,) to be scored, the pose row (P,) that answers for each, -1 for none, and the
-    ids of all pictures to be scored."""
+    ids of all images to be scored."""
 
     people: Ints
     poses: Ints
@@ -35,14 +35,14 @@ def pairs(
     image_ids: ImageIds,
     match: str,
 ) -> Pairs:
-    """People with labelled keypoints of the chosen pictures, else of those held out, else of all.
+    """People with labelled keypoints of the chosen images, else of those held out, else of all.
 
     ``match`` is one of :data:`poselab.evaluation.matching.assignment.MATCHES`.
 
     Raises:
         InputError: what the rule of matching refuses.
     """
-    chosen, people = asked_for(annotations, image_ids, annotations.picture_of())
+    chosen, people = asked_for(annotations, image_ids, annotations.image_of())
     wanted = people & (annotations.visible > 0).any(axis=1) & ~annotations.crowd
     rows = np.flatnonzero(wanted)
     return Pairs(rows, MATCHES[match](predictions, annotations)[rows], chosen)
@@ -51,16 +51,16 @@ def pairs(
 def most_similar(
     predictions: Predictions, annotations: Annotations, sigmas: Sequence[float] | None = None
 ) -> Ints:
-    """The person row (N,) of greatest OKS in each pose's picture, -1 where every OKS is 0.
+    """The person row (N,) of greatest OKS in each pose's image, -1 where every OKS is 0.
 
     Crowds and people without labelled keypoints resemble nothing; of equals the first is taken.
     """
-    picture = rows_of(annotations.image_ids, predictions.image_ids)
+    image = rows_of(annotations.image_ids, predictions.image_ids)
     findable = (annotations.visible > 0).any(axis=1) & ~annotations.crowd
     model = np.full(len(predictions), -1)
-    order = np.argsort(picture, kind="stable")
-    pictures, begins = np.unique(picture[order], return_index=True)
-    for row, poses in zip(pictures.tolist(), np.split(order, begins[1:]), strict=False):
+    order = np.argsort(image, kind="stable")
+    images, begins = np.unique(image[order], return_index=True)
+    for row, poses in zip(images.tolist(), np.split(order, begins[1:]), strict=False):
         people = np.array(annotations.rows(row) if row >= 0 else (), dtype=np.int64)
         people = people[findable[people]]
         if len(people):

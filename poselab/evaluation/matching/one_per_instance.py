@@ -25,15 +25,15 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 class Answers(NamedTuple):
     """People rows (P,) with their joints' distances (P, K) in pixels, infinite where unanswered.
 
-    labelled (P, K) bool; unanswered: how many of the people have no pose; picture (P,) the place
-    of their picture among image_ids (N,), all that were to be scored, ascending.
+    labelled (P, K) bool; unanswered: how many of the people have no pose; image (P,) the place
+    of their image among image_ids (N,), all that were to be scored, ascending.
     """
 
     rows: Ints
     distances: Floats
     labelled: Mask
     unanswered: int
-    picture: Ints
+    image: Ints
     image_ids: Ints
 
     def tally(self, sizes: Floats, right: Mapping[str, Rule], skeleton: Skeleton) -> RateTally:
@@ -44,15 +44,15 @@ class Answers(NamedTuple):
         return RateTally(self.image_ids, self._summed(self.labelled), sums, skeleton)
 
     def _summed(self, joints: Floats | Mask) -> Floats:
-        """Sums (N, K) over the people of each picture."""
+        """Sums (N, K) over the people of each image."""
         sums = np.zeros((len(self.image_ids), joints.shape[1]))
-        np.add.at(sums, self.picture, joints)
+        np.add.at(sums, self.image, joints)
         return sums
 
     @property
-    def pictures(self) -> int:
-        """How many pictures have people to answer for."""
-        return len(np.unique(self.picture))
+    def images(self) -> int:
+        """How many images have people to answer for."""
+        return len(np.unique(self.image))
 
 
 def answers(
@@ -62,7 +62,7 @@ def answers(
     image_ids: ImageIds,
     match: str,
 ) -> Answers:
-    """Distances of the labelled, ``measurable`` (M,) people of the chosen pictures.
+    """Distances of the labelled, ``measurable`` (M,) people of the chosen images.
 
     Without ``image_ids`` they are the people held out for testing, where the labels say who is.
     ``match`` is one of :data:`poselab.evaluation.matching.assignment.MATCHES`.
@@ -71,8 +71,8 @@ def answers(
         InputError: what the rule of matching refuses.
     """
     labelled = annotations.visible > 0
-    picture_of = annotations.picture_of()
-    chosen, people = asked_for(annotations, image_ids, picture_of)
+    image_of = annotations.image_of()
+    chosen, people = asked_for(annotations, image_ids, image_of)
     wanted = measurable & labelled.any(axis=1) & ~annotations.crowd & people
     pose_of = MATCHES[match](predictions, annotations)
     rows = np.flatnonzero(wanted)
@@ -83,19 +83,19 @@ def answers(
         offsets = found - annotations.keypoints[rows][answered]
         distances[answered] = np.linalg.norm(offsets, axis=2)
     chosen = np.sort(chosen)
-    picture = np.searchsorted(chosen, annotations.image_ids[picture_of[rows]])
-    return Answers(rows, distances, labelled[rows], int((~answered).sum()), picture, chosen)
+    image = np.searchsorted(chosen, annotations.image_ids[image_of[rows]])
+    return Answers(rows, distances, labelled[rows], int((~answered).sum()), image, chosen)
 
 
-def asked_for(annotations: Annotations, image_ids: ImageIds, picture_of: Ints) -> tuple[Ints, Mask]:
-    """The ids of the pictures to score, and a mask (M,) of the people.
+def asked_for(annotations: Annotations, image_ids: ImageIds, image_of: Ints) -> tuple[Ints, Mask]:
+    """The ids of the images to score, and a mask (M,) of the people.
 
     They are the ``image_ids``, or else those held out for testing, or else all.
     """
     held_out = annotations.held_out
     if image_ids is not None:
-        pictures = np.isin(annotations.image_ids, np.asarray(image_ids))
-        return annotations.image_ids[pictures], np.asarray(pictures[picture_of])
+        images = np.isin(annotations.image_ids, np.asarray(image_ids))
+        return annotations.image_ids[images], np.asarray(images[image_of])
     if held_out is None or not held_out.any():
         return annotations.image_ids, np.ones(annotations.people, dtype=bool)
-    return annotations.image_ids[np.unique(picture_of[held_out])], held_out
+    return annotations.image_ids[np.unique(image_of[held_out])], held_out

@@ -1,4 +1,4 @@
-"""All pairs of a pose and a person of the same picture, and two ways to match by them."""
+"""All pairs of a pose and a person of the same image, and two ways to match by them."""
 
 from __future__ import annotations
 
@@ -32,22 +32,20 @@ class Pairs(NamedTuple):
         return Pairs(self.pose[chosen], self.person[chosen], self.oks[chosen])
 
 
-def turns(scores: Floats, picture: Ints) -> Ints:
-    """The place (N,) of every pose among those of its picture, best score first, ties by row."""
-    order = np.lexsort((-scores, picture))
-    pictures = picture[order]
+def turns(scores: Floats, image: Ints) -> Ints:
+    """The place (N,) of every pose among those of its image, best score first, ties by row."""
+    order = np.lexsort((-scores, image))
+    images = image[order]
     places = np.empty(len(order), np.int64)
-    places[order] = np.arange(len(order)) - np.searchsorted(pictures, pictures)
+    places[order] = np.arange(len(order)) - np.searchsorted(images, images)
     return places
 
 
-def together(
-    poses: Ints, picture: Ints, people: Ints, annotations: Annotations
-) -> tuple[Ints, Ints]:
-    """Pose and person (Q,) of all pairs of ``poses`` (n,), which lie in picture rows ``picture``
-    (n,), and those of ``people`` (m,), ascending, who are labelled in the same picture."""
-    home = annotations.picture_of()[people]
-    begin, end = (np.searchsorted(home, picture, side=side) for side in ("left", "right"))
+def together(poses: Ints, image: Ints, people: Ints, annotations: Annotations) -> tuple[Ints, Ints]:
+    """Pose and person (Q,) of all pairs of ``poses`` (n,), which lie in image rows ``image``
+    (n,), and those of ``people`` (m,), ascending, who are labelled in the same image."""
+    home = annotations.image_of()[people]
+    begin, end = (np.searchsorted(home, image, side=side) for side in ("left", "right"))
     counts = end - begin
     before = np.cumsum(counts) - counts
     place = np.arange(counts.sum()) + np.repeat(begin - before, counts)
@@ -78,7 +76,7 @@ def parts(pairs: int, joints: int) -> Iterator[slice]:
 def in_turn(pairs: Pairs, turn: Ints, people: int) -> Ints:
     """The pose (M,) that finds each of ``people``, -1 for none, when poses choose in turn.
 
-    ``turn`` (Q,) is the turn of each pair's pose in its picture. A pose takes the free person of
+    ``turn`` (Q,) is the turn of each pair's pose in its image. A pose takes the free person of
     greatest OKS, of equals the later, as COCO's evaluation does (Lin et al. 2014).
     """
     pose_of = np.full(people, -1)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def joint_similarity(
     keypoints: Floats, annotations: Annotations, people: Ints, sigmas: Sequence[float] | None = None
 ) -> Floats:
-    """Similarity (..., K) of poses (..., K, 2) in picture pixels to the labelled person each has.
+    """Similarity (..., K) of poses (..., K, 2) in image pixels to the labelled person each has.
 
     ``people`` (...) are person rows and broadcast against the poses. exp(-d² / (2·(2σ)²·area)) at
     labelled keypoints, 0 elsewhere; a person without area is found by exact keypoints alone.

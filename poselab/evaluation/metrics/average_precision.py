@@ -43,7 +43,7 @@ class Accumulated(NamedTuple):
 
 
 class OksTally:
-    """The ten COCO figures of one method, as a function of how often each picture counts.
+    """The ten COCO figures of one method, as a function of how often each image counts.
 
     Those of medium and large people only where the matching has these ranges.
     """
@@ -59,9 +59,9 @@ class OksTally:
         ]
 
     def figures(self, weights: Ints) -> Floats:
-        """The figures (R, F) of R sets in which picture n counts weights[r, n] times.
+        """The figures (R, F) of R sets in which image n counts weights[r, n] times.
 
-        Exactly COCO's accumulation over a set that repeats each picture so often, copies of a pose
+        Exactly COCO's accumulation over a set that repeats each image so often, copies of a pose
         standing next to each other.
         """
         return np.concatenate([_summary(part, self.keys) for part in self._chunks(weights)])
@@ -77,7 +77,7 @@ class OksTally:
 
     def _accumulate(self, weights: Ints) -> Accumulated:
         """All area ranges for a few sets."""
-        of_pose = weights.astype(np.float32)[:, self._matching.picture]
+        of_pose = weights.astype(np.float32)[:, self._matching.image]
         people = weights @ self._matching.counts.T  # R A
         parts = [part(of_pose, people[:, area]) for area, part in enumerate(self._parts)]
         precision, recall = (np.stack(arrays, axis=1) for arrays in zip(*parts, strict=True))

@@ -62,7 +62,7 @@ class PartsEvaluator:
 
 @dataclass(frozen=True)
 class PartsTally:
-    """The figures of every part as a function of how often each picture counts."""
+    """The figures of every part as a function of how often each image counts."""
 
     parts: dict[str, OksTally]
 
@@ -73,11 +73,11 @@ class PartsTally:
 
     @property
     def image_ids(self) -> Ints:
-        """(N,) the pictures in the order of the weights."""
+        """(N,) the images in the order of the weights."""
         return next(iter(self.parts.values())).image_ids
 
     def figures(self, weights: Ints) -> Floats:
-        """The figures (R, F) of R sets in which picture n counts weights[r, n] times."""
+        """The figures (R, F) of R sets in which image n counts weights[r, n] times."""
         return np.concatenate([_two(tally, weights) for tally in self.parts.values()], axis=1)
 
 

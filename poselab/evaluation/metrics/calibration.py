@@ -96,7 +96,7 @@ def pose_calibration(
 
     One pose a person, found by ``match`` of :data:`poselab.evaluation.matching.assignment.MATCHES`, which
     for "best_oks" is COCO's matching without a threshold. With ``unmatched``, poses of the same
-    pictures that answer for nobody take part with quality 0.
+    images that answer for nobody take part with quality 0.
 
     Raises:
         InputError: what the rule of matching refuses.

@@ -1,4 +1,4 @@
-"""How crowded people and pictures are, and CrowdPose's figures for easy, medium and hard ones."""
+"""How crowded people and images are, and CrowdPose's figures for easy, medium and hard ones."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ FEWEST_JOINTS = 4
 
 
 def overlaps(annotations: Annotations) -> Floats:
-    """The greatest IoU (M,) of each person's box with the box of another of the picture, else 0.
+    """The greatest IoU (M,) of each person's box with the box of another of the image, else 0.
 
     Crowds are no people here, and people without labelled keypoints are.
     """
     greatest = np.zeros(annotations.people)
-    for picture in np.flatnonzero(np.diff(annotations.first_person) > 1).tolist():
-        people = np.array(annotations.rows(picture))
+    for image in np.flatnonzero(np.diff(annotations.first_person) > 1).tolist():
+        people = np.array(annotations.rows(image))
         people = people[~annotations.crowd[people]]
         if len(people) > 1:
             pairs = box_ious(annotations.boxes[people], annotations.boxes[people])
@@ -53,23 +53,23 @@ def box_ious(first: Floats, second: Floats) -> Floats:
 
 
 def crowd_index(annotations: Annotations) -> Floats:
-    """The crowd index (N,) of every picture, from 0 up (Li et al., "CrowdPose", CVPR 2019).
+    """The crowd index (N,) of every image, from 0 up (Li et al., "CrowdPose", CVPR 2019).
 
     The mean over people of: labelled joints of others in the person's box, over labelled joints of
     the person's own. Only people whose ``num_keypoints`` is 4 or more are averaged, which the paper
-    does not say, but which gives the recorded index of all 2,000 pictures of CrowdPose's validation
+    does not say, but which gives the recorded index of all 2,000 images of CrowdPose's validation
     file to its two digits.
     """
     index = np.zeros(len(annotations))
     averaged = annotations.labelled() >= FEWEST_JOINTS
-    for picture in range(len(annotations)):
-        people = np.array(annotations.rows(picture), dtype=np.int64)
+    for image in range(len(annotations)):
+        people = np.array(annotations.rows(image), dtype=np.int64)
         inside = _joints_inside(annotations, people)
         own = np.count_nonzero(annotations.visible[people], axis=1)
         mean = averaged[people] & (own > 0)
         if mean.any():
             others = inside.sum(axis=1) - inside.diagonal()
-            index[picture] = np.mean(others[mean] / own[mean])
+            index[image] = np.mean(others[mean] / own[mean])
     return index
 
 
@@ -82,7 +82,7 @@ def _joints_inside(annotations: Annotations, people: Ints) -> Ints:
 
 
 def recorded_crowd_index(annotations: Annotations) -> Floats | None:
-    """The ``crowdIndex`` (N,) of the annotation file's pictures; None where it is not recorded."""
+    """The ``crowdIndex`` (N,) of the annotation file's images; None where it is not recorded."""
     path = Path(annotations.source)
     if annotations.layout != "coco" or not path.is_file():
         return None
@@ -96,7 +96,7 @@ def recorded_crowd_index(annotations: Annotations) -> Floats | None:
 
 @dataclass(frozen=True)
 class CrowdEvaluator:
-    """AP of easy, medium and hard pictures as CrowdPose's evaluation code splits them.
+    """AP of easy, medium and hard images as CrowdPose's evaluation code splits them.
 
     ``edges``: easy is a crowd index below the first, hard one not below the second. That code, and
     xtcocotools after it, split at 0.2 and 0.8, though the paper says 0.1 and 0.8.
@@ -133,7 +133,7 @@ class CrowdEvaluator:
 
 @dataclass(frozen=True)
 class CrowdTally:
-    """AP of the pictures of each level (N,) as a function of how often each picture counts."""
+    """AP of the images of each level (N,) as a function of how often each image counts."""
 
     oks: OksTally
     level: Ints
@@ -142,11 +142,11 @@ class CrowdTally:
 
     @property
     def image_ids(self) -> Ints:
-        """(N,) the pictures in the order of the weights."""
+        """(N,) the images in the order of the weights."""
         return self.oks.image_ids
 
     def figures(self, weights: Ints) -> Floats:
-        """The figures (R, 3) of R sets in which picture n counts weights[r, n] times."""
+        """The figures (R, 3) of R sets in which image n counts weights[r, n] times."""
         place = self.oks.keys.index("AP")
         levels = [np.where(self.level == n, weights, 0) for n in range(len(LEVELS))]
         return np.stack([self.oks.figures(part)[:, place] for part in levels], axis=1)

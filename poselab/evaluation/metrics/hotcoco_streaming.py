@@ -1,4 +1,4 @@
-"""The ten figures by hotcoco alone, which takes pictures in parts and puts its results together."""
+"""The ten figures by hotcoco alone, which takes images in parts and puts its results together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.matching.engines import AREAS, pictures_to_score, problem_of
+from poselab.evaluation.matching.engines import AREAS, images_to_score, problem_of
 from poselab.io.background import meanwhile
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ MANY = 20_000
 
 
 class Evaluated(NamedTuple):
-    """An evaluation that is ready to accumulate, which pictures (N,) it is of, and how many people
+    """An evaluation that is ready to accumulate, which images (N,) it is of, and how many people
     were to be found in them."""
 
     evaluation: Any
@@ -38,12 +38,12 @@ def streamed(
     sigmas: Sequence[float],
     max_detections: int,
 ) -> Evaluated:
-    """All matches of the pictures asked for, of a second half of many by a second process.
+    """All matches of the images asked for, of a second half of many by a second process.
 
     Raises:
         InputError: an image id is not annotated.
     """
-    chosen = pictures_to_score(annotations, image_ids)
+    chosen = images_to_score(annotations, image_ids)
     first, *rest = _parts(chosen, len(predictions))
     match = partial(_matched, predictions, annotations, sigmas, max_detections)
     with meanwhile(lambda: [match(part) for part in rest], worth_it=bool(rest)) as others:
@@ -56,7 +56,7 @@ def streamed(
 
 
 def _parts(chosen: Mask, poses: int) -> list[Mask]:
-    """Masks (N,) of the pictures to match at once."""
+    """Masks (N,) of the images to match at once."""
     if poses < MANY:
         return [chosen]
     second = np.cumsum(chosen) > np.count_nonzero(chosen) // 2
@@ -70,7 +70,7 @@ def _matched(
     max_detections: int,
     chosen: Mask,
 ) -> tuple[bytes, int]:
-    """hotcoco's state after matching these pictures, and how many people were to be found."""
+    """hotcoco's state after matching these images, and how many people were to be found."""
     import hotcoco
 
     params = hotcoco.Params("keypoints")

@@ -119,8 +119,8 @@ class OksEvaluator:
         chosen: Mask,
         people: int,
     ) -> Metrics:
-        pictures = annotations.image_ids[chosen]
-        contract = annotation_contract(annotations, len(pictures), people, pictures)
+        images = annotations.image_ids[chosen]
+        contract = annotation_contract(annotations, len(images), people, images)
         return Metrics(values, contract | self._contract(predictions, annotations))
 
     def _sigmas(self, annotations: Annotations) -> list[float]:

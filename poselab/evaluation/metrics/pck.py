@@ -64,9 +64,7 @@ class PckEvaluator:
             InputError: nobody can be measured, or the rule of matching refuses the poses.
         """
         found, sizes = self._found(predictions, annotations, image_ids)
-        contract = annotation_contract(
-            annotations, found.pictures, len(found.rows), found.image_ids
-        )
+        contract = annotation_contract(annotations, found.images, len(found.rows), found.image_ids)
         rule = {
             "metric": "pck",
             "rule": f"distance <= {self.threshold:g} · {self._reference_of(annotations)}",

@@ -60,9 +60,7 @@ class PckhEvaluator:
             InputError: nobody has a head box, or the rule of matching refuses the poses.
         """
         found = self._found(predictions, annotations, image_ids)
-        contract = annotation_contract(
-            annotations, found.pictures, len(found.rows), found.image_ids
-        )
+        contract = annotation_contract(annotations, found.images, len(found.rows), found.image_ids)
         rule = {
             "metric": "pckh",
             "rule": f"distance <= threshold · {HEAD_FACTOR} · diagonal of the head box",

@@ -18,7 +18,7 @@ _PERSON = {"id": 1, "name": "person"}
 def person_average_precision(
     image_ids: Ints, boxes: Floats, scores: Floats, annotations: Annotations
 ) -> float:
-    """COCO's box AP (IoU 0.50 to 0.95, all sizes, 100 boxes a picture) of boxes (D, 4) x y w h.
+    """COCO's box AP (IoU 0.50 to 0.95, all sizes, 100 boxes an image) of boxes (D, 4) x y w h.
 
     All annotated people are to be found, those without keypoints too; NaN where there is nobody.
     Source: Lin et al. 2014 and cocodataset.org/#detection-eval.
@@ -54,7 +54,7 @@ def _mean(precision: Floats) -> float:
 
 def _truth(annotations: Annotations) -> dict[str, Any]:
     columns = zip(
-        annotations.image_ids[annotations.picture_of()].tolist(),
+        annotations.image_ids[annotations.image_of()].tolist(),
         annotations.boxes.tolist(),
         annotations.areas.tolist(),
         annotations.crowd.astype(int).tolist(),
@@ -64,13 +64,13 @@ def _truth(annotations: Annotations) -> dict[str, Any]:
         {"id": n, "image_id": i, "category_id": 1, "bbox": box, "area": area, "iscrowd": crowd}
         for n, (i, box, area, crowd) in enumerate(columns, start=1)
     ]
-    pictures = [
+    images = [
         {"id": image_id, "file_name": "", "height": height, "width": width}
         for image_id, (height, width) in zip(
             annotations.image_ids.tolist(), annotations.sizes.tolist(), strict=True
         )
     ]
-    return {"images": pictures, "categories": [_PERSON], "annotations": people}
+    return {"images": images, "categories": [_PERSON], "annotations": people}
 
 
 def _found(image_ids: Ints, boxes: Floats, scores: Floats) -> list[dict[str, Any]]:

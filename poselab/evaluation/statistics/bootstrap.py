@@ -1,6 +1,6 @@
-"""How sure figures and their differences are: paired bootstrap over pictures, and over seeds.
+"""How sure figures and their differences are: paired bootstrap over images, and over seeds.
 
-Every replicate draws as many pictures as there are, with replacement, and scores all methods on
+Every replicate draws as many images as there are, with replacement, and scores all methods on
 that same draw by the metric's own accumulation (Efron and Tibshirani 1993, chapters 6, 13 and 16).
 """
 
@@ -49,7 +49,7 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Replicates:
-    """Figures of one method: ``values`` (F,) as measured, ``draws`` (R, F) on resampled pictures.
+    """Figures of one method: ``values`` (F,) as measured, ``draws`` (R, F) on resampled images.
 
     Two methods may be subtracted draw by draw where both come from one call of :func:`resampled`.
     """
@@ -87,23 +87,23 @@ def resampled(
     seed: int = 0,
     progress: Callable[[int], Any] = int,
 ) -> list[Replicates]:
-    """Replicates of every method on the same draws of pictures; a method is its runs (seeds).
+    """Replicates of every method on the same draws of images; a method is its runs (seeds).
 
     Several runs of a method are a second level: each replicate draws as many of its runs, with
     replacement, and takes their mean. ``progress`` is told how many replicates were added.
 
     Raises:
-        InputError: the runs do not answer for the same pictures.
+        InputError: the runs do not answer for the same images.
     """
-    _refuse_other_pictures(methods)
-    pictures = len(methods[0][0].image_ids)
+    _refuse_other_images(methods)
+    images = len(methods[0][0].image_ids)
     draws: list[list[Floats]] = [[] for _ in methods]
     luck = [np.random.default_rng([seed, 1, n]) for n in range(len(methods))]
-    for weights in _weights(pictures, replicates, seed):
+    for weights in _weights(images, replicates, seed):
         for parts, runs, rng in zip(draws, methods, luck, strict=True):
             parts.append(_one_method(runs, weights, rng))
         progress(len(weights))
-    whole = np.ones((1, pictures), np.int64)
+    whole = np.ones((1, images), np.int64)
     return [
         Replicates(
             tuple(runs[0].keys),
@@ -126,7 +126,7 @@ def limited(metrics: Metrics, drawn: Replicates, seed: int) -> Metrics:
     """The same record with the confidence limits that its replicates give, and how."""
     limits = zip(drawn.keys, *drawn.interval(), strict=True)
     how = {
-        "kind": "percentile bootstrap over pictures",
+        "kind": "percentile bootstrap over images",
         "level": LEVEL,
         "replicates": len(drawn.draws),
         "seed": seed,
@@ -145,23 +145,23 @@ def _one_method(runs: Sequence[Tally], weights: Ints, rng: np.random.Generator) 
     return mean
 
 
-def _weights(pictures: int, replicates: int, seed: int) -> Iterator[Ints]:
-    """How often each picture is drawn, (rows, N) at a time."""
+def _weights(images: int, replicates: int, seed: int) -> Iterator[Ints]:
+    """How often each image is drawn, (rows, N) at a time."""
     rng = np.random.default_rng([seed, 0])
     for start in range(0, replicates, _ROWS):
         rows = min(_ROWS, replicates - start)
-        drawn = rng.integers(pictures, size=(rows, pictures))
-        drawn += pictures * np.arange(rows)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=rows * pictures).reshape(rows, pictures)
+        drawn = rng.integers(images, size=(rows, images))
+        drawn += images * np.arange(rows)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=rows * images).reshape(rows, images)
 
 
-def _refuse_other_pictures(methods: Sequence[Sequence[Tally]]) -> None:
+def _refuse_other_images(methods: Sequence[Sequence[Tally]]) -> None:
     first = methods[0][0]
     for run in (run for runs in methods for run in runs):
         if not np.array_equal(run.image_ids, first.image_ids) or run.keys != first.keys:
             raise InputError(
-                f"expected all methods scored on the same {len(first.image_ids)} pictures by the "
-                f"same figures, got {len(run.image_ids)} pictures; score them against one file"
+                f"expected all methods scored on the same {len(first.image_ids)} images by the "
+                f"same figures, got {len(run.image_ids)} images; score them against one file"
             )
 
 

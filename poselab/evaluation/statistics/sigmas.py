@@ -125,7 +125,7 @@ def _stacked(annotations: Annotations, others: Sequence[Annotations], least_iou:
         if not (same >= 0).any():
             raise InputError(
                 f"expected people of {annotations.source} in {other.source}, got none whose box "
-                f"overlaps by {least_iou:g} or more in a picture of the same id"
+                f"overlaps by {least_iou:g} or more in an image of the same id"
             )
         known = (same >= 0)[:, None] & (other.visible[same] > 0)
         layers.append(np.where(known[..., None], other.keypoints[same], np.nan))
@@ -137,9 +137,9 @@ def same_people(annotations: Annotations, other: Annotations, least_iou: float) 
     same = np.full(annotations.people, -1)
     usable, others_usable = _usable(annotations), (other.visible > 0).any(axis=1) & ~other.crowd
     there = rows_of(other.image_ids, annotations.image_ids)
-    for picture in np.flatnonzero(there >= 0).tolist():
-        mine = np.array(annotations.rows(picture), dtype=np.int64)
-        theirs = np.array(other.rows(int(there[picture])), dtype=np.int64)
+    for image in np.flatnonzero(there >= 0).tolist():
+        mine = np.array(annotations.rows(image), dtype=np.int64)
+        theirs = np.array(other.rows(int(there[image])), dtype=np.int64)
         mine, theirs = mine[usable[mine]], theirs[others_usable[theirs]]
         if len(mine) and len(theirs):
             ious = box_ious(annotations.boxes[mine], other.boxes[theirs])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
     from poselab.evaluation.predictions import Predictions
 
-MOST_PER_PICTURE = 20
+MOST_PER_IMAGE = 20
 """COCO's limit of detections for keypoints."""
 
 FEWEST_SCORES = 10
@@ -65,7 +65,7 @@ def _of_oks(predictions: Predictions, annotations: Annotations) -> list[str]:
         _scores_equal(predictions),
         _too_many(predictions),
         _repeated(predictions),
-        _pictures_without(predictions, annotations),
+        _images_without(predictions, annotations),
         _unmeasurable(annotations),
         _areas_derived(annotations),
         _boxes_derived(annotations),
@@ -77,7 +77,7 @@ def refuse(predictions: Predictions, annotations: Annotations) -> None:
     """Refuse what makes a score meaningless.
 
     Raises:
-        InputError: another number of keypoints, numbers that are not finite, or unknown pictures.
+        InputError: another number of keypoints, numbers that are not finite, or unknown images.
     """
     count, shape = len(predictions), predictions.keypoints.shape
     if count and shape != (count, len(annotations.skeleton), 2):
@@ -126,12 +126,12 @@ def _scores_equal(predictions: Predictions) -> str:
 
 def _too_many(predictions: Predictions) -> str:
     _, counts = np.unique(predictions.image_ids, return_counts=True)
-    crowded = counts[counts > MOST_PER_PICTURE]
+    crowded = counts[counts > MOST_PER_IMAGE]
     if not len(crowded):
         return ""
     return (
-        f"AP drops {int((crowded - MOST_PER_PICTURE).sum())} poses, those beyond the best "
-        f"{MOST_PER_PICTURE} of a picture (pictures: {len(crowded)}, most poses: {crowded.max()})"
+        f"AP drops {int((crowded - MOST_PER_IMAGE).sum())} poses, those beyond the best "
+        f"{MOST_PER_IMAGE} of an image (images: {len(crowded)}, most poses: {crowded.max()})"
     )
 
 
@@ -153,21 +153,21 @@ def _repeated(predictions: Predictions) -> str:
     same = predictions.image_ids[one] == predictions.image_ids[other]
     same &= (columns[one] == columns[other]).all(axis=1)
     return (
-        f"{int(same.sum())} poses repeat another one of their picture exactly, and only one of "
+        f"{int(same.sum())} poses repeat another one of their image exactly, and only one of "
         "them can be right; write each pose once"
     ) * bool(same.any())
 
 
-def _pictures_without(predictions: Predictions, annotations: Annotations) -> str:
+def _images_without(predictions: Predictions, annotations: Annotations) -> str:
     scored = (annotations.visible > 0).any(axis=1) & ~annotations.crowd
     if annotations.held_out is not None and annotations.held_out.any():
         scored &= annotations.held_out
-    pictures = np.unique(annotations.picture_of()[scored])
-    without = int((~np.isin(annotations.image_ids[pictures], predictions.image_ids)).sum())
+    images = np.unique(annotations.image_of()[scored])
+    without = int((~np.isin(annotations.image_ids[images], predictions.image_ids)).sum())
     if not without:
         return ""
     return (
-        f"{without} of {len(pictures)} pictures with labelled people have no prediction, and their "
+        f"{without} of {len(images)} images with labelled people have no prediction, and their "
         "people count as missed"
     )
 

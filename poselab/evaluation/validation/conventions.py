@@ -1,6 +1,6 @@
 """Signs in the coordinates and scores of predictions that somebody mixed up conventions.
 
-All compare a sample of labelled people with the nearest pose of their picture, and take medians, so
+All compare a sample of labelled people with the nearest pose of their image, and take medians, so
 that a method's misses and the joints it never predicts do not matter.
 """
 
@@ -39,7 +39,7 @@ _MIRRORED = (
 
 
 class Sample(NamedTuple):
-    """People rows (S,), and all pairs of one of them (Q,) and a pose (Q,) of the same picture; the
+    """People rows (S,), and all pairs of one of them (Q,) and a pose (Q,) of the same image; the
     pairs of person s begin at begins[s]."""
 
     people: Ints
@@ -76,9 +76,9 @@ def of_coordinates(
 
 
 def sampled(predictions: Predictions, annotations: Annotations) -> Sample:
-    """Labelled people, evenly over the file, in whose pictures there are poses."""
+    """Labelled people, evenly over the file, in whose images there are poses."""
     people = np.flatnonzero((annotations.visible > 0).any(axis=1) & ~annotations.crowd)
-    ids = annotations.image_ids[annotations.picture_of()[people]]
+    ids = annotations.image_ids[annotations.image_of()[people]]
     order = np.argsort(predictions.image_ids, kind="stable")
     sorted_ids = predictions.image_ids[order]
     first = np.searchsorted(sorted_ids, ids, side="left")
@@ -113,7 +113,7 @@ def nearest(keypoints: Floats, sample: Sample, annotations: Annotations) -> Near
 
 
 def _normalised(predictions: Predictions, annotations: Annotations, sample: Sample) -> str:
-    """Coordinates that are parts of the picture's size instead of pixels."""
+    """Coordinates that are parts of the image's size instead of pixels."""
     if len(sample.pose) and np.abs(predictions.keypoints[sample.pose[0]]).max() > 2:
         return ""
     largest = np.abs(predictions.keypoints).max(initial=0.0)
@@ -121,7 +121,7 @@ def _normalised(predictions: Predictions, annotations: Annotations, sample: Samp
     if largest > 2 or labelled < 10 * max(largest, 1.0):
         return ""
     return (
-        f"no predicted coordinate is beyond {largest:.3g}: are they parts of the picture's width "
+        f"no predicted coordinate is beyond {largest:.3g}: are they parts of the image's width "
         "and height? PoseLab wants pixels"
     )
 
@@ -160,7 +160,7 @@ def _read_otherwise(
 
 
 def _outside(predictions: Predictions, annotations: Annotations) -> str:
-    """Keypoints more than half a picture away from it, where sizes are known."""
+    """Keypoints more than half an image away from it, where sizes are known."""
     poses = slice(None, None, max(1, len(predictions) // POSES_SAMPLED))
     rows = rows_of(annotations.image_ids, predictions.image_ids[poses])
     sizes = annotations.sizes[rows][:, None, ::-1].astype(np.float64)
@@ -171,8 +171,8 @@ def _outside(predictions: Predictions, annotations: Annotations) -> str:
     if far.mean() <= FAR_OUT:
         return ""
     return (
-        f"{100 * far.mean():.0f} % of the keypoints lie more than half a picture outside: are they "
-        "pixels of these pictures at their full size?"
+        f"{100 * far.mean():.0f} % of the keypoints lie more than half an image outside: are they "
+        "pixels of these images at their full size?"
     )
 
 

@@ -22,10 +22,10 @@ _HALF = 0.5  # from a pixel's corner, where torchvision measures from, to its ce
 class RegionCodec:
     """Between pixels with integers at their centres and torchvision's, with integers at corners.
 
-    There is no flip test: the mirrored picture's people are others, and matching them is no mean.
-    labels "corner" says that labelled positions are measured from a picture's pixels' corners
+    There is no flip test: the mirrored image's people are others, and matching them is no mean.
+    labels "corner" says that labelled positions are measured from an image's pixels' corners
     instead of their centres, as torchvision's training and evaluation take them; whoever knows the
-    picture's pixels moves them (:class:`poselab.methods.keypoint_rcnn.module.KeypointRcnn`).
+    image's pixels moves them (:class:`poselab.methods.keypoint_rcnn.module.KeypointRcnn`).
 
     Raises:
         InputError: unknown ``labels``.
@@ -51,7 +51,7 @@ class RegionCodec:
         keypoints (B, P, K, 2) and boxes (B, P, 4) x y w h in input pixels (None: as tight as the
         labelled keypoints are), visible (B, P, K).
         """
-        del usable  # torchvision's losses cannot leave out a part of a picture
+        del usable  # torchvision's losses cannot leave out a part of an image
         boxes = _around(keypoints, visible > 0) if boxes is None else boxes
         height, width = self.input_size
         limit = boxes.new_tensor([width, height])

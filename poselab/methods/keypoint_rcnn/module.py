@@ -1,4 +1,4 @@
-"""People and their keypoints in one go, each in a region of the picture's features."""
+"""People and their keypoints in one go, each in a region of the image's features."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class KeypointRcnn(PoseModule):
 
     A pose scores what its box scores. The net's output are the maps that regions are cut out of;
     regions are computed in float32, because half precision would round their corners. Around the
-    picture an input is grey, which is zero to the network, as torchvision pads.
+    image an input is grey, which is zero to the network, as torchvision pads.
 
-    ``frozen`` keeps the statistics of batch normalisation as they are, for batches of few pictures.
+    ``frozen`` keeps the statistics of batch normalisation as they are, for batches of few images.
 
     Raises:
         InputError: a flip test is wanted.
@@ -62,7 +62,7 @@ class KeypointRcnn(PoseModule):
         if flip_test:
             raise InputError(
                 "expected flip_test=false for Keypoint R-CNN, which finds other regions in a "
-                "mirrored picture that no mean could join, got true; add flip_test=false"
+                "mirrored image that no mean could join, got true; add flip_test=false"
             )
         if not isinstance(net.head, RegionHead):
             raise ValueError(f"expected RegionHead, got {type(net.head).__name__}")
@@ -100,7 +100,7 @@ class KeypointRcnn(PoseModule):
         return super().predict_step(self.padded(batch), batch_idx)
 
     def padded(self, batch: Sample) -> Sample:
-        """The same with the mean of pictures wherever an input (B, 3, H, W) shows nothing."""
+        """The same with the mean of images wherever an input (B, 3, H, W) shows nothing."""
         height, width = batch.image.shape[-2:]
         axes = (torch.arange(n, device=self.device) for n in (width, height))
         pixels = torch.stack(torch.meshgrid(*axes, indexing="xy"), dim=-1)
@@ -126,7 +126,7 @@ class KeypointRcnn(PoseModule):
         return parts
 
     def found(self, output: Any, frame: Frame) -> Predictions:
-        """Poses in picture pixels with the scores of their boxes, on the CPU."""
+        """Poses in image pixels with the scores of their boxes, on the CPU."""
         if self.codec.labels == "corner":
             half = frame.to_image.new_tensor([[0, 0, 0.5], [0, 0, 0.5]])
             frame = frame._replace(to_image=frame.to_image + half)
@@ -134,7 +134,7 @@ class KeypointRcnn(PoseModule):
         return replace(found, scores=output.scores[output.valid].double().cpu().numpy())
 
     def _shift(self, frame: Frame) -> Tensor:
-        """Input pixels (B, 2) from where the labels say to half a picture's pixel before it."""
+        """Input pixels (B, 2) from where the labels say to half an image's pixel before it."""
         linear = torch.linalg.inv(frame.to_image[..., :2])
         shift: Tensor = linear.sum(-1) * (0.5 if self.codec.labels == "corner" else 0.0)
         return shift

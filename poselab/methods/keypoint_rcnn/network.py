@@ -1,4 +1,4 @@
-"""Regions of a picture, and what is in them: torchvision's parts of Keypoint R-CNN.
+"""Regions of an image, and what is in them: torchvision's parts of Keypoint R-CNN.
 
 Source: Mask R-CNN, He et al. 2017, section 5; feature pyramids, Lin et al. 2017.
 """
@@ -58,7 +58,7 @@ class RegionHead(nn.Module):
 
     ``forward`` hands the maps on: looking for people (:meth:`people`) and learning (:meth:`losses`)
     go separate ways from there. keypoint_widths and box_width are those of the layers; ``samples``
-    regions of a picture are learned from; at most ``most`` people are found in one.
+    regions of an image are learned from; at most ``most`` people are found in one.
 
     Raises:
         InputError: the input's sides are no multiples of the backbone's coarsest stride.
@@ -120,7 +120,7 @@ class RegionHead(nn.Module):
         return {**parts, **more}
 
     def people(self, maps: Sequence[Tensor]) -> FoundPeople:
-        """Who is in the pictures, after torchvision's NMS of boxes."""
+        """Who is in the images, after torchvision's NMS of boxes."""
         named, heads = _named(maps), self.roi_heads
         proposals, _ = self.rpn(self._images(maps), named)
         sizes = [self.size] * len(proposals)
@@ -136,7 +136,7 @@ class RegionHead(nn.Module):
         return _padded(keypoints[..., :2], chances, torch.cat(boxes), torch.cat(scores), counts)
 
     def _images(self, maps: Sequence[Tensor]) -> ImageList:
-        """What torchvision asks of the pictures themselves: how many, and how large."""
+        """What torchvision asks of the images themselves: how many, and how large."""
         count = len(maps[0])
         return ImageList(maps[0].new_empty((count, 0, *self.size)), [self.size] * count)
 
@@ -172,7 +172,7 @@ def _named(maps: Sequence[Tensor]) -> dict[str, Tensor]:
 
 
 def _target(keypoints: Tensor, labelled: Tensor, boxes: Tensor, valid: Tensor) -> dict[str, Tensor]:
-    """One picture's people as torchvision takes them; everybody is of class 1."""
+    """One image's people as torchvision takes them; everybody is of class 1."""
     points = torch.cat([keypoints, labelled[..., None].to(keypoints.dtype)], dim=-1)
     return {"keypoints": points[valid], "boxes": boxes[valid], "labels": valid[valid].long()}
 
@@ -191,7 +191,7 @@ def _chances(logits: Tensor, keypoints: Tensor, boxes: Tensor) -> Tensor:
 def _padded(
     keypoints: Tensor, chances: Tensor, boxes: Tensor, scores: Tensor, counts: list[int]
 ) -> FoundPeople:
-    """The people of all pictures one after the other as rows of a picture each."""
+    """The people of all images one after the other as rows of an image each."""
     places = torch.arange(max(counts), device=boxes.device)
     valid = places < torch.tensor(counts, device=boxes.device)[:, None]
 

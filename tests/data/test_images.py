@@ -1,4 +1,4 @@
-"""Pictures are warped as OpenCV's plain warp does, and handed over plane by plane."""
+"""Images are warped as OpenCV's plain warp does, and handed over plane by plane."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from poselab import geometry
-from poselab.data.images import planes, read_picture, show
+from poselab.data.images import planes, read_image, show
 
 SIZE = (64, 48)
 
@@ -23,8 +23,8 @@ def noise(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("border", [0, 114])
-def test_a_picture_is_warped_as_opencv_does_it(noise: Path, border: int) -> None:
-    rng, image = np.random.default_rng(1), read_picture(noise)
+def test_a_image_is_warped_as_opencv_does_it(noise: Path, border: int) -> None:
+    rng, image = np.random.default_rng(1), read_image(noise)
     empty = 0
     for _ in range(300):
         centre = (float(rng.uniform(-40, 160)), float(rng.uniform(-40, 130)))
@@ -37,7 +37,7 @@ def test_a_picture_is_warped_as_opencv_does_it(noise: Path, border: int) -> None
         expected = cv2.warpAffine(image, matrix, SIZE[::-1], borderValue=(border,) * 3)
         np.testing.assert_array_equal(show(noise, matrix, SIZE, border), expected)
         empty += int((expected == border).all())
-    assert 0 < empty < 150, "pictures that are out of sight, and not only those, must be among them"
+    assert 0 < empty < 150, "images that are out of sight, and not only those, must be among them"
 
 
 def test_planes_are_the_image_and_whole_in_memory() -> None:

@@ -1,4 +1,4 @@
-"""Prints of pictures hold until a file changes, and are the bits that they claim to be."""
+"""Prints of images hold until a file changes, and are the bits that they claim to be."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from coco_labels import pictures
+from coco_labels import images
 
-from poselab.datasets.leaks import image_hashes as picture_prints
+from poselab.datasets.leaks import image_hashes as image_prints
 from poselab.datasets.leaks.image_hashes import Prints, perceptual_hashes, prints, thumbnail
 
 
@@ -22,11 +22,11 @@ def taken(folder: Path, names: list[str]) -> Prints:
 
 def test_prints_are_kept_until_a_file_changes(root: Path, monkeypatch: Any) -> None:
     folder = root / "train2017"
-    names = [file.name for file in pictures(root, "train")]
+    names = [file.name for file in images(root, "train")]
     first = taken(folder, names)
     decoded = []
     monkeypatch.setattr(
-        picture_prints, "thumbnail", lambda content: decoded.append(1) or thumbnail(content)
+        image_prints, "thumbnail", lambda content: decoded.append(1) or thumbnail(content)
     )
     second = taken(folder, names)
     assert not decoded
@@ -40,21 +40,21 @@ def test_prints_are_kept_until_a_file_changes(root: Path, monkeypatch: Any) -> N
 
 def test_an_interrupted_scan_goes_on_where_it_was(root: Path, monkeypatch: Any) -> None:
     folder = root / "train2017"
-    names = [file.name for file in pictures(root, "train")]
+    names = [file.name for file in images(root, "train")]
     steps = prints(folder, names, threads=1)
     for _ in range(7):
         next(steps)
     steps.close()  # as Ctrl-C does
     decoded = []
     monkeypatch.setattr(
-        picture_prints, "thumbnail", lambda content: decoded.append(1) or thumbnail(content)
+        image_prints, "thumbnail", lambda content: decoded.append(1) or thumbnail(content)
     )
     assert len(taken(folder, names).row) == 12
     assert len(decoded) == 12 - 7
 
 
 def test_a_broken_cache_is_made_again(root: Path, cache_folder: Path) -> None:
-    folder, names = root / "val2017", [file.name for file in pictures(root, "val")]
+    folder, names = root / "val2017", [file.name for file in images(root, "val")]
     first = taken(folder, names)
     (kept,) = cache_folder.glob("*.prints")
     kept.write_bytes(kept.read_bytes()[:-5])
