@@ -41,8 +41,8 @@ class PixelConvention:
             return pixels - 1.0, (pixels - 1) / 2
         return float(pixels), (pixels - 1) / 2 if self.name == "centre" else pixels / 2
 
-    def mirror_shift(self, cells: int, pixels: int) -> float:
-        """Cells by which a mirrored map lies left of the map of the mirrored input.
+    def flip_shift(self, cells: int, pixels: int) -> float:
+        """Cells by which a flipped map lies left of the map of the flipped input.
 
         Zero where the convention is symmetric; HRNet's code rounds it to one cell.
         """
@@ -97,8 +97,8 @@ def scale_translate(scale: tuple[float, float], offset: tuple[float, float]) -> 
     return np.array([[scale[0], 0.0, offset[0]], [0.0, scale[1], offset[1]]])
 
 
-def mirror(width: int) -> Floats:
-    """The matrix that mirrors an image of that width: x → width - 1 - x."""
+def flip(width: int) -> Floats:
+    """The matrix that flips an image of that width: x → width - 1 - x."""
     return np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0]])
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Coordinates(NamedTuple):
     """Positions read straight off a network.
 
-    xy (B, K, 2) in units of the input, centred: x = (u + 0.5)·W - 0.5, so mirroring negates u.
+    xy (B, K, 2) in units of the input, centred: x = (u + 0.5)·W - 0.5, so flipping negates u.
     confidence (B, K) in [0, 1].
     """
 
@@ -78,7 +78,7 @@ class FoundPeople(NamedTuple):
     """
 
     keypoints: Any
-    chances: Any
+    confidences: Any
     boxes: Any
     scores: Any
     valid: Any

@@ -33,7 +33,7 @@ class Skeleton:
     """The keypoints of one labelling scheme, everything else derived from their names.
 
     ``sigmas`` are COCO's per-keypoint falloffs (the k_i of OKS is 2·sigma); None means that nobody
-    published any, and that ``falloffs`` is a guess.
+    published any, and that ``oks_sigmas`` is a guess.
     """
 
     name: str
@@ -61,9 +61,9 @@ class Skeleton:
 
     @cached_property
     def flip_index(self) -> tuple[int, ...]:
-        """``keypoints[flip_index[k]]`` is what keypoint k is called in a mirrored image."""
+        """``keypoints[flip_index[k]]`` is what keypoint k is called in a flipped image."""
         return tuple(
-            self.keypoints.index(mirror) if (mirror := _mirror(name)) in self.keypoints else k
+            self.keypoints.index(flip) if (flip := _flip(name)) in self.keypoints else k
             for k, name in enumerate(self.keypoints)
         )
 
@@ -79,12 +79,12 @@ class Skeleton:
         return tuple(not any(part in name for part in lower) for name in self.keypoints)
 
     @cached_property
-    def falloffs(self) -> tuple[float, ...]:
+    def oks_sigmas(self) -> tuple[float, ...]:
         """``sigmas``, or one 0.05 for all keypoints where none were published."""
         return self.sigmas if self.sigmas is not None else (0.05,) * len(self)
 
 
-def _mirror(name: str) -> str:
+def _flip(name: str) -> str:
     if name.startswith("left_"):
         return "right_" + name.removeprefix("left_")
     if name.startswith("right_"):
@@ -102,7 +102,7 @@ class Person:
     """
 
     keypoints: Floats
-    visible: Ints
+    visibility: Ints
     box: tuple[float, float, float, float]
     area: float
     annotation_id: int = -1
@@ -147,8 +147,8 @@ class Sample(NamedTuple):
 
     image: Any
     keypoints: Any
-    visible: Any
-    usable: Any
+    visibility: Any
+    loss_mask: Any
     frame: Frame
     boxes: Any = None
 

@@ -145,7 +145,7 @@ def test_ablation_overrides_as_its_config_shows_them() -> None:
         ("experiment=coco/heatmap_r50_256x192", 0.2),
         ("experiment=coco/simcc_r50_64x64", 0.02),
         ("experiment=coco/simcc_r50_256x192", 0.01),
-        ("experiment=coco/simcc_r50_64x64 module.visible=0.1", 0.1),
+        ("experiment=coco/simcc_r50_64x64 module.keypoint_threshold=0.1", 0.1),
         ("experiment=coco/rtmpose_s_256x192", 0.2),
     ],
 )
@@ -153,4 +153,4 @@ def test_a_method_may_say_which_keypoints_make_a_score(words: str, least: float)
     """The likeliest of hundreds of bins never reaches the 0.2 that suits heatmaps."""
     config, _ = compose("train", [*words.split(), "backbone=tiny"])
     with torch.device("meta"):
-        assert build.module(config, COCO17).visible == least
+        assert build.module(config, COCO17).keypoint_threshold == least

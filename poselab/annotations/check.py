@@ -53,7 +53,7 @@ def keypoints_outside(table: Annotations) -> list[Finding]:
     """People with a labelled keypoint outside their image, where its size is known."""
     sizes = table.sizes[table.image_of()][:, None, ::-1]
     outside = (table.keypoints < -0.5) | (table.keypoints > sizes - 0.5)
-    strange = outside.any(axis=2) & (table.visible > 0) & (sizes > 0).all(axis=2)
+    strange = outside.any(axis=2) & (table.visibility > 0) & (sizes > 0).all(axis=2)
     return _warnings(
         table,
         np.flatnonzero(strange.any(axis=1)),
@@ -63,7 +63,7 @@ def keypoints_outside(table: Annotations) -> list[Finding]:
 
 def disagreeing_counts(table: Annotations) -> list[Finding]:
     """People whose ``num_keypoints`` is not the number of their labelled keypoints."""
-    counted = np.count_nonzero(table.visible, axis=1)
+    counted = np.count_nonzero(table.visibility, axis=1)
     return _warnings(
         table,
         np.flatnonzero(table.labelled() != counted),

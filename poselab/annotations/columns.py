@@ -36,7 +36,7 @@ class People(NamedTuple):
     image: Ints
     ids: Ints
     keypoints: Floats
-    visible: Ints
+    visibility: Ints
     boxes: Floats
     areas: Floats
     crowd: Any
@@ -80,17 +80,17 @@ def _packed(values: list[Any], length: int, code: str, kind: type) -> Any:
     return column
 
 
-def boxes_around(keypoints: Floats, visible: Ints) -> Floats:
+def boxes_around(keypoints: Floats, visibility: Ints) -> Floats:
     """The tightest boxes (M, 4) around labelled keypoints; zeros where there are none."""
     from poselab.geometry import boxes_of_keypoints
 
-    return boxes_of_keypoints(keypoints, visible > 0)
+    return boxes_of_keypoints(keypoints, visibility > 0)
 
 
-def labelled_only(keypoints: Floats, visible: Ints, origin: int) -> Floats:
+def labelled_only(keypoints: Floats, visibility: Ints, origin: int) -> Floats:
     """Keypoints as 0-based pixels, zero where not labelled."""
     shifted = keypoints - origin if origin else keypoints
-    return np.asarray(np.where(visible[..., None] > 0, shifted, 0.0), dtype=np.float64)
+    return np.asarray(np.where(visibility[..., None] > 0, shifted, 0.0), dtype=np.float64)
 
 
 def rows_of(ids: Ints, wanted: Ints) -> Ints:
@@ -161,7 +161,7 @@ def table(
         first_person=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         annotation_ids=people.ids,
         keypoints=people.keypoints,
-        visible=people.visible,
+        visibility=people.visibility,
         boxes=people.boxes,
         areas=people.areas,
         crowd=np.asarray(people.crowd, dtype=bool),
@@ -179,7 +179,7 @@ def table(
 
 
 def _refuse_nobody(source: Source, people: People) -> None:
-    if not np.any(people.visible):
+    if not np.any(people.visibility):
         raise InputError(
             f"expected people with labelled keypoints in {source.path}, found none among "
             f"{len(people.ids)} annotations; is it the keypoints file of the data set?"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from poselab.structures import Floats, Ints
 
 PEOPLE = (
-    *("annotation_ids", "keypoints", "visible", "boxes", "areas", "crowd", "head_boxes"),
+    *("annotation_ids", "keypoints", "visibility", "boxes", "areas", "crowd", "head_boxes"),
     *("recorded_keypoints", "held_out"),
 )
 
@@ -54,7 +54,7 @@ class Annotations:
     first_person: Ints
     annotation_ids: Ints
     keypoints: Floats
-    visible: Ints
+    visibility: Ints
     boxes: Floats
     areas: Floats
     crowd: np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -87,7 +87,7 @@ class Annotations:
 
     def labelled(self) -> Ints:
         """Labelled keypoints (M,) of every person, as the file records or else as counted."""
-        counted: Ints = np.asarray(np.count_nonzero(self.visible, axis=1))
+        counted: Ints = np.asarray(np.count_nonzero(self.visibility, axis=1))
         if self.recorded_keypoints is None:
             return counted
         return np.where(self.recorded_keypoints < 0, counted, self.recorded_keypoints)
@@ -119,7 +119,7 @@ class Annotations:
         head = self.head_boxes[row]
         return Person(
             keypoints=self.keypoints[row],
-            visible=self.visible[row],
+            visibility=self.visibility[row],
             box=_four(self.boxes[row]),
             area=float(self.areas[row]),
             annotation_id=int(self.annotation_ids[row]),

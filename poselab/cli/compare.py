@@ -96,7 +96,7 @@ def _own_name(path: Path, among: list[Path]) -> str:
 
 def _read(path: Path, annotations: Annotations, metric: str) -> Run:
     """One file, checked; what is odd about it is said on stderr."""
-    from poselab.evaluation.comparability import contract_beside
+    from poselab.evaluation.comparability import read_comparability
     from poselab.evaluation.comparison import Run
     from poselab.evaluation.validation.checks import check
 
@@ -104,7 +104,7 @@ def _read(path: Path, annotations: Annotations, metric: str) -> Run:
     for warning in check(poses, annotations, metric):
         print(f"warning: {path}: {warning}", file=sys.stderr)
     file = scoring.predictions_file(path)
-    return Run(file, poses, contract_beside(file))
+    return Run(file, poses, read_comparability(file))
 
 
 def _compared(

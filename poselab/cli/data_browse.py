@@ -48,9 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
     cells = []
     for index in np.linspace(0, len(samples) - 1, count).astype(int).tolist():
         sample = samples[(arguments.epoch, index)]
-        lit = np.where(sample.usable[..., None] > 0, 1.0, 0.4)
+        lit = np.where(sample.loss_mask[..., None] > 0, 1.0, 0.4)
         image = (sample.image.transpose(1, 2, 0) * lit).astype(np.uint8)
-        cells.append(draw_poses(image, sample.keypoints, sample.visible > 0, data.skeleton))
+        cells.append(draw_poses(image, sample.keypoints, sample.visibility > 0, data.skeleton))
     with replacing(arguments.out) as temporary:
         cv2.imwrite(str(temporary), contact_sheet(cells)[:, :, ::-1])
     print(f"{count} of {len(samples)} training samples: {arguments.out}")

@@ -175,7 +175,7 @@ def _row(
         return name, "missing", folder, "", "", "", ""
     if table is None:
         return name, f"{file.name} (broken)", folder, "", "", "", ""
-    labelled = int(((table.visible > 0).any(axis=1)).sum())
+    labelled = int(((table.visibility > 0).any(axis=1)).sum())
     counts = (len(table), labelled, int(table.crowd.sum()))
     return name, file.name, folder, table.skeleton.name, *(f"{count:,}" for count in counts)
 

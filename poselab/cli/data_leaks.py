@@ -32,10 +32,10 @@ surest to the least sure:
 
   same file    the same bytes, whatever the file is called
   alike        the same image encoded again, resized, brightened or cropped by a few percent
-  mirrored     the same of its mirror image
+  flipped     the same of its horizontal flip
   same people  a person with the very same labelled keypoints (labels alone: no images needed)
 
-For alike and mirrored, hashes of 64 bits are compared first, then the grey images themselves; the
+For alike and flipped, hashes of 64 bits are compared first, then the grey images themselves; the
 table gives both the distance in bits and the correlation. Films and series of images also yield
 pairs that are two images of one scene: look at the sheet before you remove anything. What was
 cropped by more than a tenth is often missed. Hashes are kept beside the annotation cache, so a

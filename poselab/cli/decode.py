@@ -69,10 +69,10 @@ def run(arguments: argparse.Namespace) -> int:
     data = build.data(config)
     device = usable_device(arguments.device)
     outputs = _outputs(checkpoint, module.to(device), data, config, arguments)
-    contract = _contract(arguments, data, module)
+    comparability = _contract(arguments, data, module)
     files = arguments.out or arguments.run / "predictions"
     named = {
-        name: [Run(file, _decoded(module, name, outputs, file, device), contract)]
+        name: [Run(file, _decoded(module, name, outputs, file, device), comparability)]
         for name in decoders
         for file in [files / f"{name}.json"]
     }
@@ -154,12 +154,12 @@ def _conditions(module: PoseModule, data: PoseData, config: DictConfig) -> dict[
 
 def _contract(arguments: argparse.Namespace, data: PoseData, module: PoseModule) -> dict[str, Any]:
     """What the figures depend on: as the run left it, or anew for other boxes."""
-    from poselab.evaluation.comparability import RUN, contract_beside
-    from poselab.experiments.comparability import run_contract
+    from poselab.evaluation.comparability import RUN, read_comparability
+    from poselab.experiments.comparability import run_comparability
 
     if arguments.boxes is None:
-        return contract_beside(arguments.run)
-    return {RUN: run_contract(data, module)}
+        return read_comparability(arguments.run)
+    return {RUN: run_comparability(data, module)}
 
 
 def _decoded(

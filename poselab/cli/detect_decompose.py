@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from poselab.evaluation.predictions import Predictions
     from poselab.modules import TopDown
 
-TRUTH = "truth"
+TRUTH = "ground_truth"
 
 _DESCRIPTION = """Say what a trained top-down run loses to the boxes it is given.
 
@@ -125,9 +125,9 @@ def _loaded(arguments: argparse.Namespace) -> Looker:
         InputError: not a run, or not of a method that works on people's boxes.
     """
     from poselab.data import PersonCrop
-    from poselab.evaluation.comparability import RUN, contract_beside
+    from poselab.evaluation.comparability import RUN, read_comparability
     from poselab.experiments import build, runs
-    from poselab.experiments.comparability import run_contract
+    from poselab.experiments.comparability import run_comparability
     from poselab.modules import TopDown
 
     path = arguments.run
@@ -139,7 +139,7 @@ def _loaded(arguments: argparse.Namespace) -> Looker:
             "takes no ranked boxes; choose another run"
         )
     data, device = build.data(config), usable_device(arguments.device)
-    made = contract_beside(path).get(RUN) or run_contract(data, module)
+    made = read_comparability(path).get(RUN) or run_comparability(data, module)
     framing = replace(framing, boxes=None)
     return Looker(module, framing, data.val, arguments.batch_size, device, made)
 
@@ -149,7 +149,7 @@ def _source(name: str, boxes: Detections, looker: Looker, out: Path) -> Boxes:
     from poselab.annotations.formats.detections import read_detections
     from poselab.data.boxes import found_people
     from poselab.detection.finding import write_detections
-    from poselab.evaluation.comparability import RUN, leave_contract
+    from poselab.evaluation.comparability import RUN, write_comparability
     from poselab.evaluation.comparison import Run
     from poselab.evaluation.diagnosis.detection_costs import Boxes
     from poselab.evaluation.diagnosis.undetected import early_commitment
@@ -169,7 +169,7 @@ def _source(name: str, boxes: Detections, looker: Looker, out: Path) -> Boxes:
         given = looker.written(merge(shards), file.with_suffix(".given.json"))
     precision = person_average_precision(*boxes, table)
     made = _conditions(name, precision, looker, file.with_suffix(".boxes.json"))
-    leave_contract(file, made)
+    write_comparability(file, made)
     run = Run(file, found, {RUN: made})
     return Boxes(name, precision, len(boxes.scores), commitment, run, given)
 

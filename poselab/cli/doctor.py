@@ -8,7 +8,7 @@ from pathlib import Path
 
 _DESCRIPTION = """Put coordinates through every codec and back, and say how far off they come out.
 
-Every codec × pixel convention × input size, straight and through the mirrored input (flip test),
+Every codec × pixel convention × input size, straight and through the flipped input (flip test),
 over a lattice of sub-pixel positions; errors in input pixels beside what the codec states. Takes
 seconds. Exit status 0 where every codec keeps its word, 1 where one does not.
 

@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _score(arguments: argparse.Namespace) -> tuple[list[str], Metrics]:
-    from poselab.evaluation.comparability import contract_beside
+    from poselab.evaluation.comparability import read_comparability
     from poselab.evaluation.statistics.bootstrap import with_intervals
     from poselab.evaluation.validation.checks import doubts, refuse
     from poselab.io.background import meanwhile
@@ -80,11 +80,11 @@ def _score(arguments: argparse.Namespace) -> tuple[list[str], Metrics]:
     if arguments.replicates:
         tally = evaluator.tally(predictions, annotations)
         metrics = with_intervals(metrics, tally, arguments.replicates)
-    missing = metrics.contract.get("unanswered_people")
+    missing = metrics.comparability.get("unanswered_people")
     if missing:
         warnings.append(f"{missing} labelled people have no prediction and count as wrong")
-    left = contract_beside(scoring.predictions_file(arguments.predictions))
-    return warnings, replace(metrics, contract=metrics.contract | left)
+    left = read_comparability(scoring.predictions_file(arguments.predictions))
+    return warnings, replace(metrics, comparability=metrics.comparability | left)
 
 
 def _show(metrics: Metrics) -> None:
@@ -95,9 +95,9 @@ def _show(metrics: Metrics) -> None:
     else:
         rows = ((f"{key:<20}", *(f"{c:>8}" for c in cells)) for key, cells in figures.items())
         print("\n".join("".join(row) for row in rows))
-    contract = metrics.contract
+    comparability = metrics.comparability
     print(
-        f"{contract['people']} people in {contract['images']} images of {contract['annotations']}"
+        f"{comparability['people']} people in {comparability['images']} images of {comparability['annotations']}"
     )
 
 

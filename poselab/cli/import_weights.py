@@ -72,7 +72,7 @@ _DESCRIPTION = f"""Turn a checkpoint of another zoo into a run of PoseLab.
 
 The run's folder holds config.yaml, run.json and checkpoints/best.ckpt. With the weights comes what
 their authors' code does to pixels: the convention of coordinates, how images are normalised, how
-mirrored outputs are moved and how positions are read (poselab.codecs.published). Keys are renamed
+flipped outputs are moved and how positions are read (poselab.codecs.published). Keys are renamed
 by explicit rules: one that is missing or unknown is an error, one that nothing here needs is listed
 as left over. Only tensors, arrays and plain values of the file are read, nothing in it is executed.
 
@@ -229,7 +229,7 @@ def _write(
     }
     conditions = _conditions(config, module)
     if conditions is not None:
-        manifest["contract"] = conditions
+        manifest["comparability"] = conditions
     content = {
         "state_dict": module.state_dict(),
         build.CHECKPOINT_KEY: build.described(config, skeleton),
@@ -242,10 +242,10 @@ def _write(
 def _conditions(config: DictConfig, module: PoseModule) -> dict[str, Any] | None:
     """What figures of the run depend on, where the data that it validates on is there."""
     from poselab.experiments import build
-    from poselab.experiments.comparability import run_contract
+    from poselab.experiments.comparability import run_comparability
 
     try:
-        return run_contract(build.data(config), module)
+        return run_comparability(build.data(config), module)
     except InputError as error:
         print(f"predicts, but validates on nothing yet: {error}", file=sys.stderr)
         return None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """Find poses in images with a trained run.
 
-Writes OUT/predictions.json (COCO results format), OUT/predictions.contract.json (how they were
+Writes OUT/predictions.json (COCO results format), OUT/predictions.comparability.json (how they were
 made, which evaluate and compare read), OUT/images.json (which image id is which file) and
 OUT/images/ (the images with poses drawn: left limbs warm, right limbs cold), which is left out
 where a folder of images holds it.
@@ -108,13 +108,13 @@ def conditions(
 
     Whether the run was trained on these images stays unknown.
     """
-    from poselab.evaluation.comparability import RUN, contract_beside
-    from poselab.experiments.comparability import sample_contract
+    from poselab.evaluation.comparability import RUN, read_comparability
+    from poselab.experiments.comparability import sample_comparability
 
-    made = sample_contract(samples, module)
+    made = sample_comparability(samples, module)
     if arguments.detector:
         made["boxes"]["detector"] = arguments.detector
-    left = contract_beside(arguments.run) if arguments.run.is_dir() else {}
+    left = read_comparability(arguments.run) if arguments.run.is_dir() else {}
     training = left.get(RUN, {}).get("training")
     return {**made, "training": training} if training else made
 
@@ -122,13 +122,13 @@ def conditions(
 def _write(split: Split, predictions: Predictions, out: Path, made: dict[str, Any]) -> None:
     """The predictions, how they were made, and which image has which id."""
     from poselab.data.unlabelled import LIST, PREDICTIONS
-    from poselab.evaluation.comparability import leave_contract
+    from poselab.evaluation.comparability import write_comparability
     from poselab.evaluation.predictions import write_predictions
     from poselab.io.files import write_json
 
     table = split.annotations
     write_predictions(out / PREDICTIONS, predictions)
-    leave_contract(out / PREDICTIONS, made)
+    write_comparability(out / PREDICTIONS, made)
     names = [str(split.images / table.file_name(row)) for row in range(len(table))]
     listed = [
         {"id": image_id, "file_name": name}

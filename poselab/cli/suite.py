@@ -106,14 +106,14 @@ def _compared(config: Any, folders: dict[str, Path], out: Path) -> Path:
     from poselab.io.files import read_json
     from poselab.report.page import write_page
 
-    contracts = {
-        n: read_json(f / "metrics.json", "metrics")["contract"] for n, f in folders.items()
+    comparability_records = {
+        n: read_json(f / "metrics.json", "metrics")["comparability"] for n, f in folders.items()
     }
-    first = next(iter(contracts.values()))
+    first = next(iter(comparability_records.values()))
     same = {
         name.rpartition("/")[2]: folders[name]
-        for name, contract in contracts.items()
-        if all(contract[key] == first[key] for key in ("fingerprint", "image_set"))
+        for name, comparability in comparability_records.items()
+        if all(comparability[key] == first[key] for key in ("fingerprint", "image_set"))
     }
     split = build.data(config).val
     comparison = compare_runs(same, split, build.evaluator(config), config.report.replicates)

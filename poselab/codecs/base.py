@@ -36,7 +36,7 @@ class Codec(Protocol[Output, Target]):
         It holds wherever the target is whole: codecs say which border they need.
         """
 
-    def encode(self, keypoints: Tensor, visible: Tensor, usable: Tensor) -> Target:
+    def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> Target:
         """The target of keypoints (B, P, K, 2) input pixels, visible (B, P, K) 0/1/2.
 
         usable (B, H, W) or (B, 1, 1) is zero where nobody can know the target. What stands in the
@@ -50,7 +50,7 @@ class Codec(Protocol[Output, Target]):
         """The poses of an output; codecs of single people give P = 1, always valid."""
 
     def unflip(self, output: Output) -> Output:
-        """The output of the input, made from the output of its mirror image."""
+        """The output of the input, made from the output of its horizontal flip."""
 
     def merge(self, first: Output, second: Output) -> Output:
         """One output out of two of the same input (flip test)."""

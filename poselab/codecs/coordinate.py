@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from poselab.codecs.grid import mirrored_names, one_pose, only_person
+from poselab.codecs.grid import flipped_names, one_pose, only_person
 from poselab.outputs import Coordinates, CoordinateTarget
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ class CoordinateCodec:
     """Normalised, centred coordinates of one person: u = (x + 0.5)/W - 0.5.
 
     Works on positions, so ``stride`` only completes the signature that codecs share, and
-    ``usable`` masks have no say: a labelled position is known whatever surrounds it.
+    ``loss_mask`` masks have no say: a labelled position is known whatever surrounds it.
     """
 
     def __init__(self, *, skeleton: Skeleton, input_size: Size, stride: int = 1) -> None:
@@ -27,9 +27,9 @@ class CoordinateCodec:
         self.channels = len(skeleton)
         self.resolution = 1e-5 * max(input_size)  # float32
 
-    def encode(self, keypoints: Tensor, visible: Tensor, usable: Tensor) -> CoordinateTarget:
+    def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> CoordinateTarget:
         """See :class:`poselab.codecs.base.Codec`."""
-        points, labelled = only_person(keypoints, visible)
+        points, labelled = only_person(keypoints, visibility)
         height, width = self.input_size
         u = (points[..., 0] + 0.5) / width - 0.5
         v = (points[..., 1] + 0.5) / height - 0.5
@@ -44,7 +44,7 @@ class CoordinateCodec:
 
     def unflip(self, output: Coordinates) -> Coordinates:
         """Negate u and exchange left with right."""
-        names = mirrored_names(self.skeleton, output.xy.device)
+        names = flipped_names(self.skeleton, output.xy.device)
         u, v = output.xy[:, names].unbind(-1)
         return Coordinates(torch.stack([-u, v], dim=-1), output.confidence[:, names])
 

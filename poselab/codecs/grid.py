@@ -49,9 +49,9 @@ class Grid:
         return max(scale for scale, _ in self._axes())
 
     @property
-    def mirror_shift(self) -> int:
-        """Whole cells by which mirrored maps must move right (one in HRNet's code)."""
-        return math.floor(self.pixels.mirror_shift(self.size[1], self.input_size[1]) + 0.5)
+    def flip_shift(self) -> int:
+        """Whole cells by which flipped maps must move right (one in HRNet's code)."""
+        return math.floor(self.pixels.flip_shift(self.size[1], self.input_size[1]) + 0.5)
 
     def to_cells(self, points: Tensor) -> Tensor:
         """Input pixels (…, 2) as map cells."""
@@ -79,12 +79,12 @@ class Grid:
         x, y = cells[..., 0], cells[..., 1]
         return (x >= -reach) & (x <= w - 1 + reach) & (y >= -reach) & (y <= h - 1 + reach)
 
-    def usable_cells(self, usable: Tensor) -> Tensor:
+    def usable_cells(self, loss_mask: Tensor) -> Tensor:
         """A mask (B, H, W) or (B, 1, 1) as float (B, 1, h, w) or (B, 1, 1, 1).
 
         A cell counts where more than half of its pixels do.
         """
-        mask = usable[:, None].float()
+        mask = loss_mask[:, None].float()
         if mask.shape[-2:] == (1, 1):
             return mask
         return (functional.avg_pool2d(mask, self.stride) > 0.5).float()
@@ -112,19 +112,19 @@ class MapCodec:
     def _lattice(self, pixels: PixelConvention) -> Grid:
         return Grid(self.input_size, self.stride, pixels)
 
-    def mirrored(self, output: Tensor) -> Tensor:
-        """Maps (B, …, K, h, w) mirrored, left exchanged with right, moved as ``pixels`` asks."""
-        names = mirrored_names(self.skeleton, output.device)
-        return maps.mirror_maps(output, names, self.grid.mirror_shift)
+    def flipped(self, output: Tensor) -> Tensor:
+        """Maps (B, …, K, h, w) flipped, left exchanged with right, moved as ``pixels`` asks."""
+        names = flipped_names(self.skeleton, output.device)
+        return maps.flip_maps(output, names, self.grid.flip_shift)
 
 
 @lru_cache(maxsize=64)
-def mirrored_names(skeleton: Skeleton, device: torch.device) -> Tensor:
+def flipped_names(skeleton: Skeleton, device: torch.device) -> Tensor:
     """``skeleton.flip_index`` as a tensor, sent to each device once."""
     return torch.tensor(skeleton.flip_index, device=device)
 
 
-def only_person(keypoints: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+def only_person(keypoints: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor]:
     """Keypoints (B, K, 2), zero where not labelled, and labelled (B, K) bool of one-person inputs.
 
     Raises:
@@ -135,7 +135,7 @@ def only_person(keypoints: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
             f"expected one person an input for a one-person codec, got {keypoints.shape[1]}; "
             "frame single people or choose a codec for many"
         )
-    labelled = visible[:, 0] > 0
+    labelled = visibility[:, 0] > 0
     return keypoints[:, 0].float().where(labelled[..., None], 0.0), labelled
 
 

@@ -85,9 +85,9 @@ class HeatmapCodec(MapCodec):
         """
         return replace(self, decoder=decoder)
 
-    def encode(self, keypoints: Tensor, visible: Tensor, usable: Tensor) -> MapTarget:
+    def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> MapTarget:
         """Maps (B, K, h, w), zero where unlabelled; weight (B, K, 1, 1) or (B, K, h, w)."""
-        points, labelled = only_person(keypoints, visible)
+        points, labelled = only_person(keypoints, visibility)
         cells, size = self.grid.to_cells(points), self.grid.size
         reach = 1.0 if self.encoding == "one_hot" else 3 * self.sigma
         weight = (labelled & self.grid.within(maps.nearest(cells), reach)).float()
@@ -97,7 +97,7 @@ class HeatmapCodec(MapCodec):
         else:
             biased = self.encoding == "biased"
             drawn = maps.gaussians(cells, size, self.sigma, biased=biased, height=weight)
-        return MapTarget(drawn, weight[..., None, None] * self.grid.usable_cells(usable))
+        return MapTarget(drawn, weight[..., None, None] * self.grid.usable_cells(loss_mask))
 
     def decode(self, output: Tensor) -> Poses:
         """Poses whose scores are the maps' highest values, of probabilities at most one."""
@@ -132,8 +132,8 @@ class HeatmapCodec(MapCodec):
                 return maps.local_expectation(heat, cells, maps.window_radius(self.sigma))
 
     def unflip(self, output: Tensor) -> Tensor:
-        """Mirror, exchange left with right, and move as the pixel convention asks."""
-        return self.mirrored(output)
+        """Flip, exchange left with right, and move as the pixel convention asks."""
+        return self.flipped(output)
 
     def merge(self, first: Tensor, second: Tensor) -> Tensor:
         """The mean."""

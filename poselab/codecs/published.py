@@ -1,6 +1,6 @@
 """Maps read as the code of published weights reads them, borders and flips included.
 
-Our own codecs keep the mirror law; these keep their authors' rules instead, so that imported
+Our own codecs keep the flip law; these keep their authors' rules instead, so that imported
 weights give the authors' keypoints. Targets are those of the codec that each is built on.
 Classifications and coordinates: :mod:`poselab.codecs.published_positions`.
 """
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MovedGrid(Grid):
-    """A grid whose mirrored maps move right by ``moved`` cells, whatever its convention asks."""
+    """A grid whose flipped maps move right by ``moved`` cells, whatever its convention asks."""
 
     moved: int = 0
 
     @property
-    def mirror_shift(self) -> int:
-        """Whole cells by which mirrored maps must move right."""
+    def flip_shift(self) -> int:
+        """Whole cells by which flipped maps must move right."""
         return self.moved
 
 
@@ -50,7 +50,7 @@ class PublishedHeatmapCodec(HeatmapCodec):
     """What the heatmap readings of other code differ in; a subclass is one of them.
 
     own: the decoder that is theirs, others are ours. kernel: cells of its blur. shift: cells by
-    which maps of mirrored inputs move right. nowhere: the cell of maps with no value above zero.
+    which maps of flipped inputs move right. nowhere: the cell of maps with no value above zero.
     lattice: where cells lie.
     """
 
@@ -106,7 +106,7 @@ class MmposeCodec(PublishedHeatmapCodec):
 
 
 class DarkCodec(PublishedHeatmapCodec):
-    """DARK's: maps of mirrored inputs are not moved; blurred by 11 cells whatever the sigma.
+    """DARK's: maps of flipped inputs are not moved; blurred by 11 cells whatever the sigma.
 
     Where maps fall below zero their logarithm depends on the scale of the whole map.
 
@@ -141,7 +141,7 @@ class WideMmposeDarkCodec(MmposeDarkCodec):
 
 
 class VitposeCodec(PublishedHeatmapCodec):
-    """ViTPose's: UDP's step after a blur by 11 cells with mirrored borders.
+    """ViTPose's: UDP's step after a blur by 11 cells with flipped borders.
 
     Source: ViTAE-Transformer/ViTPose, mmpose/core/evaluation/top_down_eval.py.
     """
@@ -161,7 +161,7 @@ class TransformersVitposeCodec(VitposeCodec):
 
     def _read(self, heat: Tensor, cells: Tensor) -> Tensor:
         half = self.kernel // 2
-        for axis in (-2, -1):  # borders mirrored about their outer edge, as SciPy does it
+        for axis in (-2, -1):  # borders flipped about their outer edge, as SciPy does it
             ends = heat.narrow(axis, 0, half), heat.narrow(axis, heat.shape[axis] - half, half)
             heat = torch.cat([ends[0].flip(axis), heat, ends[1].flip(axis)], axis)
         smooth = maps.blur(heat, maps.blur_taps(self.kernel, sigma=0.8))

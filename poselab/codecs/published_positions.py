@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from poselab.codecs.coordinate import CoordinateCodec
-from poselab.codecs.grid import mirrored_names, only_person
+from poselab.codecs.grid import flipped_names, only_person
 from poselab.methods.simcc.codec import SimccCodec
 from poselab.outputs import AxisScores, Coordinates, CoordinateTarget
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class SimdrCodec(SimccCodec):
-    """SimCC's with equal label smoothing: mirrored bins move left by one, scores are probabilities.
+    """SimCC's with equal label smoothing: flipped bins move left by one, scores are probabilities.
 
     Source: leeyegy/SimCC, lib/core/function.py, validate_simdr.
     """
@@ -25,8 +25,8 @@ class SimdrCodec(SimccCodec):
     shift: ClassVar[int] = 1
 
     def unflip(self, output: AxisScores) -> AxisScores:
-        """Mirror x, exchange left with right, and move x left by the authors' shift."""
-        names = mirrored_names(self.skeleton, output.x.device)
+        """Flip x, exchange left with right, and move x left by the authors' shift."""
+        names = flipped_names(self.skeleton, output.x.device)
         x = output.x[:, names].flip(-1)
         if self.shift:
             x = torch.cat([x[..., self.shift :], x[..., -self.shift :]], dim=-1)
@@ -51,7 +51,7 @@ class GaussianSimdrCodec(SimdrCodec):
 
 
 class MmposeSimccCodec(GaussianSimdrCodec):
-    """mmpose 1.x: mirrored bins stay, logits are averaged, the smaller of the two is the score.
+    """mmpose 1.x: flipped bins stay, logits are averaged, the smaller of the two is the score.
 
     A keypoint whose score is not above zero lies one bin before the first.
     Source: open-mmlab/mmpose, mmpose/codecs/simcc_label.py, mmpose/models/utils/tta.py.
@@ -78,15 +78,15 @@ def _probabilities(
 
 
 class HrnetCoordinateCodec(CoordinateCodec):
-    """Coordinates u = x/W - 0.5, whose mirror image is -u - 1/W: RLE's and mmpose's.
+    """Coordinates u = x/W - 0.5, whose horizontal flip is -u - 1/W: RLE's and mmpose's.
 
     Source: Jeff-sjtu/res-loglikelihood-regression, rlepose/utils/transforms.py;
     open-mmlab/mmpose, mmpose/models/utils/tta.py.
     """
 
-    def encode(self, keypoints: Tensor, visible: Tensor, usable: Tensor) -> CoordinateTarget:
+    def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> CoordinateTarget:
         """See :class:`poselab.codecs.base.Codec`."""
-        points, labelled = only_person(keypoints, visible)
+        points, labelled = only_person(keypoints, visibility)
         lengths = points.new_tensor(self.input_size[::-1])
         return CoordinateTarget(xy=points / lengths - 0.5, weight=labelled.float())
 
@@ -96,7 +96,7 @@ class HrnetCoordinateCodec(CoordinateCodec):
         return poses._replace(keypoints=poses.keypoints + 0.5)
 
     def unflip(self, output: Coordinates) -> Coordinates:
-        """Mirror u and exchange left with right."""
-        mirrored = super().unflip(output)
-        step = mirrored.xy.new_tensor([1 / self.input_size[1], 0.0])
-        return mirrored._replace(xy=mirrored.xy - step)
+        """Flip u and exchange left with right."""
+        flipped = super().unflip(output)
+        step = flipped.xy.new_tensor([1 / self.input_size[1], 0.0])
+        return flipped._replace(xy=flipped.xy - step)

@@ -50,7 +50,7 @@ class Trip(NamedTuple):
     """Errors along the worse axis, in input pixels, of one codec on one input size.
 
     median and worst over a lattice of sub-pixel positions, and what the codec states; ``flip``:
-    through the mirrored input and back.
+    through the flipped input and back.
     """
 
     codec: str
@@ -121,7 +121,7 @@ def lattice(size: Size, border: float) -> Tensor:
 
 
 def _there_and_back(codec: Any, points: Tensor, size: Size, flip: bool) -> Tensor:
-    shown = _mirrored(points, size) if flip else points
+    shown = _flipped(points, size) if flip else points
     seen = torch.full(points.shape[:-1], 2, dtype=torch.uint8)
     target = codec.encode(shown, seen, torch.ones(len(points), 1, 1, dtype=torch.uint8))
     output = ideal(target)
@@ -129,8 +129,8 @@ def _there_and_back(codec: Any, points: Tensor, size: Size, flip: bool) -> Tenso
     return found
 
 
-def _mirrored(points: Tensor, size: Size) -> Tensor:
-    """The keypoints of the mirrored input."""
+def _flipped(points: Tensor, size: Size) -> Tensor:
+    """The keypoints of the flipped input."""
     x, y = points[:, :, list(COCO17.flip_index)].unbind(-1)
     return torch.stack([size[1] - 1 - x, y], dim=-1)
 
@@ -140,8 +140,8 @@ def _unmet(codec: Any, size: Size) -> float:
     grid = getattr(codec, "grid", None)
     if grid is None:
         return 0.0
-    exact = grid.pixels.mirror_shift(grid.size[1], size[1])
-    return abs(float(grid.mirror_shift) - float(exact)) * float(grid.cell)
+    exact = grid.pixels.flip_shift(grid.size[1], size[1])
+    return abs(float(grid.flip_shift) - float(exact)) * float(grid.cell)
 
 
 def ideal(target: Any) -> Any:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Augment:
-    """Random mirror, scale, rotation, shift and half body, then pixel changes.
+    """Random flip, scale, rotation, shift and half body, then pixel changes.
 
     Scale is normal about 1 with deviation ``scale``, clipped at one deviation; rotation is normal
     with deviation ``degrees``, clipped at two, and happens with probability ``rotate``: the law of
@@ -32,7 +32,7 @@ class Augment:
     are albumentations transforms that move nothing.
     """
 
-    mirror: float = 0.5
+    flip: float = 0.5
     scale: float = 0.35
     degrees: float = 45.0
     rotate: float = 0.6
@@ -48,11 +48,11 @@ class Augment:
             scale=1.0 + _clipped_normal(rng, self.scale, self.scale),
             degrees=_clipped_normal(rng, self.degrees, 2 * self.degrees) if turned else 0.0,
             shift=(rng.uniform(-self.shift, self.shift), rng.uniform(-self.shift, self.shift)),
-            mirrored=bool(rng.random() < self.mirror),
+            flipped=bool(rng.random() < self.flip),
         )
 
     def half(
-        self, keypoints: Floats, visible: Ints, skeleton: Skeleton, rng: np.random.Generator
+        self, keypoints: Floats, visibility: Ints, skeleton: Skeleton, rng: np.random.Generator
     ) -> Floats | None:
         """The area (4,) of half of a person (K, 2), or None: show all of him.
 
@@ -60,7 +60,7 @@ class Augment:
         """
         if rng.random() >= self.half_body:
             return None
-        labelled = visible > 0
+        labelled = visibility > 0
         if labelled.sum() <= self.half_body_joints:
             return None
         upper = np.array(skeleton.is_upper)

@@ -35,7 +35,7 @@ def labelled_people(annotations: Annotations) -> Items:
     Raises:
         InputError: nobody has one.
     """
-    labelled = (annotations.visible > 0).any(axis=1) & ~annotations.crowd
+    labelled = (annotations.visibility > 0).any(axis=1) & ~annotations.crowd
     people = np.flatnonzero(labelled)
     if not len(people):
         raise InputError(
@@ -45,7 +45,7 @@ def labelled_people(annotations: Annotations) -> Items:
     boxes = np.array(annotations.boxes[people])
     empty = (boxes[:, 2:] <= 0).any(axis=1)
     boxes[empty] = geometry.boxes_of_keypoints(
-        annotations.keypoints[people[empty]], annotations.visible[people[empty]] > 0
+        annotations.keypoints[people[empty]], annotations.visibility[people[empty]] > 0
     )
     return Items(annotations.image_of()[people], people, boxes, np.ones(len(people)))
 

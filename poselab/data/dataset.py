@@ -89,14 +89,14 @@ class PoseDataset(Dataset[Sample]):
     def _planned(self, key: Key) -> _Plan:
         epoch, index = key if isinstance(key, tuple) else (0, key)
         rng = np.random.default_rng((self.seed, epoch, index))
-        matrix, mirrored = self._matrix(index, rng)
+        matrix, flipped = self._matrix(index, rng)
         rows = self._people(index)
-        keypoints, visible = self._labels(rows, matrix, mirrored)
+        keypoints, visibility = self._labels(rows, matrix, flipped)
         sample = Sample(
             image=None,
             keypoints=keypoints,
-            visible=visible,
-            usable=self._usable(index, matrix),
+            visibility=visibility,
+            loss_mask=self._usable(index, matrix),
             frame=self._frame(index, matrix),
             boxes=self._boxes(rows, matrix),
         )
@@ -110,18 +110,18 @@ class PoseDataset(Dataset[Sample]):
         return plan.sample._replace(image=planes(image))
 
     def _matrix(self, index: int, rng: np.random.Generator) -> tuple[Floats, bool]:
-        """Image → input pixels for one item, and whether it is mirrored."""
+        """Image → input pixels for one item, and whether it is flipped."""
         if self.augment is None:
             return self.framing.matrix(self._areas[index]), False
         area, person = self._areas[index], int(self.items.person[index])
         if person >= 0:
             table = self.split.annotations
             half = self.augment.half(
-                table.keypoints[person], table.visible[person], table.skeleton, rng
+                table.keypoints[person], table.visibility[person], table.skeleton, rng
             )
             area = area if half is None else self.framing.area(half, padded=False)
         motion = self.augment.motion(rng)
-        return self.framing.matrix(area, motion), motion.mirrored
+        return self.framing.matrix(area, motion), motion.flipped
 
     def _people(self, index: int) -> Ints:
         """Person rows that an item is labelled with: the biggest if too many, those without
@@ -131,7 +131,7 @@ class PoseDataset(Dataset[Sample]):
             return np.array([person] if person >= 0 else [], dtype=np.int64)
         rows = np.array(table.rows(int(self.items.image[index])), dtype=np.int64)
         rows = rows[~table.crowd[rows]]
-        bare = (table.visible[rows] == 0).all(axis=1)
+        bare = (table.visibility[rows] == 0).all(axis=1)
         chosen = np.lexsort((-table.areas[rows], bare))[: self.framing.max_people]
         return np.asarray(rows[chosen[np.lexsort((chosen, bare[chosen]))]])
 
@@ -145,22 +145,22 @@ class PoseDataset(Dataset[Sample]):
         boxes[: len(rows)] = np.concatenate([least, most - least], axis=1)
         return boxes
 
-    def _labels(self, rows: Ints, matrix: Floats, mirrored: bool) -> tuple[Any, Any]:
+    def _labels(self, rows: Ints, matrix: Floats, flipped: bool) -> tuple[Any, Any]:
         """keypoints (P, K, 2) in input pixels and visible (P, K), padded with zeros."""
         table = self.split.annotations
         people, count = self.framing.max_people, len(table.skeleton)
         keypoints = np.zeros((people, count, 2), dtype=np.float32)
-        visible = np.zeros((people, count), dtype=np.uint8)
+        visibility = np.zeros((people, count), dtype=np.uint8)
         if not len(rows):
-            return keypoints, visible
-        moved, seen = geometry.apply(matrix, table.keypoints[rows]), table.visible[rows]
-        if mirrored:
+            return keypoints, visibility
+        moved, seen = geometry.apply(matrix, table.keypoints[rows]), table.visibility[rows]
+        if flipped:
             swap = list(table.skeleton.flip_index)
             moved, seen = moved[:, swap], seen[:, swap]
         height, width = self.framing.size
         inside = ((moved >= -0.5) & (moved <= (width - 0.5, height - 0.5))).all(axis=-1)
-        keypoints[: len(rows)], visible[: len(rows)] = moved, seen * inside
-        return keypoints, visible
+        keypoints[: len(rows)], visibility[: len(rows)] = moved, seen * inside
+        return keypoints, visibility
 
     @cached_property
     def _masked(self) -> dict[int, list[int]]:
@@ -177,13 +177,13 @@ class PoseDataset(Dataset[Sample]):
         if self.framing.max_people == 1:
             return np.ones((1, 1), dtype=np.uint8)
         height, width = self.framing.size
-        usable = np.ones((height, width), dtype=np.uint8)
+        loss_mask = np.ones((height, width), dtype=np.uint8)
         image = int(self.items.image[index])
         for person in self._masked.get(image, []):
             region = self._region(image, person)
             moved = cv2.warpAffine(region, matrix, (width, height), flags=cv2.INTER_NEAREST)
-            usable[moved > 0] = 0
-        return usable
+            loss_mask[moved > 0] = 0
+        return loss_mask
 
     def _region(self, image: int, person: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """Ones (height, width of the image) where the person row's region lies."""

@@ -26,7 +26,7 @@ class Motion(NamedTuple):
     scale: float = 1.0
     degrees: float = 0.0
     shift: tuple[float, float] = (0.0, 0.0)
-    mirrored: bool = False
+    flipped: bool = False
 
 
 STILL = Motion()
@@ -69,8 +69,8 @@ class _Framed:
         matrix = geometry.box_to_input(box, self.size, geometry.convention(self.pixels))
         if motion.degrees:
             matrix = geometry.compose(matrix, geometry.rotation(motion.degrees, middle))
-        if motion.mirrored:
-            matrix = geometry.compose(geometry.mirror(self.size[1]), matrix)
+        if motion.flipped:
+            matrix = geometry.compose(geometry.flip(self.size[1]), matrix)
         return matrix
 
     @property

@@ -72,7 +72,7 @@ def unlabelled(images: Sequence[Path], root: Path, skeleton: Skeleton) -> Split:
             first_person=np.zeros(count + 1, dtype=np.int64),
             annotation_ids=np.zeros(nobody, dtype=np.int64),
             keypoints=np.zeros((nobody, keypoints, 2)),
-            visible=np.zeros((nobody, keypoints), dtype=np.uint8),
+            visibility=np.zeros((nobody, keypoints), dtype=np.uint8),
             boxes=np.zeros((nobody, 4)),
             areas=np.zeros(nobody),
             crowd=np.zeros(nobody, dtype=bool),

@@ -52,7 +52,7 @@ def from_file(*, table: Annotations, device: str, file: str) -> KnownPeople:
     return KnownPeople(*found)
 
 
-def truth(*, table: Annotations, device: str) -> KnownPeople:
+def ground_truth(*, table: Annotations, device: str) -> KnownPeople:
     """Everybody with a labelled keypoint, in his annotated box.
 
     Raises:

@@ -107,9 +107,9 @@ def _session(file: Path, device: str) -> Any:
     if not file.is_file():
         raise InputError(f"expected a detector at {file}, found no such file; check the path")
     gpu = ["CUDAExecutionProvider"] if device.startswith("cuda") else []
-    usable = [p for p in gpu if p in onnxruntime.get_available_providers()]
+    loss_mask = [p for p in gpu if p in onnxruntime.get_available_providers()]
     try:
-        return onnxruntime.InferenceSession(file, providers=[*usable, "CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(file, providers=[*loss_mask, "CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has no one error for broken files
         reason = str(error).splitlines()[0]
         raise InputError(f"expected an ONNX network in {file}, but {reason}; get it anew") from None

@@ -32,7 +32,7 @@ class Boxed(NamedTuple):
 class BoxedImages(Dataset[Boxed]):
     """Whole images of a split, those with people only if they are augmented to train on.
 
-    Augmentation mirrors, scales and shifts; boxes would not follow rotation. An item depends on
+    Augmentation flips, scales and shifts; boxes would not follow rotation. An item depends on
     the seed, the epoch (set by :attr:`epoch`) and its index alone. Crowds are no people.
 
     Raises:

@@ -54,7 +54,7 @@ def fit(
             f"expected at least one epoch and one image a step, got {epochs} and {batch_size}"
         )
     pl.seed_everything(seed, verbose=False)
-    moved = augment or Augment(mirror=0.5, scale=0.1, degrees=0.0, shift=0.03)
+    moved = augment or Augment(flip=0.5, scale=0.1, degrees=0.0, shift=0.03)
     images = BoxedImages(split, detector.size, moved, seed)
     loader: Any = DataLoader(
         images,

@@ -24,7 +24,7 @@ from poselab.io.files import read_json, write_json
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    Contract = Mapping[str, Any]
+    ComparabilityRecord = Mapping[str, Any]
 
 RUN = "run"
 _ORDER: tuple[Severity, ...] = ("incomparable", "unequal", "unknown")
@@ -44,7 +44,9 @@ class Difference(NamedTuple):
     reason: str
 
 
-def differences(contracts: Sequence[Contract], reference: int = 0) -> list[list[Difference]]:
+def differences(
+    comparability_records: Sequence[ComparabilityRecord], reference: int = 0
+) -> list[list[Difference]]:
     """In what each contract differs from the ``reference`` one, the gravest first.
 
     The reference's own list is empty. Swapping two contracts changes no field and no severity. A
@@ -53,12 +55,12 @@ def differences(contracts: Sequence[Contract], reference: int = 0) -> list[list[
     callers leave it out by its ``field``.
     """
     return [
-        [] if n == reference else between(contract, contracts[reference])
-        for n, contract in enumerate(contracts)
+        [] if n == reference else between(comparability, comparability_records[reference])
+        for n, comparability in enumerate(comparability_records)
     ]
 
 
-def between(mine: Contract, other: Contract) -> list[Difference]:
+def between(mine: ComparabilityRecord, other: ComparabilityRecord) -> list[Difference]:
     """In what one contract differs from another, the gravest first; see :func:`differences`."""
     found = [*_between_metrics(mine, other), *_between_runs(mine, other)]
     told = {difference.reason: difference for difference in reversed(found)}
@@ -71,41 +73,41 @@ def worst(found: Sequence[Difference]) -> Severity | None:
     return next((s for s in _ORDER if any(d.severity == s for d in found)), None)
 
 
-def doubts(contract: Contract) -> list[str]:
+def doubts(comparability: ComparabilityRecord) -> list[str]:
     """What makes a figure doubtful without any other beside it, in words."""
-    run = contract.get(RUN)
+    run = comparability.get(RUN)
     if not run:
         return [f"the results file says nothing of its {SPOKEN}"]
     overlap = run.get("overlap") or {}
     return [overlap_in_words(overlap)] if overlap.get("images") else []
 
 
-def contract_beside(path: Path) -> dict[str, Any]:
+def read_comparability(path: Path) -> dict[str, Any]:
     """``{"run": ...}`` as the run that made a predictions file left it; empty where none did.
 
     ``path`` is a run's folder, a file in its ``predictions``, or a file with a contract of its own
-    (:func:`leave_contract`); merge the result into what an evaluator writes.
+    (:func:`write_comparability`); merge the result into what an evaluator writes.
 
     Raises:
         InputError: the run's manifest or the file's contract is broken.
     """
     manifest = _manifest(Path(path))
     content = read_json(manifest, "a run's contract") if manifest else None
-    recorded = content.get("contract") if isinstance(content, dict) else None
+    recorded = content.get("comparability") if isinstance(content, dict) else None
     return {RUN: recorded} if recorded else {}
 
 
-def leave_contract(path: Path, run: Contract) -> None:
-    """Write beside a predictions file, as NAME.contract.json, how its poses were made.
+def write_comparability(path: Path, run: ComparabilityRecord) -> None:
+    """Write beside a predictions file, as NAME.comparability.json, how its poses were made.
 
     Raises:
         InputError: the folder cannot be written, or the disk is full.
     """
-    write_json(_own_contract(path), {"contract": dict(run)})
+    write_json(_own_contract(path), {"comparability": dict(run)})
 
 
 def _own_contract(path: Path) -> Path:
-    return path.with_name(f"{path.stem}.contract.json")
+    return path.with_name(f"{path.stem}.comparability.json")
 
 
 def _manifest(path: Path) -> Path | None:
@@ -118,14 +120,14 @@ def _manifest(path: Path) -> Path | None:
     return manifest if manifest.is_file() and not foreign else None
 
 
-def parts(contract: Contract) -> dict[str, Contract]:
+def parts(comparability: ComparabilityRecord) -> dict[str, ComparabilityRecord]:
     """The contract of each metric by the metric's name."""
-    nested = {k: v for k, v in contract.items() if isinstance(v, dict) and "metric" in v}
-    own = {k: v for k, v in contract.items() if k not in nested and k != RUN}
+    nested = {k: v for k, v in comparability.items() if isinstance(v, dict) and "metric" in v}
+    own = {k: v for k, v in comparability.items() if k not in nested and k != RUN}
     return {str(own.get("metric", "?")): own, **nested}
 
 
-def _between_metrics(mine: Contract, other: Contract) -> Iterator[Difference]:
+def _between_metrics(mine: ComparabilityRecord, other: ComparabilityRecord) -> Iterator[Difference]:
     """The differences of each metric that both measure, or else of the first ones."""
     ours, theirs = parts(mine), parts(other)
     shared = sorted(ours.keys() & theirs.keys())
@@ -136,7 +138,7 @@ def _between_metrics(mine: Contract, other: Contract) -> Iterator[Difference]:
         yield from _between_parts(ours[name], theirs[name], OF_METRIC, f"{name}.")
 
 
-def _between_runs(mine: Contract, other: Contract) -> Iterator[Difference]:
+def _between_runs(mine: ComparabilityRecord, other: ComparabilityRecord) -> Iterator[Difference]:
     a, b = mine.get(RUN), other.get(RUN)
     if a and b:
         yield from _between_parts(a, b, OF_RUN, f"{RUN}.")
@@ -147,7 +149,7 @@ def _between_runs(mine: Contract, other: Contract) -> Iterator[Difference]:
 
 
 def _between_parts(
-    a: Contract, b: Contract, fields: Mapping[str, Field], prefix: str
+    a: ComparabilityRecord, b: ComparabilityRecord, fields: Mapping[str, Field], prefix: str
 ) -> Iterator[Difference]:
     """The differences of two flat contracts by what ``fields`` say of each field."""
     known = {

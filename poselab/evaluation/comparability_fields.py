@@ -211,9 +211,9 @@ OF_RUN: dict[str, Field] = {
         essence=lambda boxes: [boxes.get(key) for key in ("kind", "fingerprint", "threshold")],
     ),
     "flip_test": Field("unequal", _flip),
-    "mirror_shift": Field(
+    "flip_shift": Field(
         "unequal",
-        _pair("flip test moves maps by {} against {} cells", "mirror_shift"),
+        _pair("flip test moves maps by {} against {} cells", "flip_shift"),
         ("flip_test",),
     ),
     "pixels": Field("unequal", _pair("pixel convention: {} against {}", "pixels")),

@@ -37,7 +37,7 @@ class Run(NamedTuple):
 
     path: Path
     predictions: Predictions
-    contract: Mapping[str, Any]
+    comparability: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Method:
     replicates: Replicates
 
     @property
-    def contract(self) -> dict[str, Any]:
+    def comparability(self) -> dict[str, Any]:
         """What the figures depend on: the evaluator's part, and the run's where one left it."""
-        return {**self.metrics[0].contract, **self.runs[0].contract}
+        return {**self.metrics[0].comparability, **self.runs[0].comparability}
 
 
 class Pair(NamedTuple):
@@ -74,7 +74,7 @@ class Comparison:
     """
 
     annotations: Annotations
-    headline: str
+    primary_metric: str
     methods: tuple[Method, ...]
     pairs: tuple[Pair, ...]
     replicates: int
@@ -96,7 +96,7 @@ class Comparison:
 
         NaN where there are no two methods that ever differ.
         """
-        place = self.keys.index(self.headline)
+        place = self.keys.index(self.primary_metric)
         differing = [p.difference.detectable[place] for p in self.pairs]
         return float(min((d for d in differing if d > 0), default=np.nan))
 
@@ -107,7 +107,7 @@ class Comparison:
     def to_json(self) -> dict[str, Any]:
         """All figures and differences, as fractions, with what they depend on."""
         return {
-            "headline": self.headline,
+            "primary_metric": self.primary_metric,
             "bootstrap": {"replicates": self.replicates, "seed": self.seed, "level": LEVEL},
             "methods": [_method_json(method) for method in self.methods],
             "pairs": [self._pair_json(pair) for pair in self.pairs],
@@ -130,7 +130,7 @@ def _method_json(method: Method) -> dict[str, Any]:
         "name": method.name,
         "files": [str(run.path) for run in method.runs],
         "figures": {k: {"value": float(v), "interval": [lo, hi]} for k, v, lo, hi in columns},
-        "contract": method.contract,
+        "comparability": method.comparability,
     }
 
 
@@ -155,10 +155,12 @@ def compare(
         Method(name, tuple(group), tuple(metrics for metrics, _ in figures), drawn)
         for name, group, figures, drawn in zip(named, runs, both, draws, strict=True)
     ]
-    place = draws[0].keys.index(evaluator.headline)
+    place = draws[0].keys.index(evaluator.primary_metric)
     methods.sort(key=lambda method: -np.nan_to_num(method.replicates.values[place]))
     pairs = _pairs(methods, place)
-    return Comparison(annotations, evaluator.headline, tuple(methods), pairs, replicates, seed)
+    return Comparison(
+        annotations, evaluator.primary_metric, tuple(methods), pairs, replicates, seed
+    )
 
 
 def _scored(

@@ -21,7 +21,7 @@ class Evaluator(Protocol):
     """Scores predictions against labels, all images or only those of ``image_ids``."""
 
     @property
-    def headline(self) -> str:
+    def primary_metric(self) -> str:
         """The key of the figure that ranks methods, the first of all."""
 
     def __call__(

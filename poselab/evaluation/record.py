@@ -30,14 +30,14 @@ class Metrics:
     """
 
     values: dict[str, float]
-    contract: dict[str, Any]
+    comparability: dict[str, Any]
     interval: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The figures by key, ``interval`` and ``contract``; null for what cannot be measured."""
+        """The figures by key, ``interval`` and ``comparability``; null for what cannot be measured."""
         numbers = {key: None if math.isnan(v) else v for key, v in self.values.items()}
         limits = {"interval": self.interval} if self.interval else {}
-        return {**numbers, **limits, "contract": self.contract}
+        return {**numbers, **limits, "comparability": self.comparability}
 
     def write(self, path: Path) -> None:
         """Write ``metrics.json``.
@@ -48,7 +48,7 @@ class Metrics:
         files.write_json(path, self.to_json())
 
 
-def annotation_contract(
+def annotation_comparability(
     annotations: Annotations,
     images: int,
     people: int,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from poselab.data.dataset import PoseDataset, Split
 
 
-def run_contract(data: PoseData, module: PoseModule) -> dict[str, Any]:
+def run_comparability(data: PoseData, module: PoseModule) -> dict[str, Any]:
     """What the figures of a run's predictions depend on besides the labels: plain values only.
 
     The fields are those that :mod:`poselab.evaluation.comparability_fields` knows how to tell.
@@ -29,13 +29,13 @@ def run_contract(data: PoseData, module: PoseModule) -> dict[str, Any]:
         InputError: a detections file is not there any more.
     """
     return {
-        **sample_contract(data.val_samples, module),
+        **sample_comparability(data.val_samples, module),
         "training": _labels(data.train),
         "overlap": _overlap(data),
     }
 
 
-def sample_contract(samples: PoseDataset, module: PoseModule) -> dict[str, Any]:
+def sample_comparability(samples: PoseDataset, module: PoseModule) -> dict[str, Any]:
     """The part of it that images without labels have: all but what was trained on.
 
     Raises:
@@ -45,7 +45,7 @@ def sample_contract(samples: PoseDataset, module: PoseModule) -> dict[str, Any]:
     return {
         "boxes": _boxes(samples),
         "flip_test": bool(module.flip_test),
-        "mirror_shift": _mirror_shift(module),
+        "flip_shift": _flip_shift(module),
         "pixels": getattr(framing, "pixels", None),
         "input_size": [int(length) for length in framing.size],
         "padding": getattr(framing, "padding", None),
@@ -76,10 +76,10 @@ def _boxes(samples: PoseDataset) -> dict[str, Any]:
     }
 
 
-def _mirror_shift(module: PoseModule) -> int | None:
+def _flip_shift(module: PoseModule) -> int | None:
     """Cells by which the flip test moves maps; None for codecs without maps."""
     grid = getattr(module.codec, "grid", None)
-    return None if grid is None else int(grid.mirror_shift)
+    return None if grid is None else int(grid.flip_shift)
 
 
 def _score(module: PoseModule) -> str:
@@ -93,9 +93,9 @@ def _score(module: PoseModule) -> str:
 
 
 def _top_down_score(module: TopDown) -> str:
-    few = module.visible is not None
+    few = module.keypoint_threshold is not None
     mean = f"mean of {'keypoint scores' if few else 'all keypoint scores'}"
-    mean += f" above {module.visible:g}" if few else ""
+    mean += f" above {module.keypoint_threshold:g}" if few else ""
     return {"box": "box score", "keypoints": mean, "product": f"box score · {mean}"}[
         module.score_rule
     ]

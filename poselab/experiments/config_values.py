@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LEAST = {"seed": 0, "data.batch_size": 1, "data.workers": 0, "trainer.max_epochs": 1}
 """Whole numbers and the least that makes sense."""
 _RANGES = {
-    **dict.fromkeys(("augment.mirror", "augment.rotate", "augment.half_body"), (0.0, 1.0)),
+    **dict.fromkeys(("augment.flip", "augment.rotate", "augment.half_body"), (0.0, 1.0)),
     **dict.fromkeys(("augment.scale", "augment.shift"), (0.0, 0.99)),
     "augment.degrees": (0.0, 360.0),
     "trainer.gradient_clip_val": (0.0, math.inf),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from poselab.evaluation.comparability import contract_beside
+from poselab.evaluation.comparability import read_comparability
 from poselab.evaluation.comparison import Comparison, Run, compare
 from poselab.evaluation.predictions import read_predictions
 from poselab.evaluation.statistics.bootstrap import limited
@@ -31,13 +31,13 @@ def compare_runs(
 
 def _run(folder: Path) -> Run:
     file = folder / "predictions" / "val.json"
-    return Run(file, read_predictions(file), contract_beside(folder))
+    return Run(file, read_predictions(file), read_comparability(folder))
 
 
 def metrics_of(comparison: Comparison) -> Metrics:
     """The record of a comparison's only method, with confidence limits and the run's conditions."""
     (method,) = comparison.methods
-    metrics = replace(method.metrics[0], contract=method.contract)
+    metrics = replace(method.metrics[0], comparability=method.comparability)
     return limited(metrics, method.replicates, comparison.seed)
 
 
@@ -47,6 +47,6 @@ def report_run(
     """Write a finished run's ``index.html``; its metrics record with confidence limits."""
     comparison = compare_runs({name: folder}, split, evaluator, replicates)
     page = folder / "index.html"
-    more = learning(read_curves(folder), comparison.headline)
+    more = learning(read_curves(folder), comparison.primary_metric)
     write_page(comparison, page, image_folder=split.images, more=more)
     return metrics_of(comparison)

@@ -165,7 +165,7 @@ def begin(
         InputError: the folder cannot be written, or its run was trained on other labels.
     """
     file, made = folder / "run.json", _manifest(config, experiment, data, module)
-    made["contract"] = conditions
+    made["comparability"] = conditions
     if file.exists():
         before = read_json(file, "a run's manifest")
         _refuse_other_labels(folder, before.get("data") or {}, made["data"])

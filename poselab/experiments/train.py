@@ -17,11 +17,11 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import EMAWeightAveraging, LearningRateMonitor
 
 from poselab.data.images import read_image
-from poselab.evaluation.comparability import RUN, contract_beside
+from poselab.evaluation.comparability import RUN, read_comparability
 from poselab.evaluation.predictions import read_predictions
 from poselab.evaluation.validation.checks import doubts_of_ranking
 from poselab.experiments import build, runs
-from poselab.experiments.comparability import run_contract
+from poselab.experiments.comparability import run_comparability
 from poselab.experiments.fine_tuning import begin_from
 from poselab.experiments.reporting import report_run
 from poselab.io.checkpoints import KeptCheckpoint, read_checkpoint
@@ -67,7 +67,7 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     data = build.data(config)
     module = _begun(config, data, folder)
     description = build.described(config, data.skeleton)
-    conditions = run_contract(data, module)
+    conditions = run_comparability(data, module)
     evaluation = _evaluation(config, data, folder, conditions)
     one_by_one = bool((data.val_samples.items.person >= 0).all())
     rehearse(evaluation.evaluator, data.val.annotations, one_by_one)
@@ -77,9 +77,9 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
         DescribeCheckpoint(build.CHECKPOINT_KEY, description),
         PoseImages(data.val_samples, _drawer(data)),
         evaluation,
-        *_checkpoints(folder, evaluation.headline),
+        *_checkpoints(folder, evaluation.primary_metric),
         stopwatch,
-        *_chosen(config, shown, evaluation.headline),
+        *_chosen(config, shown, evaluation.primary_metric),
     ]
     trainer = build.trainer(shown, folder, callbacks)
     manifest = runs.begin(config, experiment, folder, data, module, conditions)
@@ -92,7 +92,7 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     if evaluation.untrained_file.exists():
         manifest["untrained"] = read_json(evaluation.untrained_file, "metrics")
     metrics = _validate_best(config, data, module, folder)
-    draw_curves(read_curves(folder), evaluation.headline, folder / "curves.png", experiment)
+    draw_curves(read_curves(folder), evaluation.primary_metric, folder / "curves.png", experiment)
     metrics = _reported(config, data, folder, experiment) or metrics
     manifest |= {"seconds": stopwatch.seconds(), "state": "finished"}
     write_json(folder / "run.json", manifest)
@@ -127,13 +127,13 @@ def _reported(config: DictConfig, data: PoseData, folder: Path, experiment: str)
     return metrics
 
 
-def _chosen(config: DictConfig, shown: DictConfig, headline: str) -> list[pl.Callback]:
+def _chosen(config: DictConfig, shown: DictConfig, primary_metric: str) -> list[pl.Callback]:
     """The callbacks that depend on the config."""
     return [
         SeedEachEpoch(config.seed),
         *([LearningRateMonitor()] if config.logger else []),
         *([EMAWeightAveraging(decay=config.ema)] if config.ema else []),
-        *([] if shown.trainer.enable_progress_bar else [EpochLines(headline)]),
+        *([] if shown.trainer.enable_progress_bar else [EpochLines(primary_metric)]),
     ]
 
 
@@ -190,7 +190,7 @@ def _validate_best(config: DictConfig, data: PoseData, module: PoseModule, folde
     """
     best = runs.checkpoint(folder)
     build.restore(module, read_checkpoint(best, build.CHECKPOINT_KEY)["state_dict"], best)
-    evaluation = _evaluation(config, data, folder, contract_beside(folder)[RUN])
+    evaluation = _evaluation(config, data, folder, read_comparability(folder)[RUN])
     alone = OmegaConf.merge(
         _fit_for_output(config), {"trainer": {"devices": 1, "strategy": "auto"}}
     )
@@ -198,9 +198,13 @@ def _validate_best(config: DictConfig, data: PoseData, module: PoseModule, folde
     build.trainer(alone, None, [evaluation]).validate(module, datamodule=data, verbose=False)
     assert evaluation.metrics is not None
     found = read_predictions(evaluation.file)
-    if evaluation.headline == "AP":
-        above = config.module.get("visible")
-        counted = "" if above is None else f" (it counts keypoints above module.visible={above})"
+    if evaluation.primary_metric == "AP":
+        above = config.module.get("keypoint_threshold")
+        counted = (
+            ""
+            if above is None
+            else f" (it counts keypoints above module.keypoint_threshold={above})"
+        )
         for doubt in doubts_of_ranking(found, data.val.annotations):
             print(f"warning: {doubt}{counted}", file=sys.stderr)
     _draw_found(data, found, evaluation.file.with_name("images.jpg"))
@@ -228,11 +232,11 @@ def _evaluation(
     return PoseEvaluation(build.evaluator(config), data.val.annotations, file, conditions)
 
 
-def _checkpoints(folder: Path, headline: str) -> list[pl.Callback]:
+def _checkpoints(folder: Path, primary_metric: str) -> list[pl.Callback]:
     """The best by the evaluator's headline metric, and the last after every epoch."""
     keep = partial(KeptCheckpoint, dirpath=folder / "checkpoints", enable_version_counter=False)
     return [
-        keep(filename="best", monitor=f"val/{headline}", mode="max"),
+        keep(filename="best", monitor=f"val/{primary_metric}", mode="max"),
         keep(filename="last", save_on_train_epoch_end=True),
     ]
 

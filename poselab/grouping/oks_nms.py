@@ -22,18 +22,18 @@ class _Scaled(NamedTuple):
 
 
 def oks_nms(
-    keypoints: Floats, scores: Floats, areas: Floats, falloffs: Floats, threshold: float
+    keypoints: Floats, scores: Floats, areas: Floats, oks_sigmas: Floats, threshold: float
 ) -> Ints:
     """Indices of the poses to keep, best score first.
 
     Greedy: a pose is dropped when its OKS with a better one that was kept exceeds ``threshold``.
-    keypoints (N, K, 2) and areas (N,) in pixels; falloffs (K,) are ``Skeleton.falloffs``. Two
+    keypoints (N, K, 2) and areas (N,) in pixels; falloffs (K,) are ``Skeleton.oks_sigmas``. Two
     poses are compared over the mean of their areas, all keypoints counting alike.
     Source: Papandreou et al. 2017, section 2.3, with the areas of SimpleBaseline's code.
     """
     order = np.argsort(-np.asarray(scores), kind="stable")
-    precise = np.argsort(falloffs, kind="stable")  # tell poses apart by these first
-    unit = np.sqrt(2) * 2 * np.asarray(falloffs, dtype=np.float64)[precise, None]
+    precise = np.argsort(oks_sigmas, kind="stable")  # tell poses apart by these first
+    unit = np.sqrt(2) * 2 * np.asarray(oks_sigmas, dtype=np.float64)[precise, None]
     points = np.asarray(keypoints, dtype=np.float64)[order][:, precise]
     x, y = (np.ascontiguousarray(points[:, :, axis].T / unit) for axis in (0, 1))
     poses = _Scaled(x, y, np.asarray(areas, dtype=np.float64)[order])

@@ -26,7 +26,7 @@ class Rivals(NamedTuple):
     scores: Floats
     boxes: Floats
     areas: Floats
-    falloffs: Floats
+    oks_sigmas: Floats
 
 
 class Survivors(NamedTuple):
@@ -45,7 +45,7 @@ class Suppression(Protocol):
 
 def by_oks(rivals: Rivals, limit: float) -> Survivors:
     """OKS-NMS: a pose falls when its OKS with a better one that stays exceeds ``limit``."""
-    rows = oks_nms(rivals.keypoints, rivals.scores, rivals.areas, rivals.falloffs, limit)
+    rows = oks_nms(rivals.keypoints, rivals.scores, rivals.areas, rivals.oks_sigmas, limit)
     return Survivors(rows, rivals.scores[rows])
 
 
@@ -121,10 +121,10 @@ def _oks(rivals: Rivals) -> Floats:
     keypoints = np.asarray(rivals.keypoints, dtype=np.float64)
     shared = (rivals.areas[:, None] + rivals.areas[None]) / 2 + np.spacing(1.0)
     total = np.zeros_like(shared)
-    for k, falloff in enumerate(rivals.falloffs):
+    for k, sigma in enumerate(rivals.oks_sigmas):
         squared = ((keypoints[:, None, k] - keypoints[None, :, k]) ** 2).sum(axis=-1)
-        total += np.exp(-squared / (2 * (2 * falloff) ** 2 * shared))
-    return np.asarray(total / max(len(rivals.falloffs), 1))
+        total += np.exp(-squared / (2 * (2 * sigma) ** 2 * shared))
+    return np.asarray(total / max(len(rivals.oks_sigmas), 1))
 
 
 SUPPRESSIONS: dict[str, tuple[str, Suppression]] = {

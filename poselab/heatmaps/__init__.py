@@ -6,7 +6,7 @@ float32 or better, and avoid matrix products so that neither autocast nor TF32 c
 
 from poselab.heatmaps.blurring import blur, blur_taps, blur_whole, blur_width, blurred_at
 from poselab.heatmaps.drawing import gaussians, spikes, splat
-from poselab.heatmaps.flipping import mirror_maps
+from poselab.heatmaps.flipping import flip_maps
 from poselab.heatmaps.peaks import (
     cells_of,
     highest_around,
@@ -33,10 +33,10 @@ __all__ = [
     "cells_of",
     "dark_refine",
     "expectation",
+    "flip_maps",
     "gaussians",
     "highest_around",
     "local_expectation",
-    "mirror_maps",
     "nearest",
     "non_maximum_suppression",
     "peaks",

@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from poselab.heatmaps.windows import mirrored, windows
+from poselab.heatmaps.windows import reflected, windows
 
 _SMALL_TAPS = {  # OpenCV's fixed kernels where the width alone is given
     3: (0.25, 0.5, 0.25),
@@ -45,12 +45,12 @@ def blur(maps: Tensor, taps: tuple[float, ...]) -> Tensor:
 
 def blurred_at(maps: Tensor, cells: Tensor, kernel: int) -> Tensor:
     """What :func:`blur_whole` would give at whole cells (…, 2), without blurring the rest."""
-    window = windows(maps, cells, kernel // 2, "mirror")
+    window = windows(maps, cells, kernel // 2, "reflect")
     return blur(window, blur_taps(kernel))[..., 0, 0]
 
 
 def blur_whole(maps: Tensor, taps: tuple[float, ...]) -> Tensor:
-    """Blur maps (…, h, w) to the same size, their borders mirrored as OpenCV does by default.
+    """Blur maps (…, h, w) to the same size, their borders reflected as OpenCV does by default.
 
     On CPUs as products with banded matrices, 20 times as fast, unless those may be coarse.
     """
@@ -62,16 +62,16 @@ def blur_whole(maps: Tensor, taps: tuple[float, ...]) -> Tensor:
     for axis in (-2, -1):
         length = maps.shape[axis]
         steps = torch.arange(-half, length + half, device=maps.device)
-        maps = maps.index_select(axis, mirrored(steps, length))
+        maps = maps.index_select(axis, reflected(steps, length))
     return blur(maps, taps)
 
 
 @lru_cache(maxsize=32)
 def _band(length: int, taps: tuple[float, ...]) -> Tensor:
-    """The matrix (n, n) that blurs n cells whose borders are mirrored."""
+    """The matrix (n, n) that blurs n cells whose borders are reflected."""
     with torch.inference_mode(False):  # kept, and gradients may want it later
         steps = torch.arange(length)
         matrix = torch.zeros(length, length, dtype=torch.float64)
         for i, tap in enumerate(taps, start=-(len(taps) // 2)):
-            matrix[steps, mirrored(steps + i, length)] += tap
+            matrix[steps, reflected(steps + i, length)] += tap
     return matrix

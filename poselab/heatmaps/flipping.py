@@ -1,4 +1,4 @@
-"""Maps of mirrored inputs."""
+"""Maps of flipped inputs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 
-def mirror_maps(maps: Tensor, names: Tensor, shift: int) -> Tensor:
-    """Maps (…, K, h, w) of a mirrored input as those of the input.
+def flip_maps(maps: Tensor, names: Tensor, shift: int) -> Tensor:
+    """Maps (…, K, h, w) of a flipped input as those of the input.
 
-    names (K,) are the mirrored keypoints; ``shift`` moves the result right, repeating the border.
+    names (K,) are the flipped keypoints; ``shift`` moves the result right, repeating the border.
     """
     flipped = maps.index_select(-3, names).flip(-1)
     if shift == 0:

@@ -16,7 +16,7 @@ def quarter_offset(maps: Tensor, cells: Tensor) -> Tensor:
     """Move whole cells (…, 2) a quarter towards the higher neighbour (Newell et al. 2016).
 
     Cells on the border stay along that axis; the authors also leave the second cell alone on one
-    side, which would break mirror symmetry.
+    side, which would break flip symmetry.
     """
     window = windows(maps, cells, 1, "edge")
     slope = torch.stack(
@@ -47,11 +47,11 @@ def dark_refine(maps: Tensor, cells: Tensor, kernel: int = 11) -> Tensor:
 def udp_refine(maps: Tensor, cells: Tensor, kernel: int = 3) -> Tensor:
     """Sub-cell maxima as in :func:`dark_refine` with the differences of UDP's code.
 
-    Blur by ``kernel`` with mirrored borders, values clipped to [1e-3, 50], differences one cell
+    Blur by ``kernel`` with reflected borders, values clipped to [1e-3, 50], differences one cell
     wide, borders repeated. Source: UDP, Huang et al. 2020, reference implementation.
     """
     low, high = _UDP_RANGE
-    window = blur(windows(maps.float(), cells, 1 + kernel // 2, "mirror"), blur_taps(kernel))
+    window = blur(windows(maps.float(), cells, 1 + kernel // 2, "reflect"), blur_taps(kernel))
     log = repeat_border(window.clamp(low, high).log(), maps, cells)
     middle = log[..., 1, 1]
     slope = torch.stack([log[..., 1, 2] - log[..., 1, 0], log[..., 2, 1] - log[..., 0, 1]], -1) / 2

@@ -12,12 +12,12 @@ def windows(maps: Tensor, cells: Tensor, radius: int, border: str) -> Tensor:
     """The squares (…, 2r + 1, 2r + 1) of maps (…, h, w) around whole cells (…, 2).
 
     With one axis more, cells (…, N, 2) are N of each map.
-    border: what lies outside: "zero", the nearest "edge", or the map's "mirror" image.
+    border: what lies outside: "zero", the nearest "edge", or the heatmap "reflect.
     """
     h, w = maps.shape[-2:]
     reach = torch.arange(-radius, radius + 1, device=maps.device)
     x, y = (cells[..., axis, None].long() + reach for axis in (0, 1))
-    fold = mirrored if border == "mirror" else _clamped
+    fold = reflected if border == "reflect" else _clamped
     index = fold(y, h)[..., :, None] * w + fold(x, w)[..., None, :]
     window = read_at(maps, index.flatten(maps.ndim - 2)).reshape(index.shape)
     if border != "zero":
@@ -30,7 +30,7 @@ def _clamped(index: Tensor, length: int) -> Tensor:
     return index.clamp(0, length - 1)
 
 
-def mirrored(index: Tensor, length: int) -> Tensor:
+def reflected(index: Tensor, length: int) -> Tensor:
     """Indices reflected about the first and last cell."""
     return ((length - 1) - ((length - 1) - index.abs()).abs()).clamp(min=0)
 

@@ -25,11 +25,11 @@ class MapDivergence(nn.Module):
         """{"divergence": scalar}."""
         logits, weight = output.float().flatten(-2), target.weight.expand_as(target.maps)
         weight = weight.flatten(-2)
-        truth = target.maps.flatten(-2) * weight
+        ground_truth = target.maps.flatten(-2) * weight
         known = weight > 0
         # A finite floor: a map that nothing is known of would have no softmax.
         found = logits.masked_fill(~known, torch.finfo(torch.float32).min / 4).log_softmax(-1)
-        total = truth.sum(-1, keepdim=True)
-        share = truth / total.clamp(min=1e-6)
+        total = ground_truth.sum(-1, keepdim=True)
+        share = ground_truth / total.clamp(min=1e-6)
         cost = torch.where(share > 0, share * (share.clamp(min=1e-30).log() - found), 0.0).sum(-1)
         return {"divergence": cost.where(total[..., 0] > 1e-6, 0.0).mean()}

@@ -39,7 +39,7 @@ class PoseModule(pl.LightningModule):
     """A network, what its output means, and what it is trained to minimise.
 
     Images are normalised on the device with ImageNet's mean and deviation. ``flip_test`` merges
-    the output with that of the mirrored input. Of a network with stages the last output alone is
+    the output with that of the flipped input. Of a network with stages the last output alone is
     merged and decoded. ``optimizer`` is called with all parameters and their names, those of the
     loss too (normalising flows live there).
     """
@@ -76,16 +76,16 @@ class PoseModule(pl.LightningModule):
         return map_tensors(torch.Tensor.float, output)
 
     def flip_tested(self, output: Any, image: Tensor) -> Any:
-        """The final output of an image, merged with that of its mirror image if so chosen."""
+        """The final output of an image, merged with that of its horizontal flip if so chosen."""
         if not self.flip_test:
             return final(output)
-        mirrored = final(self(image.flip(-1)))
-        return self.codec.merge(final(output), self.codec.unflip(mirrored))
+        flipped = final(self(image.flip(-1)))
+        return self.codec.merge(final(output), self.codec.unflip(flipped))
 
     def losses(self, output: Any, batch: Sample) -> dict[str, Tensor]:
         """The parts of the loss of an output for a labelled batch."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            target = self.codec.encode(batch.keypoints, batch.visible, batch.usable)
+            target = self.codec.encode(batch.keypoints, batch.visibility, batch.loss_mask)
         parts: dict[str, Tensor] = self.loss(output, target)
         return parts
 

@@ -23,7 +23,7 @@ SCORE_RULES = ("product", "keypoints", "box")
 class TopDown(PoseModule):
     """A single-person method on people's boxes, rescored and rid of repeated poses per image.
 
-    A pose scores its box's score times the mean over keypoints that score above ``visible`` (None:
+    A pose scores its box's score times the mean over keypoints that score above ``keypoint_threshold`` (None:
     over all), as in SimpleBaseline's and HRNet's evaluation; ``score_rule`` "keypoints" takes the
     mean alone, "box" the box's score alone. Of repeated poses the worse fall, by ``nms_kind``
     (:mod:`poselab.grouping.pose_nms`) with the limit ``nms`` (None: none falls). OKS is taken on
@@ -36,7 +36,7 @@ class TopDown(PoseModule):
     def __init__(
         self,
         estimator: PoseModule,
-        visible: float | None = 0.2,
+        keypoint_threshold: float | None = 0.2,
         nms: float | None = 0.9,
         score_rule: str = "product",
         nms_kind: str = "oks",
@@ -51,7 +51,7 @@ class TopDown(PoseModule):
             *(estimator.net, estimator.codec, estimator.loss),
             *(estimator.optimizer, estimator.schedule, estimator.flip_test),
         )
-        self.visible, self.nms = visible, nms
+        self.keypoint_threshold, self.nms = keypoint_threshold, nms
         self.score_rule, self.nms_kind = score_rule, nms_kind
 
     def score(self, poses: Poses, frame: Frame) -> Tensor:
@@ -64,10 +64,10 @@ class TopDown(PoseModule):
 
     def _keypoint_mean(self, scores: Tensor) -> Tensor:
         """Mean (B, P) over the keypoints (B, P, K) that count; zero where none does."""
-        if self.visible is None:
+        if self.keypoint_threshold is None:
             mean: Tensor = scores.mean(dim=-1)
             return mean
-        confident = scores > self.visible
+        confident = scores > self.keypoint_threshold
         total = torch.where(confident, scores, 0).sum(dim=-1)
         return total / confident.sum(dim=-1).clamp(min=1)
 
@@ -87,6 +87,6 @@ class TopDown(PoseModule):
     def _survivors(self, poses: Predictions, limit: float) -> Survivors:
         """Who stays of one image's poses."""
         boxes = poses.boxes if poses.boxes is not None else np.zeros((len(poses), 4))
-        falloffs = np.array(self.codec.skeleton.falloffs)
-        rivals = Rivals(poses.keypoints, poses.scores, boxes, poses.areas(), falloffs)
+        oks_sigmas = np.array(self.codec.skeleton.oks_sigmas)
+        rivals = Rivals(poses.keypoints, poses.scores, boxes, poses.areas(), oks_sigmas)
         return SUPPRESSIONS[self.nms_kind][1](rivals, limit)

@@ -63,11 +63,11 @@ def analyse(comparison: Comparison) -> tuple[Analysis, ...]:
 
 
 def _analysed(method: Method, annotations: Annotations) -> Analysis:
-    predictions, contract = method.runs[0].predictions, method.metrics[0].contract
-    evaluator = _oks_evaluator(contract)
+    predictions, comparability = method.runs[0].predictions, method.metrics[0].comparability
+    evaluator = _oks_evaluator(comparability)
     sigmas = None if evaluator is None else evaluator.sigmas
     most = 20 if evaluator is None else evaluator.max_detections
-    match = str(contract.get("match", "best_oks"))
+    match = str(comparability.get("match", "best_oks"))
     common = Analysis(
         name=method.name,
         predictions=predictions,
@@ -88,12 +88,12 @@ def _with_costs(common: Analysis, annotations: Annotations, evaluator: OksEvalua
     )
 
 
-def _oks_evaluator(contract: Mapping[str, Any]) -> OksEvaluator | None:
+def _oks_evaluator(comparability: Mapping[str, Any]) -> OksEvaluator | None:
     """The evaluator that a record of COCO's figures was made with; None of other metrics."""
-    if contract.get("metric") != "oks":
+    if comparability.get("metric") != "oks":
         return None
-    given = contract["sigmas"] if contract["sigmas_from"] == "user" else None
-    return OksEvaluator(contract["engine"], given, contract["max_detections"])
+    given = comparability["sigmas"] if comparability["sigmas_from"] == "user" else None
+    return OksEvaluator(comparability["engine"], given, comparability["max_detections"])
 
 
 def _precision(

@@ -23,13 +23,15 @@ MOST_COLUMNS = 10
 
 def shown_keys(comparison: Comparison) -> list[str]:
     """The figures a table has room for: the headline's own parts first, then other headlines."""
-    headline = comparison.headline
-    parts = [k for k in comparison.keys if k == headline or k.startswith(f"{headline}/")]
-    others = [k for k in comparison.keys if "/" not in k and k != headline]
+    primary_metric = comparison.primary_metric
+    parts = [
+        k for k in comparison.keys if k == primary_metric or k.startswith(f"{primary_metric}/")
+    ]
+    others = [k for k in comparison.keys if "/" not in k and k != primary_metric]
     return [*parts, *others][:MOST_COLUMNS]
 
 
-ASKED = frozenset({"run.input_size", "run.pixels", "run.mirror_shift"})
+ASKED = frozenset({"run.input_size", "run.pixels", "run.flip_shift"})
 """What methods may choose for themselves: a difference that is no reason against ranking."""
 
 
@@ -38,13 +40,13 @@ def reasons(comparison: Comparison) -> dict[str, str]:
 
     The reference is the best method of those that tell their conditions, or else the best.
     """
-    telling = [method for method in comparison.methods if RUN in method.contract]
+    telling = [method for method in comparison.methods if RUN in method.comparability]
     reference = (telling or comparison.methods)[0]
     asked = ASKED | comparison.asked
     said = {
         method.name: "; ".join(
             difference.reason
-            for difference in between(method.contract, reference.contract)
+            for difference in between(method.comparability, reference.comparability)
             if difference.severity != "unknown" and difference.field not in asked
         )
         for method in comparison.methods
@@ -54,7 +56,7 @@ def reasons(comparison: Comparison) -> dict[str, str]:
 
 def _doubtful(comparison: Comparison) -> list[str]:
     """What makes figures doubtful by themselves, once for all methods of which it is true."""
-    told = [(doubt, m.name) for m in comparison.methods for doubt in doubts(m.contract)]
+    told = [(doubt, m.name) for m in comparison.methods for doubt in doubts(m.comparability)]
     count = len(comparison.methods)
     return [
         f"{f'all {count} methods' if len(who) == count > 2 else ', '.join(who)}: {doubt}."
@@ -80,10 +82,10 @@ def summary_rows(comparison: Comparison, marked: Mapping[str, object]) -> list[R
 
 
 def _summary(comparison: Comparison, method: Method, best: Method, different: bool) -> Row:
-    place = comparison.keys.index(comparison.headline)
+    place = comparison.keys.index(comparison.primary_metric)
     replicates = method.replicates
     low, high = (limits[place] for limits in replicates.interval())
-    row: Row = {"method": method.name, comparison.headline: _figure(replicates.values[place])}
+    row: Row = {"method": method.name, comparison.primary_metric: _figure(replicates.values[place])}
     row["95 % interval"] = _span(low, high)
     if len(comparison.methods) > 1:
         pair = None if method is best else comparison.pair(best.name, method.name)
@@ -92,10 +94,11 @@ def _summary(comparison: Comparison, method: Method, best: Method, different: bo
             row["method"] = f"{row['method']} {TIED}"
     if different:
         row["method"] = f"{row['method']} {DIFFERENT}"
-    keys = [k for k in shown_keys(comparison) if k != comparison.headline]
+    keys = [k for k in shown_keys(comparison) if k != comparison.primary_metric]
     at = comparison.keys.index
     row |= {
-        k.removeprefix(f"{comparison.headline}/"): _figure(replicates.values[at(k)]) for k in keys
+        k.removeprefix(f"{comparison.primary_metric}/"): _figure(replicates.values[at(k)])
+        for k in keys
     }
     if any(len(m.runs) > 1 for m in comparison.methods):
         row["seeds"] = str(len(method.runs))
@@ -130,15 +133,15 @@ def _span(low: float, high: float, sign: str = "") -> str | None:
 
 def pair_rows(comparison: Comparison) -> list[Row]:
     """One row a pair of methods: the headline's difference, interval, p-value and power."""
-    place = comparison.keys.index(comparison.headline)
-    return [_pair(pair, place, comparison.headline) for pair in comparison.pairs]
+    place = comparison.keys.index(comparison.primary_metric)
+    return [_pair(pair, place, comparison.primary_metric) for pair in comparison.pairs]
 
 
-def _pair(pair: Pair, place: int, headline: str) -> Row:
+def _pair(pair: Pair, place: int, primary_metric: str) -> Row:
     value, low, high, _, p = (part[place] for part in pair.difference)
     return {
         "pair": f"{pair.first} − {pair.second}",
-        headline: f"{100 * value:+.1f}",
+        primary_metric: f"{100 * value:+.1f}",
         "95 % interval": _span(low, high, sign="+"),
         "p": p_text(p),
         "p corrected": p_text(pair.p_corrected),
@@ -165,7 +168,7 @@ def _listed(*columns: Floats) -> list[list[float | None]]:
 
 def notes(comparison: Comparison, marked: Mapping[str, str]) -> list[str]:
     """What stands below the table: intervals, marks, power, and why rows cannot be ranked."""
-    images = int(comparison.methods[0].metrics[0].contract["images"])
+    images = int(comparison.methods[0].metrics[0].comparability["images"])
     lines = [
         f"Figures in percent. Intervals: 95 %, percentile bootstrap over {images:,} images, "
         f"{comparison.replicates:,} replicates, seed {comparison.seed}; all methods are scored on "
@@ -181,7 +184,7 @@ def notes(comparison: Comparison, marked: Mapping[str, str]) -> list[str]:
     if comparison.detectable > 0:
         lines.append(
             f"Smallest difference that this set can tell apart: {100 * comparison.detectable:.1f} "
-            f"{comparison.headline} (power 0.8, level 0.05, the closest pair)."
+            f"{comparison.primary_metric} (power 0.8, level 0.05, the closest pair)."
         )
     why = _by_sentence((reason, name) for name, reason in marked.items())
     lines += [f"{DIFFERENT} {', '.join(who)} cannot be ranked {r}." for r, who in why.items()]

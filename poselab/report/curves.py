@@ -31,7 +31,7 @@ def _version(file: Path) -> int:
     return int(file.parent.name.removeprefix("version_"))
 
 
-def draw_curves(curves: Curves, headline: str, file: Path, title: str = "") -> None:
+def draw_curves(curves: Curves, primary_metric: str, file: Path, title: str = "") -> None:
     """A PNG with the loss of both splits on the left and the headline metric on the right."""
     from matplotlib.figure import Figure
 
@@ -46,10 +46,10 @@ def draw_curves(curves: Curves, headline: str, file: Path, title: str = "") -> N
                 left.plot(*_points(curves[name]), color=colour, marker=".", label=name)
     left.set(xlabel="epoch", ylabel="loss", yscale="log")
     left.legend(frameon=False)
-    if f"val/{headline}" in curves:
-        epochs, values = _points(curves[f"val/{headline}"])
+    if f"val/{primary_metric}" in curves:
+        epochs, values = _points(curves[f"val/{primary_metric}"])
         right.plot(epochs, [100 * v for v in values], color="tab:green", marker=".")
-    right.set(xlabel="epoch", ylabel=f"{headline} (%)", ylim=(0, 100), title=title)
+    right.set(xlabel="epoch", ylabel=f"{primary_metric} (%)", ylim=(0, 100), title=title)
     with replacing(file) as temporary:
         figure.savefig(temporary, dpi=110)
 

@@ -78,7 +78,7 @@ def decomposition_rows(costs: Sequence[BoxCost]) -> list[Row]:
 
 
 def _row(cost: BoxCost) -> Row:
-    missed, truth = cost.source.commitment, np.isnan(cost.p)
+    missed, ground_truth = cost.source.commitment, np.isnan(cost.p)
     return {
         "boxes": cost.source.name,
         "box AP": cost.source.person_ap,
@@ -86,10 +86,10 @@ def _row(cost: BoxCost) -> Row:
         "IoU": f"{missed.mean_overlap:.2f}",
         "no box": f"{len(missed.missed):,} ({100 * missed.miss_rate:.1f} %)",
         "AP": _spoken(cost.ap),
-        "from true boxes": "–" if truth else _spoken(cost.from_truth, "+"),
-        "p": "–" if truth else p_text(cost.p),
+        "from true boxes": "–" if ground_truth else _spoken(cost.from_truth, "+"),
+        "p": "–" if ground_truth else p_text(cost.p),
         "missed people": _spoken(cost.early) if len(missed.missed) else "–",
-        "poor boxes": "–" if truth else _spoken(cost.boxes),
+        "poor boxes": "–" if ground_truth else _spoken(cost.boxes),
         "pose errors": _spoken(cost.poses),
     }
 
@@ -139,13 +139,13 @@ def _told(
 
 
 def _points(costs: Sequence[BoxCost]) -> Plot:
-    truth = costs[0].source.name
+    ground_truth = costs[0].source.name
 
     def draw(titles: Titles) -> Figure:
         figure = blank(WIDE, 0.9 + 0.42 * len(costs))
         axes = figure.subplots()
         for row, cost in enumerate(costs):
-            _bar(axes, row, cost, _views(cost.source.name, truth), titles)
+            _bar(axes, row, cost, _views(cost.source.name, ground_truth), titles)
         interval_rows(axes, [cost.source.name for cost in costs], "points")
         axes.set_xlim(0, 100)
         handles = [bars[0] for bars in axes.containers[: len(PARTS)]]
@@ -156,9 +156,9 @@ def _points(costs: Sequence[BoxCost]) -> Plot:
     return plot("points", "Where the points from 100 go", caption, draw, wide=True)
 
 
-def _views(name: str, truth: str) -> tuple[str, ...]:
+def _views(name: str, ground_truth: str) -> tuple[str, ...]:
     """The images behind each part of a source's bar."""
-    differing = link(sort="disagreement", show=name) + "&" + link(show=truth)[1:]
+    differing = link(sort="disagreement", show=name) + "&" + link(show=ground_truth)[1:]
     lost = link(sort="worst", error=FALSE_NEGATIVE, method=name)
     return link(show=name), lost, differing, link(sort="worst", method=name)
 

@@ -159,10 +159,10 @@ def costs(analyses: Sequence[Analysis]) -> Plot | None:
 
 def joint_rates(comparison: Comparison) -> Plot | None:
     """PCK or PCKh of every group of joints with its interval; None for metrics without."""
-    groups = [g for g in GROUPS if f"{comparison.headline}/{g}" in comparison.keys]
+    groups = [g for g in GROUPS if f"{comparison.primary_metric}/{g}" in comparison.keys]
     if not groups:
         return None
-    places = [comparison.keys.index(f"{comparison.headline}/{group}") for group in groups]
+    places = [comparison.keys.index(f"{comparison.primary_metric}/{group}") for group in groups]
 
     def draw(titles: Titles) -> Figure:
         figure = blank(WIDTH, 1.0 + 0.42 * len(groups))
@@ -180,8 +180,8 @@ def joint_rates(comparison: Comparison) -> Plot | None:
                 axes.plot([low[n], high[n]], [n + apart] * 2, color=method_colour(m), url=to)
                 looks = style(m, method.name if n == 0 else None, to)
                 axes.plot([100 * value], [n + apart], linestyle="", markersize=6, **looks)
-        interval_rows(axes, groups, f"{comparison.headline} (%)")
+        interval_rows(axes, groups, f"{comparison.primary_metric} (%)")
         name_methods(figure, axes)
         return figure
 
-    return plot("rates", f"{comparison.headline} of each joint", "With 95 % intervals.", draw)
+    return plot("rates", f"{comparison.primary_metric} of each joint", "With 95 % intervals.", draw)

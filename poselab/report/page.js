@@ -16,7 +16,7 @@
   const K = joints.length, N = images.id.length;
   const people = {
     points: later(() => ints(data.people.points)), boxes: later(() => ints(data.people.boxes)),
-    visible: bytes(data.people.visible), groups: {},
+    visibility: bytes(data.people.visibility), groups: {},
   };
   for (const [name, text] of Object.entries(data.people.groups)) people.groups[name] = new Int8Array(bytes(text).buffer);
   const methods = data.methods.map((m) => ({
@@ -132,7 +132,7 @@
     }
     return path;
   };
-  const visible = (i) => people.visible.subarray(i * K, i * K + K);
+  const visible = (i) => people.visibility.subarray(i * K, i * K + K);
   const canvas = (p, large) => {
     const width = images.width[p], height = images.height[p], longer = Math.max(width, height);
     const unit = longer / units, svg = make("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": large ? null : "true" });

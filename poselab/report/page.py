@@ -125,15 +125,15 @@ def _content(
     headings = [("summary", "Summary"), *((s.name, s.heading) for s in parts)]
     return {
         "lead": _lead(comparison),
-        "sections": [*headings, ("browser", "Images"), ("contract", "Conditions")],
+        "sections": [*headings, ("browser", "Images"), ("comparability", "Conditions")],
         "summary": linked_summary(comparison, marked),
         "notes": comparison_table.notes(comparison, marked),
         "pairs": linked_pairs(comparison) if len(comparison.pairs) > 1 else [],
-        "head": _there(whole.headline(comparison), whole.forest(comparison)),
+        "head": _there(whole.primary_metric(comparison), whole.forest(comparison)),
         "parts": parts,
         "methods": [method.name for method in comparison.methods],
         "kinds": of_joints.KINDS[1:],
-        "contract": contract_rows(comparison),
+        "comparability": contract_rows(comparison),
         "version": poselab.__version__,
     }
 
@@ -142,15 +142,15 @@ def _there(*plots: Plot | None) -> list[Plot]:
     return [plot for plot in plots if plot is not None]
 
 
-def learning(curves: Curves, headline: str) -> More:
+def learning(curves: Curves, primary_metric: str) -> More:
     """The section of a training run's curves."""
-    plots = _there(whole.learning(curves, headline))
+    plots = _there(whole.learning(curves, primary_metric))
     return lambda _: [Section("learning", "Training", plots, [])]
 
 
 def _sections(comparison: Comparison, analyses: Sequence[Analysis]) -> list[Section]:
     skeleton = comparison.annotations.skeleton
-    metric = comparison.methods[0].metrics[0].contract["metric"]
+    metric = comparison.methods[0].metrics[0].comparability["metric"]
     rows = of_joints.joint_rows(skeleton, scored(skeleton) if metric != "oks" else None)
     best = analyses[: whole.MOST_DRAWN]
     of_joint = _drawn(
@@ -183,17 +183,17 @@ def _drawn(methods: int, *plots: Plot | None) -> list[Plot]:
 def _title(comparison: Comparison) -> str:
     names = [method.name for method in comparison.methods]
     if len(names) == 1:
-        return f"{names[0]}: {comparison.headline} and the errors behind it"
+        return f"{names[0]}: {comparison.primary_metric} and the errors behind it"
     if len(names) > 3:
-        return f"{len(names)} methods compared by {comparison.headline}"
-    return f"{', '.join(names[:-1])} and {names[-1]} compared by {comparison.headline}"
+        return f"{len(names)} methods compared by {comparison.primary_metric}"
+    return f"{', '.join(names[:-1])} and {names[-1]} compared by {comparison.primary_metric}"
 
 
 def _lead(comparison: Comparison) -> str:
-    contract = comparison.methods[0].metrics[0].contract
+    comparability = comparison.methods[0].metrics[0].comparability
     return (
-        f"{contract['annotations']}: {contract['images']:,} images, {contract['people']:,} "
-        f"people scored, {contract['keypoints']} keypoints ({contract['skeleton']})."
+        f"{comparability['annotations']}: {comparability['images']:,} images, {comparability['people']:,} "
+        f"people scored, {comparability['keypoints']} keypoints ({comparability['skeleton']})."
     )
 
 

@@ -103,7 +103,7 @@ def _shown(annotations: Annotations, analyses: Sequence[Analysis]) -> _Shown:
 
 def _extent(annotations: Annotations, people: Ints) -> Floats:
     """A frame around labelled keypoints, with room on every side."""
-    points = annotations.keypoints[people][annotations.visible[people] > 0]
+    points = annotations.keypoints[people][annotations.visibility[people] > 0]
     if not len(points):
         return np.array([0.0, 0.0, 1.0, 1.0])
     low, high = points.min(axis=0), points.max(axis=0)
@@ -150,7 +150,7 @@ def _people(annotations: Annotations, shown: _Shown, groups: Mapping[str, Bins])
     corners = np.stack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
     return {
         "points": _units(annotations.keypoints[rows], frames),
-        "visible": packed(annotations.visible[rows].astype(np.uint8)),
+        "visibility": packed(annotations.visibility[rows].astype(np.uint8)),
         "boxes": _units(corners, frames),
         "groups": {name: packed(b.of_person[rows].astype("i1")) for name, b in groups.items()},
     }

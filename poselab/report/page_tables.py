@@ -95,19 +95,21 @@ def linked_costs(analyses: Sequence[Analysis]) -> list[LinkedRow]:
 
 def contract_rows(comparison: Comparison) -> list[dict[str, Any]]:
     """What each method's figures depend on: a row a field, marked where methods differ."""
-    contracts = [_flat(method.contract) for method in comparison.methods]
-    names = dict.fromkeys(name for contract in contracts for name in contract)
+    comparability_records = [_flat(method.comparability) for method in comparison.methods]
+    names = dict.fromkeys(name for comparability in comparability_records for name in comparability)
     rows = []
     for name in names:
-        values = [contract.get(name, "not recorded") for contract in contracts]
+        values = [
+            comparability.get(name, "not recorded") for comparability in comparability_records
+        ]
         rows.append({"name": name, "values": values, "differs": len(set(values)) > 1})
     return rows
 
 
-def _flat(contract: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def _flat(comparability: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Fields in words, those of nested contracts after their names."""
     flat: dict[str, str] = {}
-    for name, value in contract.items():
+    for name, value in comparability.items():
         words = f"{prefix}{name.replace('_', ' ')}"
         if isinstance(value, dict):
             flat |= _flat(value, f"{words}: ")

@@ -80,9 +80,9 @@ def style(m: int, name: str | None, to: str) -> dict[str, Any]:
     }
 
 
-def headline(comparison: Comparison) -> Plot:
+def primary_metric(comparison: Comparison) -> Plot:
     """Every method's headline figure with its interval."""
-    place = comparison.keys.index(comparison.headline)
+    place = comparison.keys.index(comparison.primary_metric)
 
     def draw(titles: Titles) -> Figure:
         figure = blank(WIDTH, 0.9 + 0.34 * len(comparison.methods))
@@ -95,14 +95,14 @@ def headline(comparison: Comparison) -> Plot:
             axes.plot([low, high], [row, row], color=method_colour(row), linewidth=2, url=to)
             axes.plot([value], [row], markersize=8, **style(row, None, to))
         names = [method.name for method in comparison.methods]
-        interval_rows(axes, names, f"{comparison.headline} (%)")
+        interval_rows(axes, names, f"{comparison.primary_metric} (%)")
         return figure
 
     caption = "With its 95 % interval."
     if comparison.pairs:
         caption = "Each with its own 95 % interval; these may overlap where the paired difference "
         caption += "is certain."
-    return plot("headline", comparison.headline, caption, draw)
+    return plot("primary_metric", comparison.primary_metric, caption, draw)
 
 
 def forest(comparison: Comparison) -> Plot | None:
@@ -111,7 +111,7 @@ def forest(comparison: Comparison) -> Plot | None:
     pairs = [p for p in comparison.pairs if len(comparison.pairs) <= MOST_PAIRS or p.first == best]
     if not pairs:
         return None
-    place = comparison.keys.index(comparison.headline)
+    place = comparison.keys.index(comparison.primary_metric)
 
     def draw(titles: Titles) -> Figure:
         figure = blank(WIDTH, 0.9 + 0.34 * len(pairs))
@@ -120,7 +120,7 @@ def forest(comparison: Comparison) -> Plot | None:
         for row, pair in enumerate(pairs):
             _difference(axes, row, pair, place, titles)
         names = [f"{short(pair.first, 20)} − {short(pair.second, 20)}" for pair in pairs]
-        interval_rows(axes, names, f"difference in {comparison.headline} (points)")
+        interval_rows(axes, names, f"difference in {comparison.primary_metric} (points)")
         return figure
 
     caption = (

@@ -23,7 +23,7 @@ def rows(trips: Sequence[Any]) -> list[Row]:
 
 def _row(codec: str, pixels: str, trips: Sequence[Any]) -> Row:
     row: Row = {"codec": codec, "pixels": pixels}
-    for flip, name in ((False, "straight"), (True, "mirrored")):
+    for flip, name in ((False, "straight"), (True, "flipped")):
         own = [trip for trip in trips if trip.flip == flip]
         row[f"{name}: median"] = f"{max(trip.median for trip in own):.4f}"
         row[f"{name}: worst"] = f"{max(trip.worst for trip in own):.4f}"
@@ -35,13 +35,13 @@ def _row(codec: str, pixels: str, trips: Sequence[Any]) -> Row:
 
 def where(trip: Any) -> str:
     """Input size and direction of one measurement, in words."""
-    return f"{trip.size[0]}x{trip.size[1]}{' mirrored' if trip.flip else ''}"
+    return f"{trip.size[0]}x{trip.size[1]}{' flipped' if trip.flip else ''}"
 
 
 def draw(trips: Sequence[Any], file: Path) -> None:
     """A PNG: worst error of each codec as a share of what it states, a dot a measurement.
 
-    Filled dots are straight, open ones through the mirrored input; right of one is a failure.
+    Filled dots are straight, open ones through the flipped input; right of one is a failure.
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D

@@ -27,12 +27,12 @@ _LINES = {
 }
 """First point and count of the lines that run from one side of the face to the other."""
 
-_EYE_MIRROR = (45, 44, 43, 42, 47, 46)
-"""The left eye's points that mirror 36 to 41 of the right eye."""
+_EYE_FLIP = (45, 44, 43, 42, 47, 46)
+"""The left eye's points that flip 36 to 41 of the right eye."""
 
 
 def _face() -> tuple[str, ...]:
-    """Names of the 68 points; mirrored points share theirs but for the side."""
+    """Names of the 68 points; flipped points share theirs but for the side."""
     names = [""] * 68
     for line, (first, count) in _LINES.items():
         for place in range(count):
@@ -44,8 +44,8 @@ def _face() -> tuple[str, ...]:
             else:
                 right = place < last
                 names[number] = f"{'right' if right else 'left'}_{line}_{min(place, last)}"
-    for place, mirror in enumerate(_EYE_MIRROR):
-        names[36 + place], names[mirror] = f"right_eye_rim_{place}", f"left_eye_rim_{place}"
+    for place, flip in enumerate(_EYE_FLIP):
+        names[36 + place], names[flip] = f"right_eye_rim_{place}", f"left_eye_rim_{place}"
     return tuple(names)
 
 

@@ -93,10 +93,10 @@ def window(rng: np.random.Generator, stack: NDArray[_Pixel], size: Size) -> NDAr
     high, wide = min(size[0], _SIDE - 32), min(size[1], _SIDE - 32)
     top, left = int(rng.integers(_SIDE - high + 1)), int(rng.integers(_SIDE - wide + 1))
     cut = member[top : top + high, left : left + wide]
-    mirrored = rng.random() < 0.5
+    flipped = rng.random() < 0.5
     if (high, wide) != size:
         cut = cv2.resize(cut, size[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.flip(cut, 1) if mirrored else cut.copy(), dtype=stack.dtype)
+    return np.asarray(cv2.flip(cut, 1) if flipped else cut.copy(), dtype=stack.dtype)
 
 
 def backdrop(rng: np.random.Generator, size: Size, horizon: Floats) -> NDArray[np.uint8]:

@@ -23,7 +23,7 @@ JOINTS = (
 JOINT = {name: row for row, name in enumerate(JOINTS)}
 
 # Degrees of freedom and their limits in degrees (American Academy of Orthopaedic Surgeons 1965,
-# rounded inwards). Side ones are told for the left and mirrored for the right.
+# rounded inwards). Side ones are told for the left and flipped for the right.
 CENTRE_LIMITS = {
     "pitch": (-40.0, 60.0),
     "roll": (-30.0, 30.0),

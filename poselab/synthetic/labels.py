@@ -37,10 +37,10 @@ def _person(scene: Scene, person: int) -> dict[str, Any] | None:
     if area < LEAST_AREA:
         return None
     x, y, w, h = cv2.boundingRect(mask)
-    visible = scene.visible[person]
-    placed = np.round(np.where(visible[:, None] > 0, scene.points[person], 0.0), 2).tolist()
+    visibility = scene.visibility[person]
+    placed = np.round(np.where(visibility[:, None] > 0, scene.points[person], 0.0), 2).tolist()
     return {
-        "points": [[*xy, v] for xy, v in zip(placed, visible.tolist(), strict=True)],
+        "points": [[*xy, v] for xy, v in zip(placed, visibility.tolist(), strict=True)],
         "box": [x, y, w, h],
         "area": area,
         "polygons": _polygons(mask[y : y + h, x : x + w], (x, y)) or [_corners(x, y, w, h)],

@@ -85,9 +85,9 @@ def _place(person: dict[str, Any]) -> tuple[float, list[float]]:
 
 
 def _record(file: str, person: dict[str, Any]) -> dict[str, Any]:
-    joints, visible = _joints(person)
+    joints, visibility = _joints(person)
     scale, centre = _place(person)
-    labelled = visible > 0
+    labelled = visibility > 0
     return {
         "image": file,
         "joints": np.round(np.where(labelled[:, None], joints, -1.0), 2).tolist(),
@@ -109,9 +109,9 @@ def _evaluation(images: Rows) -> dict[str, Any]:
     missing = np.zeros((16, len(people)), np.uint8)
     heads = np.zeros((2, 2, len(people)))
     for row, person in enumerate(people):
-        position, visible = _joints(person)
-        missing[:, row] = visible == 0
-        joints[..., row] = np.where(visible[:, None] > 0, position, 0.0)
+        position, visibility = _joints(person)
+        missing[:, row] = visibility == 0
+        joints[..., row] = np.where(visibility[:, None] > 0, position, 0.0)
         heads[..., row] = np.reshape(_head(person), (2, 2))
     names = np.empty((1, 16), dtype=object)
     names[0] = _SHORT
@@ -157,11 +157,11 @@ _RECTANGLE = ("x1", "y1", "x2", "y2", "annopoints", "scale", "objpos")
 
 
 def _rectangle(person: dict[str, Any]) -> dict[str, Any]:
-    joints, visible = _joints(person)
+    joints, visibility = _joints(person)
     scale, (x, y) = _place(person)
     points = [
         {"x": joints[row, 0], "y": joints[row, 1], "id": float(row), "is_visible": float(seen == 2)}
-        for row, seen in enumerate(visible)
+        for row, seen in enumerate(visibility)
         if seen > 0
     ]
     return {

@@ -53,7 +53,7 @@ class Scene(NamedTuple):
     image: NDArray[np.uint8]
     owner: NDArray[np.int16]
     points: Floats
-    visible: Ints
+    visibility: Ints
     head_boxes: Floats
     crowd: NDArray[np.bool_]
 

@@ -47,8 +47,8 @@ class SeedEachEpoch(pl.Callback):
 class EpochLines(pl.Callback):
     """One printed line an epoch, for files and pipes, where a progress bar would be litter."""
 
-    def __init__(self, headline: str) -> None:
-        self.headline, self._started = headline, 0.0
+    def __init__(self, primary_metric: str) -> None:
+        self.primary_metric, self._started = primary_metric, 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Start the clock."""
@@ -61,8 +61,10 @@ class EpochLines(pl.Callback):
         figures, words = trainer.callback_metrics, []
         if "train/loss" in figures:
             words.append(f"loss {float(figures['train/loss']):.4g}")
-        if f"val/{self.headline}" in figures:
-            words.append(f"{self.headline} {100 * float(figures[f'val/{self.headline}']):.1f}")
+        if f"val/{self.primary_metric}" in figures:
+            words.append(
+                f"{self.primary_metric} {100 * float(figures[f'val/{self.primary_metric}']):.1f}"
+            )
         words.append(f"({time.monotonic() - self._started:.0f} s)")
         print(
             f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", *words, sep="  ", flush=True

@@ -8,7 +8,7 @@ Poses, N of K keypoints, in ``preds``:
     image_ids (N,)   scores (N,)   keypoints (N, K, 2)
     annotation_ids (N,), the person each answers for; -1, or left out: nobody in particular
 People, M in ``target``:
-    image_ids (M,)   annotation_ids (M,), distinct   keypoints (M, K, 2)   visible (M, K) 0, 1, 2
+    image_ids (M,)   annotation_ids (M,), distinct   keypoints (M, K, 2)   visibility (M, K) 0, 1, 2
     areas (M,) pixels², needed wherever OKS is   head_boxes (M, 4) x y w h, needed by PCKh
     boxes (M, 4) x y w h and crowd (M,), zeros if left out
 """
@@ -139,7 +139,7 @@ def _person_columns(joints: int, needs: Sequence[str]) -> tuple[Column, ...]:
 
     Every metric keeps the same columns, because a MetricCollection lets those of equal state share.
     """
-    named = (Column("image_ids", 1), Column("annotation_ids", 1), Column("visible", joints))
+    named = (Column("image_ids", 1), Column("annotation_ids", 1), Column("visibility", joints))
     points = Column("keypoints", 2 * joints)
     widths = {"areas": 1, "head_boxes": 4, "boxes": 4, "crowd": 1}
     sizes = (Column(name, w, None if name in needs else 0.0) for name, w in widths.items())
@@ -220,7 +220,7 @@ def _table(people: dict[str, Floats], others: Floats, skeleton: Skeleton) -> Ann
         first_person=np.append(np.searchsorted(keys[:, 0], image_ids), len(keys)),
         annotation_ids=keys[:, 1],
         keypoints=rows["keypoints"].reshape(len(keys), len(skeleton), 2),
-        visible=rows["visible"].reshape(len(keys), len(skeleton)).astype(np.uint8),
+        visibility=rows["visibility"].reshape(len(keys), len(skeleton)).astype(np.uint8),
         boxes=rows["boxes"],
         areas=rows["areas"],
         crowd=rows["crowd"] != 0,

@@ -31,7 +31,7 @@ class PoseEvaluation(pl.Callback):
 
     What is scored is the file as it reads back, rounded coordinates and all: whoever scores it
     again finds the very same figures. Under DDP rank 0 merges, writes and scores for all.
-    ``conditions`` (:func:`poselab.experiments.comparability.run_contract`) become the contract's ``run``.
+    ``conditions`` (:func:`poselab.experiments.comparability.run_comparability`) become the contract's ``run``.
     """
 
     def __init__(
@@ -48,9 +48,9 @@ class PoseEvaluation(pl.Callback):
         self._shards: list[Predictions] = []
 
     @property
-    def headline(self) -> str:
+    def primary_metric(self) -> str:
         """The metric that says which checkpoint is best."""
-        return self.evaluator.headline
+        return self.evaluator.primary_metric
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, module: Any) -> None:
         """Forget the last epoch."""
@@ -76,7 +76,9 @@ class PoseEvaluation(pl.Callback):
                 self.metrics.write(self.untrained_file)
             return
         for name, value in self.metrics.values.items():
-            shown = name == self.headline  # the same on every rank, but Lightning asks to say so
+            shown = (
+                name == self.primary_metric
+            )  # the same on every rank, but Lightning asks to say so
             module.log(f"val/{name}", value, prog_bar=shown, sync_dist=True)
 
     def _scored(self, found: Predictions) -> Metrics:
@@ -85,7 +87,7 @@ class PoseEvaluation(pl.Callback):
         metrics = self.evaluator(read_predictions(self.file), self.annotations)
         if self.conditions is None:
             return metrics
-        return replace(metrics, contract={**metrics.contract, RUN: self.conditions})
+        return replace(metrics, comparability={**metrics.comparability, RUN: self.conditions})
 
 
 def rehearse(evaluator: Evaluator, annotations: Annotations, named: bool) -> None:
@@ -96,12 +98,12 @@ def rehearse(evaluator: Evaluator, annotations: Annotations, named: bool) -> Non
     Raises:
         InputError: the evaluator needs what annotations or predictions do not have.
     """
-    rows = np.flatnonzero((annotations.visible > 0).any(axis=1) & ~annotations.crowd)
+    rows = np.flatnonzero((annotations.visibility > 0).any(axis=1) & ~annotations.crowd)
     labels = Predictions(
         image_ids=annotations.image_ids[annotations.image_of()[rows]],
         annotation_ids=annotations.annotation_ids[rows] if named else np.full(len(rows), -1),
         keypoints=np.asarray(annotations.keypoints[rows]),
-        keypoint_scores=np.ones(annotations.visible[rows].shape),
+        keypoint_scores=np.ones(annotations.visibility[rows].shape),
         scores=np.ones(len(rows)),
     )
     evaluator(labels, annotations)

@@ -50,14 +50,14 @@ def main() -> int:
     words.add_argument("--repeats", type=int, default=5)
     arguments = words.parse_args()
     content = arguments.annotations.read_bytes()
-    truth = orjson.loads(
+    ground_truth = orjson.loads(
         gzip.decompress(content) if arguments.annotations.suffix == ".gz" else content
     )
     with tempfile.TemporaryDirectory() as folder:
-        gt, dt = Path(folder) / "truth.json", Path(folder) / "found.json"
-        gt.write_bytes(orjson.dumps(truth))
-        dt.write_bytes(orjson.dumps(detections(truth)))
-        del truth, content
+        gt, dt = Path(folder) / "ground_truth.json", Path(folder) / "found.json"
+        gt.write_bytes(orjson.dumps(ground_truth))
+        dt.write_bytes(orjson.dumps(detections(ground_truth)))
+        del ground_truth, content
         return measure(gt, dt, arguments.repeats)
 
 
@@ -66,10 +66,10 @@ def measure(gt: Path, dt: Path, repeats: int) -> int:
     noise = np.random.default_rng(0).normal(0, 2, first.keypoints.shape)
     second = dataclasses.replace(first, keypoints=first.keypoints + noise)
     evaluator = OksEvaluator()
-    truth, results = hotcoco.COCO(str(gt)), orjson.loads(dt.read_bytes())
+    ground_truth, results = hotcoco.COCO(str(gt)), orjson.loads(dt.read_bytes())
     work = {
         "ours": lambda: evaluator(first, annotations),
-        "alone": lambda: hotcoco_alone(truth, results),
+        "alone": lambda: hotcoco_alone(ground_truth, results),
         "ours from files": lambda: evaluator(read_predictions(dt), open_annotations(gt)),
         "alone from files": lambda: hotcoco_alone(hotcoco.COCO(str(gt)), str(dt)),
     }
@@ -94,8 +94,8 @@ def measure(gt: Path, dt: Path, repeats: int) -> int:
     return report(rows, peak)
 
 
-def hotcoco_alone(truth: hotcoco.COCO, results: Any) -> None:
-    evaluation = hotcoco.COCOeval(truth, truth.loadRes(results), "keypoints")
+def hotcoco_alone(ground_truth: hotcoco.COCO, results: Any) -> None:
+    evaluation = hotcoco.COCOeval(ground_truth, ground_truth.loadRes(results), "keypoints")
     with contextlib.redirect_stdout(io.StringIO()):
         evaluation.evaluate()
         evaluation.accumulate()
@@ -107,8 +107,8 @@ def pycocotools_alone(gt: Path, dt: Path) -> None:
     from pycocotools.cocoeval import COCOeval
 
     with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO(str(gt))
-        evaluation = COCOeval(truth, truth.loadRes(str(dt)), "keypoints")
+        ground_truth = COCO(str(gt))
+        evaluation = COCOeval(ground_truth, ground_truth.loadRes(str(dt)), "keypoints")
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()

@@ -93,13 +93,13 @@ def questions() -> list[Question]:
     random = torch.Generator().manual_seed(0)
     points = torch.rand(BATCH, 1, 17, 2, generator=random) * torch.tensor([140.0, 200.0]) + 24
     seen = torch.full((BATCH, 1, 17), 2, dtype=torch.uint8)
-    usable = torch.ones(BATCH, 1, 1, dtype=torch.uint8)
+    loss_mask = torch.ones(BATCH, 1, 1, dtype=torch.uint8)
     codec = HeatmapCodec(**common, sigma=SIGMA, encoding="unbiased")
     dark, udp = codec.with_decoder("dark"), codec.with_decoder("udp")
-    heat = codec.encode(points, seen, usable).maps
+    heat = codec.encode(points, seen, loss_mask).maps
     heat = heat + 0.02 * torch.rand(heat.shape, generator=random)
     simcc = SimccCodec(**common, smoothing="gaussian", score="logit")
-    bins = AxisScores(*simcc.encode(points, seen, usable)[:2])
+    bins = AxisScores(*simcc.encode(points, seen, loss_mask)[:2])
     cells = points[:, 0].numpy() / STRIDE
     people = crowd()
     return [
@@ -117,7 +117,7 @@ def questions() -> list[Question]:
         ),
         Question(
             "Gaussian encode",
-            lambda: codec.encode(points, seen, usable).maps,
+            lambda: codec.encode(points, seen, loss_mask).maps,
             lambda: numpy_gaussians(cells),
             *(BATCH, 1443, 10),
         ),
@@ -136,8 +136,8 @@ def crowd() -> tuple[Any, ...]:
     random = np.random.default_rng(0)
     corners = random.uniform(0, 2000, (PEOPLE, 1, 2))
     keypoints = corners + random.uniform(0, 1, (PEOPLE, 17, 2)) * [60, 150]
-    falloffs = np.array(COCO17.falloffs)
-    return keypoints, random.random(PEOPLE), np.full(PEOPLE, 9000.0), falloffs, 0.9
+    oks_sigmas = np.array(COCO17.oks_sigmas)
+    return keypoints, random.random(PEOPLE), np.full(PEOPLE, 9000.0), oks_sigmas, 0.9
 
 
 def patches(heat: Any, reach: int, mode: str) -> tuple[Any, Any, Any]:
@@ -206,14 +206,14 @@ def numpy_simcc(x: Any, y: Any) -> Any:
     return np.stack(best, axis=-1)
 
 
-def numpy_nms(keypoints: Any, scores: Any, areas: Any, falloffs: Any, threshold: float) -> Any:
+def numpy_nms(keypoints: Any, scores: Any, areas: Any, oks_sigmas: Any, threshold: float) -> Any:
     order, kept = np.argsort(-scores), []
     while len(order):
         best, order = order[0], order[1:]
         kept.append(best)
         distance = ((keypoints[order] - keypoints[best]) ** 2).sum(-1)
         area = (areas[order] + areas[best]) / 2
-        oks = np.exp(-distance / (8 * falloffs**2 * area[:, None])).mean(-1)
+        oks = np.exp(-distance / (8 * oks_sigmas**2 * area[:, None])).mean(-1)
         order = order[oks <= threshold]
     return np.array(kept)
 

@@ -53,15 +53,15 @@ def main() -> int:
 
 def compare(annotations: Path, folder: Path, repeats: int) -> int:
     content = annotations.read_bytes()
-    truth = folder / "truth.json"
-    truth.write_bytes(gzip.decompress(content) if annotations.suffix == ".gz" else content)
+    ground_truth = folder / "ground_truth.json"
+    ground_truth.write_bytes(gzip.decompress(content) if annotations.suffix == ".gz" else content)
     found = folder / "found.json"
-    found.write_bytes(orjson.dumps(detections(orjson.loads(truth.read_bytes()))))
+    found.write_bytes(orjson.dumps(detections(orjson.loads(ground_truth.read_bytes()))))
     ours, theirs = folder / "ours.json", folder / "theirs.json"
     cache = folder / "cache"
     poselab = [sys.executable, "-c", "import sys; from poselab.cli import main; sys.exit(main())"]
-    poselab += ["evaluate", str(found), "--annotations", str(truth), "--json", str(ours)]
-    plain = [sys.executable, "-c", PYCOCOTOOLS, str(found), str(truth), str(theirs)]
+    poselab += ["evaluate", str(found), "--annotations", str(ground_truth), "--json", str(ours)]
+    plain = [sys.executable, "-c", PYCOCOTOOLS, str(found), str(ground_truth), str(theirs)]
     environment = os.environ | {"PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
     environment |= {"POSELAB_CACHE": str(cache)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -90,10 +90,10 @@ def report(least: dict[str, float], same: bool) -> int:
     return 0 if same and ratio >= REQUIRED else 1
 
 
-def detections(truth: dict[str, Any]) -> list[dict[str, Any]]:
+def detections(ground_truth: dict[str, Any]) -> list[dict[str, Any]]:
     """100,000 results: nine in ten are labelled people jittered, the rest in a random image."""
     rng = np.random.default_rng(0)
-    people = [a for a in truth["annotations"] if a["num_keypoints"]]
+    people = [a for a in ground_truth["annotations"] if a["num_keypoints"]]
     points = np.array([a["keypoints"] for a in people], dtype=float).reshape(len(people), -1, 3)
     boxes = np.array([a["bbox"] for a in people], dtype=float)
     images = np.array([a["image_id"] for a in people])

@@ -97,7 +97,7 @@ def worker_memory(table: object) -> tuple[float, float]:
     for image in range(len(table)):  # type: ignore[arg-type]
         for row in table.rows(image):  # type: ignore[attr-defined]
             person = table.person(row)  # type: ignore[attr-defined]
-            person.keypoints.sum(), person.visible.sum()  # views cost nothing until read
+            person.keypoints.sum(), person.visibility.sum()  # views cost nothing until read
     after = _memory()
     return after[0] - before[0], after[1] - before[1]
 

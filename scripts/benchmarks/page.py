@@ -59,10 +59,10 @@ def main() -> int:
 
 def compared(annotations: Path, folder: Path) -> Comparison:
     content = annotations.read_bytes()
-    truth, found = folder / "truth.json", folder / "found.json"
-    truth.write_bytes(gzip.decompress(content) if annotations.suffix == ".gz" else content)
-    found.write_bytes(orjson.dumps(detections(orjson.loads(truth.read_bytes()))))
-    table, poses = open_annotations(truth), read_predictions(found)
+    ground_truth, found = folder / "ground_truth.json", folder / "found.json"
+    ground_truth.write_bytes(gzip.decompress(content) if annotations.suffix == ".gz" else content)
+    found.write_bytes(orjson.dumps(detections(orjson.loads(ground_truth.read_bytes()))))
+    table, poses = open_annotations(ground_truth), read_predictions(found)
     rng = np.random.default_rng(0)
     named = {}
     for spread in SPREADS:

@@ -65,8 +65,8 @@ def made_up(size: int) -> Sample:
     return Sample(
         image=torch.randint(0, 256, (size, 3, 256, 192), dtype=torch.uint8, generator=generator),
         keypoints=torch.rand(size, 1, 17, 2, generator=generator) * 190,
-        visible=torch.full((size, 1, 17), 2, dtype=torch.uint8),
-        usable=torch.ones(size, 1, 1, dtype=torch.uint8),
+        visibility=torch.full((size, 1, 17), 2, dtype=torch.uint8),
+        loss_mask=torch.ones(size, 1, 1, dtype=torch.uint8),
         frame=Frame(*(torch.zeros(size) for _ in range(5))),
     )
 

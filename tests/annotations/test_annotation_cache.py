@@ -16,7 +16,7 @@ from poselab.structures import InputError
 PEOPLE = [person(n, 10 * (1 + n % 3), iscrowd=int(n == 4)) for n in range(1, 9)]
 ARRAYS = (
     *("image_ids", "sizes", "file_names", "first_person", "annotation_ids", "keypoints"),
-    *("visible", "boxes", "areas", "crowd", "head_boxes", "recorded_keypoints"),
+    *("visibility", "boxes", "areas", "crowd", "head_boxes", "recorded_keypoints"),
     *("mask_rows", "mask_ends", "mask_bytes"),
 )
 

@@ -24,7 +24,7 @@ def test_every_field_is_read_back_with_people_sorted_by_image(write):
     assert table.annotation_ids.tolist() == [3, 1, 7, 5]  # the file's order within an image
     assert table.image_of().tolist() == [0, 0, 2, 2]
     for row, written in enumerate(sorted(people, key=lambda p: p["image_id"])):
-        together = np.column_stack([table.keypoints[row], table.visible[row]])
+        together = np.column_stack([table.keypoints[row], table.visibility[row]])
         assert together.ravel().tolist() == written["keypoints"]
         assert table.boxes[row].tolist() == written["bbox"]
         assert table.areas[row] == written["area"]
@@ -45,7 +45,7 @@ def test_gzip_is_the_same_table(write, tmp_path):
 def test_one_based_pixels_move_what_is_labelled_and_the_box(write):
     path = write(coco([person(1, 10)]))
     zero, one = open_annotations(path), open_annotations(path, origin=1)
-    labelled = zero.visible > 0
+    labelled = zero.visibility > 0
     assert np.allclose(zero.keypoints[labelled] - 1, one.keypoints[labelled])
     assert not one.keypoints[~labelled].any()
     assert np.allclose(zero.boxes - [1, 1, 0, 0], one.boxes)

@@ -68,7 +68,7 @@ def test_hashes_are_signs_of_the_cosine_transform() -> None:
     low = dctn(grey, norm="ortho")[:8, :8].ravel()
     expected = low > np.median(low[1:])
     expected[0] = False
-    straight, mirror = perceptual_hashes(grey)
+    straight, flip = perceptual_hashes(grey)
     bits = np.unpackbits(np.frombuffer(straight.to_bytes(8, "little"), np.uint8))
     assert np.array_equal(bits.astype(bool), expected)
-    assert perceptual_hashes(grey[:, ::-1]) == (mirror, straight)
+    assert perceptual_hashes(grey[:, ::-1]) == (flip, straight)

@@ -67,11 +67,11 @@ def brightened(image: Image.Image) -> Image.Image:
     return ImageEnhance.Brightness(image).enhance(1.25)
 
 
-def mirrored(image: Image.Image) -> Image.Image:
+def flipped(image: Image.Image) -> Image.Image:
     return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
 
 
-CHANGES = [again, half, cropped, brightened, mirrored]
+CHANGES = [again, half, cropped, brightened, flipped]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
@@ -82,7 +82,7 @@ def test_a_changed_copy_is_found(
     for n in (0, 3, 5):
         change(Image.open(train[n])).save(val[n], quality=60)
     status, content, said = scanned(capsys, tmp_path, root, "--sheet", tmp_path / "sheet.png")
-    kind = "mirrored" if change is mirrored else "alike"
+    kind = "flipped" if change is flipped else "alike"
     found = {(pair["train"], pair["val"], pair["kind"]) for pair in content["pairs"]}
     assert found == {(train[n].name, val[n].name, kind) for n in (0, 3, 5)}
     assert status == 1
@@ -177,8 +177,8 @@ def test_distances_of_known_hashes() -> None:
         Leak(0, 0, "alike", 1),
         Leak(10, 0, "alike", 3),
         Leak(20, 0, "alike", 2),
-        Leak(0, 10, "mirrored", 0),
-        Leak(20, 10, "mirrored", 1),
+        Leak(0, 10, "flipped", 0),
+        Leak(20, 10, "flipped", 1),
     }
 
 

@@ -32,8 +32,8 @@ def test_lsp_in_either_orientation(tmp_path: Path, joints_first: bool) -> None:
     table = open_annotations(path)
     assert (table.layout, table.skeleton) == ("lsp", LSP14)
     assert np.allclose(table.keypoints, points - 1)
-    assert np.argwhere(table.visible != 2).tolist() == [[7, 3]]
-    assert table.visible[7, 3] == 1
+    assert np.argwhere(table.visibility != 2).tolist() == [[7, 3]]
+    assert table.visibility[7, 3] == 1
     assert table.file_name(1999) == "im2000.jpg"
     assert table.held_out is not None
     assert np.flatnonzero(table.held_out).tolist() == list(range(1000, 2000))
@@ -45,7 +45,7 @@ def test_lsp_extended_marks_the_labelled(tmp_path: Path) -> None:
     cube = np.concatenate([points, flags], axis=2).transpose(1, 2, 0)
     savemat(tmp_path / "joints.mat", {"joints": cube})
     table = open_annotations(tmp_path / "joints.mat")
-    assert np.argwhere(table.visible == 0).tolist() == [[1, 5]]
+    assert np.argwhere(table.visibility == 0).tolist() == [[1, 5]]
     assert table.file_name(2) == "im00003.jpg"
     assert table.held_out is None
 
@@ -89,7 +89,7 @@ def test_flic_as_published(tmp_path: Path) -> None:
     order = {"left_hip": 6, "right_hip": 9, "right_eye": 13, "left_wrist": 2}
     for joint, place in order.items():
         assert np.allclose(table.keypoints[1, FLIC11.index(joint)], coords[2, :, place] - 1)
-    assert table.visible[0, FLIC11.index("nose")] == 0
+    assert table.visibility[0, FLIC11.index("nose")] == 0
 
 
 def test_the_held_out_survive_the_cache_and_selection(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_json_has_zero_based_joints_boxes_of_simplebaseline_and_heads_from_besid
     assert table.image_ids.tolist() == [7, 5]
     assert table.annotation_ids.tolist() == [1, 3, 2]
     labelled = people.labelled[[0, 2, 1]] > 0
-    assert np.array_equal(table.visible, np.where(labelled, 2, 0))
+    assert np.array_equal(table.visibility, np.where(labelled, 2, 0))
     assert np.array_equal(table.keypoints[labelled], people.joints[[0, 2, 1]][labelled] - 1)
     assert not table.keypoints[~labelled].any()
     # the HRNet code crops 200·1.25·scale around (x, y + 15·scale), 1-based
@@ -140,7 +140,7 @@ def test_the_official_nesting_is_the_same_table(tmp_path, people):
     write_heads(tmp_path, people)
     json_table = open_annotations(write_json(tmp_path, people))
     table = open_annotations(write_mat(tmp_path, people))
-    for name in ("image_ids", "file_names", "first_person", "keypoints", "visible", "boxes"):
+    for name in ("image_ids", "file_names", "first_person", "keypoints", "visibility", "boxes"):
         assert np.array_equal(getattr(table, name), getattr(json_table, name)), name
     assert np.array_equal(table.areas, json_table.areas)
     assert np.array_equal(table.head_boxes, json_table.head_boxes)
@@ -155,14 +155,14 @@ def test_occluded_joints_of_the_official_file_are_told_apart(tmp_path, people):
     ]
     point["is_visible"][0, 4], point["is_visible"][0, 5] = "0", 0
     scipy.io.savemat(path, {"RELEASE": content["RELEASE"]})
-    assert open_annotations(path).visible[0].tolist() == [2] * 4 + [1] * 2 + [2] * 10
+    assert open_annotations(path).visibility[0].tolist() == [2] * 4 + [1] * 2 + [2] * 10
 
 
 def test_h5_is_the_same_but_for_square_heads_of_the_same_length(tmp_path, people):
     write_heads(tmp_path, people)
     json_table = open_annotations(write_json(tmp_path, people))
     table = open_annotations(write_h5(tmp_path, people))
-    for name in ("image_ids", "file_names", "annotation_ids", "keypoints", "visible"):
+    for name in ("image_ids", "file_names", "annotation_ids", "keypoints", "visibility"):
         assert np.array_equal(getattr(table, name), getattr(json_table, name)), name
     assert np.allclose(table.boxes, json_table.boxes)
     assert np.allclose(

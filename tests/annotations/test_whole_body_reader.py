@@ -39,8 +39,8 @@ def test_parts_follow_one_another(write: Write) -> None:
         flat = np.array([v for part in PARTS for v in entry[part]]).reshape(-1, 3)
         labelled = flat[:, 2] > 0
         assert np.array_equal(table.keypoints[row][labelled], flat[labelled, :2])
-        assert np.array_equal(table.visible[row] > 0, labelled)
-    assert set(np.unique(table.visible[:, 91:]).tolist()) == {1}  # a confidence above 0
+        assert np.array_equal(table.visibility[row] > 0, labelled)
+    assert set(np.unique(table.visibility[:, 91:]).tolist()) == {1}  # a confidence above 0
     body = open_annotations(write(coco(people)), layout="coco")
     assert body.skeleton == COCO17
     assert np.array_equal(body.keypoints, table.keypoints[:, :17])
@@ -51,19 +51,19 @@ def test_people_with_only_a_face_count(write: Write) -> None:
     faceless = whole(1, keypoints=[0] * 51, num_keypoints=0)
     table = open_annotations(write(coco([faceless, whole(2, face_kpts=[])])))
     assert table.labelled()[0] == 133 - 17
-    assert not table.visible[1, 23:91].any()
+    assert not table.visibility[1, 23:91].any()
 
 
 def test_all_133_in_one_list_may_have_confidences(write: Write) -> None:
     flat = [0.5] * (3 * 133)
     table = open_annotations(write(coco([person(1, 10, keypoints=flat)])))
     assert (table.layout, table.skeleton) == ("coco", WHOLEBODY133)
-    assert (table.visible == 1).all()
+    assert (table.visibility == 1).all()
     with pytest.raises(InputError, match="expected visibility 0, 1 or 2"):
         open_annotations(write(coco([person(1, 10, keypoints=[0.5] * 51)])))
 
 
-def test_sides_of_the_face_mirror() -> None:
+def test_sides_of_the_face_flip() -> None:
     """Pairs of the 68 points as the face's authors number them, and the points in the middle."""
     pairs = [(0, 16), (7, 9), (17, 26), (21, 22), (31, 35), (32, 34), (36, 45), (37, 44), (38, 43)]
     pairs += [(39, 42), (40, 47), (41, 46), (48, 54), (50, 52), (55, 59), (60, 64), (65, 67)]

@@ -66,8 +66,10 @@ def case() -> tuple[Coordinates, BoneTarget]:
     """Five people of the chain, some keypoints not labelled, with bones that are wrong."""
     random = torch.Generator().manual_seed(0)
     keypoints = torch.rand(5, 1, 4, 2, generator=random) * 48
-    visible = torch.tensor([[2, 2, 2, 2], [2, 0, 1, 2], [0, 0, 0, 0], [2, 2, 2, 0], [0, 2, 2, 2]])
-    target = codec(CHAIN).encode(keypoints, visible[:, None], torch.ones(5, 1, 1))
+    visibility = torch.tensor(
+        [[2, 2, 2, 2], [2, 0, 1, 2], [0, 0, 0, 0], [2, 2, 2, 0], [0, 2, 2, 2]]
+    )
+    target = codec(CHAIN).encode(keypoints, visibility[:, None], torch.ones(5, 1, 1))
     return Coordinates(torch.randn(5, 4, 2, generator=random) * 0.3, None), target
 
 
@@ -98,8 +100,8 @@ def naive(
             continue
         truths = torch.stack([true(p, b) - true(p, a) for p in who])
         deviation = truths.std(0, correction=0).clamp(min=0.02) if scale else torch.ones(2)
-        for p, truth in zip(who, truths, strict=True):
-            total += (joint(p, b) - joint(p, a) - truth).abs() / deviation
+        for p, ground_truth in zip(who, truths, strict=True):
+            total += (joint(p, b) - joint(p, a) - ground_truth).abs() / deviation
             count += 1
     return total.sum().item() / (2 * count)
 

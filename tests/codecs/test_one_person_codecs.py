@@ -48,9 +48,9 @@ def test_weight_follows_the_reach_of_the_gaussian() -> None:
 
 
 def test_a_mask_of_the_input_weighs_cells() -> None:
-    usable = torch.ones(1, 64, 48, dtype=torch.uint8)
-    usable[:, :32] = 0
-    weight = codec().encode(at(20.0, 40.0), SEEN, usable).weight
+    loss_mask = torch.ones(1, 64, 48, dtype=torch.uint8)
+    loss_mask[:, :32] = 0
+    weight = codec().encode(at(20.0, 40.0), SEEN, loss_mask).weight
     assert weight.shape == (1, 17, 16, 12)
     assert weight[0, 0].mean().item() == 0.5
 

@@ -64,9 +64,9 @@ def test_our_own_decoders_stay_ours() -> None:
 @pytest.mark.parametrize(
     ("name", "shift"), [("HrnetCodec", 1), ("DarkCodec", 0), ("VitposeCodec", 0)]
 )
-def test_mirrored_maps_move_as_the_authors_move_them(name: str, shift: int) -> None:
+def test_flipped_maps_move_as_the_authors_move_them(name: str, shift: int) -> None:
     made = codec(name)
-    assert made.grid.mirror_shift == shift
+    assert made.grid.flip_shift == shift
     back = made.unflip(peak_at(10, 30))[0, 0]
     assert divmod(int(back.argmax()), CELLS[1]) == (30, CELLS[1] - 1 - 10 + shift)
 
@@ -141,7 +141,7 @@ def test_mmposes_discs_are_blurred_widely_and_its_offsets_not() -> None:
 
 
 def test_bins_of_simcc() -> None:
-    """x mirrored and moved left by one, its last bin repeated; mmpose moves nothing."""
+    """x flipped and moved left by one, its last bin repeated; mmpose moves nothing."""
     x = torch.arange(384.0).expand(1, 17, 384)
     output = AxisScores(x=x, y=torch.zeros(1, 17, 512))
     moved = codec("SimdrCodec", pixels="hrnet").unflip(output).x[0, 0]
@@ -164,7 +164,7 @@ def test_scores_of_simcc() -> None:
         assert poses.keypoints[0, 0, 0].tolist() == [50, 25]
 
 
-def test_hrnet_coordinates_go_round_and_mirror() -> None:
+def test_hrnet_coordinates_go_round_and_flip() -> None:
     made = published_positions.HrnetCoordinateCodec(skeleton=COCO17, input_size=INPUT)
     points = torch.rand(2, 1, 17, 2) * 190
     target = made.encode(points, torch.full((2, 1, 17), 2), torch.ones(2, 256, 192))

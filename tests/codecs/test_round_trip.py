@@ -37,8 +37,8 @@ def test_every_codec_keeps_its_word_everywhere() -> None:
     assert [trip for trip in trips if not trip.sound] == []
     dark = next(t for t in trips if t.codec == "heatmap unbiased dark" and t.pixels == "hrnet")
     assert 0 < dark.median < 0.02
-    mirrored = next(t for t in trips if t.codec == dark.codec and t.pixels == "hrnet" and t.flip)
-    assert mirrored.median == pytest.approx(1.0, abs=0.01)  # the whole-cell shift of HRNet's code
+    flipped = next(t for t in trips if t.codec == dark.codec and t.pixels == "hrnet" and t.flip)
+    assert flipped.median == pytest.approx(1.0, abs=0.01)  # the whole-cell shift of HRNet's code
 
 
 @pytest.mark.usefixtures("quick")

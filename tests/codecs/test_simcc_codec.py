@@ -54,13 +54,13 @@ def test_smoothed_targets_by_hand() -> None:
 
 
 def test_hrnets_bins_unflip_by_split_minus_one() -> None:
-    """Mirrored bins lie one to the right with two a pixel, which the authors' code shifts too."""
+    """Flipped bins lie one to the right with two a pixel, which the authors' code shifts too."""
     this = codec(pixels="hrnet", share=0.0)
     x = torch.tensor([0.0, 3.0, 7.5, 10.5])
     points = torch.stack([x, x], -1).repeat(5, 1)[:17][None, None]
-    mirrored = points[:, :, list(COCO17.flip_index)] * torch.tensor([-1.0, 1.0])
-    mirrored = mirrored + torch.tensor([11.0, 0.0])
-    straight, other = (this.encode(p, SEEN, ALL) for p in (points, mirrored))
+    flipped = points[:, :, list(COCO17.flip_index)] * torch.tensor([-1.0, 1.0])
+    flipped = flipped + torch.tensor([11.0, 0.0])
+    straight, other = (this.encode(p, SEEN, ALL) for p in (points, flipped))
     back = this.unflip(AxisScores(other.x, other.y))
     torch.testing.assert_close(back.x[..., :-1], straight.x[..., :-1])
     torch.testing.assert_close(back.y, straight.y)

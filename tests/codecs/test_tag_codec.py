@@ -61,16 +61,16 @@ def ideal(codec: TagCodec, target: TagTarget) -> TaggedMaps:
     return TaggedMaps(target.maps, tags[:, None])
 
 
-def encode(codec: TagCodec, keypoints: torch.Tensor, visible: torch.Tensor) -> TagTarget:
+def encode(codec: TagCodec, keypoints: torch.Tensor, visibility: torch.Tensor) -> TagTarget:
     """Targets where everything is usable."""
-    return codec.encode(keypoints, visible, torch.ones(1, *SIZE, dtype=torch.uint8))
+    return codec.encode(keypoints, visibility, torch.ones(1, *SIZE, dtype=torch.uint8))
 
 
-def matched(poses: Poses, keypoints: torch.Tensor, visible: torch.Tensor) -> list[int]:
+def matched(poses: Poses, keypoints: torch.Tensor, visibility: torch.Tensor) -> list[int]:
     """For every true person, who was decoded with just its joints, within a cell."""
     found = []
     for person in range(keypoints.shape[1]):
-        seen = visible[0, person] > 0
+        seen = visibility[0, person] > 0
         fits = [
             p
             for p in range(poses.valid.shape[1])
@@ -88,10 +88,10 @@ def test_an_ideal_output_decodes_to_the_very_people(pixels: str, seed: int) -> N
     """Also where Gaussians of two people overlap (sigma is 8 pixels, they are 16 apart)."""
     this = codec(pixels, refine=False)
     keypoints = crowd(seed, apart=16)
-    visible = torch.full((1, PEOPLE, 17), 2, dtype=torch.uint8)
-    poses = this.decode(ideal(this, encode(this, keypoints, visible)))
+    visibility = torch.full((1, PEOPLE, 17), 2, dtype=torch.uint8)
+    poses = this.decode(ideal(this, encode(this, keypoints, visibility)))
     assert int(poses.valid.sum()) == PEOPLE
-    assert sorted(matched(poses, keypoints, visible)) == list(range(PEOPLE))
+    assert sorted(matched(poses, keypoints, visibility)) == list(range(PEOPLE))
     assert (poses.scores[poses.valid] > 0.8).all()
 
 
@@ -99,20 +99,20 @@ def test_people_with_few_joints() -> None:
     """One person is all there, one has three joints, one a single one, one nothing."""
     this = codec(refine=False)
     keypoints = crowd(3, apart=16)
-    visible = torch.zeros(1, PEOPLE, 17, dtype=torch.uint8)
-    visible[0, 0], visible[0, 1, 4:7], visible[0, 2, 16] = 2, 1, 2
-    poses = this.decode(ideal(this, encode(this, keypoints, visible)))
+    visibility = torch.zeros(1, PEOPLE, 17, dtype=torch.uint8)
+    visibility[0, 0], visibility[0, 1, 4:7], visibility[0, 2, 16] = 2, 1, 2
+    poses = this.decode(ideal(this, encode(this, keypoints, visibility)))
     assert poses.valid[0].tolist() == [True] * 3 + [False] * 3
-    assert sorted(matched(poses, keypoints[:, :3], visible[:, :3])) == [0, 1, 2]
+    assert sorted(matched(poses, keypoints[:, :3], visibility[:, :3])) == [0, 1, 2]
     assert (poses.scores[~poses.valid] == 0).all()
 
 
 def test_missing_joints_lie_at_the_mean_of_the_found() -> None:
     this = codec(refine=False)
     keypoints = crowd(4, apart=16)[:, :1]
-    visible = torch.zeros(1, 1, 17, dtype=torch.uint8)
-    visible[0, 0, [5, 6]] = 2
-    poses = this.decode(ideal(this, encode(this, keypoints, visible)))
+    visibility = torch.zeros(1, 1, 17, dtype=torch.uint8)
+    visibility[0, 0, [5, 6]] = 2
+    poses = this.decode(ideal(this, encode(this, keypoints, visibility)))
     middle = poses.keypoints[0, 0, [5, 6]].mean(0)
     torch.testing.assert_close(poses.keypoints[0, 0, 0], middle)
 
@@ -120,10 +120,10 @@ def test_missing_joints_lie_at_the_mean_of_the_found() -> None:
 def test_the_order_of_people_does_not_matter() -> None:
     this = codec(refine=False)
     keypoints = crowd(5, apart=16)
-    visible = torch.randint(0, 3, (1, PEOPLE, 17), generator=torch.Generator().manual_seed(6))
-    target = encode(this, keypoints, visible)
+    visibility = torch.randint(0, 3, (1, PEOPLE, 17), generator=torch.Generator().manual_seed(6))
+    target = encode(this, keypoints, visibility)
     order = torch.tensor([2, 0, 3, 1])
-    shuffled = encode(this, keypoints[:, order], visible[:, order])
+    shuffled = encode(this, keypoints[:, order], visibility[:, order])
     assert torch.equal(target.maps, shuffled.maps)
     assert torch.equal(target.cell[:, order], shuffled.cell)
     first, second = this.decode(ideal(this, target)), this.decode(ideal(this, shuffled))
@@ -135,8 +135,8 @@ def test_refinement_finds_a_joint_below_the_threshold() -> None:
     """The left wrist is faint and there is a brighter one of somebody else's."""
     this = codec(refine=True)
     keypoints = crowd(7, apart=24)[:, :2]
-    visible = torch.full((1, 2, 17), 2, dtype=torch.uint8)
-    output = ideal(this, encode(this, keypoints, visible))
+    visibility = torch.full((1, 2, 17), 2, dtype=torch.uint8)
+    output = ideal(this, encode(this, keypoints, visibility))
     wrist = COCO17.index("left_wrist")
     faint = output.maps.clone()
     faint[0, wrist][output.tags[0, 0, wrist] == 0] *= 0.06
@@ -144,15 +144,15 @@ def test_refinement_finds_a_joint_below_the_threshold() -> None:
     without = codec(refine=False).decode(faint_output)
     assert int((without.scores[0, :2] > 0).sum()) == 33
     poses = this.decode(faint_output)
-    assert sorted(matched(poses, keypoints, visible)) == [0, 1]
+    assert sorted(matched(poses, keypoints, visibility)) == [0, 1]
 
 
 def test_adjusting_comes_nearer() -> None:
-    keypoints, visible = crowd(8, apart=40), torch.full((1, PEOPLE, 17), 2, dtype=torch.uint8)
+    keypoints, visibility = crowd(8, apart=40), torch.full((1, PEOPLE, 17), 2, dtype=torch.uint8)
     errors = []
     for adjust in (False, True):
         this = codec(adjust=adjust, refine=False)
-        poses = this.decode(ideal(this, encode(this, keypoints, visible)))
+        poses = this.decode(ideal(this, encode(this, keypoints, visibility)))
         near = torch.cdist(poses.keypoints[0].transpose(0, 1), keypoints[0].transpose(0, 1))
         errors.append(near.amin(1).mean().item())
         assert (poses.keypoints[0, :PEOPLE, None] - keypoints[0]).abs().amax(
@@ -163,25 +163,25 @@ def test_adjusting_comes_nearer() -> None:
 
 def test_flip_test_keeps_both_tags_and_groups_as_well() -> None:
     this = codec(refine=False)
-    keypoints, visible = crowd(9, apart=16), torch.full((1, PEOPLE, 17), 2, dtype=torch.uint8)
-    straight = ideal(this, encode(this, keypoints, visible))
+    keypoints, visibility = crowd(9, apart=16), torch.full((1, PEOPLE, 17), 2, dtype=torch.uint8)
+    straight = ideal(this, encode(this, keypoints, visibility))
     names = list(COCO17.flip_index)
-    mirrored = keypoints[:, :, names].clone()
-    mirrored[..., 0] = SIZE[1] - 1 - mirrored[..., 0]
-    back = this.unflip(ideal(this, encode(this, mirrored, visible)))
+    flipped = keypoints[:, :, names].clone()
+    flipped[..., 0] = SIZE[1] - 1 - flipped[..., 0]
+    back = this.unflip(ideal(this, encode(this, flipped, visibility)))
     torch.testing.assert_close(back.maps, straight.maps, atol=1e-5, rtol=0)
     both = this.merge(straight, back)
     assert both.tags.shape[1] == 2
-    assert sorted(matched(this.decode(both), keypoints, visible)) == list(range(PEOPLE))
+    assert sorted(matched(this.decode(both), keypoints, visibility)) == list(range(PEOPLE))
 
 
 def test_encoding_masks_what_nobody_can_know() -> None:
     """A cell counts where more than half of its pixels do."""
     this = codec()
-    usable = torch.ones(1, *SIZE, dtype=torch.uint8)
-    usable[:, :, :6] = 0
+    loss_mask = torch.ones(1, *SIZE, dtype=torch.uint8)
+    loss_mask[:, :, :6] = 0
     nobody = torch.zeros(1, 1, 17, dtype=torch.uint8)
-    weight = this.encode(torch.zeros(1, 1, 17, 2), nobody, usable).weight
+    weight = this.encode(torch.zeros(1, 1, 17, 2), nobody, loss_mask).weight
     assert weight.shape == (1, 1, 48, 64)
     assert weight[0, 0, 0, :3].tolist() == [0.0, 0.0, 1.0]
 
@@ -189,8 +189,8 @@ def test_encoding_masks_what_nobody_can_know() -> None:
 def test_cells_are_where_the_maps_peak() -> None:
     this = codec()
     keypoints = crowd(10, apart=40)
-    visible = torch.full((1, PEOPLE, 17), 2, dtype=torch.uint8)
-    target = encode(this, keypoints, visible)
+    visibility = torch.full((1, PEOPLE, 17), 2, dtype=torch.uint8)
+    target = encode(this, keypoints, visibility)
     values = target.maps.flatten(-2).gather(-1, target.cell.transpose(1, 2))
     assert target.present.all()
     assert (values > 0.93).all()  # at most half a cell off on both axes: exp(-1/16)

@@ -75,7 +75,7 @@ def test_collating_keeps_the_type_and_adds_the_batch(root: Path) -> None:
     assert batch.image.shape == (4, 3, 128, 128)
     assert batch.image.dtype == torch.uint8
     assert batch.keypoints.shape == (4, 6, 17, 2)
-    assert batch.usable.shape == (4, 128, 128)
+    assert batch.loss_mask.shape == (4, 128, 128)
     assert batch.frame.to_image.shape == (4, 2, 3)
 
 
@@ -83,20 +83,20 @@ def test_labels_go_back_to_the_image_through_the_frame(split: Split) -> None:
     samples, table = PoseDataset(split, CROP), split.annotations
     for index in range(len(samples)):
         sample, person = samples[index], samples.items.person[index]
-        seen = sample.visible[0] > 0
+        seen = sample.visibility[0] > 0
         back = geometry.apply(sample.frame.to_image.astype(float), sample.keypoints[0])
         np.testing.assert_allclose(back[seen], table.keypoints[person][seen], atol=1e-3)
         assert sample.frame.annotation_id == table.annotation_ids[person]
 
 
-def test_mirrored_samples_swap_left_and_right_by_name(split: Split) -> None:
+def test_flipped_samples_swap_left_and_right_by_name(split: Split) -> None:
     plain = PoseDataset(split, CROP)[0]
-    only_mirror = Augment(mirror=1.0, scale=0.0, degrees=0.0)
-    mirrored = PoseDataset(split, CROP, only_mirror)[(0, 0)]
+    only_flip = Augment(flip=1.0, scale=0.0, degrees=0.0)
+    flipped = PoseDataset(split, CROP, only_flip)[(0, 0)]
     left, right = (split.annotations.skeleton.index(f"{s}_shoulder") for s in ("left", "right"))
     expected = plain.keypoints[0, left] * (-1, 1) + (CROP.size[1] - 1, 0)
-    np.testing.assert_allclose(mirrored.keypoints[0, right], expected, atol=1e-4)
-    np.testing.assert_array_equal(mirrored.image, plain.image[:, :, ::-1])
+    np.testing.assert_allclose(flipped.keypoints[0, right], expected, atol=1e-4)
+    np.testing.assert_array_equal(flipped.image, plain.image[:, :, ::-1])
 
 
 def test_keypoints_outside_the_input_are_not_labelled(split: Split) -> None:
@@ -104,7 +104,7 @@ def test_keypoints_outside_the_input_are_not_labelled(split: Split) -> None:
     outside = 0
     for index in range(len(samples)):
         sample = samples[index]
-        points, seen = sample.keypoints[0], sample.visible[0] > 0
+        points, seen = sample.keypoints[0], sample.visibility[0] > 0
         inside = ((points >= -0.5) & (points <= (95.5, 127.5))).all(axis=-1)
         outside += int((~inside).sum())
         assert not (seen & ~inside).any()
@@ -117,22 +117,22 @@ def test_crowds_are_not_usable(split: Split) -> None:
     assert len(crowds), "the generated data must hold a crowd for this test to mean anything"
     image = int(table.image_of()[crowds[0]])
     samples = PoseDataset(split, WHOLE)
-    usable = samples[image].usable
+    loss_mask = samples[image].loss_mask
     size = [int(side) for side in table.sizes[image]]
     region = mask.decode({"size": size, "counts": table.mask(int(crowds[0]))})
     inside = np.argwhere(cv2.erode(region, np.ones((3, 3), np.uint8)))[::7, ::-1].astype(float)
     assert len(inside) > 10
     matrix = WHOLE.matrix(WHOLE.area(samples.items.boxes[image]))
     columns, rows = geometry.apply(matrix, inside).round().astype(int).T
-    assert (usable[rows, columns] == 0).all()
-    assert 0 < (usable == 0).mean() < 0.5
+    assert (loss_mask[rows, columns] == 0).all()
+    assert 0 < (loss_mask == 0).mean() < 0.5
 
 
 def test_pixel_augmentation_moves_nothing_and_is_seeded(split: Split) -> None:
     import albumentations
 
     pixels = (albumentations.ColorJitter(p=1.0),)
-    still = Augment(mirror=0, scale=0, degrees=0, pixels=pixels)
+    still = Augment(flip=0, scale=0, degrees=0, pixels=pixels)
     samples = PoseDataset(split, CROP, still)
     painted, plain = samples[(0, 1)], PoseDataset(split, CROP)[1]
     assert not np.array_equal(painted.image, plain.image)
@@ -142,18 +142,18 @@ def test_pixel_augmentation_moves_nothing_and_is_seeded(split: Split) -> None:
 
 def test_half_body_shows_half_of_the_labelled_joints(split: Split) -> None:
     table, augment = split.annotations, Augment(half_body=1.0)
-    full = int(np.argmax((table.visible > 0).sum(axis=1)))
+    full = int(np.argmax((table.visibility > 0).sum(axis=1)))
     rng = np.random.default_rng(0)
     seen = set()
     for _ in range(20):
-        box = augment.half(table.keypoints[full], table.visible[full], table.skeleton, rng)
+        box = augment.half(table.keypoints[full], table.visibility[full], table.skeleton, rng)
         assert box is not None
         x, y, w, h = box
-        points = table.keypoints[full][table.visible[full] > 0]
+        points = table.keypoints[full][table.visibility[full] > 0]
         inside = ((points >= (x, y)) & (points <= (x + w, y + h))).all(axis=1)
         seen.add(int(inside.sum()))
         assert inside.sum() >= 5
-    few = np.where(np.arange(17) < 5, table.visible[full], 0)
+    few = np.where(np.arange(17) < 5, table.visibility[full], 0)
     assert augment.half(table.keypoints[full], few, table.skeleton, rng) is None
 
 
@@ -170,7 +170,7 @@ def test_ranks_share_an_epoch(world: int) -> None:
 
 def test_detected_boxes_frame_people(split: Split, tmp_path: Path) -> None:
     table = split.annotations
-    truth = labelled_people(table)
+    ground_truth = labelled_people(table)
     records = [
         {
             "image_id": int(table.image_ids[p]),
@@ -178,13 +178,13 @@ def test_detected_boxes_frame_people(split: Split, tmp_path: Path) -> None:
             "score": 0.25 + n % 2 / 2,
             "category_id": 1,
         }
-        for n, (p, box) in enumerate(zip(truth.image, truth.boxes, strict=True))
+        for n, (p, box) in enumerate(zip(ground_truth.image, ground_truth.boxes, strict=True))
     ]
     file = tmp_path / "detections.json"
     file.write_text(json.dumps(records))
     everybody = detected_people(table, file, threshold=0.0)
-    np.testing.assert_array_equal(everybody.image, truth.image)
-    np.testing.assert_allclose(everybody.boxes, truth.boxes)
+    np.testing.assert_array_equal(everybody.image, ground_truth.image)
+    np.testing.assert_allclose(everybody.boxes, ground_truth.boxes)
     assert len(detected_people(table, file, threshold=0.5).scores) == len(records) // 2
     with pytest.raises(InputError, match="score >= 0.9"):
         detected_people(table, file, threshold=0.9)

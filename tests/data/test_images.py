@@ -33,7 +33,7 @@ def test_a_image_is_warped_as_opencv_does_it(noise: Path, border: int) -> None:
             geometry.rotation(rng.uniform(-180, 180), centre),
         )
         if rng.random() < 0.5:
-            matrix = geometry.compose(geometry.mirror(SIZE[1]), matrix)
+            matrix = geometry.compose(geometry.flip(SIZE[1]), matrix)
         expected = cv2.warpAffine(image, matrix, SIZE[::-1], borderValue=(border,) * 3)
         np.testing.assert_array_equal(show(noise, matrix, SIZE, border), expected)
         empty += int((expected == border).all())

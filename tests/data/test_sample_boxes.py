@@ -11,8 +11,8 @@ from poselab import geometry
 from poselab.data import Augment, PersonCrop, PoseDataset, Split, WholeImage
 from poselab.structures import Sample
 
-STILL = Augment(mirror=0, scale=0, degrees=0)
-MIRRORED = replace(STILL, mirror=1.0)
+STILL = Augment(flip=0, scale=0, degrees=0)
+FLIPED = replace(STILL, flip=1.0)
 
 
 def in_image(sample: Sample) -> np.ndarray:
@@ -24,7 +24,7 @@ def in_image(sample: Sample) -> np.ndarray:
     return np.concatenate([least, most - least], axis=1)
 
 
-@pytest.mark.parametrize("augment", [STILL, MIRRORED], ids=["still", "mirrored"])
+@pytest.mark.parametrize("augment", [STILL, FLIPED], ids=["still", "flipped"])
 @pytest.mark.parametrize("framing", [PersonCrop((128, 96)), WholeImage((96, 160), max_people=6)])
 def test_boxes_go_back_to_the_labels(split: Split, framing: PersonCrop, augment: Augment) -> None:
     samples, table = PoseDataset(split, framing, augment), split.annotations
@@ -52,9 +52,9 @@ def test_people_without_keypoints_come_last_and_have_a_box(split: Split) -> None
     table = split.annotations
     image = int(np.flatnonzero(np.diff(table.first_person) >= 2)[0])
     rows = np.array(table.rows(image))
-    visible = np.array(table.visible)
-    visible[rows[0]] = 0
-    bare = replace(split, annotations=replace(table, visible=visible))
+    visibility = np.array(table.visibility)
+    visibility[rows[0]] = 0
+    bare = replace(split, annotations=replace(table, visibility=visibility))
     for most in (8, len(rows) - 1):  # where not all fit, it is them who fall
         samples = PoseDataset(bare, WholeImage((128, 128), max_people=most))
         sample = samples[image]
@@ -62,5 +62,5 @@ def test_people_without_keypoints_come_last_and_have_a_box(split: Split) -> None
         np.testing.assert_allclose(
             in_image(sample)[: len(expected)], table.boxes[expected], atol=1e-3
         )
-        assert (sample.visible[: len(rows) - 1] > 0).any()
-        assert not sample.visible[len(rows) - 1 :].any()
+        assert (sample.visibility[: len(rows) - 1] > 0).any()
+        assert not sample.visibility[len(rows) - 1 :].any()

@@ -13,7 +13,7 @@ from hydra.utils import get_method
 from poselab import cli
 from poselab.annotations.formats.detections import read_detections
 from poselab.data import Split
-from poselab.evaluation.comparability import between, contract_beside
+from poselab.evaluation.comparability import between, read_comparability
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.metrics.person_boxes import person_precisions
 from poselab.evaluation.predictions import read_predictions
@@ -66,7 +66,7 @@ def test_a_detections_file_with_its_person_ap(
 ) -> None:
     out = tmp_path / "boxes.json"
     given = ["detect", str(people / "val2017"), "--annotations", str(labels), "--out", str(out)]
-    assert cli.main([*given, "--detector", "truth"]) == 0
+    assert cli.main([*given, "--detector", "ground_truth"]) == 0
     assert "person AP 100.0" in capsys.readouterr().out
     found = read_detections(out)
     assert set(found.image_ids.tolist()) <= set(val.annotations.image_ids.tolist())
@@ -91,7 +91,7 @@ def test_images_without_labels(people: Path, trained: Path, tmp_path: Path) -> N
     ("detector", "said"),
     [
         ("fasterrcn", "expected a detector out of"),
-        ("truth", "--annotations"),
+        ("ground_truth", "--annotations"),
         ("tiny", "weights="),
         ("nothing.onnx", "found no such file"),
         ("jittered,iou", "KEY=VALUE"),
@@ -130,7 +130,7 @@ def test_what_boxes_cost_a_run(
     given += ["--replicates", "50"]
     assert cli.main([*given, "--boxes", detector, str(trained)]) == 0
     rows = json.loads((tmp_path / "decomposition.json").read_text())
-    assert [row["name"] for row in rows] == ["truth", detector, str(trained)]
+    assert [row["name"] for row in rows] == ["ground_truth", detector, str(trained)]
     true, worse, _ = rows
     assert (true["person_ap"], true["missed"], true["overlap"]) == (1.0, 0.0, 1.0)
     assert true["ap"] == true["given"]
@@ -146,14 +146,14 @@ def test_what_boxes_cost_a_run(
     table = (tmp_path / "table.md").read_text()
     assert "| missed people | poor boxes | pose errors |" in table
     assert (tmp_path / "decomposition.png").stat().st_size > 1000
-    assert "truth" in capsys.readouterr().out
+    assert "ground_truth" in capsys.readouterr().out
     # Whoever has the files gets the same figures, and hears of the boxes.
     file = tmp_path / "jittered-iou=0.9-miss=0.4.json"
     boxes = read_detections(file.with_suffix(".boxes.json"))
     assert person_precisions(*boxes, val.annotations)["AP"] == worse["person_ap"]
     found = read_predictions(file)
     assert OksEvaluator()(found, val.annotations).values["AP"] == worse["ap"]
-    made = [contract_beside(f)["run"] for f in (file, tmp_path / "truth.json")]
+    made = [read_comparability(f)["run"] for f in (file, tmp_path / "ground_truth.json")]
     (difference,) = between({"run": made[0]}, {"run": made[1]})
     assert difference.reason == f"boxes: {detector} (%.1f AP) against ground truth" % (
         100 * worse["person_ap"]
@@ -172,5 +172,5 @@ def test_predict_finds_people_by_itself(
     found = read_predictions(tmp_path / "out" / "predictions.json")
     assert 0 < len(found) <= len(boxes.scores)
     assert "no --detector" not in capsys.readouterr().err
-    assert cli.main([*given, "--detector", "truth"]) == 1
+    assert cli.main([*given, "--detector", "ground_truth"]) == 1
     assert "labelled people" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from poselab import geometry
 from poselab.data import Split
 from poselab.data.boxes import labelled_people, moved_to_iou, spared
 from poselab.detection import BoxRules, Found, find_people
-from poselab.detection.known import jittered, truth
+from poselab.detection.known import ground_truth, jittered
 from poselab.evaluation.diagnosis.undetected import early_commitment
 from poselab.structures import InputError
 
@@ -54,7 +54,7 @@ def test_jitter_is_measured_as_asked_whatever_the_batches(val: Split) -> None:
 
 
 def test_truth_is_the_labels(val: Split) -> None:
-    found = find_people(truth(table=val.annotations, device="cpu"), val, ALL, batch_size=3)
+    found = find_people(ground_truth(table=val.annotations, device="cpu"), val, ALL, batch_size=3)
     people = labelled_people(val.annotations)
     assert found.image_ids.tolist() == val.annotations.image_ids[people.image].tolist()
     assert found.boxes.tolist() == people.boxes.tolist()
@@ -63,7 +63,7 @@ def test_truth_is_the_labels(val: Split) -> None:
 def test_truth_needs_labels(val: Split) -> None:
     nobody = replace(val.annotations.select(np.zeros(0, dtype=np.int64)))
     with pytest.raises(InputError, match="--annotations"):
-        truth(table=nobody, device="cpu")
+        ground_truth(table=nobody, device="cpu")
     for wrong in ({"iou": 0.0}, {"iou": 1.2}, {"miss": 1.0}, {"miss": -0.1}):
         with pytest.raises(InputError, match="expected a"):
             jittered(table=val.annotations, device="cpu", **wrong)  # type: ignore[arg-type]

@@ -198,7 +198,7 @@ def test_points_say_where_their_boxes_are() -> None:
 
 def test_boxes_move_with_the_image(val: Split) -> None:
     """Edges go back to the annotated boxes through the matrix of the input."""
-    for augment in (None, Augment(mirror=1.0, scale=0.2, degrees=0.0, shift=0.05)):
+    for augment in (None, Augment(flip=1.0, scale=0.2, degrees=0.0, shift=0.05)):
         item = BoxedImages(val, (128, 160), augment)[0]
         rows = list(val.annotations.rows(0))
         count = int(item.present.sum())

@@ -35,14 +35,14 @@ def make_table() -> Callable[..., Annotations]:
         }
         return Annotations(
             skeleton=skeleton,
-            source="truth.json",
+            source="ground_truth.json",
             fingerprint="0",
             image_ids=image_ids,
             sizes=np.full((len(image_ids), 2), 500, dtype=np.int32),
             file_names=np.array([b""] * len(image_ids)),
             first_person=first,
             keypoints=points[..., :2] * (points[..., 2:] > 0),
-            visible=points[..., 2].astype(np.uint8),
+            visibility=points[..., 2].astype(np.uint8),
             mask_rows=np.empty(0, dtype=np.int64),
             mask_ends=np.empty(0, dtype=np.int64),
             mask_bytes=np.empty(0, dtype=np.uint8),
@@ -61,7 +61,7 @@ def answer() -> Callable[..., Predictions]:
             table.image_ids[table.image_of()],
             np.array(table.annotation_ids),
             table.keypoints + np.asarray(offset),
-            np.ones(table.visible.shape),
+            np.ones(table.visibility.shape),
             np.ones(table.people),
         )
 

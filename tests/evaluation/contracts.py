@@ -24,7 +24,7 @@ OKS = {
 RUN = {
     "boxes": {"kind": "labelled"},
     "flip_test": True,
-    "mirror_shift": 1,
+    "flip_shift": 1,
     "pixels": "hrnet",
     "input_size": [256, 192],
     "padding": 1.25,
@@ -143,9 +143,9 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("unequal", "run.flip_test", "flip test: off against on", changed(flip_test=False)),
     (
         "unequal",
-        "run.mirror_shift",
+        "run.flip_shift",
         "flip test moves maps by 0 against 1 cells",
-        changed(mirror_shift=0),
+        changed(flip_shift=0),
     ),
     ("unequal", "run.pixels", "pixel convention: udp against hrnet", changed(pixels="udp")),
     (

@@ -64,9 +64,9 @@ def test_images_crowds_and_unlabelled_people_are_kept_apart(make_table: Make) ->
     table = standing_at(
         [100, 100, 100, 100], make_table, images=[0, 0, 0, 7], crowd=[True, False, False, False]
     )
-    visible = table.visible.copy()
-    visible[1] = 0
-    table = dataclasses.replace(table, visible=visible)
+    visibility = table.visibility.copy()
+    visibility[1] = 0
+    table = dataclasses.replace(table, visibility=visibility)
     found = poses_at([100, 100, 101], [0.9, 0.8, 0.7], [0, 0, 7])
     assert by_best_oks(found, table).tolist() == [-1, -1, 0, 2]
     with pytest.raises(InputError, match=r"expected image ids of truth.json, got 1 others .* 5"):
@@ -78,7 +78,7 @@ def test_one_who_cannot_be_measured_still_takes_a_pose(make_table: Make) -> None
     table = standing_at([100, 130], make_table, head_boxes=[[0.0] * 4, HEAD])
     metrics = PckhEvaluator(match="best_oks")(poses_at([100], [1]), table)
     assert metrics.values["PCKh@0.5"] == 0
-    assert (metrics.contract["people"], metrics.contract["unanswered_people"]) == (1, 1)
+    assert (metrics.comparability["people"], metrics.comparability["unanswered_people"]) == (1, 1)
 
 
 def test_pckh_by_hand(make_table: Make) -> None:
@@ -88,7 +88,7 @@ def test_pckh_by_hand(make_table: Make) -> None:
     metrics = PckhEvaluator(match="best_oks")(found, table)
     figures = [metrics.values[f"PCKh@{t}"] for t in ("0.5", "0.1", "0.11")]
     assert figures == pytest.approx([2 / 3, 1 / 3, 1 / 3])
-    assert metrics.contract["unanswered_people"] == 1
+    assert metrics.comparability["unanswered_people"] == 1
     with pytest.raises(InputError, match="--match best_oks"):
         PckhEvaluator()(found, table)
 
@@ -101,11 +101,11 @@ def test_the_rule_is_part_of_the_contract(make_table: Make, answer: Answer) -> N
     for kind in (PckhEvaluator, PckEvaluator):
         named, likest = kind()(answer(table), table), kind(match="best_oks")(answer(table), table)
         assert named.values == likest.values
-        assert named.values[kind.headline] == 1
-        assert named.contract["match"] == "annotation_id"
-        assert likest.contract["match"] == "best_oks"
-        assert likest.contract["sigmas"] == list(COCO17.falloffs)
-        assert likest.contract["area"] == table.area_rule
+        assert named.values[kind.primary_metric] == 1
+        assert named.comparability["match"] == "annotation_id"
+        assert likest.comparability["match"] == "best_oks"
+        assert likest.comparability["sigmas"] == list(COCO17.oks_sigmas)
+        assert likest.comparability["area"] == table.area_rule
         with pytest.raises(InputError, match="annotation_id or best_oks, got 'nearest'"):
             kind(match="nearest")
 
@@ -155,8 +155,8 @@ def matched_by_coco(found: Predictions, table: Annotations) -> list[int]:
     people = [
         common
         | {"id": row + 1, "image_id": int(table.image_ids[image]), "area": table.areas[row]}
-        | {"num_keypoints": int((table.visible[row] > 0).sum())}
-        | {"keypoints": np.c_[table.keypoints[row], table.visible[row]].ravel().tolist()}
+        | {"num_keypoints": int((table.visibility[row] > 0).sum())}
+        | {"keypoints": np.c_[table.keypoints[row], table.visibility[row]].ravel().tolist()}
         for row, image in enumerate(table.image_of())
     ]
     poses = [

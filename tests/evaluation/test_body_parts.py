@@ -41,7 +41,7 @@ def noisy(table: Annotations) -> Predictions:
 def expected(table: Annotations, found: Predictions, part: slice) -> tuple[float, float]:
     """AP and AR of a data set that has no other keypoints."""
     where = table.image_ids[table.image_of()].tolist()
-    seen = table.visible[:, part]
+    seen = table.visibility[:, part]
     points = np.dstack([table.keypoints[:, part], seen]).reshape(table.people, -1).tolist()
     people: list[dict[str, Any]] = [
         {"id": n + 1, "image_id": where[n], "category_id": 1, "iscrowd": int(table.crowd[n])}
@@ -56,12 +56,12 @@ def expected(table: Annotations, found: Predictions, part: slice) -> tuple[float
         if (p[:, 2] > 0).any()
     ]
     with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO()
+        ground_truth = COCO()
         images = [{"id": int(i)} for i in table.image_ids]
-        truth.dataset = {"images": images, "annotations": people, "categories": [{"id": 1}]}
-        truth.createIndex()
-        evaluation = COCOeval(truth, truth.loadRes(results), "keypoints")
-        evaluation.params.kpt_oks_sigmas = np.array(WHOLEBODY133.falloffs[part])
+        ground_truth.dataset = {"images": images, "annotations": people, "categories": [{"id": 1}]}
+        ground_truth.createIndex()
+        evaluation = COCOeval(ground_truth, ground_truth.loadRes(results), "keypoints")
+        evaluation.params.kpt_oks_sigmas = np.array(WHOLEBODY133.oks_sigmas[part])
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()

@@ -109,11 +109,11 @@ def test_only_labelled_joints_are_compared(make_table: Make, answer: Answer) -> 
     table = people(make_table)
     found = noisy(answer, table)
     result = joint_calibration(found, table)
-    assert len(result.scores) == int((table.visible > 0).sum())
-    person = int(np.flatnonzero((table.visible > 0).any(axis=1))[0])
-    joint = int(np.flatnonzero(table.visible[person])[0])
+    assert len(result.scores) == int((table.visibility > 0).sum())
+    person = int(np.flatnonzero((table.visibility > 0).any(axis=1))[0])
+    joint = int(np.flatnonzero(table.visibility[person])[0])
     squared = np.square(found.keypoints[person, joint] - table.keypoints[person, joint]).sum()
-    sigma = table.skeleton.falloffs[joint]
+    sigma = table.skeleton.oks_sigmas[joint]
     expected = np.exp(-squared / (2 * (2 * sigma) ** 2 * table.areas[person]))
     assert result.quality[0] == pytest.approx(expected)
 

@@ -34,17 +34,19 @@ def test_both_records_in_one(table: Annotations, answer: Answer) -> None:
     found = answer(table, np.random.default_rng(1).normal(0, 10, (6, 17, 2)))
     oks, pckh = OksEvaluator(), PckhEvaluator()
     combined = Combined([oks, pckh])
-    assert combined.headline == "AP"
+    assert combined.primary_metric == "AP"
     content: dict[str, Any] = combined(found, table).to_json()
     of_oks, of_pckh = oks(found, table).to_json(), pckh(found, table).to_json()
-    contract = of_oks.pop("contract") | {"pckh": of_pckh.pop("contract")}
-    assert content == of_oks | of_pckh | {"contract": contract}
+    comparability = of_oks.pop("comparability") | {"pckh": of_pckh.pop("comparability")}
+    assert content == of_oks | of_pckh | {"comparability": comparability}
     assert 0 < content["AP"] < content["PCKh@0.5"] < 1
 
 
 def test_only_the_chosen_images_are_scored(table: Annotations, answer: Answer) -> None:
-    contract = Combined([OksEvaluator(), PckEvaluator()])(answer(table), table, [0, 2]).contract
-    assert contract["images"] == contract["pck"]["images"] == 2
+    comparability = Combined([OksEvaluator(), PckEvaluator()])(
+        answer(table), table, [0, 2]
+    ).comparability
+    assert comparability["images"] == comparability["pck"]["images"] == 2
 
 
 def test_nothing_or_the_same_twice_is_refused(table: Annotations, answer: Answer) -> None:

@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts import CASES, DETECTED, OF_OTHERS, OKS, PCKH, RUN, WHOLE, changed
+from comparability_records import CASES, DETECTED, OF_OTHERS, OKS, PCKH, RUN, WHOLE, changed
 
 import poselab.evaluation
 from poselab.annotations import Annotations
 from poselab.evaluation.comparability import (
     between,
-    contract_beside,
     differences,
     doubts,
-    leave_contract,
     parts,
+    read_comparability,
     worst,
+    write_comparability,
 )
 from poselab.evaluation.comparability_fields import OF_METRIC, OF_RUN
 from poselab.evaluation.metrics.body_parts import PartsEvaluator
@@ -34,7 +34,7 @@ from poselab.evaluation.metrics.pck import PckEvaluator
 from poselab.evaluation.metrics.pckh import PckhEvaluator
 from poselab.evaluation.metrics.several import Combined
 from poselab.evaluation.predictions import Predictions
-from poselab.evaluation.record import annotation_contract
+from poselab.evaluation.record import annotation_comparability
 from poselab.skeletons import COCO17, WHOLEBODY133
 from poselab.structures import InputError, Skeleton
 
@@ -42,12 +42,12 @@ Make = Callable[..., Annotations]
 Answer = Callable[..., Predictions]
 
 
-@pytest.mark.parametrize(("severity", "field", "reason", "contract"), CASES)
+@pytest.mark.parametrize(("severity", "field", "reason", "comparability"), CASES)
 def test_each_difference_has_its_words_and_stands_alone(
-    severity: str, field: str, reason: str, contract: dict[str, Any]
+    severity: str, field: str, reason: str, comparability: dict[str, Any]
 ) -> None:
-    assert differences([WHOLE, contract]) == [[], [(field, severity, reason)]]
-    assert differences([WHOLE, contract], reference=1)[1] == []
+    assert differences([WHOLE, comparability]) == [[], [(field, severity, reason)]]
+    assert differences([WHOLE, comparability], reference=1)[1] == []
 
 
 def test_every_field_has_a_case() -> None:
@@ -105,18 +105,18 @@ def test_boxes_of_one_name_and_other_content_or_threshold() -> None:
 
 
 def test_order_does_not_matter() -> None:
-    contracts = [WHOLE, *(case[3] for case in CASES)]
-    for a, b in itertools.combinations(contracts, 2):
+    comparability_records = [WHOLE, *(case[3] for case in CASES)]
+    for a, b in itertools.combinations(comparability_records, 2):
         there, back = between(a, b), between(b, a)
         assert {d[:2] for d in there} == {d[:2] for d in back}
         assert worst(there) == worst(back)
 
 
 def test_a_whole_contract_equals_its_copy_however_it_was_stored() -> None:
-    for contract in (WHOLE, *(case[3] for case in CASES)):
-        again = json.loads(json.dumps(contract))
-        expected = [] if "run" in contract else ["unknown"]
-        assert [d.severity for d in between(contract, again)] == expected
+    for comparability in (WHOLE, *(case[3] for case in CASES)):
+        again = json.loads(json.dumps(comparability))
+        expected = [] if "run" in comparability else ["unknown"]
+        assert [d.severity for d in between(comparability, again)] == expected
 
 
 def test_the_gravest_comes_first() -> None:
@@ -171,7 +171,9 @@ def test_no_evaluator_is_forgotten() -> None:
     found = set()
     for module in pkgutil.iter_modules(poselab.evaluation.__path__):
         content = vars(importlib.import_module(f"poselab.evaluation.{module.name}")).values()
-        found |= {kind for kind in content if isinstance(kind, type) and hasattr(kind, "headline")}
+        found |= {
+            kind for kind in content if isinstance(kind, type) and hasattr(kind, "primary_metric")
+        }
     made = {kind for kind in found if not getattr(kind, "_is_protocol", False)}
     assert made == {type(evaluator) for evaluator in EVALUATORS}
 
@@ -182,25 +184,25 @@ def test_every_field_that_evaluators_write_is_known(
 ) -> None:
     whole = isinstance(evaluator, PartsEvaluator)
     table = people(make_table, WHOLEBODY133 if whole else COCO17)
-    contract = evaluator(answer(table), table).contract
-    for part in parts(contract).values():
+    comparability = evaluator(answer(table), table).comparability
+    for part in parts(comparability).values():
         assert part.keys() <= OF_METRIC.keys()
         for key in part.keys() - {"metric"}:
-            other = copy.deepcopy(contract) | {"run": RUN}
+            other = copy.deepcopy(comparability) | {"run": RUN}
             holder = other if other["metric"] == part["metric"] else other[part["metric"]]
             holder[key] = [*part[key], 1] if isinstance(part[key], list) else f"not {part[key]}"
-            found = between(contract | {"run": RUN}, other)
+            found = between(comparability | {"run": RUN}, other)
             neutral = OF_METRIC[key].severity == "neutral"
             assert bool(found) != neutral, key
-    assert between(contract | {"run": RUN}, contract | {"run": RUN}) == []
+    assert between(comparability | {"run": RUN}, comparability | {"run": RUN}) == []
 
 
 def test_a_metric_that_only_one_record_has_is_no_difference(
     table: Annotations, answer: Answer
 ) -> None:
-    both = Combined([OksEvaluator(), PckhEvaluator()])(answer(table), table).contract
-    reverse = Combined([PckhEvaluator(), OksEvaluator()])(answer(table), table).contract
-    alone = PckhEvaluator()(answer(table), table).contract
+    both = Combined([OksEvaluator(), PckhEvaluator()])(answer(table), table).comparability
+    reverse = Combined([PckhEvaluator(), OksEvaluator()])(answer(table), table).comparability
+    alone = PckhEvaluator()(answer(table), table).comparability
     for first, second in itertools.permutations([both, reverse, alone], 2):
         assert between(first | {"run": RUN}, second | {"run": RUN}) == []
 
@@ -208,7 +210,7 @@ def test_a_metric_that_only_one_record_has_is_no_difference(
 def test_as_many_other_images_are_told(table: Annotations, answer: Answer) -> None:
     for evaluator in (OksEvaluator(), PckhEvaluator(), PckEvaluator()):
         first, second = (
-            evaluator(answer(table), table, chosen).contract | {"run": RUN}
+            evaluator(answer(table), table, chosen).comparability | {"run": RUN}
             for chosen in ([0, 1], [0, 2])
         )
         (found,) = between(first, second)
@@ -217,7 +219,7 @@ def test_as_many_other_images_are_told(table: Annotations, answer: Answer) -> No
 
 def test_the_digest_tells_which_images(table: Annotations) -> None:
     def digest(*asked: Any) -> Any:
-        return annotation_contract(table, 2, 4, *asked)["image_set"]
+        return annotation_comparability(table, 2, 4, *asked)["image_set"]
 
     assert digest([0, 1]) == digest(np.array([1, 0])) != digest([0, 2])
     assert digest() == digest([2, 1, 0])
@@ -227,29 +229,29 @@ def test_a_run_leaves_its_part_beside_its_predictions(tmp_path: Path) -> None:
     file = tmp_path / "run" / "predictions" / "val.json"
     file.parent.mkdir(parents=True)
     file.write_text("[]")
-    assert contract_beside(file) == {}
+    assert read_comparability(file) == {}
     manifest = tmp_path / "run" / "run.json"
     manifest.write_text(json.dumps({"seed": 0}))  # of a version that kept no contract
-    assert contract_beside(file) == {}
-    manifest.write_text(json.dumps({"contract": RUN}))
-    assert contract_beside(file) == contract_beside(tmp_path / "run") == {"run": RUN}
+    assert read_comparability(file) == {}
+    manifest.write_text(json.dumps({"comparability": RUN}))
+    assert read_comparability(file) == read_comparability(tmp_path / "run") == {"run": RUN}
     elsewhere = tmp_path / "run" / "other" / "results.json"
     elsewhere.parent.mkdir()
     elsewhere.write_text("[]")
-    assert contract_beside(elsewhere) == {}
-    assert contract_beside(tmp_path / "missing.json") == {}
+    assert read_comparability(elsewhere) == {}
+    assert read_comparability(tmp_path / "missing.json") == {}
     manifest.write_text("{")
     with pytest.raises(InputError, match="expected JSON in"):
-        contract_beside(file)
+        read_comparability(file)
 
 
 def test_a_file_may_have_a_contract_of_its_own(tmp_path: Path) -> None:
     file = tmp_path / "predictions" / "found.json"
-    leave_contract(file, {"flip_test": False})
-    assert contract_beside(file) == {}  # of predictions that are not there
+    write_comparability(file, {"flip_test": False})
+    assert read_comparability(file) == {}  # of predictions that are not there
     file.write_text("[]")
-    (tmp_path / "run.json").write_text(json.dumps({"contract": RUN}))
-    assert contract_beside(file) == {"run": {"flip_test": False}}
+    (tmp_path / "run.json").write_text(json.dumps({"comparability": RUN}))
+    assert read_comparability(file) == {"run": {"flip_test": False}}
     other = file.with_name("other.json")
     other.write_text("[]")
-    assert contract_beside(other) == {"run": RUN}
+    assert read_comparability(other) == {"run": RUN}

@@ -35,13 +35,13 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
         for n, points in enumerate(labels)
     ]
     images = [{"id": n, "file_name": f"{n}.jpg", "width": 640, "height": 480} for n in range(1, 41)]
-    truth = {
+    ground_truth = {
         "images": images,
         "annotations": people,
         "categories": [{"id": 1, "name": "person"}],
     }
-    made = {"truth": tmp_path / "truth.json"}
-    made["truth"].write_text(json.dumps(truth))
+    made = {"ground_truth": tmp_path / "ground_truth.json"}
+    made["ground_truth"].write_text(json.dumps(ground_truth))
     for name, noise in (("fine", 2.0), ("coarse", 5.0), ("alike", 2.0)):
         made[name] = tmp_path / f"{name}.json"
         made[name].write_text(json.dumps(results(labels, noise, np.random.default_rng(len(name)))))
@@ -63,8 +63,8 @@ def results(labels: Any, noise: float, rng: np.random.Generator) -> list[dict[st
 
 
 def compare(files: dict[str, Path], *words: str) -> int:
-    out = files["truth"].parent / "out"
-    ends = ["--annotations", str(files["truth"]), "--out", str(out), "--replicates", "60"]
+    out = files["ground_truth"].parent / "out"
+    ends = ["--annotations", str(files["ground_truth"]), "--out", str(out), "--replicates", "60"]
     return main(["compare", *ends, *words])
 
 
@@ -72,7 +72,7 @@ def test_tables_in_every_format_agree(
     files: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert compare(files, *(str(files[name]) for name in ("coarse", "fine"))) == 0
-    out = files["truth"].parent / "out"
+    out = files["ground_truth"].parent / "out"
     record = json.loads((out / "comparison.json").read_text())
     assert [method["name"] for method in record["methods"]] == ["fine", "coarse"]
     best = record["methods"][0]["figures"]["AP"]
@@ -93,7 +93,7 @@ def test_tables_in_every_format_agree(
 def test_figures_are_those_of_evaluate(files: dict[str, Path], tmp_path: Path) -> None:
     assert compare(files, str(files["fine"]), str(files["coarse"])) == 0
     single = tmp_path / "single.json"
-    words = ["evaluate", str(files["coarse"]), "--annotations", str(files["truth"])]
+    words = ["evaluate", str(files["coarse"]), "--annotations", str(files["ground_truth"])]
     assert main([*words, "--json", str(single)]) == 0
     record = json.loads((tmp_path / "out" / "comparison.json").read_text())
     figures = record["methods"][1]["figures"]
@@ -102,10 +102,10 @@ def test_figures_are_those_of_evaluate(files: dict[str, Path], tmp_path: Path) -
 
 
 def test_a_file_of_no_poses_is_compared_too(files: dict[str, Path]) -> None:
-    nobody = files["truth"].parent / "nobody.json"
+    nobody = files["ground_truth"].parent / "nobody.json"
     nobody.write_text("[]")
     assert compare(files, str(files["fine"]), str(nobody)) == 0
-    out = files["truth"].parent / "out"
+    out = files["ground_truth"].parent / "out"
     last = json.loads((out / "comparison.json").read_text())["methods"][-1]
     assert (last["name"], last["figures"]["AP"]["value"]) == ("nobody", 0.0)
     assert "nobody" in (out / "index.html").read_text()
@@ -117,7 +117,7 @@ def test_marks_tell_ties_from_losers(
     assert compare(files, *(str(files[name]) for name in ("fine", "alike", "coarse"))) == 0
     (record,) = (
         json.loads(file.read_text())
-        for file in (files["truth"].parent / "out").glob("comparison.json")
+        for file in (files["ground_truth"].parent / "out").glob("comparison.json")
     )
     p = {(pair["first"], pair["second"]): pair["p_corrected"] for pair in record["pairs"]}
     best, second = (method["name"] for method in record["methods"][:2])
@@ -130,11 +130,11 @@ def test_marks_tell_ties_from_losers(
 
 def test_seeds_of_a_method_are_one_row(files: dict[str, Path]) -> None:
     assert compare(files, f"ours={files['fine']},{files['alike']}", f"old={files['coarse']}") == 0
-    record = json.loads((files["truth"].parent / "out" / "comparison.json").read_text())
+    record = json.loads((files["ground_truth"].parent / "out" / "comparison.json").read_text())
     ours = record["methods"][0]
     assert ours["name"] == "ours"
     assert len(ours["files"]) == 2
-    assert "| ours |" in (files["truth"].parent / "out" / "table.md").read_text()
+    assert "| ours |" in (files["ground_truth"].parent / "out" / "table.md").read_text()
 
 
 def test_other_conditions_are_marked_with_the_reason(
@@ -143,11 +143,11 @@ def test_other_conditions_are_marked_with_the_reason(
     """Two runs differ in the flip test; a file from elsewhere says nothing of its conditions."""
     words = []
     for name, flipped in (("fine", True), ("coarse", False)):
-        folder = files["truth"].parent / "runs" / name
+        folder = files["ground_truth"].parent / "runs" / name
         (folder / "predictions").mkdir(parents=True)
         (folder / "predictions" / "val.json").write_bytes(files[name].read_bytes())
         conditions = {"boxes": {"kind": "labelled"}, "flip_test": flipped, "input_size": [8, 6]}
-        (folder / "run.json").write_text(json.dumps({"contract": conditions}))
+        (folder / "run.json").write_text(json.dumps({"comparability": conditions}))
         words.append(str(folder))
     assert compare(files, *words, str(files["alike"])) == 0
     printed = capsys.readouterr().out
@@ -155,9 +155,11 @@ def test_other_conditions_are_marked_with_the_reason(
     assert "flip test: off against on" in printed
     assert "alike: the results file says nothing of its boxes" in printed
     assert printed.count("‡") == 2
-    record = json.loads((files["truth"].parent / "out" / "comparison.json").read_text())
-    contracts = {method["name"]: method["contract"] for method in record["methods"]}
-    assert contracts["coarse"]["run"]["flip_test"] is False
+    record = json.loads((files["ground_truth"].parent / "out" / "comparison.json").read_text())
+    comparability_records = {
+        method["name"]: method["comparability"] for method in record["methods"]
+    }
+    assert comparability_records["coarse"]["run"]["flip_test"] is False
 
 
 def test_names() -> None:
@@ -181,9 +183,11 @@ def test_names() -> None:
 def test_refusals(
     files: dict[str, Path], capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
 ) -> None:
-    out = str(files["truth"].parent / "out")
+    out = str(files["ground_truth"].parent / "out")
     filled = [word.format(**files) for word in words]
-    assert main(["compare", "--annotations", str(files["truth"]), "--out", out, *filled]) == 1
+    assert (
+        main(["compare", "--annotations", str(files["ground_truth"]), "--out", out, *filled]) == 1
+    )
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert sentence in said

@@ -93,7 +93,7 @@ def test_without_a_record_the_labels_say_it(make_table: Make, answer: Answer) ->
     metrics = CrowdEvaluator()(answer(table), table)
     levels = [metrics.values[f"AP/{level}"] for level in ("easy", "medium", "hard")]
     assert levels == pytest.approx([1, 1, np.nan], nan_ok=True)
-    assert metrics.contract["crowd_index"] == "computed from the labels"
+    assert metrics.comparability["crowd_index"] == "computed from the labels"
 
 
 def test_an_incomplete_record_is_none(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_an_incomplete_record_is_none(tmp_path: Path) -> None:
     images[0]["crowdIndex"] = 0.3
     names = list(CROWDPOSE14.keypoints)
     category = {"id": 1, "name": "person", "keypoints": names, "skeleton": []}
-    file = tmp_path / "truth.json"
+    file = tmp_path / "ground_truth.json"
     whole = {"images": images, "annotations": [person], "categories": [category]}
     file.write_text(json.dumps(whole))
     assert recorded_crowd_index(open_annotations(file, cache=False)) is None

@@ -13,8 +13,8 @@ from poselab.skeletons import COCO17
 def labelled(boxes: list[list[float]], images: list[int], crowd: list[bool]) -> Annotations:
     """People in images 10, 11, ... with one labelled keypoint each."""
     count, places = len(boxes), max(images) + 1
-    visible = np.zeros((count, 17), dtype=np.uint8)
-    visible[:, 0] = 2
+    visibility = np.zeros((count, 17), dtype=np.uint8)
+    visibility[:, 0] = 2
     nothing = np.zeros(0, dtype=np.int64)
     return Annotations(
         skeleton=COCO17,
@@ -26,7 +26,7 @@ def labelled(boxes: list[list[float]], images: list[int], crowd: list[bool]) -> 
         first_person=np.searchsorted(images, np.arange(places + 1)),
         annotation_ids=np.arange(count),
         keypoints=np.zeros((count, 17, 2)),
-        visible=visible,
+        visibility=visibility,
         boxes=np.array(boxes),
         areas=np.ones(count),
         crowd=np.array(crowd),

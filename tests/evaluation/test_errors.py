@@ -24,8 +24,8 @@ SECOND = FIRST + np.array([0, 500])
 GOOD, JITTER, INVERSION, SWAP, MISS = (kind.code for kind in Kind)
 
 
-def person(points: Any, visible: Any = 2) -> np.ndarray[Any, Any]:
-    return np.concatenate([points, np.broadcast_to(visible, 4)[:, None]], axis=1)
+def person(points: Any, visibility: Any = 2) -> np.ndarray[Any, Any]:
+    return np.concatenate([points, np.broadcast_to(visibility, 4)[:, None]], axis=1)
 
 
 def poses(points: Any, scores: Any, images: Any = 0) -> Predictions:

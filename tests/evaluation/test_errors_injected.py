@@ -52,7 +52,7 @@ class Scene:
         areas = np.full(PEOPLE, AREA)
         self.table = make_table(people, skeleton, images=self.images, areas=areas)
         self.points, self.free = people[..., :2].copy(), people[..., 2] > 0
-        self.truth = self.points.copy()
+        self.ground_truth = self.points.copy()
         self.errors, self.locked = np.zeros(PEOPLE, int), np.zeros(PEOPLE, dtype=bool)
         self.kept = np.ones(PEOPLE, dtype=bool)
         self.more: list[tuple[int, Any, float]] = []
@@ -63,8 +63,8 @@ class Scene:
         for site in self.rng.permutation(self.free.size).tolist():
             person, joint = divmod(site, self.free.shape[1])
             other, its = partner(person, joint)
-            usable = self.free[person, joint] and self.free[other, its]
-            if not usable or self.locked[[person, other]].any():
+            loss_mask = self.free[person, joint] and self.free[other, its]
+            if not loss_mask or self.locked[[person, other]].any():
                 continue
             if max(self.errors[person], self.errors[other]) < 2 and len(found) < count:
                 self.free[person, joint] = self.free[other, its] = False
@@ -83,7 +83,7 @@ class Scene:
     def own(self, person: int, joint: int) -> tuple[int, int]:
         return person, joint
 
-    def mirrored(self, person: int, joint: int) -> tuple[int, int]:
+    def flipped(self, person: int, joint: int) -> tuple[int, int]:
         return person, self.skeleton.flip_index[joint]
 
     def neighbour(self, person: int, joint: int) -> tuple[int, int]:
@@ -91,7 +91,7 @@ class Scene:
 
     def away(self, similarity: float) -> Any:
         """How far (K,) a joint of that similarity is from its label."""
-        return 2 * np.array(self.skeleton.falloffs) * np.sqrt(-2 * np.log(similarity) * AREA)
+        return 2 * np.array(self.skeleton.oks_sigmas) * np.sqrt(-2 * np.log(similarity) * AREA)
 
     def jitter(self, count: int, similarity: float = 0.51) -> None:
         for person, joint, *_ in self.claim(count, self.own):
@@ -108,19 +108,19 @@ class Scene:
         middle = np.setdiff1d(np.arange(len(self.skeleton)), sides)
         hidden = self.free[:, middle].copy()
         self.free[:, middle] = False
-        for person, joint, _, other in self.claim(count, self.mirrored):
-            self.points[person, joint] = self.truth[person, other]
+        for person, joint, _, other in self.claim(count, self.flipped):
+            self.points[person, joint] = self.ground_truth[person, other]
         self.free[:, middle] = hidden
 
     def swap(self, count: int) -> None:
         for person, joint, other, _ in self.claim(count, self.neighbour):
-            self.points[person, joint] = self.truth[other, joint]
+            self.points[person, joint] = self.ground_truth[other, joint]
 
     def exchange(self, count: int) -> None:
         """Two swaps each."""
         for person, joint, other, _ in self.claim(count, self.neighbour):
-            self.points[person, joint] = self.truth[other, joint]
-            self.points[other, joint] = self.truth[person, joint]
+            self.points[person, joint] = self.ground_truth[other, joint]
+            self.points[other, joint] = self.ground_truth[person, joint]
 
     def drop(self, count: int) -> None:
         self.kept[self.lock(count)] = False
@@ -136,7 +136,7 @@ class Scene:
         for person in people:
             pose = self.points[person] + self.away(0.6)[:, None] * [1, 0]
             self.more.append((int(self.images[person]), pose, 0.9))
-        return int((self.table.visible[people] > 0).sum())
+        return int((self.table.visibility[people] > 0).sum())
 
     def predictions(self) -> Predictions:
         """The poses in any order."""
@@ -165,7 +165,7 @@ def test_all_errors_together_are_counted(make_table: Make, skeleton: Skeleton, s
     counted = dict(zip(Kind, diagnosis.counts_by_joint().sum(axis=0).tolist(), strict=True))
     good = counted.pop(Kind.GOOD)
     assert counted == {"jitter": 23 + jitters, "inversion": 11, "swap": 19, "miss": 7}
-    assert good == (scene.table.visible[~diagnosis.missed] > 0).sum() - sum(counted.values())
+    assert good == (scene.table.visibility[~diagnosis.missed] > 0).sum() - sum(counted.values())
     by_kind = {c.kind: c.count for c in costs(found, scene.table, diagnosis, OksEvaluator())}
     people = {"score": 3, "background": 6, "false negative": 4, "grouping": 10}
     assert by_kind == {str(kind): count for kind, count in counted.items()} | people

@@ -35,11 +35,11 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         found.append(person | {"keypoints": keypoints, "score": 0.9, "annotation_id": number + 1})
     images = [{"id": n, "file_name": f"{n}.jpg", "height": 240, "width": 320} for n in (1, 2, 3)]
     category = {"id": 1, "name": "person", "keypoints": list(COCO17.keypoints), "skeleton": []}
-    truth = {"images": images, "annotations": people, "categories": [category]}
-    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    ground_truth = {"images": images, "annotations": people, "categories": [category]}
+    (tmp_path / "ground_truth.json").write_text(json.dumps(ground_truth))
     (tmp_path / "found.json").write_text(json.dumps(found))
     words = ["evaluate", str(tmp_path / "found.json")]
-    words += ["--annotations", str(tmp_path / "truth.json")]
+    words += ["--annotations", str(tmp_path / "ground_truth.json")]
     return {"words": words, "found": found, "folder": tmp_path}
 
 
@@ -56,8 +56,8 @@ def test_table_and_json(
     assert said.err == ""
     record = json.loads(out.read_text())
     assert (record["AP"], record["APM"]) == (1.0, None)
-    assert record["contract"]["engine"] == engine
-    assert record["contract"]["annotations"] == "truth.json"
+    assert record["comparability"]["engine"] == engine
+    assert record["comparability"]["annotations"] == "ground_truth.json"
 
 
 def test_pck(files: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +79,7 @@ def test_predictions_without_ids_are_matched_by_oks(
     assert main([*words, "--match", "best_oks"]) == 0
     record = json.loads(out.read_text())
     assert record["PCK@0.2"] == 1
-    assert record["contract"]["match"] == "best_oks"
+    assert record["comparability"]["match"] == "best_oks"
     assert main([*words, "--match", "nearest"]) == 2
 
 
@@ -104,7 +104,7 @@ def test_replicates_give_limits(files: dict[str, Any], capsys: pytest.CaptureFix
     record = json.loads(out.read_text())
     low, high = record["interval"]["AP"]
     assert low < record["AP"] < high == 1.0
-    assert record["contract"]["interval"]["replicates"] == 50
+    assert record["comparability"]["interval"]["replicates"] == 50
     assert f"{100 * low:.3f}" in capsys.readouterr().out
 
 
@@ -169,12 +169,12 @@ def test_results_may_name_people_as_their_labels_do(
     files: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Labels of category 7: results of 7 are meant for them, those of 1 are ours, others wrong."""
-    truth, found = (files["folder"] / name for name in ("truth.json", "found.json"))
-    content = json.loads(truth.read_text())
+    ground_truth, found = (files["folder"] / name for name in ("ground_truth.json", "found.json"))
+    content = json.loads(ground_truth.read_text())
     content["categories"][0]["id"] = 7
     for person in content["annotations"]:
         person["category_id"] = 7
-    truth.write_text(json.dumps(content))
+    ground_truth.write_text(json.dumps(content))
     for category, status in ((7, 0), (1, 0), (2, 1)):
         found.write_text(json.dumps([r | {"category_id": category} for r in files["found"]]))
         assert main(files["words"]) == status

@@ -37,8 +37,8 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.append(person | {"keypoints": points.ravel().tolist(), "score": 1 - number / 10})
     images = [{"id": n, "file_name": f"{n}.jpg", "height": 200, "width": 200} for n in (1, 2)]
     category = {"id": 1, "name": "person", "keypoints": list(COCO17.keypoints), "skeleton": []}
-    truth = {"images": images, "annotations": people, "categories": [category]}
-    for name, content in (("truth", truth), ("found", found)):
+    ground_truth = {"images": images, "annotations": people, "categories": [category]}
+    for name, content in (("ground_truth", ground_truth), ("found", found)):
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
     return [
         "evaluate",

@@ -55,10 +55,10 @@ def test_only_the_held_out_are_scored_unless_asked(make_table: Make, answer: Ans
     table = dataclasses.replace(table, held_out=np.array([False, False, True, True]))
     found = answer(table).take(np.array([2, 3]))
     metrics = PckEvaluator()(found, table)
-    assert (metrics.values["PCK@0.2"], metrics.contract["people"]) == (1.0, 2)
+    assert (metrics.values["PCK@0.2"], metrics.comparability["people"]) == (1.0, 2)
     tally = PckEvaluator().tally(found, table)
     assert tally.image_ids.tolist() == [2, 3]
     everybody = PckEvaluator()(found, table, table.image_ids)
-    assert (everybody.values["PCK@0.2"], everybody.contract["unanswered_people"]) == (0.5, 2)
+    assert (everybody.values["PCK@0.2"], everybody.comparability["unanswered_people"]) == (0.5, 2)
     training = table.select([0, 1])  # nobody is held out there: all are scored
-    assert PckEvaluator()(answer(training), training).contract["people"] == 2
+    assert PckEvaluator()(answer(training), training).comparability["people"] == 2

@@ -31,7 +31,7 @@ def off(
     answer: Answer, table: Annotations, person: int, joint: int, similarity: float
 ) -> Predictions:
     """Right poses but for one joint, moved to where its similarity is as asked."""
-    spread = 2 * (2 * COCO17.falloffs[joint]) ** 2 * 10_000
+    spread = 2 * (2 * COCO17.oks_sigmas[joint]) ** 2 * 10_000
     offset = np.zeros((2, 17, 2))
     offset[person, joint, 0] = np.sqrt(-np.log(similarity) * spread)
     return answer(table, offset)

@@ -78,16 +78,16 @@ def test_a_subset_scores_as_if_there_were_no_other_images(make_table: Make, answ
     assert OksEvaluator()(found, table).values["AR"] == 0.5
     right = OksEvaluator()(found, table, image_ids=[0, 1])
     assert right.values["AR"] == 1.0
-    assert (right.contract["images"], right.contract["people"]) == (2, 2)
+    assert (right.comparability["images"], right.comparability["people"]) == (2, 2)
     with pytest.raises(InputError, match="expected image ids"):
         OksEvaluator()(found, table, image_ids=[77])
 
 
 def test_the_contract_says_where_sigmas_come_from(make_table: Make, answer: Answer) -> None:
     guessed = make_table(np.full((1, 14, 3), 2.0), LSP14)
-    contract = OksEvaluator()(answer(guessed), guessed).contract
-    assert (contract["sigmas_from"], contract["sigmas"]) == ("guess", [0.05] * 14)
-    own = OksEvaluator(sigmas=[0.1] * 14)(answer(guessed), guessed).contract
+    comparability = OksEvaluator()(answer(guessed), guessed).comparability
+    assert (comparability["sigmas_from"], comparability["sigmas"]) == ("guess", [0.05] * 14)
+    own = OksEvaluator(sigmas=[0.1] * 14)(answer(guessed), guessed).comparability
     assert (own["sigmas_from"], own["sigmas"]) == ("user", [0.1] * 14)
     assert own["keypoints"] == 14
 

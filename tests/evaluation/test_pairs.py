@@ -34,7 +34,7 @@ def scene(make_table: Make, seed: int) -> tuple[Annotations, Predictions]:
 
 def all_pairs(table: Annotations, found: Predictions) -> Pairs:
     poses = together(np.arange(len(found)), found.image_ids, np.arange(table.people), table)
-    return with_oks(poses, found, table, COCO17.falloffs)
+    return with_oks(poses, found, table, COCO17.oks_sigmas)
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -44,9 +44,9 @@ def test_thresholds_are_parts_of_the_head_size(
 def test_joints_and_groups_by_hand(make_table: Make, answer: Answer) -> None:
     """Wrong: a left wrist, an upper neck, a pelvis. Not labelled: one person's ankles."""
     table = mpii(make_table)
-    visible = table.visible.copy()
-    visible[0, [MPII16.index("left_ankle"), MPII16.index("right_ankle")]] = 0
-    table = dataclasses.replace(table, visible=visible)
+    visibility = table.visibility.copy()
+    visibility[0, [MPII16.index("left_ankle"), MPII16.index("right_ankle")]] = 0
+    table = dataclasses.replace(table, visibility=visibility)
     offset = np.zeros((2, 16, 2))
     for name in ("left_wrist", "upper_neck", "pelvis", "left_ankle"):
         offset[0, MPII16.index(name)] = 500
@@ -62,14 +62,14 @@ def test_a_person_nobody_predicted_counts_as_wrong(make_table: Make, answer: Ans
     table = mpii(make_table)
     metrics = PckhEvaluator()(answer(table).take(np.array([1])), table)
     assert metrics.values["PCKh@0.5"] == 0.5
-    assert metrics.contract["unanswered_people"] == 1
+    assert metrics.comparability["unanswered_people"] == 1
 
 
 def test_a_joint_nobody_labelled_has_no_figure(make_table: Make, answer: Answer) -> None:
     table = mpii(make_table)
-    visible = table.visible.copy()
-    visible[:, [MPII16.index("left_knee"), MPII16.index("right_knee")]] = 0
-    table = dataclasses.replace(table, visible=visible)
+    visibility = table.visibility.copy()
+    visibility[:, [MPII16.index("left_knee"), MPII16.index("right_knee")]] = 0
+    table = dataclasses.replace(table, visibility=visibility)
     metrics = PckhEvaluator()(answer(table), table)
     assert math.isnan(metrics.values["PCKh@0.5/knee"])
     assert metrics.to_json()["PCKh@0.5/knee"] is None

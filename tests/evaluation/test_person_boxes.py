@@ -32,10 +32,12 @@ def test_it_is_what_pycocotools_computes(
         for i, b, s in zip(image_ids.tolist(), boxes.tolist(), scores.tolist(), strict=True)
     ]
     with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO(str(path))
-        truth.dataset["images"] = list({i["id"]: i for i in truth.dataset["images"]}.values())
-        truth.createIndex()
-        evaluation = COCOeval(truth, truth.loadRes(found), "bbox")
+        ground_truth = COCO(str(path))
+        ground_truth.dataset["images"] = list(
+            {i["id"]: i for i in ground_truth.dataset["images"]}.values()
+        )
+        ground_truth.createIndex()
+        evaluation = COCOeval(ground_truth, ground_truth.loadRes(found), "bbox")
         evaluation.params.catIds = [1]
         evaluation.evaluate()
         evaluation.accumulate()

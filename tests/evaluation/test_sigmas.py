@@ -69,8 +69,8 @@ def moved(table: Annotations, rng: np.random.Generator, missing: float = 0.1) ->
     """Another annotator's labels: normal in both axes, sigma² = E[d² / area], some not made."""
     spread = SIGMAS[None, :, None] * np.sqrt(table.areas / 2)[:, None, None]
     keypoints = table.keypoints + rng.normal(0, 1, table.keypoints.shape) * spread
-    visible = np.where(rng.random(table.visible.shape) < missing, 0, table.visible)
-    return replace(table, keypoints=keypoints, visible=visible.astype(np.uint8))
+    visibility = np.where(rng.random(table.visibility.shape) < missing, 0, table.visibility)
+    return replace(table, keypoints=keypoints, visibility=visibility.astype(np.uint8))
 
 
 @pytest.mark.parametrize("annotators", [2, 3, 5])

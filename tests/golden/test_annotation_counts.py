@@ -56,7 +56,7 @@ def test_every_value_is_that_of_the_file(shared_data):
         assert image[row] == annotation["image_id"]
         assert table.boxes[row].tolist() == annotation["bbox"]
         assert table.areas[row] == annotation["area"]
-        together = np.column_stack([table.keypoints[row], table.visible[row]])
+        together = np.column_stack([table.keypoints[row], table.visibility[row]])
         assert together.ravel().tolist() == annotation["keypoints"]
 
 
@@ -66,8 +66,8 @@ def test_mpii_h5_and_mat_are_the_same_people(shared_data):
     assert h5.people == mat.people == 2958
     assert len(h5) == 2729
     order = np.argsort(h5.annotation_ids)
-    labelled = mat.visible > 0
-    assert np.array_equal(h5.visible[order] > 0, labelled)
+    labelled = mat.visibility > 0
+    assert np.array_equal(h5.visibility[order] > 0, labelled)
     # the h5 form floors positions; Tompson's has a coordinate of 0 in thirteen joints
     apart = np.abs(h5.keypoints[order] - mat.keypoints).max(axis=2)[labelled]
     assert np.count_nonzero(apart >= 1) == 13
@@ -117,7 +117,7 @@ def test_both_forms_of_whole_body_are_the_same_people(shared_data):
     split = open_annotations(shared_data("samples/coco/test_coco_wholebody.json"))
     joined = open_annotations(shared_data("samples/coco/test_keypoint_partition_metric.json"))
     assert np.array_equal(split.keypoints, joined.keypoints)
-    assert np.array_equal(split.visible, joined.visible)
+    assert np.array_equal(split.visibility, joined.visibility)
 
 
 def test_flic_of_two_publishers_are_the_same_people(shared_data):
@@ -138,7 +138,7 @@ def test_lsp_hold_out(shared_data):
     table = open_annotations(shared_data("lspet/joints.mat"))
     assert (len(table), table.skeleton.name) == (10000, "lsp14")
     # the README: 3,945 images have all 14 joints labelled
-    assert np.count_nonzero(table.visible.all(axis=1)) == 3945
+    assert np.count_nonzero(table.visibility.all(axis=1)) == 3945
     held_out = table.select(slice(-500, None))
     assert held_out.file_name(0) == "im09501.jpg"
     assert np.array_equal(held_out.keypoints, table.keypoints[-500:])

@@ -43,11 +43,11 @@ def test_real_results_pass(shared_data: Data, files: tuple[str, str]) -> None:
 @pytest.mark.parametrize("files", [MPII, HOURGLASS, LSP, FLIC, PARSE])
 def test_swapped_axes_and_sides(shared_data: Data, files: tuple[str, str]) -> None:
     predictions, annotations = opened(shared_data, files)
-    points, mirror = predictions.keypoints, list(annotations.skeleton.flip_index)
+    points, flip = predictions.keypoints, list(annotations.skeleton.flip_index)
     swapped = dataclasses.replace(predictions, keypoints=points[..., ::-1])
     assert any("x and y swapped" in w for w in check(swapped, annotations, "pck"))
-    mirrored = dataclasses.replace(predictions, keypoints=points[:, mirror])
-    assert any("left and right swapped" in w for w in check(mirrored, annotations, "pck"))
+    flipped = dataclasses.replace(predictions, keypoints=points[:, flip])
+    assert any("left and right swapped" in w for w in check(flipped, annotations, "pck"))
 
 
 @pytest.mark.parametrize("shift", [1.0, -1.0])
@@ -57,7 +57,7 @@ def test_one_pixel_on_mpii(shared_data: Data, shift: float) -> None:
     predictions, annotations = opened(shared_data, MPII)
     order = np.argsort(predictions.annotation_ids)
     offsets = predictions.keypoints[order] - annotations.keypoints
-    bias = np.median(offsets[annotations.visible > 0], axis=0)
+    bias = np.median(offsets[annotations.visibility > 0], axis=0)
     centred = dataclasses.replace(predictions, keypoints=predictions.keypoints - bias)
     assert check(centred, annotations, "pckh") == []
     shifted = dataclasses.replace(centred, keypoints=centred.keypoints + shift)

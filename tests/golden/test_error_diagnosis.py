@@ -40,13 +40,13 @@ DEGRADED = (
 def degraded(annotations: Annotations) -> Predictions:
     """Three poses of every labelled person: jittered, with sides and neighbours confused."""
     rng = np.random.default_rng(7)
-    people = np.flatnonzero((annotations.visible > 0).any(axis=1) & ~annotations.crowd)
+    people = np.flatnonzero((annotations.visibility > 0).any(axis=1) & ~annotations.crowd)
     rows = np.repeat(people, 3)
     points = annotations.keypoints[rows]
-    mirrored = points[:, list(annotations.skeleton.flip_index)]
+    flipped = points[:, list(annotations.skeleton.flip_index)]
     neighbours = annotations.keypoints[np.roll(people, 1).repeat(3)]
     chance = rng.random((*points.shape[:2], 1))
-    poses = np.where(chance < 0.1, mirrored, np.where(chance < 0.2, neighbours, points))
+    poses = np.where(chance < 0.1, flipped, np.where(chance < 0.2, neighbours, points))
     size = np.sqrt(annotations.areas[rows])[:, None, None]
     poses = poses + rng.normal(size=points.shape) * size * rng.gamma(1.0, 0.06, (len(rows), 1, 1))
     poses[rng.random(points.shape[:2]) < 0.05] += 300

@@ -47,7 +47,7 @@ OF_SINGLE_PEOPLE = [
 
 def perfect(table: Annotations) -> Predictions:
     """The labels themselves, of those who have any."""
-    rows = np.flatnonzero((table.visible > 0).any(axis=1) & ~table.crowd)
+    rows = np.flatnonzero((table.visibility > 0).any(axis=1) & ~table.crowd)
     return Predictions(
         table.image_ids[table.image_of()[rows]],
         np.asarray(table.annotation_ids[rows]),
@@ -64,11 +64,11 @@ def figures(capsys: pytest.CaptureFixture[str], *words: Any) -> dict[str, str]:
 
 
 def perfect_figures(
-    truth: Path, folder: Path, capsys: pytest.CaptureFixture[str], *words: str
+    ground_truth: Path, folder: Path, capsys: pytest.CaptureFixture[str], *words: str
 ) -> dict[str, str]:
     """Of results that repeat the labels."""
-    write_predictions(folder / "results.json", perfect(open_annotations(truth)))
-    return figures(capsys, folder / "results.json", "--annotations", truth, *words)
+    write_predictions(folder / "results.json", perfect(open_annotations(ground_truth)))
+    return figures(capsys, folder / "results.json", "--annotations", ground_truth, *words)
 
 
 @pytest.fixture(autouse=True)

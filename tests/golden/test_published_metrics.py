@@ -55,7 +55,7 @@ XTCOCO = {
 
 @pytest.mark.parametrize("engine", ["hotcoco", "pycocotools"])
 @pytest.mark.parametrize(
-    ("truth", "found", "expected"),
+    ("ground_truth", "found", "expected"),
     [
         (
             "faster_coco_eval_keypoints/gt_dataset.json",
@@ -67,9 +67,9 @@ XTCOCO = {
     ],
 )
 def test_oks(
-    shared_data: Data, engine: str, truth: str, found: str, expected: dict[str, float]
+    shared_data: Data, engine: str, ground_truth: str, found: str, expected: dict[str, float]
 ) -> None:
-    annotations = open_annotations(shared_data(f"oks-cases/{truth}"), cache=False)
+    annotations = open_annotations(shared_data(f"oks-cases/{ground_truth}"), cache=False)
     predictions = read_predictions(shared_data(f"oks-cases/{found}"))
     check(predictions, annotations)
     metrics = OksEvaluator(engine)(predictions, annotations)
@@ -106,8 +106,8 @@ def test_hourglass_on_mpii(shared_data: Data) -> None:
 
 
 def test_both_files_of_tompsons_poses_agree(shared_data: Data) -> None:
-    truth = shared_data("mpii/detections_our_format.mat")
-    annotations = open_annotations(truth, cache=False)
+    ground_truth = shared_data("mpii/detections_our_format.mat")
+    annotations = open_annotations(ground_truth, cache=False)
     raw = read_results(shared_data("mpii/detections.mat"), annotations)
-    ours = PckhEvaluator()(read_results(truth, annotations), annotations).values
+    ours = PckhEvaluator()(read_results(ground_truth, annotations), annotations).values
     assert ours == PckhEvaluator()(raw, annotations).values

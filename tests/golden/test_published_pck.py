@@ -31,7 +31,7 @@ PARSE = {"PCK@0.2": "76.9"}
 
 
 @pytest.mark.parametrize(
-    ("result", "truth", "printed"),
+    ("result", "ground_truth", "printed"),
     [
         ("LSP/pred_keypoints_lsp_pc", "lsp-joints-PC", LSP_PC),
         ("LSP/pred_sticks_lsp_pc", "lsp-joints-PC", LSP_PC),
@@ -42,13 +42,13 @@ PARSE = {"PCK@0.2": "76.9"}
         ("PARSE/pred_sticks_parse_pc", "parse-labels", PARSE),
     ],
 )
-def test_yang(shared_data: Data, result: str, truth: str, printed: dict[str, str]) -> None:
-    annotations = open_annotations(shared_data(f"{FOLDER}/gt/{truth}.mat"), cache=False)
+def test_yang(shared_data: Data, result: str, ground_truth: str, printed: dict[str, str]) -> None:
+    annotations = open_annotations(shared_data(f"{FOLDER}/gt/{ground_truth}.mat"), cache=False)
     predictions = read_results(shared_data(f"{FOLDER}/results/{result}.mat"), annotations)
     metrics = PckEvaluator()(predictions, annotations)
     assert {key: f"{100 * metrics.values[key]:.1f}" for key in printed} == printed
-    assert metrics.contract["unanswered_people"] == 0
-    assert metrics.contract["people"] == len(predictions)
+    assert metrics.comparability["unanswered_people"] == 0
+    assert metrics.comparability["people"] == len(predictions)
 
 
 def test_columns_of_the_lsp_table(shared_data: Data) -> None:
@@ -66,8 +66,8 @@ def test_the_other_diagonal_of_parse_gives_another_figure(shared_data: Data) -> 
     """Guards the rule: with left shoulder to right hip it would be 75.5."""
     import dataclasses
 
-    truth = shared_data(f"{FOLDER}/gt/parse-joints.mat")
-    annotations = open_annotations(truth, cache=False)
+    ground_truth = shared_data(f"{FOLDER}/gt/parse-joints.mat")
+    annotations = open_annotations(ground_truth, cache=False)
     file = shared_data(f"{FOLDER}/results/PARSE/pred_keypoints_parse_pc.mat")
     predictions = read_results(file, annotations)
     renamed = dataclasses.replace(annotations.skeleton, name="another")
@@ -89,11 +89,11 @@ def test_training_people_can_be_scored_too(shared_data: Data) -> None:
     predictions = read_results(file, annotations)
     assert np.array_equal(predictions.image_ids, np.arange(1001, 2001))
     everybody = PckEvaluator()(predictions, annotations, annotations.image_ids)
-    assert everybody.contract["unanswered_people"] == 1000
+    assert everybody.comparability["unanswered_people"] == 1000
 
 
 @pytest.mark.parametrize(
-    ("result", "truth", "sentence"),
+    ("result", "ground_truth", "sentence"),
     [
         ("FLIC/pred_sticks_flic_oc", "flic-joints-test-oc", "ends of sticks"),
         ("FLIC/pred_keypoints_flic_oc", "flic-joints-oc", "5003 or 1016 poses of 11 keypoints"),
@@ -101,8 +101,8 @@ def test_training_people_can_be_scored_too(shared_data: Data) -> None:
     ],
 )
 def test_results_of_other_labels_are_refused(
-    shared_data: Data, result: str, truth: str, sentence: str
+    shared_data: Data, result: str, ground_truth: str, sentence: str
 ) -> None:
-    annotations = open_annotations(shared_data(f"{FOLDER}/gt/{truth}.mat"), cache=False)
+    annotations = open_annotations(shared_data(f"{FOLDER}/gt/{ground_truth}.mat"), cache=False)
     with pytest.raises(InputError, match=sentence):
         read_results(shared_data(f"{FOLDER}/results/{result}.mat"), annotations)

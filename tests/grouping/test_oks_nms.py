@@ -35,10 +35,10 @@ def greedy(
 def test_by_hand() -> None:
     """One keypoint, sigma 0.5, area 2: OKS is exp(-d²/4), so 1 pixel off 0.78, 2 pixels 0.37."""
     keypoints = np.array([[[0.0, 0.0]], [[1.0, 0.0]], [[3.0, 0.0]]])
-    scores, areas, falloffs = np.array([0.5, 0.9, 0.1]), np.full(3, 2.0), np.array([0.5])
-    assert oks_nms(keypoints, scores, areas, falloffs, 0.8).tolist() == [1, 0, 2]
-    assert oks_nms(keypoints, scores, areas, falloffs, 0.7).tolist() == [1, 2]
-    assert oks_nms(keypoints, scores, areas, falloffs, 0.3).tolist() == [1]
+    scores, areas, oks_sigmas = np.array([0.5, 0.9, 0.1]), np.full(3, 2.0), np.array([0.5])
+    assert oks_nms(keypoints, scores, areas, oks_sigmas, 0.8).tolist() == [1, 0, 2]
+    assert oks_nms(keypoints, scores, areas, oks_sigmas, 0.7).tolist() == [1, 2]
+    assert oks_nms(keypoints, scores, areas, oks_sigmas, 0.3).tolist() == [1]
 
 
 def test_a_suppressed_pose_suppresses_nobody() -> None:
@@ -54,16 +54,16 @@ def test_is_the_greedy_definition(threshold: float) -> None:
     people = random.uniform(0, 300, (8, 17, 2))
     keypoints = np.repeat(people, 6, axis=0) + random.normal(0, 6, (48, 17, 2))
     scores, areas = random.random(48), random.uniform(3e3, 2e4, 48)
-    falloffs = np.array(COCO17.falloffs)
-    kept = oks_nms(keypoints, scores, areas, falloffs, threshold)
+    oks_sigmas = np.array(COCO17.oks_sigmas)
+    kept = oks_nms(keypoints, scores, areas, oks_sigmas, threshold)
     assert 8 <= len(kept) <= 48
-    assert kept.tolist() == greedy(keypoints, scores, areas, falloffs, threshold)
+    assert kept.tolist() == greedy(keypoints, scores, areas, oks_sigmas, threshold)
 
 
 def test_nobody_and_zero_areas() -> None:
-    falloffs = np.array([0.5])
-    assert oks_nms(np.zeros((0, 1, 2)), np.zeros(0), np.zeros(0), falloffs, 0.9).tolist() == []
-    twice = oks_nms(np.zeros((2, 1, 2)), np.array([0.1, 0.2]), np.zeros(2), falloffs, 0.9)
+    oks_sigmas = np.array([0.5])
+    assert oks_nms(np.zeros((0, 1, 2)), np.zeros(0), np.zeros(0), oks_sigmas, 0.9).tolist() == []
+    twice = oks_nms(np.zeros((2, 1, 2)), np.array([0.1, 0.2]), np.zeros(2), oks_sigmas, 0.9)
     assert twice.tolist() == [1]
 
 
@@ -81,6 +81,6 @@ def test_ruling_pairs_out_early_changes_nothing(threshold: float) -> None:
 
 
 def test_nobody_and_one_person() -> None:
-    falloffs = np.array(COCO17.falloffs)
-    assert oks_nms(np.zeros((0, 17, 2)), np.zeros(0), np.zeros(0), falloffs, 0.9).tolist() == []
-    assert oks_nms(np.zeros((1, 17, 2)), np.ones(1), np.ones(1), falloffs, 0.9).tolist() == [0]
+    oks_sigmas = np.array(COCO17.oks_sigmas)
+    assert oks_nms(np.zeros((0, 17, 2)), np.zeros(0), np.zeros(0), oks_sigmas, 0.9).tolist() == []
+    assert oks_nms(np.zeros((1, 17, 2)), np.ones(1), np.ones(1), oks_sigmas, 0.9).tolist() == [0]

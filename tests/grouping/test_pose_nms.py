@@ -28,7 +28,7 @@ def crowd(seed: int = 0) -> Rivals:
         scores=random.permutation(48) / 48,
         boxes=np.concatenate([low, high - low], axis=1),
         areas=random.uniform(3e3, 2e4, 48),
-        falloffs=np.array(COCO17.falloffs),
+        oks_sigmas=np.array(COCO17.oks_sigmas),
     )
 
 
@@ -60,7 +60,7 @@ def test_soft_oks_selects_as_the_authors_do() -> None:
         picked.append(best)
         squared = ((rivals.keypoints[order[1:]] - rivals.keypoints[best]) ** 2).sum(axis=-1)
         shared = (rivals.areas[order[1:]] + rivals.areas[best])[:, None] / 2
-        oks = np.exp(-squared / (2 * (2 * rivals.falloffs) ** 2 * shared)).mean(axis=1)
+        oks = np.exp(-squared / (2 * (2 * rivals.oks_sigmas) ** 2 * shared)).mean(axis=1)
         scores = scores[1:] * np.exp(-(oks**2) / limit)
         again = np.argsort(-scores)
         order, scores = order[1:][again], scores[again]
@@ -96,7 +96,7 @@ def test_box_nms_is_torchvisions() -> None:
 
 def test_oks_is_the_function_that_it_names() -> None:
     rivals = crowd()
-    theirs = oks_nms(rivals.keypoints, rivals.scores, rivals.areas, rivals.falloffs, 0.7)
+    theirs = oks_nms(rivals.keypoints, rivals.scores, rivals.areas, rivals.oks_sigmas, 0.7)
     rows, scores = by_oks(rivals, 0.7)
     assert rows.tolist() == theirs.tolist()
     assert scores.tolist() == rivals.scores[theirs].tolist()

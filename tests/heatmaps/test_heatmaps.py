@@ -99,10 +99,10 @@ def test_soft_argmax_by_hand() -> None:
     torch.testing.assert_close(u, torch.tensor([(-3 - 1 + 1 + 9) / 8 / 6, 0.0]))
 
 
-def test_soft_argmax_mirrors_to_its_negative() -> None:
+def test_soft_argmax_flips_to_its_negative() -> None:
     logits = torch.randn(2, 3, 7, 6, generator=torch.Generator().manual_seed(2))
-    u, mirrored = maps.soft_argmax(logits), maps.soft_argmax(logits.flip(-1))
-    torch.testing.assert_close(mirrored, u * torch.tensor([-1.0, 1.0]))
+    u, flipped = maps.soft_argmax(logits), maps.soft_argmax(logits.flip(-1))
+    torch.testing.assert_close(flipped, u * torch.tensor([-1.0, 1.0]))
 
 
 def test_soft_argmax_of_a_spike_is_its_cell() -> None:
@@ -228,11 +228,11 @@ def test_refinements_leave_flat_maps_alone(refine: object) -> None:
     assert torch.equal(refine(heat, cells), cells)  # type: ignore[operator]
 
 
-def test_mirroring_maps_swaps_names_and_shifts() -> None:
+def test_flipping_maps_swaps_names_and_shifts() -> None:
     heat = torch.arange(6.0).reshape(1, 2, 1, 3)
     names = torch.tensor([1, 0])
-    assert maps.mirror_maps(heat, names, 0).flatten().tolist() == [5, 4, 3, 2, 1, 0]
-    assert maps.mirror_maps(heat, names, 1).flatten().tolist() == [5, 5, 4, 2, 2, 1]
+    assert maps.flip_maps(heat, names, 0).flatten().tolist() == [5, 4, 3, 2, 1, 0]
+    assert maps.flip_maps(heat, names, 1).flatten().tolist() == [5, 5, 4, 2, 2, 1]
 
 
 def test_the_first_of_equal_peaks_counts() -> None:

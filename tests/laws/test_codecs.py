@@ -1,7 +1,7 @@
 """The three laws of codecs, over every codec, pixel convention and input size.
 
 1. decode∘encode is the identity within the codec's resolution.
-2. unflip∘encode∘mirror is encode.
+2. unflip∘encode∘flip is encode.
 3. Unlabelled keypoints weigh nothing.
 """
 
@@ -79,7 +79,7 @@ def case(name: str, codec: Any, loss: Any, border: float) -> Any:
 
 
 def symmetric(codec: Any) -> bool:
-    """Whether mirrored maps meet cell for cell."""
+    """Whether flipped maps meet cell for cell."""
     if isinstance(codec, SimccCodec):
         return codec.pixels != "hrnet" or codec.split == 1
     return not hasattr(codec, "grid") or codec.grid.pixels.name != "hrnet" or codec.grid.stride == 1
@@ -102,9 +102,11 @@ def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def encode(codec: Any, keypoints: torch.Tensor, visible: torch.Tensor | None = None) -> Any:
+def encode(codec: Any, keypoints: torch.Tensor, visibility: torch.Tensor | None = None) -> Any:
     """Targets where everything is usable, and seen unless told otherwise."""
-    seen = torch.full(keypoints.shape[:-1], 2, dtype=torch.uint8) if visible is None else visible
+    seen = (
+        torch.full(keypoints.shape[:-1], 2, dtype=torch.uint8) if visibility is None else visibility
+    )
     return codec.encode(keypoints, seen, torch.ones(len(keypoints), 1, 1, dtype=torch.uint8))
 
 
@@ -121,12 +123,12 @@ def ideal(target: Any) -> Any:
     return target.maps
 
 
-def mirrored(codec: Any, keypoints: torch.Tensor) -> torch.Tensor:
-    """The keypoints of the mirrored input."""
+def flipped(codec: Any, keypoints: torch.Tensor) -> torch.Tensor:
+    """The keypoints of the flipped input."""
     width = (codec.grid.input_size if hasattr(codec, "grid") else codec.input_size)[1]
-    flipped = keypoints[:, :, list(codec.skeleton.flip_index)].clone()
-    flipped[..., 0] = width - 1 - flipped[..., 0]
-    return flipped
+    moved = keypoints[:, :, list(codec.skeleton.flip_index)].clone()
+    moved[..., 0] = width - 1 - flipped[..., 0]
+    return moved
 
 
 def maps_of(output: Any) -> torch.Tensor:
@@ -164,12 +166,12 @@ def test_a_border_costs_at_most_a_cell(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", [c for c in cases() if symmetric(c.values[0].codec)])
-def test_unflipping_the_mirror_image_gives_the_output(case: Case) -> None:
+def test_unflipping_the_flip_image_gives_the_output(case: Case) -> None:
     """To float32 where the convention is symmetric; see the next test for HRNet's."""
     codec = case.codec
     keypoints = keypoints_within(codec, 0.0, seed=2)
     straight = ideal(encode(codec, keypoints))
-    back = codec.unflip(ideal(encode(codec, mirrored(codec, keypoints))))
+    back = codec.unflip(ideal(encode(codec, flipped(codec, keypoints))))
     assert type(back) is type(straight)
     # a keypoint within float32 of a cell's or disc's edge may fall to either side
     difference = (maps_of(back) - maps_of(straight)).abs()
@@ -188,10 +190,10 @@ def test_hrnet_unflips_to_a_fraction_of_a_cell(size: tuple[int, int], stride: in
     codec = HeatmapCodec(
         skeleton=COCO17, input_size=size, stride=stride, encoding="unbiased", pixels="hrnet"
     )
-    assert codec.grid.mirror_shift == 1
+    assert codec.grid.flip_shift == 1
     keypoints = keypoints_within(codec, 2.0 * stride)
     straight = encode(codec, keypoints).maps
-    back = codec.unflip(encode(codec, mirrored(codec, keypoints)).maps)
+    back = codec.unflip(encode(codec, flipped(codec, keypoints)).maps)
     slope = 0.6066 / codec.sigma
     assert (back - straight)[..., 1:].abs().max() <= slope / stride
     assert (back - straight)[..., 1:].abs().max() >= 0.5 * slope / stride
@@ -201,19 +203,19 @@ def test_hrnet_unflips_to_a_fraction_of_a_cell(size: tuple[int, int], stride: in
 def test_unlabelled_keypoints_weigh_nothing(case: Case) -> None:
     codec, loss = case.codec, case.loss
     keypoints = keypoints_within(codec, 0.0, seed=3)
-    visible = torch.randint(0, 3, keypoints.shape[:-1], generator=generator(4)).to(torch.uint8)
+    visibility = torch.randint(0, 3, keypoints.shape[:-1], generator=generator(4)).to(torch.uint8)
     garbage = torch.tensor([float("nan"), float("inf"), -7.0]).repeat(BATCH * 17 * 2)
     elsewhere = torch.where(
-        (visible > 0)[..., None], keypoints, garbage[: keypoints.numel()].view_as(keypoints)
+        (visibility > 0)[..., None], keypoints, garbage[: keypoints.numel()].view_as(keypoints)
     )
     output = noise_like(ideal(encode(codec, keypoints)))
-    first = total_and_gradient(loss, output, encode(codec, keypoints, visible))
-    second = total_and_gradient(loss, output, encode(codec, elsewhere, visible))
+    first = total_and_gradient(loss, output, encode(codec, keypoints, visibility))
+    second = total_and_gradient(loss, output, encode(codec, elsewhere, visibility))
     torch.testing.assert_close(first, second, rtol=0, atol=0)
     assert torch.isfinite(first[0])
     # tag maps must be empty where nobody is; joints beyond an unlabelled one need its bone
     if not isinstance(codec, (TagCodec, BoneCodec)):
-        untouched = first[1].reshape(BATCH, 17, -1)[visible[:, 0] == 0]
+        untouched = first[1].reshape(BATCH, 17, -1)[visibility[:, 0] == 0]
         assert untouched.numel() > 0
         assert (untouched == 0).all()
 

@@ -21,10 +21,10 @@ WHOLE = np.array([-0.5, -0.5, WIDTH, HEIGHT])
 
 MOTIONS = {
     "still": Motion(),
-    "mirrored": Motion(mirrored=True),
+    "flipped": Motion(flipped=True),
     "turned": Motion(degrees=33.0),
     "scaled": Motion(scale=0.7),
-    "all": Motion(scale=0.8, degrees=-20.0, shift=(0.05, -0.04), mirrored=True),
+    "all": Motion(scale=0.8, degrees=-20.0, shift=(0.05, -0.04), flipped=True),
 }
 
 

@@ -26,11 +26,11 @@ def by_loops(output: AxisScores, target: AxisTarget, beta: float, soften: bool) 
     """Mean over keypoints of weight times the mean over bins of t·(log t - log p)."""
     total = 0.0
     for axis in ("x", "y"):
-        logits, truth = getattr(output, axis).numpy(), getattr(target, axis).numpy()
+        logits, ground_truth = getattr(output, axis).numpy(), getattr(target, axis).numpy()
         for b in range(2):
             for k in range(3):
                 e = np.exp(beta * logits[b, k])
-                t = np.exp(beta * truth[b, k]) if soften else truth[b, k]
+                t = np.exp(beta * ground_truth[b, k]) if soften else ground_truth[b, k]
                 t = t / t.sum()
                 total += target.weight[b, k].item() * np.mean(t * np.log(t / (e / e.sum())))
     return total / 6

@@ -113,8 +113,8 @@ def test_unlabelled_keypoints_weigh_nothing(kind: str) -> None:
     maps = torch.randn(2, 3, 6, 5, generator=random, requires_grad=True)
     output = MappedCoordinates(soft_argmax(maps), None, maps, maps)
     weight = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
-    truth = torch.rand(2, 3, 2, generator=random) - 0.5
-    parts = IntegralLoss(maps=kind)(output, CoordinateTarget(truth, weight))  # type: ignore[arg-type]
+    ground_truth = torch.rand(2, 3, 2, generator=random) - 0.5
+    parts = IntegralLoss(maps=kind)(output, CoordinateTarget(ground_truth, weight))  # type: ignore[arg-type]
     assert set(parts) == {"coordinates", "maps"}
     sum(parts.values()).backward()  # type: ignore[union-attr]
     assert maps.grad is not None

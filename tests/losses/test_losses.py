@@ -15,10 +15,10 @@ from poselab.structures import InputError
 
 def coordinate_case() -> tuple[Coordinates, CoordinateTarget]:
     """Three keypoints, off by (0.1, 0.2), (0.02, 0) and, unlabelled, by a lot."""
-    truth = torch.zeros(1, 3, 2)
+    ground_truth = torch.zeros(1, 3, 2)
     guess = torch.tensor([[[0.1, -0.2], [0.02, 0.0], [9.0, 9.0]]])
     weight = torch.tensor([[1.0, 1.0, 0.0]])
-    return Coordinates(guess, torch.ones(1, 3)), CoordinateTarget(truth, weight)
+    return Coordinates(guess, torch.ones(1, 3)), CoordinateTarget(ground_truth, weight)
 
 
 def test_l1_is_the_mean_over_labelled_keypoints_and_axes() -> None:

@@ -28,10 +28,12 @@ def lively(layers: int = 3, hidden: int = 8, seed: int = 0) -> RealNVP:
 
 def output_and_target() -> tuple[UncertainCoordinates, CoordinateTarget]:
     random = torch.Generator().manual_seed(1)
-    xy, truth = (torch.rand(3, 4, 2, generator=random) - 0.5 for _ in range(2))
+    xy, ground_truth = (torch.rand(3, 4, 2, generator=random) - 0.5 for _ in range(2))
     sigma = torch.rand(3, 4, 2, generator=random) * 0.8 + 0.1
     weight = torch.tensor([[1.0, 1, 0, 1], [0, 0, 0, 0], [1, 1, 1, 1]])
-    return UncertainCoordinates(xy, 1 - sigma.mean(-1), sigma), CoordinateTarget(truth, weight)
+    return UncertainCoordinates(xy, 1 - sigma.mean(-1), sigma), CoordinateTarget(
+        ground_truth, weight
+    )
 
 
 def masked_log_density(flow: RealNVP, points: torch.Tensor) -> torch.Tensor:
@@ -110,12 +112,12 @@ def test_base_alone_and_flow_alone() -> None:
 
 def test_best_deviation_is_that_of_the_errors() -> None:
     """Gaussian errors of 0.07: the loss is lowest where sigma is 0.07."""
-    truth = 0.07 * torch.randn(1, 4000, 2, generator=torch.Generator().manual_seed(4))
-    target = CoordinateTarget(truth, torch.ones(1, 4000))
+    ground_truth = 0.07 * torch.randn(1, 4000, 2, generator=torch.Generator().manual_seed(4))
+    target = CoordinateTarget(ground_truth, torch.ones(1, 4000))
     costs = []
     for sigma in (0.06, 0.07, 0.08):
-        at = torch.full_like(truth, sigma)
-        output = UncertainCoordinates(torch.zeros_like(truth), 1 - at.mean(-1), at)
+        at = torch.full_like(ground_truth, sigma)
+        output = UncertainCoordinates(torch.zeros_like(ground_truth), 1 - at.mean(-1), at)
         costs.append(LikelihoodLoss("gaussian", None)(output, target)["likelihood"].item())
     assert costs[1] == min(costs)
 

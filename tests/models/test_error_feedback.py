@@ -46,7 +46,9 @@ class Constant(nn.Module):
         return Coordinates(xy, torch.ones_like(xy[..., 0]))
 
 
-def truth(*pixels: tuple[float, float], weight: tuple[float, ...] = (1.0, 1.0)) -> CoordinateTarget:
+def ground_truth(
+    *pixels: tuple[float, float], weight: tuple[float, ...] = (1.0, 1.0)
+) -> CoordinateTarget:
     xy = (torch.tensor(pixels) + 0.5) / torch.tensor([SIZE[1], SIZE[0]]) - 0.5
     return CoordinateTarget(xy[None], torch.tensor(weight)[None])
 
@@ -63,7 +65,7 @@ def made(**settings: Any) -> tuple[FeedbackNet, Constant]:
 def test_true_path_goes_straight_to_the_joint_in_bounded_steps() -> None:
     """From the centre (14.5, 19.5): 12 pixels along x take steps of 5, 5 and 2."""
     net, inner = made(epochs=0)
-    net.follow(truth((26.5, 19.5), (14.5, 19.5 - 3)), 4)
+    net.follow(ground_truth((26.5, 19.5), (14.5, 19.5 - 3)), 4)
     output = net(torch.zeros(1, 3, *SIZE))
     starts = torch.stack([pixels(stage.start[0]) for stage in output.each])
     expected = [[14.5, 19.5], [19.5, 19.5], [24.5, 19.5], [26.5, 19.5]]
@@ -77,7 +79,7 @@ def test_true_path_goes_straight_to_the_joint_in_bounded_steps() -> None:
 
 def test_unlabelled_joints_stay_and_weigh_nothing() -> None:
     net, inner = made(epochs=0)
-    target = truth((26.5, 19.5), (0.0, 0.0), weight=(1.0, 0.0))
+    target = ground_truth((26.5, 19.5), (0.0, 0.0), weight=(1.0, 0.0))
     net.follow(target, 2)
     output = net(torch.zeros(1, 3, *SIZE))
     torch.testing.assert_close(pixels(output.each[1].start[0, 1]), torch.tensor([14.5, 19.5]))
@@ -90,7 +92,7 @@ def test_unlabelled_joints_stay_and_weigh_nothing() -> None:
 def test_evaluated_it_follows_itself_for_as_many_steps_as_were_trained() -> None:
     net, _ = made(epochs=3)
     assert len(net.eval()(torch.zeros(1, 3, *SIZE)).each) == 4
-    net.train().follow(truth((1.0, 1.0), (2.0, 2.0)), 3)
+    net.train().follow(ground_truth((1.0, 1.0), (2.0, 2.0)), 3)
     net(torch.zeros(1, 3, *SIZE))
     net.eval()
     again, _ = made(epochs=3)
@@ -123,10 +125,10 @@ class AsList(nn.Module):
 
 def test_loss_by_hand() -> None:
     """Errors of 10 pixels (cut to the bound of 5) and 3; made were 2.5 along both axes."""
-    start = truth((10.0, 10.0), (20.0, 20.0)).xy
+    start = ground_truth((10.0, 10.0), (20.0, 20.0)).xy
     reach = (5.0 / torch.tensor([SIZE[1], SIZE[0]])).expand_as(start)
-    output = Correction(truth((12.5, 12.5), (22.5, 22.5)).xy, None, start, reach)
-    loss = CorrectionLoss()(output, truth((20.0, 10.0), (20.0, 23.0)))["correction"]
+    output = Correction(ground_truth((12.5, 12.5), (22.5, 22.5)).xy, None, start, reach)
+    loss = CorrectionLoss()(output, ground_truth((20.0, 10.0), (20.0, 23.0)))["correction"]
     expected = ((0.5 - 1) ** 2 + 0.5**2 + 0.5**2 + (0.5 - 0.6) ** 2) / 2
     assert loss.item() == pytest.approx(expected, rel=1e-4)
 
@@ -146,8 +148,8 @@ def test_curriculum_adds_a_step_every_few_epochs() -> None:
 
 def test_first_estimate_is_the_mean_of_labelled_training_poses() -> None:
     net, _ = made()
-    net.remember(truth((10.0, 10.0), (0.0, 0.0), weight=(1.0, 0.0)))
-    both = [truth((20.0, 12.0), (5.0, 5.0)), truth((30.0, 20.0), (7.0, 1.0))]
+    net.remember(ground_truth((10.0, 10.0), (0.0, 0.0), weight=(1.0, 0.0)))
+    both = [ground_truth((20.0, 12.0), (5.0, 5.0)), ground_truth((30.0, 20.0), (7.0, 1.0))]
     net.remember(CoordinateTarget(*(torch.cat(parts) for parts in zip(*both, strict=True))))
     torch.testing.assert_close(pixels(net.start), torch.tensor([[20.0, 14.0], [6.0, 3.0]]))
 
@@ -166,9 +168,11 @@ def test_widening_keeps_what_the_convolution_knew() -> None:
 
 def sample() -> Sample:
     keypoints = torch.rand(3, 1, 17, 2, generator=torch.Generator().manual_seed(0)) * 30
-    visible = torch.full((3, 1, 17), 2, dtype=torch.uint8)
+    visibility = torch.full((3, 1, 17), 2, dtype=torch.uint8)
     frame: Any = (None,) * 5
-    return Sample(torch.zeros(3, 3, *SIZE).byte(), keypoints, visible, torch.ones(3, 1, 1), frame)
+    return Sample(
+        torch.zeros(3, 3, *SIZE).byte(), keypoints, visibility, torch.ones(3, 1, 1), frame
+    )
 
 
 def estimator() -> ErrorFeedback:

@@ -111,7 +111,7 @@ def test_the_convention_comes_along(name: str, pixels: str, codec: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "visible"),
+    ("name", "keypoint_threshold"),
     [
         ("simcc_r50", 0.01),
         ("simcc_w48", 0.01),
@@ -121,9 +121,9 @@ def test_the_convention_comes_along(name: str, pixels: str, codec: str) -> None:
         ("hrnet_w32", 0.2),
     ],
 )
-def test_the_keypoints_that_make_a_score_come_along(name: str, visible: float) -> None:
+def test_the_keypoints_that_make_a_score_come_along(name: str, keypoint_threshold: float) -> None:
     """As IN_VIS_THRE of the authors' experiments says, or mmpose's metric."""
-    assert composed(chosen(name))[0].module.visible == visible
+    assert composed(chosen(name))[0].module.keypoint_threshold == keypoint_threshold
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.3])

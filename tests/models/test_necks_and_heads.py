@@ -54,15 +54,15 @@ def test_each_deconvolution_halves_the_reduction(kernel: int, layers: int, reduc
     assert neck(maps_of(FEATURES))[0].shape == (2, 6, 64 // reduction, 48 // reduction)
 
 
-def test_deconvolution_keeps_positions_mirror_symmetric() -> None:
+def test_deconvolution_keeps_positions_flip_symmetric() -> None:
     neck = DeconvNeck(features=FEATURES, layers=2, channels=4).eval()
     for module in neck.modules():
         if isinstance(module, nn.ConvTranspose2d):
             nn.init.normal_(module.weight)
             module.weight.data += module.weight.data.flip(-1)
     maps = maps_of(FEATURES)
-    mirrored = neck([x.flip(-1) for x in maps])[0]
-    torch.testing.assert_close(mirrored.flip(-1), neck(maps)[0])
+    flipped = neck([x.flip(-1) for x in maps])[0]
+    torch.testing.assert_close(flipped.flip(-1), neck(maps)[0])
 
 
 @pytest.mark.parametrize("options", [{"kernel": 5}, {"layers": 5}, {"layers": 0}])

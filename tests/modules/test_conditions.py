@@ -11,7 +11,7 @@ import pytest
 from poselab.evaluation.comparability import between
 from poselab.evaluation.comparability_fields import OF_RUN
 from poselab.experiments import build
-from poselab.experiments.comparability import run_contract
+from poselab.experiments.comparability import run_comparability
 from poselab.experiments.compose import compose
 from poselab.synthetic import Settings, generate
 
@@ -29,7 +29,7 @@ def conditions(root: Path, *words: str) -> dict:
     given = ["experiment=quickstart/heatmap", "data=coco", f"data.sources.root={root}", *words]
     config, _ = compose("train", [*given, "framing.size=[64,64]", "data.workers=0"])
     data = build.data(config)
-    return run_contract(data, build.module(config, data.skeleton))
+    return run_comparability(data, build.module(config, data.skeleton))
 
 
 def test_labelled_boxes_and_the_usual_rules(people: Path) -> None:
@@ -37,7 +37,7 @@ def test_labelled_boxes_and_the_usual_rules(people: Path) -> None:
     assert found.keys() == OF_RUN.keys()
     assert found == json.loads(json.dumps(found))  # plain values only
     assert found["boxes"] == {"kind": "labelled"}
-    assert (found["flip_test"], found["mirror_shift"], found["pixels"]) == (True, 1, "hrnet")
+    assert (found["flip_test"], found["flip_shift"], found["pixels"]) == (True, 1, "hrnet")
     assert found["score"] == "box score · mean of keypoint scores above 0.2"
     assert (found["nms"], found["input_size"]) == ({"kind": "OKS", "threshold": 0.9}, [64, 64])
     assert found["training"]["images"] == 6

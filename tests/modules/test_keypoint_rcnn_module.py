@@ -96,25 +96,25 @@ def test_half_pixels_by_hand() -> None:
 
 
 @pytest.mark.parametrize("labels", ["centre", "corner"])
-@pytest.mark.parametrize("mirror", [0.0, 1.0])
+@pytest.mark.parametrize("flip", [0.0, 1.0])
 @pytest.mark.parametrize(
     "framing",
     [WholeImage((128, 192)), WholeByShortSide((512, 512), short=320.0, long=500.0)],
     ids=["fitted", "short-side"],
 )
 def test_what_is_told_is_where_the_labels_say(
-    framing: WholeImage, mirror: float, labels: str, data: Any, monkeypatch: pytest.MonkeyPatch
+    framing: WholeImage, flip: float, labels: str, data: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From labels through input and network coordinates back to the labels, mirrored too."""
+    """From labels through input and network coordinates back to the labels, flipped too."""
     module = made(f"method.codec.labels={labels}")
-    augment = Augment(mirror=mirror, scale=0, degrees=0)
+    augment = Augment(flip=flip, scale=0, degrees=0)
     batch = batch_of(PoseDataset(data.val, framing, augment))
     module.codec.input_size = framing.size
     people = targets(module, batch, monkeypatch)
     found = module.found(as_found(people), batch.frame)
     table = data.val.annotations
-    names = list(COCO17.flip_index) if mirror else list(range(17))
-    seen = (table.visible > 0)[:, names]
+    names = list(COCO17.flip_index) if flip else list(range(17))
+    seen = (table.visibility > 0)[:, names]
     assert len(found) == table.people > 2
     error = (found.keypoints - table.keypoints[:, names])[seen]
     assert np.abs(error).max() < 1e-2
@@ -136,16 +136,16 @@ def test_corners_are_half_a_image_pixel_before_centres(
     torch.testing.assert_close(told[seen], expected[seen], atol=1e-3, rtol=0)
 
 
-def test_unflip_of_the_mirrored_people_are_the_people() -> None:
+def test_unflip_of_the_flipped_people_are_the_people() -> None:
     codec = RegionCodec(skeleton=COCO17, input_size=(64, 96), stride=4)
     points = 8 + 40 * torch.rand(2, 3, 17, 2, generator=torch.Generator().manual_seed(0))
-    visible, usable = torch.full((2, 3, 17), 2), torch.ones(2, 1, 1)
-    turned = geometry.apply(torch.tensor(geometry.mirror(96)).float(), points)
-    straight, mirrored = (
-        as_found(codec.encode(p, visible, usable))
+    visibility, loss_mask = torch.full((2, 3, 17), 2), torch.ones(2, 1, 1)
+    turned = geometry.apply(torch.tensor(geometry.flip(96)).float(), points)
+    straight, flipped = (
+        as_found(codec.encode(p, visibility, loss_mask))
         for p in (points, turned[:, :, COCO17.flip_index])
     )
-    for got, expected in zip(codec.unflip(mirrored), straight, strict=True):
+    for got, expected in zip(codec.unflip(flipped), straight, strict=True):
         torch.testing.assert_close(got, expected, atol=1e-4, rtol=0)
 
 
@@ -161,7 +161,7 @@ def test_people_outside_the_input_do_not_count() -> None:
 
 def test_images_without_people_are_learned_from(data: Any) -> None:
     module, batch = made(), batch_of(data.val_samples)
-    nobody = batch._replace(boxes=0 * batch.boxes, visible=0 * batch.visible)
+    nobody = batch._replace(boxes=0 * batch.boxes, visibility=0 * batch.visibility)
     half = batch._replace(boxes=torch.stack([batch.boxes[0], 0 * batch.boxes[1]]))
     for sample in (nobody, half):
         parts = module.losses(module(sample.image), sample)

@@ -22,10 +22,10 @@ def test_images_are_normalised_as_imagenet_is() -> None:
     assert seen.item() == pytest.approx((128 / 255 - 0.485) / 0.229, abs=1e-6)
 
 
-def test_flip_test_averages_with_the_unflipped_mirror_output() -> None:
+def test_flip_test_averages_with_the_unflipped_flip_output() -> None:
     module = estimator()
-    straight, mirrored = module(IMAGES), module(IMAGES.flip(-1))
-    back = mirrored.flip(-1)[:, list(COCO17.flip_index)]
+    straight, flipped = module(IMAGES), module(IMAGES.flip(-1))
+    back = flipped.flip(-1)[:, list(COCO17.flip_index)]
     merged = module.flip_tested(straight, IMAGES)
     assert torch.allclose(merged, (straight + back) / 2)
     assert not torch.allclose(merged, straight)
@@ -49,7 +49,7 @@ def test_top_down_scores_by_confident_keypoints_and_the_box() -> None:
     scores = torch.zeros(3, 17)
     scores[0, :3] = torch.tensor([0.9, 0.3, 0.2])  # 0.2 is not above the threshold
     scores[1, :] = 0.5
-    module = TopDown(estimator(), visible=0.2)
+    module = TopDown(estimator(), keypoint_threshold=0.2)
     given = module.score(poses(scores), frames([0.5, 1.0, 1.0]))
     assert given[:, 0].tolist() == pytest.approx([0.5 * (0.9 + 0.3) / 2, 0.5, 0.0])
 
@@ -78,9 +78,9 @@ def test_top_down_drops_repeated_poses_of_a_image() -> None:
 
 def test_top_down_drops_by_the_oks_of_the_boxes_area() -> None:
     pose = np.random.default_rng(0).uniform(0, 100, (17, 2))
-    falloffs = 2 * np.array(COCO17.falloffs)
+    oks_sigmas = 2 * np.array(COCO17.oks_sigmas)
     shift = 4.0
-    oks = float(np.exp(-(shift**2) / (2 * 100 * 100 * falloffs**2)).mean())
+    oks = float(np.exp(-(shift**2) / (2 * 100 * 100 * oks_sigmas**2)).mean())
     found = people([pose, pose + np.array([shift, 0])], [0.9, 0.5], [1, 1])
     assert len(TopDown(estimator(), nms=oks - 0.01).suppress(found)) == 1
     assert len(TopDown(estimator(), nms=oks + 0.01).suppress(found)) == 2

@@ -41,8 +41,8 @@ def sample() -> Sample:
     return Sample(
         image=IMAGES,
         keypoints=torch.rand(3, 1, 17, 2) * 20,
-        visible=torch.full((3, 1, 17), 2),
-        usable=torch.ones(3, 1, 1),
+        visibility=torch.full((3, 1, 17), 2),
+        loss_mask=torch.ones(3, 1, 1),
         frame=frames([1.0, 0.5, 0.2]),
     )
 

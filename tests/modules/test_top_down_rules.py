@@ -17,7 +17,7 @@ from poselab.skeletons import COCO17
 
 
 @pytest.mark.parametrize(
-    ("rule", "visible", "score", "said"),
+    ("rule", "keypoint_threshold", "score", "said"),
     [
         ("product", 0.2, 0.5 * 0.6, "box score · mean of keypoint scores above 0.2"),
         ("product", None, 0.5 * 0.35, "box score · mean of all keypoint scores"),
@@ -26,9 +26,11 @@ from poselab.skeletons import COCO17
         ("box", 0.2, 0.5, "box score"),
     ],
 )
-def test_scores_by_hand(rule: str, visible: float | None, score: float, said: str) -> None:
+def test_scores_by_hand(
+    rule: str, keypoint_threshold: float | None, score: float, said: str
+) -> None:
     """Two keypoints of 0.8 and 0.4, two of 0.1: mean 0.6 above 0.2, 0.35 over all; box 0.5."""
-    module = TopDown(estimator(), visible=visible, score_rule=rule)
+    module = TopDown(estimator(), keypoint_threshold=keypoint_threshold, score_rule=rule)
     found = poses(torch.tensor([[0.8, 0.4, 0.1, 0.1]]), torch.zeros(1, 4, 2))
     assert module.score(found, frames([0.5])).tolist() == [[pytest.approx(score)]]
     assert _score(module) == said

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def plain_pycocotools(truth: Path, found: Path, sigmas: list[float]) -> list[float]:
+def plain_pycocotools(ground_truth: Path, found: Path, sigmas: list[float]) -> list[float]:
     with contextlib.redirect_stdout(io.StringIO()):
-        coco = COCO(str(truth))
+        coco = COCO(str(ground_truth))
         evaluation = COCOeval(coco, coco.loadRes(str(found)), "keypoints")
         evaluation.params.kpt_oks_sigmas = np.array(sigmas)
         evaluation.evaluate()
@@ -36,15 +36,15 @@ def case(seed: int, keypoints: int) -> tuple[dict[str, Any], list[dict[str, Any]
             size = rng.choice(sizes)
             corner = rng.uniform(0, 300, 2)
             points = corner + rng.uniform(0, size, (keypoints, 2))
-            visible = rng.choice([0, 1, 2], size=keypoints) * (rng.random() > 0.15)
-            labels = np.column_stack([points.round(rng.integers(0, 3)), visible])
+            visibility = rng.choice([0, 1, 2], size=keypoints) * (rng.random() > 0.15)
+            labels = np.column_stack([points.round(rng.integers(0, 3)), visibility])
             annotations.append(
                 {
                     "id": len(annotations) + 1,
                     "image_id": image["id"],
                     "category_id": 1,
-                    "keypoints": (labels * (visible > 0)[:, None]).ravel().tolist(),
-                    "num_keypoints": int((visible > 0).sum()),
+                    "keypoints": (labels * (visibility > 0)[:, None]).ravel().tolist(),
+                    "num_keypoints": int((visibility > 0).sum()),
                     "bbox": [*corner.tolist(), float(size), float(size)],
                     "area": float(size**2 * rng.uniform(0.3, 1)),
                     "iscrowd": int(rng.random() < 0.1),
@@ -60,8 +60,8 @@ def case(seed: int, keypoints: int) -> tuple[dict[str, Any], list[dict[str, Any]
     order = rng.permutation(len(results))
     names = [f"joint_{k}" for k in range(keypoints)]
     category = {"id": 1, "name": "person", "keypoints": names, "skeleton": []}
-    truth = {"images": images, "annotations": annotations, "categories": [category]}
-    return truth, [results[i] for i in order]
+    ground_truth = {"images": images, "annotations": annotations, "categories": [category]}
+    return ground_truth, [results[i] for i in order]
 
 
 def result(rng: np.random.Generator, image_id: int, points: Any) -> dict[str, Any]:

@@ -18,27 +18,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def written(folder: Path, truth: dict[str, Any], found: list[dict[str, Any]]) -> tuple[Path, Path]:
-    gt, dt = folder / "truth.json", folder / "found.json"
-    gt.write_text(json.dumps(truth))
+def written(
+    folder: Path, ground_truth: dict[str, Any], found: list[dict[str, Any]]
+) -> tuple[Path, Path]:
+    gt, dt = folder / "ground_truth.json", folder / "found.json"
+    gt.write_text(json.dumps(ground_truth))
     dt.write_text(json.dumps(found))
     return gt, dt
 
 
 def repeated(
-    truth: dict[str, Any], found: list[dict[str, Any]], weights: dict[int, int]
+    ground_truth: dict[str, Any], found: list[dict[str, Any]], weights: dict[int, int]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The set with image i standing weights[i] times, copies of an image next to each other."""
     images, annotations, results = [], [], []
-    for image in truth["images"]:
+    for image in ground_truth["images"]:
         for copy in range(weights[image["id"]]):
             new = image["id"] * 100 + copy
             images.append({**image, "id": new})
-            for source, target in ((truth["annotations"], annotations), (found, results)):
+            for source, target in ((ground_truth["annotations"], annotations), (found, results)):
                 target += [{**e, "image_id": new} for e in source if e["image_id"] == image["id"]]
     for number, entry in enumerate(annotations, start=1):
         entry["id"] = number
-    return {**truth, "images": images, "annotations": annotations}, results
+    return {**ground_truth, "images": images, "annotations": annotations}, results
 
 
 def tally(gt: Path, dt: Path, engine: str, sigmas: list[float]) -> OksTally:
@@ -61,15 +63,15 @@ def test_whole_set_equals_the_engine(tmp_path: Path, seed: int, engine: str) -> 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_repeated_images_equal_pycocotools_on_the_repeated_set(tmp_path: Path, seed: int) -> None:
-    truth, found = case(seed, 9)
+    ground_truth, found = case(seed, 9)
     rng = np.random.default_rng(seed)
     for entry in found:  # equal scores of different images have no one right order
         entry["score"] = float(rng.random())
     sigmas = np.linspace(0.03, 0.1, 9).tolist()
-    counted = tally(*written(tmp_path, truth, found), "hotcoco", sigmas)
+    counted = tally(*written(tmp_path, ground_truth, found), "hotcoco", sigmas)
     weights = rng.poisson(1.0, len(counted.image_ids))
     many = repeated(
-        truth, found, dict(zip(counted.image_ids.tolist(), weights.tolist(), strict=True))
+        ground_truth, found, dict(zip(counted.image_ids.tolist(), weights.tolist(), strict=True))
     )
     theirs = plain_pycocotools(*written(tmp_path, *many), sigmas)
     expected = [np.nan if figure == -1 else figure for figure in theirs]

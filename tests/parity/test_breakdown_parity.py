@@ -52,7 +52,7 @@ class Ignoring(COCOeval):
 def ignoring(folder: Path, people: set[int], poses: set[int], images: Any = None) -> list[float]:
     """AP, AP50, AP75 and AR by pycocotools, poses numbered from 1 in the file's order."""
     with contextlib.redirect_stdout(io.StringIO()):
-        coco = COCO(str(folder / "truth.json"))
+        coco = COCO(str(folder / "ground_truth.json"))
         evaluation = Ignoring(coco, coco.loadRes(str(folder / "found.json")), "keypoints")
         evaluation.people, evaluation.poses = people, poses
         evaluation.params.kpt_oks_sigmas = np.array(SIGMAS)
@@ -65,11 +65,11 @@ def ignoring(folder: Path, people: set[int], poses: set[int], images: Any = None
 
 
 def opened(
-    folder: Path, truth: dict[str, Any], found: list[dict[str, Any]]
+    folder: Path, ground_truth: dict[str, Any], found: list[dict[str, Any]]
 ) -> tuple[Predictions, Annotations]:
-    (folder / "truth.json").write_text(json.dumps(truth))
+    (folder / "ground_truth.json").write_text(json.dumps(ground_truth))
     (folder / "found.json").write_text(json.dumps(found))
-    labels = open_annotations(folder / "truth.json", cache=False)
+    labels = open_annotations(folder / "ground_truth.json", cache=False)
     return read_predictions(folder / "found.json"), labels
 
 
@@ -102,13 +102,13 @@ def most_like(found: dict[str, Any], people: list[dict[str, Any]]) -> int:
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("what", ["joints", "crowding"])
 def test_other_bins_equal_pycocotools(tmp_path: Path, what: str, seed: int) -> None:
-    truth, found = case(seed, 9)
-    files = opened(tmp_path, truth, found)
+    ground_truth, found = case(seed, 9)
+    files = opened(tmp_path, ground_truth, found)
     evaluator = OksEvaluator(sigmas=SIGMAS)
     if what == "joints":
         edges: tuple[float, ...] = (1, 5, 7)
         result = by_labelled_joints(evaluator, *files, edges=edges)
-        numbers = {p["id"]: float(p["num_keypoints"]) for p in truth["annotations"]}
+        numbers = {p["id"]: float(p["num_keypoints"]) for p in ground_truth["annotations"]}
     else:
         edges = (0.0, 0.1, 0.3)
         result = by_crowding(evaluator, *files, edges=edges)
@@ -119,7 +119,7 @@ def test_other_bins_equal_pycocotools(tmp_path: Path, what: str, seed: int) -> N
     assert result.bins == (
         names if what == "joints" else ("0 to 0.1", "0.1 to 0.3", "0.3 and more")
     )
-    like = [most_like(one, truth["annotations"]) for one in found]
+    like = [most_like(one, ground_truth["annotations"]) for one in found]
     for n, (low, high) in enumerate(zip(edges, [*edges[1:], np.inf], strict=True)):
         inside = {number for number, value in numbers.items() if low <= value < high}
         poses = {row + 1 for row, who in enumerate(like) if who == 0 or who in inside}
@@ -129,35 +129,37 @@ def test_other_bins_equal_pycocotools(tmp_path: Path, what: str, seed: int) -> N
 
 @pytest.mark.parametrize("seed", range(3))
 def test_ap_of_one_joint_equals_pycocotools_on_its_labels(tmp_path: Path, seed: int) -> None:
-    truth, found = case(seed, 9)
-    ours = joint_average_precision(OksEvaluator(sigmas=SIGMAS), *opened(tmp_path, truth, found))
+    ground_truth, found = case(seed, 9)
+    ours = joint_average_precision(
+        OksEvaluator(sigmas=SIGMAS), *opened(tmp_path, ground_truth, found)
+    )
     poses = set(range(1, len(found) + 1))
     for joint in (0, 4, 8):
-        people = json.loads(json.dumps(truth["annotations"]))
+        people = json.loads(json.dumps(ground_truth["annotations"]))
         for person in people:
             flags = person["keypoints"][2::3]
             person["keypoints"][2::3] = [f if k == joint else 0 for k, f in enumerate(flags)]
             person["num_keypoints"] = int(flags[joint] > 0)
-        opened(tmp_path, truth | {"annotations": people}, found)
+        opened(tmp_path, ground_truth | {"annotations": people}, found)
         everybody = {person["id"] for person in people}
         assert ours[joint] == ignoring(tmp_path, everybody, poses)[0]
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_crowd_levels_equal_pycocotools_on_their_images(tmp_path: Path, seed: int) -> None:
-    truth, found = case(seed, 9)
+    ground_truth, found = case(seed, 9)
     rng = np.random.default_rng(seed)
-    for image in truth["images"]:
+    for image in ground_truth["images"]:
         image["crowdIndex"] = float(rng.choice([0.0, 0.19, 0.2, 0.5, 0.79, 0.8, 1.4]))
-    files = opened(tmp_path, truth, found)
+    files = opened(tmp_path, ground_truth, found)
     metrics = CrowdEvaluator(OksEvaluator(sigmas=SIGMAS))(*files)
-    everybody = {person["id"] for person in truth["annotations"]}
+    everybody = {person["id"] for person in ground_truth["annotations"]}
     poses = set(range(1, len(found) + 1))
     for name, low, high in (("easy", -1, 0.2), ("medium", 0.2, 0.8), ("hard", 0.8, 9)):
-        images = [i["id"] for i in truth["images"] if low <= i["crowdIndex"] < high]
+        images = [i["id"] for i in ground_truth["images"] if low <= i["crowdIndex"] < high]
         expected = ignoring(tmp_path, everybody, poses, images)[0] if images else np.nan
         np.testing.assert_array_equal(metrics.values[f"AP/{name}"], expected)
-    assert metrics.contract["crowd_index"] == "recorded"
+    assert metrics.comparability["crowd_index"] == "recorded"
 
 
 def test_box_ious_by_hand() -> None:

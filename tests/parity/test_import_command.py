@@ -59,8 +59,8 @@ def test_the_run_validates_at_once(file: Path, tmp_path: Path) -> None:
     people, run = generate(tmp_path / "people", Settings(2, val=2), workers=1), tmp_path / "run"
     words = ["import-weights", str(file), "--model", "simple_baseline_r50", "--out", str(run)]
     assert cli.main([*words, "--set", f"data.sources.root={people}", "data.workers=0"]) == 0
-    contract = json.loads((run / "run.json").read_text())["contract"]
-    assert (contract["mirror_shift"], contract["pixels"]) == (1, "hrnet")
+    comparability = json.loads((run / "run.json").read_text())["comparability"]
+    assert (comparability["flip_shift"], comparability["pixels"]) == (1, "hrnet")
     assert cli.main(["decode", str(run), "quarter", "argmax", "--replicates", "10"]) == 0
     found = read_predictions(run / "predictions" / "quarter.json")
     labels = json.loads((people / "annotations/person_keypoints_val2017.json").read_text())

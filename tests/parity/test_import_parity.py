@@ -19,7 +19,7 @@ from poselab.experiments import build
 from poselab.modules import PoseModule
 from poselab.skeletons import COCO17
 
-MIRRORED = list(COCO17.flip_index)
+FLIPED = list(COCO17.flip_index)
 MEAN, STD = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 
 
@@ -52,8 +52,8 @@ def same(got: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5 * max(spread, 1))
 
 
-def mirrored_maps(maps: Tensor, shift: int) -> Tensor:
-    maps = maps.flip(-1)[:, MIRRORED]
+def flipped_maps(maps: Tensor, shift: int) -> Tensor:
+    maps = maps.flip(-1)[:, FLIPED]
     if shift:
         maps[..., 1:] = maps[..., :-1].clone()
     return maps
@@ -80,9 +80,9 @@ def test_maps_are_the_same(
 ) -> None:
     net = other_zoos.randomise(made())
     module = from_file(net, name, tmp_path, wrapped)
-    maps, mirrored = net(seen(images)), net(seen(images.flip(-1)))
+    maps, flipped = net(seen(images)), net(seen(images.flip(-1)))
     same(module(images), maps)
-    same(module.flip_tested(module(images), images), (maps + mirrored_maps(mirrored, shift)) / 2)
+    same(module.flip_tested(module(images), images), (maps + flipped_maps(flipped, shift)) / 2)
 
 
 @torch.inference_mode()
@@ -91,7 +91,7 @@ def test_udps_wider_hrnet_is_the_same(images: Tensor, tmp_path: Path) -> None:
     module = from_file(net, "udp_offset_w32", tmp_path)
     maps = net(red_first(images))
     same(module(images), maps)
-    planes = net(red_first(images.flip(-1))).flip(-1).unflatten(1, (17, 3))[:, MIRRORED]
+    planes = net(red_first(images.flip(-1))).flip(-1).unflatten(1, (17, 3))[:, FLIPED]
     turned = planes * torch.tensor([1.0, -1, 1]).view(3, 1, 1)
     merged = module.flip_tested(module(images), images)
     same(merged, (maps + turned.flatten(1, 2)) / 2)
@@ -104,17 +104,16 @@ def test_simcc_is_the_same(images: Tensor, tmp_path: Path) -> None:
     x, y = net(blue_first(images))
     same(module(images).x, x)
     same(module(images).y, y)
-    x_mirrored, y_mirrored = net(blue_first(images.flip(-1)))
-    x_mirrored = x_mirrored.flip(-1)[:, MIRRORED]
-    x_mirrored[..., :-1] = x_mirrored[..., 1:].clone()
-    chances = [
-        (a.softmax(-1) + b.softmax(-1)) / 2
-        for a, b in ((x, x_mirrored), (y, y_mirrored[:, MIRRORED]))
+    x_flipped, y_flipped = net(blue_first(images.flip(-1)))
+    x_flipped = x_flipped.flip(-1)[:, FLIPED]
+    x_flipped[..., :-1] = x_flipped[..., 1:].clone()
+    confidences = [
+        (a.softmax(-1) + b.softmax(-1)) / 2 for a, b in ((x, x_flipped), (y, y_flipped[:, FLIPED]))
     ]
     poses = module.codec.decode(module.flip_tested(module(images), images))
-    places = torch.stack([chance.argmax(-1) / 2 for chance in chances], -1)
+    places = torch.stack([chance.argmax(-1) / 2 for chance in confidences], -1)
     assert torch.equal(poses.keypoints[:, 0], places)
-    scores = torch.maximum(*(chance.amax(-1) for chance in chances))
+    scores = torch.maximum(*(chance.amax(-1) for chance in confidences))
     torch.testing.assert_close(poses.scores[:, 0], scores, rtol=1e-4, atol=1e-6)
 
 
@@ -127,10 +126,10 @@ def test_rle_is_the_same_and_so_is_its_flow(images: Tensor, tmp_path: Path) -> N
     output: Any = module(images)
     same(output.xy, xy)
     same(output.sigma, sigma)
-    mirrored, other = (part[:, MIRRORED] for part in net(images.flip(-1).float() / 255 - mean))
-    mirrored = torch.stack([-mirrored[..., 0] - 1 / 192, mirrored[..., 1]], -1)
+    flipped, other = (part[:, FLIPED] for part in net(images.flip(-1).float() / 255 - mean))
+    flipped = torch.stack([-flipped[..., 0] - 1 / 192, flipped[..., 1]], -1)
     poses = module.codec.decode(module.flip_tested(output, images))
-    pixels = ((xy + mirrored) / 2 + 0.5) * torch.tensor([192.0, 256.0])
+    pixels = ((xy + flipped) / 2 + 0.5) * torch.tensor([192.0, 256.0])
     torch.testing.assert_close(poses.keypoints[:, 0], pixels, rtol=0, atol=1e-3)
     torch.testing.assert_close(poses.scores[:, 0], 1 - ((sigma + other) / 2).mean(-1))
     same_flow(module, net.flow)
@@ -146,11 +145,11 @@ def same_flow(module: PoseModule, flow: Any) -> None:
 def test_mmposes_rle_is_the_same(images: Tensor, tmp_path: Path) -> None:
     net = other_zoos.randomise(other_zoos.MmposeRle())
     module = from_file(net, "mmpose_rle_r50", tmp_path, wrapped=True)
-    values, mirrored = net(red_first(images)), net(red_first(images.flip(-1)))[:, MIRRORED]
+    values, flipped = net(red_first(images)), net(red_first(images.flip(-1)))[:, FLIPED]
     output: Any = module(images)
     same(output.xy, values[..., :2] - 0.5)
     same(output.sigma, values[..., 2:].sigmoid())
-    turned = torch.stack([1 - mirrored[..., 0] - 1 / 192, mirrored[..., 1]], -1)
+    turned = torch.stack([1 - flipped[..., 0] - 1 / 192, flipped[..., 1]], -1)
     poses = module.codec.decode(module.flip_tested(output, images))
     pixels = (values[..., :2] + turned) / 2 * torch.tensor([192.0, 256.0])
     torch.testing.assert_close(poses.keypoints[:, 0], pixels, rtol=0, atol=1e-3)
@@ -172,9 +171,9 @@ def test_transformers_vitpose_is_the_same(simple: bool, images: Tensor, tmp_path
     module = from_file(net, "transformers_vitpose_small" + "_simple" * simple, tmp_path)
     maps = net(red_first(images)).heatmaps
     same(module(images), maps)
-    pairs = torch.tensor([(a, b) for a, b in enumerate(MIRRORED) if a < b])
-    mirrored = net(red_first(images.flip(-1)), flip_pairs=pairs).heatmaps
-    same(module.flip_tested(module(images), images), (maps + mirrored) / 2)
+    pairs = torch.tensor([(a, b) for a, b in enumerate(FLIPED) if a < b])
+    flipped = net(red_first(images.flip(-1)), flip_pairs=pairs).heatmaps
+    same(module.flip_tested(module(images), images), (maps + flipped) / 2)
 
 
 def test_transformers_vitpose_reads_the_same_keypoints(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_the_same_people_are_found(name: str, frozen: bool, tmp_path: Path) -> N
         same(found.scores[n, valid], theirs["scores"], 1e-5)
         same(found.keypoints[n, valid], theirs["keypoints"][..., :2], 1e-5 * max(SIZE))
         assert theirs["keypoints"][..., :2].std() > 1
-    assert ((found.chances > 0) & (found.chances <= 1))[found.valid].all()
+    assert ((found.confidences > 0) & (found.confidences <= 1))[found.valid].all()
 
 
 def same(got: Tensor, expected: Tensor, within: float) -> None:

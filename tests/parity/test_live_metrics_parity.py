@@ -30,7 +30,7 @@ SIGMAS = np.linspace(0.03, 0.1, 9).tolist()
 NINE = Skeleton("nine", tuple(f"joint_{k}" for k in range(9)), ())
 
 
-def tensors(truth: dict[str, Any], found: list[dict[str, Any]]) -> tuple[Rows, Rows]:
+def tensors(ground_truth: dict[str, Any], found: list[dict[str, Any]]) -> tuple[Rows, Rows]:
     """A COCO case as a person who trains would have it."""
     points = torch.tensor([p["keypoints"] for p in found], dtype=torch.float64)
     preds = {
@@ -38,14 +38,14 @@ def tensors(truth: dict[str, Any], found: list[dict[str, Any]]) -> tuple[Rows, R
         "keypoints": points.reshape(len(found), -1, 3)[..., :2],
         "scores": torch.tensor([p["score"] for p in found], dtype=torch.float64),
     }
-    people = truth["annotations"]
+    people = ground_truth["annotations"]
     labels = torch.tensor([p["keypoints"] for p in people], dtype=torch.float64)
     labels = labels.reshape(len(people), -1, 3)
     target = {
         "image_ids": torch.tensor([p["image_id"] for p in people]),
         "annotation_ids": torch.tensor([p["id"] for p in people]),
         "keypoints": labels[..., :2],
-        "visible": labels[..., 2].int(),
+        "visibility": labels[..., 2].int(),
         "areas": torch.tensor([p["area"] for p in people], dtype=torch.float64),
         "boxes": torch.tensor([p["bbox"] for p in people], dtype=torch.float64),
         "crowd": torch.tensor([p["iscrowd"] for p in people]),
@@ -57,10 +57,12 @@ def some(rows: Rows, chosen: Any) -> Rows:
     return {name: values[chosen] for name, values in rows.items()}
 
 
-def expected(folder: Path, truth: dict[str, Any], found: list[dict[str, Any]]) -> list[float]:
-    (folder / "truth.json").write_text(json.dumps(truth))
+def expected(
+    folder: Path, ground_truth: dict[str, Any], found: list[dict[str, Any]]
+) -> list[float]:
+    (folder / "ground_truth.json").write_text(json.dumps(ground_truth))
     (folder / "found.json").write_text(json.dumps(found))
-    theirs = plain_pycocotools(folder / "truth.json", folder / "found.json", SIGMAS)
+    theirs = plain_pycocotools(folder / "ground_truth.json", folder / "found.json", SIGMAS)
     return [np.nan if figure == -1 else figure for figure in theirs]
 
 
@@ -71,9 +73,9 @@ def figures(metric: KeypointAP) -> list[float]:
 @pytest.mark.parametrize("seed", range(6))
 def test_ap_equals_pycocotools_however_it_is_fed(tmp_path: Path, seed: int) -> None:
     """At once; in batches of images, people before their poses; and as two merged metrics."""
-    truth, found = case(seed, 9)
-    preds, target = tensors(truth, found)
-    theirs = expected(tmp_path, truth, found)
+    ground_truth, found = case(seed, 9)
+    preds, target = tensors(ground_truth, found)
+    theirs = expected(tmp_path, ground_truth, found)
     whole = KeypointAP(NINE, SIGMAS)
     whole.update(preds, target)
     np.testing.assert_array_equal(figures(whole), theirs)
@@ -111,9 +113,9 @@ torch.save(metric.compute(), f"{folder}/{rank}.pt")
 @pytest.mark.slow
 def test_processes_find_what_one_finds(tmp_path: Path) -> None:
     """Two processes share an image, as padding makes them, and a third one gets nothing at all."""
-    truth, found = case(1, 9)
-    preds, target = tensors(truth, found)
-    theirs = expected(tmp_path, truth, found)
+    ground_truth, found = case(1, 9)
+    preds, target = tensors(ground_truth, found)
+    theirs = expected(tmp_path, ground_truth, found)
 
     def batch(ids: range) -> tuple[Rows, Rows]:
         return tuple(some(side, np.isin(side["image_ids"], ids)) for side in (preds, target))
@@ -138,7 +140,7 @@ def people_with_heads(seed: int, count: int = 50) -> tuple[Rows, Rows]:
         "image_ids": torch.tensor(rng.integers(0, 30, count)),
         "annotation_ids": torch.tensor(rng.permutation(count) + 5),
         "keypoints": torch.tensor(labels),
-        "visible": torch.tensor(rng.integers(0, 3, (count, 16))),
+        "visibility": torch.tensor(rng.integers(0, 3, (count, 16))),
         "head_boxes": torch.tensor(rng.uniform(0, 60, (count, 4)).round(1)),
     }
     order = rng.permutation(count)[: count - 3]  # three people nobody answers
@@ -149,8 +151,8 @@ def people_with_heads(seed: int, count: int = 50) -> tuple[Rows, Rows]:
 
 
 def as_files(folder: Path, preds: Rows, target: Rows) -> tuple[Predictions, Annotations]:
-    points = torch.cat([target["keypoints"], target["visible"][..., None]], dim=2)
-    points = points * (target["visible"] > 0)[..., None]
+    points = torch.cat([target["keypoints"], target["visibility"][..., None]], dim=2)
+    points = points * (target["visibility"] > 0)[..., None]
     people = [
         {"id": i, "image_id": p, "category_id": 1, "keypoints": k, "head_box": h, "iscrowd": 0}
         for i, p, k, h in zip(
@@ -167,7 +169,7 @@ def as_files(folder: Path, preds: Rows, target: Rows) -> tuple[Predictions, Anno
     images = [{"id": n, "file_name": f"{n}", "height": 500, "width": 500} for n in image_ids]
     category = {"id": 1, "name": "person", "keypoints": list(MPII16.keypoints), "skeleton": []}
     content = {"images": images, "annotations": people, "categories": [category]}
-    (folder / "truth.json").write_text(json.dumps(content))
+    (folder / "ground_truth.json").write_text(json.dumps(content))
     found = Predictions(
         preds["image_ids"].numpy(),
         preds["annotation_ids"].numpy(),
@@ -175,7 +177,7 @@ def as_files(folder: Path, preds: Rows, target: Rows) -> tuple[Predictions, Anno
         np.ones((len(preds["scores"]), 16)),
         preds["scores"].double().numpy(),
     )
-    return found, open_annotations(folder / "truth.json", cache=False)
+    return found, open_annotations(folder / "ground_truth.json", cache=False)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("keypoints", [5, 14, 17, 23])
 @pytest.mark.parametrize("seed", range(8))
 def test_both_engines_equal_plain_pycocotools(tmp_path: Path, seed: int, keypoints: int) -> None:
-    truth, found = case(seed, keypoints)
+    ground_truth, found = case(seed, keypoints)
     if seed % 4 == 3:
         for record in found:
             record["bbox"] = [1.0, 2.0, 30.0 + record["score"], 45.0]
-    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    (tmp_path / "ground_truth.json").write_text(json.dumps(ground_truth))
     (tmp_path / "found.json").write_text(json.dumps(found))
-    annotations = open_annotations(tmp_path / "truth.json", cache=False)
+    annotations = open_annotations(tmp_path / "ground_truth.json", cache=False)
     predictions = read_predictions(tmp_path / "found.json")
     sigmas = np.random.default_rng(seed).uniform(0.02, 0.12, keypoints).tolist()
-    expected = plain_pycocotools(tmp_path / "truth.json", tmp_path / "found.json", sigmas)
+    expected = plain_pycocotools(tmp_path / "ground_truth.json", tmp_path / "found.json", sigmas)
     for engine in ("hotcoco", "pycocotools"):
         metrics = OksEvaluator(engine, sigmas=sigmas)(predictions, annotations)
         ours = [-1.0 if np.isnan(value) else value for value in metrics.values.values()]
@@ -47,22 +47,26 @@ def test_halves_put_together_equal_plain_pycocotools(
 ) -> None:
     """Also where scores tie between the halves, and images are listed in any order."""
     monkeypatch.setattr(streamed, "MANY", 1)
-    truth, found = case(seed, 17)
+    ground_truth, found = case(seed, 17)
     for record in found:
         record["score"] = round(record["score"], 1)
         record |= {"bbox": [1.0, 2.0, 30.0 + record["score"], 45.0]} if seed % 2 else {}
-    np.random.default_rng(seed).shuffle(truth["images"])
-    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    np.random.default_rng(seed).shuffle(ground_truth["images"])
+    (tmp_path / "ground_truth.json").write_text(json.dumps(ground_truth))
     (tmp_path / "found.json").write_text(json.dumps(found))
-    annotations = open_annotations(tmp_path / "truth.json", cache=False)
+    annotations = open_annotations(tmp_path / "ground_truth.json", cache=False)
     predictions = read_predictions(tmp_path / "found.json")
     metrics = OksEvaluator()(predictions, annotations)
     ours = [-1.0 if np.isnan(value) else value for value in metrics.values.values()]
-    sigmas = list(annotations.skeleton.falloffs)
-    assert ours == plain_pycocotools(tmp_path / "truth.json", tmp_path / "found.json", sigmas)
+    sigmas = list(annotations.skeleton.oks_sigmas)
+    assert ours == plain_pycocotools(
+        tmp_path / "ground_truth.json", tmp_path / "found.json", sigmas
+    )
     both = ("people", "images", "image_set")
     plain = OksEvaluator("pycocotools")(predictions, annotations)
-    assert [metrics.contract[key] for key in both] == [plain.contract[key] for key in both]
+    assert [metrics.comparability[key] for key in both] == [
+        plain.comparability[key] for key in both
+    ]
     again, tally = OksEvaluator().scored(predictions, annotations)
     assert again.to_json() == metrics.to_json()
     np.testing.assert_array_equal(list(measured(tally).values()), list(metrics.values.values()))
@@ -87,15 +91,15 @@ assert not status and len(made) == (3 if len(second_process.os.sched_getaffinity
 
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="one process does it all")
 def test_the_command_by_several_processes_equals_plain_pycocotools(tmp_path: Path) -> None:
-    truth, found = case(5, 17)
-    files = [tmp_path / name for name in ("truth.json", "found.json", "figures.json")]
-    files[0].write_text(json.dumps(truth))
+    ground_truth, found = case(5, 17)
+    files = [tmp_path / name for name in ("ground_truth.json", "found.json", "figures.json")]
+    files[0].write_text(json.dumps(ground_truth))
     files[1].write_text(json.dumps(found))
     words = [sys.executable, "-c", BY_TWO, *map(str, files)]
     environment = os.environ | {"POSELAB_CACHE": str(tmp_path / "cache")}
     subprocess.run(words, check=True, timeout=60, env=environment, stdout=subprocess.DEVNULL)
     figures = json.loads(files[2].read_text())
-    sigmas = figures["contract"]["sigmas"]
+    sigmas = figures["comparability"]["sigmas"]
     assert list(figures.values())[:10] == plain_pycocotools(files[0], files[1], sigmas)
 
 
@@ -103,12 +107,12 @@ def test_the_cases_reach_their_corners() -> None:
     """Somewhere more than 20 poses in an image, a crowd, an ignored person, an empty range."""
     crowd = ignored = many = empty = single_range = False
     for seed in range(10):
-        truth, found = case(seed, 17)
-        people = truth["annotations"]
+        ground_truth, found = case(seed, 17)
+        people = ground_truth["annotations"]
         crowd |= any(person["iscrowd"] for person in people)
         ignored |= any(not person["num_keypoints"] for person in people)
         many |= np.bincount([record["image_id"] for record in found]).max() > 20
-        empty |= len({person["image_id"] for person in people}) < len(truth["images"])
+        empty |= len({person["image_id"] for person in people}) < len(ground_truth["images"])
         areas = np.array([p["area"] for p in people if p["num_keypoints"]])
         single_range |= bool(
             (areas < 32**2).all() or (areas > 96**2).all() or not len(areas)

@@ -193,13 +193,11 @@ def test_rtmpose_is_the_same(tmp_path: Path) -> None:
         torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4 * float(expected.std()))
     names = list(COCO17.flip_index)
     x, y = theirs(images)
-    mirrored_x, mirrored_y = (axis[:, names] for axis in theirs(images.flip(-1)))
+    flipped_x, flipped_y = (axis[:, names] for axis in theirs(images.flip(-1)))
     merged = module.flip_tested(output, images)
     scale = float(x.std())
-    torch.testing.assert_close(
-        merged.x, (x + mirrored_x.flip(-1)) / 2, rtol=1e-4, atol=1e-4 * scale
-    )
-    torch.testing.assert_close(merged.y, (y + mirrored_y) / 2, rtol=1e-4, atol=1e-4 * scale)
+    torch.testing.assert_close(merged.x, (x + flipped_x.flip(-1)) / 2, rtol=1e-4, atol=1e-4 * scale)
+    torch.testing.assert_close(merged.y, (y + flipped_y) / 2, rtol=1e-4, atol=1e-4 * scale)
     poses = module.codec.decode(merged)
     places = torch.stack([axis.argmax(-1) / 2 for axis in merged], -1)
     scores = torch.minimum(*(axis.amax(-1) for axis in merged))

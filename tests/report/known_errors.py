@@ -37,7 +37,7 @@ def table(skeleton: Skeleton, **columns: Any) -> Annotations:
         first_person=2 * np.arange(IMAGES + 1),
         annotation_ids=np.arange(people) + 1,
         keypoints=points,
-        visible=np.full((people, len(skeleton)), 2, np.uint8),
+        visibility=np.full((people, len(skeleton)), 2, np.uint8),
         boxes=np.concatenate([corners, points.max(axis=1) - corners], axis=1),
         areas=np.where(large, 40_000.0, 6_000.0),
         crowd=np.zeros(people, dtype=bool),

@@ -47,7 +47,7 @@ def measured(labels: Annotations) -> tuple[Comparison, list[BoxCost]]:
     right, nobody = poses(labels, labels.keypoints), np.zeros(0, np.int64)
     some = right.take(np.delete(np.arange(labels.people), LOST))
     sources = [
-        source(labels, "truth", right, nobody, right),
+        source(labels, "ground_truth", right, nobody, right),
         source(labels, "blind", some, LOST, right),
         source(labels, "coarse", coarse(labels), nobody, coarse(labels)),
     ]
@@ -57,11 +57,11 @@ def measured(labels: Annotations) -> tuple[Comparison, list[BoxCost]]:
 def test_points_go_where_they_were_lost(
     labels: Annotations, measured: tuple[Comparison, list[BoxCost]]
 ) -> None:
-    comparison, (truth, blind, poor) = measured
-    assert comparison.methods[0].name == "truth"
-    assert truth.ap == (1.0, 1.0, 1.0)
-    assert truth.early == truth.boxes == truth.poses == (0.0, 0.0, 0.0)
-    assert np.isnan(truth.p)
+    comparison, (ground_truth, blind, poor) = measured
+    assert comparison.methods[0].name == "ground_truth"
+    assert ground_truth.ap == (1.0, 1.0, 1.0)
+    assert ground_truth.early == ground_truth.boxes == ground_truth.poses == (0.0, 0.0, 0.0)
+    assert np.isnan(ground_truth.p)
     # 54 of 60 people are found with full precision: 91 of COCO's 101 recalls are reached.
     assert blind.ap.value == pytest.approx(91 / 101)
     assert blind.early.value == pytest.approx(10 / 101)
@@ -69,7 +69,7 @@ def test_points_go_where_they_were_lost(
     assert poor.early.value == 0.0
     assert poor.boxes.value == pytest.approx(1 - poor.ap.value)
     assert 0 < poor.boxes.value < 0.2
-    for cost in (truth, blind, poor):
+    for cost in (ground_truth, blind, poor):
         parts = (cost.ap, cost.early, cost.boxes, cost.poses)
         assert sum(part.value for part in parts) == pytest.approx(1.0)
         assert ends(cost)[-1] == pytest.approx(100.0)
@@ -81,7 +81,7 @@ def test_limits_are_those_of_the_comparison(
     """Every source is drawn with the others: a part's limits are those of the paired difference."""
     comparison, (_, blind, poor) = measured
     for cost in (blind, poor):
-        pair = comparison.pair("truth", cost.source.name)
+        pair = comparison.pair("ground_truth", cost.source.name)
         place = comparison.keys.index("AP")
         apart = (pair.difference.value[place], pair.difference.high[place])
         assert (-cost.from_truth.value, -cost.from_truth.low) == pytest.approx(apart)

@@ -92,16 +92,16 @@ def test_every_link_leads_somewhere(text: str) -> None:
 
 
 def test_a_page_of_oks_has_all_its_parts(text: str) -> None:
-    wanted = {"headline", "forest", "costs", "similarity", "joint-errors", "breakdowns"}
+    wanted = {"primary_metric", "forest", "costs", "similarity", "joint-errors", "breakdowns"}
     assert wanted | {"precision", "calibration"} == plots(text)
     assert "#0000" not in text  # every stand-in became a colour of the page
 
 
 def test_one_method_by_pckh_shows_what_there_is(by_heads: Comparison, tmp_path: Path) -> None:
     curves = {"train/loss": {0: 2.0, 1: 1.0}, "val/PCKh@0.5": {0: 0.1, 1: 0.2}}
-    more = learning(curves, by_heads.headline)
+    more = learning(curves, by_heads.primary_metric)
     text = write_page(by_heads, tmp_path / "page.html", more=more).read_text()
-    wanted = {"headline", "rates", "joint-errors", "similarity", "learning", "calibration"}
+    wanted = {"primary_metric", "rates", "joint-errors", "similarity", "learning", "calibration"}
     assert plots(text) == wanted
     assert ">pelvis<" not in text[: text.index('id="browser"')]  # PCKh does not count it
 
@@ -190,7 +190,7 @@ def test_a_folder_without_these_images_is_refused(comparison: Comparison, tmp_pa
 def test_rows_that_cannot_be_ranked_say_why(comparison: Comparison, tmp_path: Path) -> None:
     best, other = comparison.methods
     fewer = dataclasses.replace(
-        other.metrics[0], contract=other.metrics[0].contract | {"fingerprint": "1"}
+        other.metrics[0], comparability=other.metrics[0].comparability | {"fingerprint": "1"}
     )
     changed = dataclasses.replace(other, metrics=(fewer,))
     marked = dataclasses.replace(comparison, methods=(best, changed))

@@ -169,7 +169,7 @@ def test_keys_move_and_toggle(visit: Visit) -> None:
     assert saw.pop("apart") == "0.00 apart"
     assert saw.pop("none") == [[False, False], 0]
     assert saw.pop("page") == IMAGES - 24
-    assert (saw.pop("poses"), saw.pop("truth")) == (1, 0)
+    assert (saw.pop("poses"), saw.pop("ground_truth")) == (1, 0)
     assert saw == dict.fromkeys(("second", "third", "again", "typed", "help"), True)
     assert said == ""
 
@@ -209,7 +209,7 @@ def test_plots_and_cells_lead_to_their_images_and_back_again(visit: Visit) -> No
 def test_an_address_is_a_view(visit: Visit) -> None:
     address = f"#sort=worst&error=miss&joint=wrist&image={MISSED}&truth=0"
     saw, _ = visit("saw.now = now(); saw.truth = all('#canvas .truth').length;", address)
-    assert saw == {"now": MISSED, "truth": 0}
+    assert saw == {"now": MISSED, "ground_truth": 0}
     saw, said = visit("saw.now = now();", "#sort=none&error=<b>&joint=&show=&image=zebra")
     assert "error" in saw  # nothing passes: there is no image to name
     assert said == ""

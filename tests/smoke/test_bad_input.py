@@ -55,8 +55,8 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Any:
         ("framing.size=[64,48]", "multiples of 32"),
         ("data.sources.root=/nowhere/at/all", "/nowhere/at/all"),
         ("optimizer.lr=fast", "optimizer"),
-        ("augment.mirror=3", "augment.mirror to be a number from 0 to 1, got 3"),
-        ("augment.mirror=null", "augment.mirror to be a number from 0 to 1, got None"),
+        ("augment.flip=3", "augment.flip to be a number from 0 to 1, got 3"),
+        ("augment.flip=null", "augment.flip to be a number from 0 to 1, got None"),
         ("augment.scale=1.0", "augment.scale"),
         ("trainer.gradient_clip_val=-1", "trainer.gradient_clip_val to be a number from 0 up"),
     ],
@@ -235,7 +235,7 @@ def test_a_loss_that_is_not_finite_names_the_person(
             return made
         guilty.append((int(sample.frame.image_id), int(sample.frame.annotation_id)))
         keypoints = np.full_like(sample.keypoints, np.nan)
-        spoilt = sample._replace(keypoints=keypoints, visible=np.full_like(sample.visible, 2))
+        spoilt = sample._replace(keypoints=keypoints, visibility=np.full_like(sample.visibility, 2))
         return made._replace(sample=spoilt)
 
     monkeypatch.setattr(PoseDataset, "_planned", poisoned)

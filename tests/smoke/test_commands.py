@@ -15,7 +15,7 @@ from flow import TINY, words
 
 import poselab
 from poselab import cli
-from poselab.evaluation.comparability import contract_beside
+from poselab.evaluation.comparability import read_comparability
 from poselab.evaluation.predictions import read_predictions
 from poselab.experiments import train as training
 from poselab.io.files import write_bytes
@@ -72,8 +72,8 @@ def test_predict_with_boxes(run: Path, people: Path, tmp_path: Path) -> None:
     same = {tuple(k) for k in theirs.keypoints.reshape(len(theirs), -1).round(1).tolist()}
     assert len(ours & same) >= 0.8 * len(same)
     # How they were made lies beside them: as in the run, but on these boxes.
-    made = contract_beside(tmp_path / "out" / "predictions.json")["run"]
-    trained = contract_beside(run)["run"]
+    made = read_comparability(tmp_path / "out" / "predictions.json")["run"]
+    trained = read_comparability(run)["run"]
     assert {k for k in trained if made.get(k) != trained[k]} == {"boxes", "overlap"}
     assert (made["boxes"]["kind"], made["boxes"]["file"]) == ("detected", "boxes.json")
 
@@ -107,7 +107,7 @@ def test_predict_again_finds_the_same_images(
     for _ in range(2):
         assert cli.main(given) == 0
         assert "2 poses in 2 images" in capsys.readouterr().out
-    made = contract_beside(photos / "found" / "predictions.json")["run"]
+    made = read_comparability(photos / "found" / "predictions.json")["run"]
     assert made["boxes"] == {"kind": "none"}
     drawn = photos / "found" / "images"
     assert cli.main([*given[:2], str(drawn), "--out", str(photos / "found")]) == 1

@@ -63,11 +63,11 @@ def batch() -> Sample:
     random = torch.Generator().manual_seed(0)
     image = torch.randint(0, 256, (BATCH, 3, *SIZE), generator=random).to(torch.uint8)
     share = 0.1 + 0.8 * torch.rand(BATCH, 1, len(COCO17), 2, generator=random)
-    visible = torch.randint(0, 6, (BATCH, 1, len(COCO17)), generator=random).clamp(max=2)
-    usable = torch.ones(BATCH, 1, 1, dtype=torch.uint8)
+    visibility = torch.randint(0, 6, (BATCH, 1, len(COCO17)), generator=random).clamp(max=2)
+    loss_mask = torch.ones(BATCH, 1, 1, dtype=torch.uint8)
     extent = torch.tensor([SIZE[1], SIZE[0]])
     frame: Any = (None,) * 5
-    return Sample(image, share * extent - 0.5, visible.to(torch.uint8), usable, frame)
+    return Sample(image, share * extent - 0.5, visibility.to(torch.uint8), loss_mask, frame)
 
 
 def made(words: list[str]) -> PoseModule:
@@ -83,7 +83,7 @@ def error(module: PoseModule, sample: Sample) -> float:
     with torch.no_grad():
         poses = module.codec.decode(module.flip_tested(module(sample.image), sample.image))
     distance = (poses.keypoints - sample.keypoints).norm(dim=-1)
-    return distance[sample.visible > 0].mean().item()
+    return distance[sample.visibility > 0].mean().item()
 
 
 def learn(module: PoseModule, sample: Sample, steps: int = STEPS, sign: float = 1.0) -> list[float]:
@@ -113,21 +113,21 @@ def test_a_handful_of_images_is_learnt_by_heart(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_flip_test_finds_the_mirror_image_of_a_pose_in_the_mirror_image(name: str) -> None:
+def test_flip_test_finds_the_flip_image_of_a_pose_in_the_flip_image(name: str) -> None:
     module, sample = made(METHODS[name]), batch()
     learn(module.train(), sample, steps=5)  # fresh maps all point to the centre
     module.flip_test = True
     with torch.no_grad():
-        straight, mirrored = (
+        straight, flipped = (
             module.codec.decode(module.flip_tested(module(image), image))
             for image in (sample.image, sample.image.flip(-1))
         )
     assert straight.keypoints.std() > 0.1
     names = list(COCO17.flip_index)
-    back = mirrored.keypoints[:, :, names] * torch.tensor([-1.0, 1.0])
+    back = flipped.keypoints[:, :, names] * torch.tensor([-1.0, 1.0])
     back[..., 0] += SIZE[1] - 1
     torch.testing.assert_close(back, straight.keypoints, atol=1e-3, rtol=0)
-    torch.testing.assert_close(mirrored.scores[:, :, names], straight.scores, atol=1e-4, rtol=0)
+    torch.testing.assert_close(flipped.scores[:, :, names], straight.scores, atol=1e-4, rtol=0)
 
 
 def test_the_check_fails_for_a_loss_turned_around() -> None:

@@ -11,7 +11,7 @@ from flow import Train
 
 from poselab import cli
 from poselab.codecs.heatmap import HeatmapCodec
-from poselab.evaluation.comparability import contract_beside
+from poselab.evaluation.comparability import read_comparability
 from poselab.evaluation.predictions import read_predictions
 from poselab.modules.pose_module import PoseModule
 
@@ -31,7 +31,7 @@ def test_every_decoder_reads_the_same_maps(
     out = learnt / "decoders"
     files = {name: learnt / "predictions" / f"{name}.json" for name in HeatmapCodec.decoders}
     found = {name: read_predictions(file) for name, file in files.items()}
-    assert contract_beside(files["udp"]) == contract_beside(learnt) != {}
+    assert read_comparability(files["udp"]) == read_comparability(learnt) != {}
     figures = {
         method["name"]: method["figures"]["AP"]["value"]
         for method in json.loads((out / "comparison.json").read_text())["methods"]
@@ -92,4 +92,4 @@ def test_other_boxes_are_looked_at_anew(learnt: Path, people: Path, tmp_path: Pa
     assert cli.main([*words, "--out", str(tmp_path / "out")]) == 0
     assert len(read_predictions(tmp_path / "out" / "dark.json")) == len(found)
     record = json.loads((tmp_path / "out" / "comparison.json").read_text())["methods"][0]
-    assert record["contract"]["run"]["boxes"]["kind"] == "detected"
+    assert record["comparability"]["run"]["boxes"]["kind"] == "detected"

@@ -40,10 +40,10 @@ def batch() -> Sample:
     random = torch.Generator().manual_seed(0)
     image = torch.randint(0, 256, (BATCH, 3, *SIZE), generator=random).to(torch.uint8)
     points = 6 + 52 * torch.rand(BATCH, 1, len(COCO17), 2, generator=random)
-    visible = torch.randint(0, 6, (BATCH, 1, len(COCO17)), generator=random).clamp(max=2)
+    visibility = torch.randint(0, 6, (BATCH, 1, len(COCO17)), generator=random).clamp(max=2)
     frame: Any = (None,) * 5
-    usable = torch.ones(BATCH, 1, 1, dtype=torch.uint8)
-    return Sample(image, points, visible.to(torch.uint8), usable, frame)
+    loss_mask = torch.ones(BATCH, 1, 1, dtype=torch.uint8)
+    return Sample(image, points, visibility.to(torch.uint8), loss_mask, frame)
 
 
 def made(words: list[str]) -> PoseModule:
@@ -60,7 +60,7 @@ def error(module: PoseModule, sample: Sample) -> float:
     """Mean distance of labelled keypoints in input pixels, as decoded."""
     with torch.no_grad():
         found = module.codec.decode(module(sample.image)).keypoints
-    return (found - sample.keypoints).norm(dim=-1)[sample.visible > 0].mean().item()
+    return (found - sample.keypoints).norm(dim=-1)[sample.visibility > 0].mean().item()
 
 
 def learn(module: PoseModule, sample: Sample, steps: int, sign: float = 1.0) -> None:

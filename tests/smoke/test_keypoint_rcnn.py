@@ -33,7 +33,7 @@ def test_trains_resumes_evaluates_and_predicts(
     ]
     assert all(torch.equal(ends[0][key], value) for key, value in ends[1].items())
     manifest = json.loads((run / "run.json").read_text())
-    assert manifest["contract"]["score"] == "box score"
+    assert manifest["comparability"]["score"] == "box score"
     assert manifest["cost"]["parameters"] > 0 < manifest["cost"]["gmacs"]
     labels = people / "annotations" / "person_keypoints_val2017.json"
     file = run / "predictions" / "val.json"

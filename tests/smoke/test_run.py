@@ -29,7 +29,7 @@ def test_a_run_holds_what_the_help_says(run: Path) -> None:
     assert cv2.imread(str(run / "predictions" / "images.jpg")) is not None
     metrics = json.loads((run / "metrics.json").read_text())
     assert list(metrics)[:10] == COCO_KEYS
-    assert metrics["contract"]["images"] == 8
+    assert metrics["comparability"]["images"] == 8
 
 
 def test_a_manifest_says_what_the_figures_depend_on(run: Path, people: Path) -> None:
@@ -48,7 +48,7 @@ def test_the_last_line_says_where_the_run_is(
     people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flags = [w for w in words(people, tmp_path) if not w.startswith("folder=")]
-    ranked = "module.visible=null"  # after one epoch no keypoint scores above 0.2, and that is told
+    ranked = "module.keypoint_threshold=null"  # after one epoch no keypoint scores above 0.2, and that is told
     assert cli.main([*flags, f"runs={tmp_path}/runs", ranked]) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
@@ -62,13 +62,15 @@ def test_the_last_line_says_where_the_run_is(
 def test_anybody_finds_the_same_figures(
     run: Path, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    truth = people / "annotations" / "person_keypoints_val2017.json"
-    given = ["evaluate", str(run / "predictions" / "val.json"), "--annotations", str(truth)]
+    ground_truth = people / "annotations" / "person_keypoints_val2017.json"
+    given = ["evaluate", str(run / "predictions" / "val.json"), "--annotations", str(ground_truth)]
     assert cli.main([*given, "--json", str(tmp_path / "again.json")]) == 0
     again = json.loads((tmp_path / "again.json").read_text())
     metrics = json.loads((run / "metrics.json").read_text())
     assert {key: again[key] for key in COCO_KEYS} == {key: metrics[key] for key in COCO_KEYS}
-    assert again["contract"].items() <= metrics["contract"].items()  # the run measures PCKh too
+    assert (
+        again["comparability"].items() <= metrics["comparability"].items()
+    )  # the run measures PCKh too
     assert metrics["AP"] > 0  # else equality would say nothing
 
 

@@ -7,22 +7,22 @@ from pathlib import Path
 
 from flow import Train
 
-from poselab.evaluation.comparability import between, contract_beside, doubts
+from poselab.evaluation.comparability import between, doubts, read_comparability
 from poselab.evaluation.comparability_fields import OF_RUN
 
 
 def test_metrics_and_predictions_agree_about_the_run(run: Path) -> None:
     metrics = json.loads((run / "metrics.json").read_text())
-    beside = contract_beside(run / "predictions" / "val.json")
-    assert beside["run"] == metrics["contract"]["run"]
+    beside = read_comparability(run / "predictions" / "val.json")
+    assert beside["run"] == metrics["comparability"]["run"]
     assert beside["run"].keys() == OF_RUN.keys()
-    assert beside == contract_beside(run)
-    assert doubts(metrics["contract"]) == []
+    assert beside == read_comparability(run)
+    assert doubts(metrics["comparability"]) == []
 
 
 def test_two_runs_differ_in_what_was_changed(train: Train) -> None:
     first, second = (
-        json.loads((train(*words, name=name) / "metrics.json").read_text())["contract"]
+        json.loads((train(*words, name=name) / "metrics.json").read_text())["comparability"]
         for name, words in {"one": [], "two": ["flip_test=false"]}.items()
     )
     assert [d.reason for d in between(first, second)] == ["flip test: on against off"]

@@ -80,10 +80,10 @@ def test_of_equal_epochs_the_last_is_best(train: Train) -> None:
 def test_scores_that_rank_nothing_are_told(
     train: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train("module.visible=0.999")
+    train("module.keypoint_threshold=0.999")
     (warning,) = [line for line in capsys.readouterr().err.splitlines() if "warning:" in line]
     assert "scores are 0, so the order of the file ranks the poses" in warning
-    train("module.visible=null", name="all")
+    train("module.keypoint_threshold=null", name="all")
     assert "warning:" not in capsys.readouterr().err
 
 

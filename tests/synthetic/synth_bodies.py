@@ -11,8 +11,8 @@ TURNING = [
 ]
 
 
-def mirrored(angles: Angles) -> Angles:
-    """The angles of the person in the mirror."""
+def flipped(angles: Angles) -> Angles:
+    """The angles of the person in the flip."""
     centre = angles.centre.copy()
     centre[:, TURNING] *= -1
     return Angles(-angles.yaw, centre, angles.sides[:, ::-1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from synth_bodies import TURNING, mirrored, upright
+from synth_bodies import TURNING, flipped, upright
 
 from poselab.synthetic.body import (
     CENTRE_LIMITS,
@@ -87,10 +87,10 @@ def test_yaw_covers_the_circle_and_an_unturned_person_has_the_left_hand_on_the_r
     assert (joints[:, JOINT["left_toes"], 2] > joints[:, JOINT["left_ankle"], 2]).all()
 
 
-def test_mirrored_angles_give_the_mirrored_body(crowd):
+def test_flipped_angles_give_the_flipped_body(crowd):
     shape, angles, _ = crowd
-    body, mirror = pose(shape, angles).joints, pose(shape, mirrored(angles)).joints
-    np.testing.assert_allclose(mirror[:, SWAPPED] * [-1, 1, 1], body, atol=1e-9)
+    body, flip = pose(shape, angles).joints, pose(shape, flipped(angles)).joints
+    np.testing.assert_allclose(flip[:, SWAPPED] * [-1, 1, 1], body, atol=1e-9)
 
 
 def test_left_and_right_are_drawn_alike(crowd):

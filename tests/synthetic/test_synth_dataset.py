@@ -107,7 +107,7 @@ def test_both_layouts_tell_the_same_heads(tmp_path):
     assert (coco.head_boxes[~coco.crowd, 2:] > 0).all()
     assert not coco.head_boxes[coco.crowd].any()
     wrist = [table.skeleton.index("left_wrist") for table in (coco, mpii)]
-    known = [table.visible[:, k] > 0 for table, k in zip((coco, mpii), wrist, strict=True)]
+    known = [table.visibility[:, k] > 0 for table, k in zip((coco, mpii), wrist, strict=True)]
     places = [
         np.column_stack([table.keypoints[seen, k], table.head_boxes[seen]])
         for table, seen, k in zip((coco, mpii), known, wrist, strict=True)
@@ -131,20 +131,20 @@ def test_community_mpii_json_and_evaluation_ground_truth_agree(mpii_root):
     from scipy.io import loadmat
 
     people = json.loads((mpii_root / "annotations/valid.json").read_bytes())
-    truth = loadmat(mpii_root / "annotations/gt_valid.mat")
-    assert np.where(truth["dataset_joints"] == "head")[1][0] == MPII16.index("head_top")
-    assert truth["pos_gt_src"].shape == (16, 2, len(people))
-    assert truth["headboxes_src"].shape == (2, 2, len(people))
+    ground_truth = loadmat(mpii_root / "annotations/gt_valid.mat")
+    assert np.where(ground_truth["dataset_joints"] == "head")[1][0] == MPII16.index("head_top")
+    assert ground_truth["pos_gt_src"].shape == (16, 2, len(people))
+    assert ground_truth["headboxes_src"].shape == (2, 2, len(people))
     for row, person in enumerate(people):
         labelled = np.array(person["joints_vis"]) == 1
-        assert (truth["jnt_missing"][:, row] == ~labelled).all()
+        assert (ground_truth["jnt_missing"][:, row] == ~labelled).all()
         joints = np.array(person["joints"])
         assert (joints[~labelled] == -1).all()
         np.testing.assert_allclose(
-            truth["pos_gt_src"][labelled, :, row], joints[labelled], atol=0.006
+            ground_truth["pos_gt_src"][labelled, :, row], joints[labelled], atol=0.006
         )
         assert (mpii_root / "images" / person["image"]).exists()
-        first, last = truth["headboxes_src"][..., row]
+        first, last = ground_truth["headboxes_src"][..., row]
         assert (last > first).all()
 
 
@@ -156,8 +156,8 @@ def test_mpii_counts_pixels_from_one(mpii_root):
     assert len(points) == len(people) > 30
     knee = MPII16.index("left_knee")
     for named, person in zip(points, people, strict=True):
-        x, y, visible = named[NAMED.index("left_knee")]
-        if visible:
+        x, y, visibility = named[NAMED.index("left_knee")]
+        if visibility:
             assert person["joints"][knee] == pytest.approx([x + 1, y + 1], abs=0.011)
 
 

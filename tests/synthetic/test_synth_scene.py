@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from synth_bodies import mirrored, upright
+from synth_bodies import flipped, upright
 
 from poselab.synthetic import scene as scene_module
 from poselab.synthetic.body import CENTRE, JOINT, pose, sample_shapes
@@ -45,7 +45,7 @@ def no_props(monkeypatch):
 
 
 def seen(scene, person=0):
-    return dict(zip(NAMED, scene.visible[person].tolist(), strict=True))
+    return dict(zip(NAMED, scene.visibility[person].tolist(), strict=True))
 
 
 def test_a_person_seen_from_the_front_shows_everything(no_props):
@@ -73,7 +73,7 @@ def test_a_person_right_before_another_hides_that_one(no_props):
     assert set(seen(scene, 0).values()) == {2}
     covered = scene.owner[tuple(np.rint(scene.points[1, :, ::-1]).astype(int).T)] == 0
     assert covered.sum() > 12
-    assert (scene.visible[1][covered] == 1).all()
+    assert (scene.visibility[1][covered] == 1).all()
 
 
 def test_a_keypoint_outside_the_image_is_not_labelled(no_props):
@@ -88,13 +88,13 @@ def test_a_keypoint_outside_the_image_is_not_labelled(no_props):
 def test_keypoints_lie_on_their_person_or_on_who_stands_before(no_props):
     good = total = 0
     for scene in sample_scenes(generators(80), SIZE, (1, 4)):
-        inside = scene.visible > 0
+        inside = scene.visibility > 0
         for person in range(len(scene.points)):
             where = np.rint(scene.points[person][inside[person]]).astype(int)
             owner = scene.owner[where[:, 1], where[:, 0]]
             good += int((owner >= 0).sum())
             total += len(owner)
-            shown = scene.visible[person][inside[person]] == 2
+            shown = scene.visibility[person][inside[person]] == 2
             assert (owner[shown] == person).all()
     assert total > 2000
     assert good / total > 0.99
@@ -102,14 +102,14 @@ def test_keypoints_lie_on_their_person_or_on_who_stands_before(no_props):
 
 def test_labels_are_a_sensible_mixture():
     scenes = sample_scenes(generators(200), SIZE, (1, 4))
-    values = np.concatenate([s.visible[~s.crowd].ravel() for s in scenes])
+    values = np.concatenate([s.visibility[~s.crowd].ravel() for s in scenes])
     shares = np.bincount(values, minlength=3) / len(values)
     assert shares[2] > 0.45
     assert shares[1] > 0.15
     assert 0.03 < shares[0] < 0.35
 
 
-def test_the_mirrored_person_paints_the_mirrored_image():
+def test_the_flipped_person_paints_the_flipped_image():
     """So nothing that is painted tells left from right but the body itself."""
     rng = np.random.default_rng(5)
     shape = sample_shapes(rng, 24)
@@ -117,7 +117,7 @@ def test_the_mirrored_person_paints_the_mirrored_image():
     looks = [sample_looks(rng) for _ in range(24)]
     camera = look(1.0, 0.1, 0.0, 300.0, SIZE).each(np.zeros(24, int))
     images = []
-    for turned, light in ((angles, 0.6), (mirrored(angles), -0.6)):
+    for turned, light in ((angles, 0.6), (flipped(angles), -0.6)):
         bodies = pose(shape, turned).moved(np.tile([0.0, 0.9, -4.0], (24, 1)))
         painter = Painter(
             figures(bodies, shape, looks, camera), looks, np.tile([light, -0.8], (24, 1))

@@ -123,14 +123,14 @@ def _people(
     ids = column(source, entries, whole("id"))
     _refuse_repeated_ids(source, ids)
     rows = _image_rows(source, entries, images, ids)
-    keypoints, visible = _keypoints(source, entries, count, ids)
-    keypoints = columns.labelled_only(keypoints, visible, origin) if origin else keypoints
-    boxes, box_rule = _boxes(source, entries, keypoints, visible, origin)
+    keypoints, visibility = _keypoints(source, entries, count, ids)
+    keypoints = columns.labelled_only(keypoints, visibility, origin) if origin else keypoints
+    boxes, box_rule = _boxes(source, entries, keypoints, visibility, origin)
     areas, area_rule = _areas(source, entries, boxes)
     crowd = column(source, entries, whole("iscrowd", "0 or 1"), default=0)
     recorded = column(source, entries, whole("num_keypoints"), default=-1)
     heads = _head_boxes(source, entries, origin)
-    people = People(rows, ids, keypoints, visible, boxes, areas, crowd != 0, heads, recorded)
+    people = People(rows, ids, keypoints, visibility, boxes, areas, crowd != 0, heads, recorded)
     return people, Rules(area_rule, box_rule)
 
 
@@ -173,14 +173,14 @@ def _keypoints(source: Source, entries: Entries, count: int, ids: Ints) -> tuple
             f"expected visibility 0, 1 or 2 in {source.path}, got another number in annotation "
             f"{ids[guilty]}; correct or remove that annotation"
         )
-    visible = flags.astype(np.uint8)
+    visibility = flags.astype(np.uint8)
     keypoints = flat[..., :2].astype(np.float64)
-    keypoints *= (visible > 0)[..., None]
-    return keypoints, visible
+    keypoints *= (visibility > 0)[..., None]
+    return keypoints, visibility
 
 
 def _boxes(
-    source: Source, entries: Entries, keypoints: Any, visible: Any, origin: int
+    source: Source, entries: Entries, keypoints: Any, visibility: Any, origin: int
 ) -> tuple[Any, str]:
     field = Field("bbox", "x, y, width, height", lambda values: columns.vectors(values, 4))
     boxes = column(source, entries, field, default=_ABSENT_BOX, empty=True)
@@ -189,7 +189,7 @@ def _boxes(
     missing[missing] = [not entries[row].get("bbox") for row in np.flatnonzero(missing)]
     if not missing.any():
         return boxes, "annotated"
-    tight = columns.boxes_around(keypoints, visible)
+    tight = columns.boxes_around(keypoints, visibility)
     return np.where(missing[:, None], tight, boxes), _rule(missing, "around keypoints")
 
 

@@ -46,7 +46,7 @@ def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
     labels = Labels(
         names=_names(source, content),
         joints=joints,
-        visible=np.where(labelled, 1 + (content["visible"] > 0), 0).astype(np.uint8),
+        visibility=np.where(labelled, 1 + (content["visible"] > 0), 0).astype(np.uint8),
         boxes=boxes_of_scale(content["center"].astype(np.float64), scale),
         head_boxes=_heads(joints, content["normalize"]) if on_mpii else None,
         box_rule="centre and scale",

@@ -41,7 +41,7 @@ def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
     labels = Labels(
         names=[f"im{n:0{digits}d}.jpg" for n in range(1, len(people) + 1)],
         joints=people[..., :2].astype(np.float64),
-        visible=np.where(flags, 1 if whole_set else 2, 2 if whole_set else 0).astype(np.uint8),
+        visibility=np.where(flags, 1 if whole_set else 2, 2 if whole_set else 0).astype(np.uint8),
         boxes=np.full((len(people), 4), np.nan),
     )
     table = people_table(source, "lsp", skeleton, labels, origin)

@@ -42,7 +42,7 @@ def read_json(source: Source, skeleton: Skeleton | None, origin: int) -> Annotat
     labels = Labels(
         names=names,
         joints=joints,
-        visible=np.where(labelled, 2, 0).astype(np.uint8),
+        visibility=np.where(labelled, 2, 0).astype(np.uint8),
         boxes=_boxes(centre, scale),
         head_boxes=_heads_beside(source, len(entries)),
         box_rule=BOX_RULE,
@@ -138,7 +138,7 @@ def read_tompson(source: Source, skeleton: Skeleton | None, origin: int) -> Anno
     labels = Labels(
         names=[f"{n}.unknown" for n in range(1, count + 1)],
         joints=joints.transpose(2, 0, 1).astype(np.float64),
-        visible=np.where(missing.T == 0, 2, 0).astype(np.uint8),
+        visibility=np.where(missing.T == 0, 2, 0).astype(np.uint8),
         boxes=np.full((count, 4), np.nan),
         head_boxes=_corners_to_boxes(heads),
     )
@@ -171,8 +171,8 @@ def read_mat(source: Source, skeleton: Skeleton | None, origin: int) -> Annotati
         ) from None
     if not rows:
         raise InputError(f"expected people with labelled joints in {source.path}, found none")
-    joints, visible, boxes, heads = (np.stack(column) for column in zip(*rows, strict=True))
-    labels = Labels([name for name, _ in people], joints, visible, boxes, heads, BOX_RULE)
+    joints, visibility, boxes, heads = (np.stack(column) for column in zip(*rows, strict=True))
+    labels = Labels([name for name, _ in people], joints, visibility, boxes, heads, BOX_RULE)
     return people_table(source, "mpii_mat", skeleton or MPII16, labels, origin)
 
 
@@ -184,17 +184,17 @@ def _points(rectangle: Any) -> list[Any]:
 
 def _person(rectangle: Any) -> tuple[Floats, Ints, Floats, Floats]:
     """Joints (16, 2), visible (16,), box (4,) and head box (4,) of one person."""
-    joints, visible = np.zeros((_JOINTS, 2)), np.zeros(_JOINTS, np.uint8)
+    joints, visibility = np.zeros((_JOINTS, 2)), np.zeros(_JOINTS, np.uint8)
     for point in _points(rectangle):
         joints[int(point.id)] = float(point.x), float(point.y)
-        visible[int(point.id)] = _visibility(getattr(point, "is_visible", None))
+        visibility[int(point.id)] = _visibility(getattr(point, "is_visible", None))
     scale: Any = getattr(rectangle, "scale", None)
     place: Any = getattr(rectangle, "objpos", None)
     box = np.full(4, np.nan)
     if hasattr(place, "x") and np.size(scale):
         centre = np.array([[float(place.x), float(place.y)]])
         box = _boxes(centre, np.array([float(scale)]))[0]
-    return joints, visible, box, _head(rectangle)
+    return joints, visibility, box, _head(rectangle)
 
 
 def _visibility(flag: Any) -> int:

@@ -28,7 +28,7 @@ class Labels(NamedTuple):
 
     names: Sequence[str]
     joints: Floats
-    visible: Ints
+    visibility: Ints
     boxes: Floats
     head_boxes: Floats | None = None
     box_rule: str = "around keypoints"
@@ -75,8 +75,8 @@ def people_table(
     """
     unique: dict[str, int] = {}
     image = np.array([unique.setdefault(name, len(unique)) for name in labels.names], np.int64)
-    keypoints = columns.labelled_only(labels.joints, labels.visible, origin)
-    tight = columns.boxes_around(keypoints, labels.visible)
+    keypoints = columns.labelled_only(labels.joints, labels.visibility, origin)
+    tight = columns.boxes_around(keypoints, labels.visibility)
     shift = np.array([origin, origin, 0, 0])
     absent = np.asarray(np.isnan(labels.boxes).all(axis=1))
     heads = labels.head_boxes
@@ -84,7 +84,7 @@ def people_table(
         image=image,
         ids=np.arange(1, len(labels.names) + 1),
         keypoints=keypoints,
-        visible=labels.visible,
+        visibility=labels.visibility,
         boxes=np.where(absent[:, None], tight, labels.boxes - shift),
         areas=tight[:, 2] * tight[:, 3] * columns.AREA_OF_BOX,
         crowd=np.zeros(len(labels.names), bool),

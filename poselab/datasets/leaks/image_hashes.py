@@ -1,6 +1,6 @@
 """What an image's file and its content look like in a few bytes, so that copies are found.
 
-A print is a digest of the file and two perceptual hashes, of the image and of its mirror image.
+A print is a digest of the file and two perceptual hashes, of the image and of its horizontal flip.
 Prints are kept beside the annotation cache, by folder, and hold while a file keeps its size and
 its time of change.
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _SIDE, _LOW = 32, 8
 _SAVE_EVERY = 2000  # images, so that an interrupted scan goes on where it was
 _RECORD = np.dtype(
-    [("size", "i8"), ("changed", "i8"), ("digest", "u8", 2), ("hash", "u8"), ("mirrored", "u8")]
+    [("size", "i8"), ("changed", "i8"), ("digest", "u8", 2), ("hash", "u8"), ("flipped", "u8")]
 )
 _VERSION = 1
 MISSING = "is missing"
@@ -38,14 +38,14 @@ MISSING = "is missing"
 class Prints(NamedTuple):
     """Prints of N images that could be read, in the order asked for.
 
-    row (N,) among the files asked for; digest (N, 2), hash (N,) and mirrored (N,) uint64.
+    row (N,) among the files asked for; digest (N, 2), hash (N,) and flipped (N,) uint64.
     ``faults`` are the files that could not be read, each with the reason.
     """
 
     row: np.ndarray[Any, np.dtype[np.int64]]
     digest: Words
     hash: Words
-    mirrored: Words
+    flipped: Words
     faults: dict[str, str]
 
 
@@ -72,7 +72,7 @@ def prints(
             _save(folder, known)
     row = np.array([n for n, name in enumerate(names) if name in taken], dtype=np.int64)
     records = np.array([taken[names[n]] for n in row.tolist()], dtype=_RECORD)
-    yield Prints(row, records["digest"], records["hash"], records["mirrored"], faults)
+    yield Prints(row, records["digest"], records["hash"], records["flipped"], faults)
 
 
 def _taken(
@@ -102,8 +102,8 @@ def _print(file: Path, before: Any) -> Any:
     content = file.read_bytes()
     digest = hashlib.blake2b(content, digest_size=16).digest()
     first, second = (int.from_bytes(digest[n : n + 8], "little") for n in (0, 8))
-    straight, mirrored = perceptual_hashes(thumbnail(content))
-    return (*stamp, (first, second), straight, mirrored)
+    straight, flipped = perceptual_hashes(thumbnail(content))
+    return (*stamp, (first, second), straight, flipped)
 
 
 def thumbnail(content: bytes, side: int = _SIDE) -> Floats:
@@ -123,7 +123,7 @@ def thumbnail(content: bytes, side: int = _SIDE) -> Floats:
 
 
 def perceptual_hashes(grey: Floats) -> tuple[int, int]:
-    """64 bits of a grey image (32, 32), and those of its mirror image.
+    """64 bits of a grey image (32, 32), and those of its horizontal flip.
 
     A bit says whether one of the 8 × 8 lowest frequencies of the cosine transform is above their
     median: the pHash of Zauner 2010, Implementation and Benchmarking of Perceptual Image Hash

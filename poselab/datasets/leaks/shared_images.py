@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from poselab.datasets.leaks.image_hashes import Prints
     from poselab.structures import Floats, Ints
 
-Kind = Literal["same file", "alike", "mirrored", "same people"]
-KINDS: tuple[Kind, ...] = ("same file", "alike", "mirrored", "same people")
+Kind = Literal["same file", "alike", "flipped", "same people"]
+KINDS: tuple[Kind, ...] = ("same file", "alike", "flipped", "same people")
 """From the surest to the least sure."""
 
 DISTANCE = 14
@@ -60,17 +60,17 @@ def same_files(train: Prints, val: Prints) -> Iterator[Leak]:
 
 
 def near_hashes(train: Prints, val: Prints, distance: int = DISTANCE) -> Iterator[Leak]:
-    """Pairs whose perceptual hashes, one of them perhaps mirrored, differ in few bits.
+    """Pairs whose perceptual hashes, one of them perhaps flipped, differ in few bits.
 
     They are alike only if :func:`likeness` says so: skies and lawns have near hashes too.
     """
     for start in range(0, len(val.row), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        for kind, hashes in (("alike", val.hash), ("mirrored", val.mirrored)):
+        for kind, hashes in (("alike", val.hash), ("flipped", val.flipped)):
             apart = np.bitwise_count(hashes[rows, None] ^ train.hash[None])
             for n, m in np.argwhere(apart <= distance).tolist():
                 pair = int(train.row[m]), int(val.row[start + n])
-                yield Leak(*pair, "alike" if kind == "alike" else "mirrored", int(apart[n, m]))
+                yield Leak(*pair, "alike" if kind == "alike" else "flipped", int(apart[n, m]))
 
 
 def confirmed(
@@ -86,7 +86,7 @@ def confirmed(
 
     for leak in candidates:
         first, second = grey(train[leak.train]), grey(val[leak.val])
-        value = likeness(first, second[:, ::-1] if leak.kind == "mirrored" else second)
+        value = likeness(first, second[:, ::-1] if leak.kind == "flipped" else second)
         yield leak._replace(likeness=round(value, 3)) if value >= LIKENESS else None
 
 
@@ -126,7 +126,7 @@ def same_people(train: Annotations, val: Annotations) -> Iterator[Leak]:
 
 def _people(table: Annotations) -> Iterator[tuple[bytes, int]]:
     """What tells a person from others, to a tenth of a pixel, with the image's row."""
-    labelled = table.visible > 0
+    labelled = table.visibility > 0
     rows = np.flatnonzero(labelled.sum(axis=1) >= _FEWEST_KEYPOINTS)
     tenths = np.rint(table.keypoints[rows] * 10).astype(np.int32) * labelled[rows, :, None]
     keys = np.concatenate([tenths, labelled[rows, :, None]], axis=2).astype(np.int32)

@@ -55,7 +55,7 @@ def breakdown(diagnosis: Diagnosis, annotations: Annotations) -> dict[str, list[
         "size": _of_people("size", SIZES, size, diagnosis),
         "crowding": _of_people("crowding", _overlap_names(), crowd, diagnosis),
         "visibility": _of_joints(
-            "visibility", ("occluded", "visible"), annotations.visible.astype(int) - 1, diagnosis
+            "visibility", ("occluded", "visible"), annotations.visibility.astype(int) - 1, diagnosis
         ),
     }
 

@@ -99,18 +99,18 @@ def box_costs(
     tallies = [[evaluator.tally(source.given, annotations)] for source in sources]
     given = resampled(tallies, replicates, seed, progress)
     methods = {method.name: method for method in comparison.methods}
-    truth = methods[sources[0].name]
+    ground_truth = methods[sources[0].name]
     return comparison, [
-        _cost(source, comparison, methods[source.name], more, truth)
+        _cost(source, comparison, methods[source.name], more, ground_truth)
         for source, more in zip(sources, given, strict=True)
     ]
 
 
 def _cost(
-    source: Boxes, comparison: Comparison, method: Method, given: Replicates, truth: Method
+    source: Boxes, comparison: Comparison, method: Method, given: Replicates, ground_truth: Method
 ) -> BoxCost:
-    place = comparison.keys.index(comparison.headline)
-    own, best = (_figure(each.replicates, place) for each in (method, truth))
+    place = comparison.keys.index(comparison.primary_metric)
+    own, best = (_figure(each.replicates, place) for each in (method, ground_truth))
     p = {frozenset(pair[:2]): pair.p_corrected for pair in comparison.pairs}
     return BoxCost(
         source=source,
@@ -118,10 +118,10 @@ def _cost(
         given=_figure(given, place).value,
         ap=own,
         early=_apart(given, method.replicates, place),
-        boxes=_apart(truth.replicates, given, place),
+        boxes=_apart(ground_truth.replicates, given, place),
         poses=Part(1 - best.value, 1 - best.high, 1 - best.low),
-        from_truth=_apart(method.replicates, truth.replicates, place),
-        p=p.get(frozenset((method.name, truth.name)), float("nan")),
+        from_truth=_apart(method.replicates, ground_truth.replicates, place),
+        p=p.get(frozenset((method.name, ground_truth.name)), float("nan")),
     )
 
 

@@ -110,12 +110,12 @@ def diagnose(
         InputError: predictions of another skeleton, as many sigmas as keypoints are needed, or a
             image is not annotated.
     """
-    falloffs = _falloffs(annotations, sigmas)
+    oks_sigmas = _falloffs(annotations, sigmas)
     who = parties(predictions, annotations, image_ids, max_detections)
     if not len(predictions):  # which may come without an axis of keypoints
-        predictions = replace(predictions, keypoints=np.empty((0, len(falloffs), 2)))
-    found = match(predictions, annotations, who, falloffs)
-    joints = joints_of(predictions.keypoints, found.pose, found.pairs, annotations, falloffs)
+        predictions = replace(predictions, keypoints=np.empty((0, len(oks_sigmas), 2)))
+    found = match(predictions, annotations, who, oks_sigmas)
+    joints = joints_of(predictions.keypoints, found.pose, found.pairs, annotations, oks_sigmas)
     return Diagnosis(
         scored=who.scored,
         pose=found.pose,
@@ -127,13 +127,13 @@ def diagnose(
         background=found.background,
         doubles=found.doubles,
         optimal=found.optimal,
-        sigmas=falloffs,
+        sigmas=oks_sigmas,
     )
 
 
 def _falloffs(annotations: Annotations, sigmas: Sequence[float] | None) -> tuple[float, ...]:
     skeleton = annotations.skeleton
-    given = skeleton.falloffs if sigmas is None else tuple(sigmas)
+    given = skeleton.oks_sigmas if sigmas is None else tuple(sigmas)
     if len(given) != len(skeleton):
         raise InputError(
             f"expected {len(skeleton)} sigmas, one for each keypoint of {skeleton.name}, got "

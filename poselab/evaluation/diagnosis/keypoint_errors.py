@@ -75,18 +75,18 @@ def joints_of(
     keypoints (N, K, 2) are all poses in image pixels, pose_of (M,) the row that answers for each
     person, -1 for none, and pairs all pairs of poses and people that lie in the same image.
     """
-    shape = annotations.visible.shape
-    own, mirrored = np.zeros(shape), np.zeros(shape)
+    shape = annotations.visibility.shape
+    own, flipped = np.zeros(shape), np.zeros(shape)
     people = np.flatnonzero(pose_of >= 0)
-    own[people], mirrored[people] = _own_and_mirrored(
+    own[people], flipped[people] = _own_and_flipped(
         keypoints[pose_of[people]], annotations, people, sigmas
     )
     model = _inverse(pose_of, len(keypoints))
     others, rival = _others(keypoints, model, pairs, annotations, sigmas)
-    kind = _kinds(own, mirrored, others)
-    kind[(annotations.visible == 0) | (pose_of < 0)[:, None]] = UNKNOWN
+    kind = _kinds(own, flipped, others)
+    kind[(annotations.visibility == 0) | (pose_of < 0)[:, None]] = UNKNOWN
     found_in = found_elsewhere(keypoints, kind, pose_of, pairs, annotations, sigmas)
-    nearest = np.maximum(own, np.maximum(mirrored, others))
+    nearest = np.maximum(own, np.maximum(flipped, others))
     rival = np.where(kind == Kind.SWAP.code, rival, -1)
     return Joints(kind, own, nearest, rival, found_in)
 
@@ -99,18 +99,18 @@ def _inverse(pose_of: Ints, poses: int) -> Ints:
     return model
 
 
-def _own_and_mirrored(
+def _own_and_flipped(
     keypoints: Floats, annotations: Annotations, people: Ints, sigmas: Sequence[float]
 ) -> tuple[Floats, Floats]:
-    """Similarity (n, K) of poses (n, K, 2) to their people's joints and to the mirrored joints.
+    """Similarity (n, K) of poses (n, K, 2) to their people's joints and to the flipped joints.
 
     The falloff is always that of the predicted joint.
     """
     flip = list(annotations.skeleton.flip_index)
     own = joint_similarity(keypoints, annotations, people, sigmas)
     turned = [sigmas[k] for k in flip]
-    mirrored = joint_similarity(keypoints[:, flip], annotations, people, turned)[:, flip]
-    return own, mirrored
+    flipped = joint_similarity(keypoints[:, flip], annotations, people, turned)[:, flip]
+    return own, flipped
 
 
 def _others(
@@ -120,16 +120,16 @@ def _others(
     annotations: Annotations,
     sigmas: Sequence[float],
 ) -> tuple[Floats, Ints]:
-    """Greatest similarity (M, K) of each person's pose to another person's joint or its mirrored
+    """Greatest similarity (M, K) of each person's pose to another person's joint or its flipped
     one, and that person's row."""
     answered = model[pairs.pose]
     theirs = pairs.take((answered >= 0) & (answered != pairs.person))
 
     def similarity(part: slice) -> Floats:
         poses, people = keypoints[theirs.pose[part]], theirs.person[part]
-        return np.maximum(*_own_and_mirrored(poses, annotations, people, sigmas))
+        return np.maximum(*_own_and_flipped(poses, annotations, people, sigmas))
 
-    return _greatest(similarity, model[theirs.pose], theirs.person, annotations.visible.shape)
+    return _greatest(similarity, model[theirs.pose], theirs.person, annotations.visibility.shape)
 
 
 def _greatest(
@@ -146,13 +146,13 @@ def _greatest(
     return greatest, which
 
 
-def _kinds(own: Floats, mirrored: Floats, others: Floats) -> Ints:
+def _kinds(own: Floats, flipped: Floats, others: Floats) -> Ints:
     """Codes (M, K) from similarities (M, K); of equals its own place goes first, then inversion."""
-    wrong = np.maximum(mirrored, others)
+    wrong = np.maximum(flipped, others)
     return np.select(
         [np.maximum(own, wrong) < NEAR, (own >= wrong) & (own >= RIGHT), own >= wrong],
         [Kind.MISS.code, Kind.GOOD.code, Kind.JITTER.code],
-        np.where(mirrored >= others, Kind.INVERSION.code, Kind.SWAP.code),
+        np.where(flipped >= others, Kind.INVERSION.code, Kind.SWAP.code),
     ).astype(np.uint8)
 
 

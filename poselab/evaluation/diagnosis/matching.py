@@ -65,7 +65,7 @@ def parties(
 
 
 def _labelled(annotations: Annotations) -> Mask:
-    seen = (annotations.visible > 0).any(axis=1) & (annotations.labelled() > 0)
+    seen = (annotations.visibility > 0).any(axis=1) & (annotations.labelled() > 0)
     return np.asarray(seen & ~annotations.crowd)
 
 
@@ -125,7 +125,7 @@ def _in_regions(
     """Which poses (n,) are like a crowd or an unlabelled person, so that COCO excuses them."""
     regions = np.flatnonzero(~_labelled(annotations))
     pose, region = together(poses, who.image[poses], regions, annotations)
-    seen = (annotations.visible[region] > 0).any(axis=1)
+    seen = (annotations.visibility[region] > 0).any(axis=1)
     similar = with_oks((pose, region), predictions, annotations, sigmas).oks
     similar = np.where(
         seen, similar, _oks_of_regions(predictions.keypoints[pose], annotations, region, sigmas)

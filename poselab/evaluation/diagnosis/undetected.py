@@ -54,7 +54,7 @@ def early_commitment(
 
     Only overlaps of at least ``least`` count. Boxes of other images show nobody.
     """
-    labelled = (annotations.visible > 0).any(axis=1) & ~annotations.crowd
+    labelled = (annotations.visibility > 0).any(axis=1) & ~annotations.crowd
     people = np.flatnonzero(labelled)
     image = annotations.image_ids[annotations.image_of()[people]]
     owner, overlap = np.full(len(people), -1), np.zeros(len(people))

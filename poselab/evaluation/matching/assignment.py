@@ -68,7 +68,7 @@ def by_best_oks(predictions: Predictions, annotations: Annotations) -> Ints:
     order = np.lexsort((-predictions.scores, image))
     images, begins = np.unique(image[order], return_index=True)
     ends = np.append(begins[1:], len(order))
-    findable = (annotations.visible > 0).any(axis=1) & ~annotations.crowd
+    findable = (annotations.visibility > 0).any(axis=1) & ~annotations.crowd
     pose_of = np.full(annotations.people, -1)
     for row, begin, end in zip(images.tolist(), begins, ends[: len(begins)], strict=True):
         poses, people = order[begin:end], np.array(annotations.rows(row), dtype=np.int64)
@@ -110,5 +110,5 @@ def match_contract(match: str, annotations: Annotations) -> dict[str, Any]:
     """What figures depend on through the rule by which people were answered for."""
     if match == "annotation_id":
         return {"match": match}
-    sigmas = list(annotations.skeleton.falloffs)
+    sigmas = list(annotations.skeleton.oks_sigmas)
     return {"match": match, "sigmas": sigmas, "area": annotations.area_rule}

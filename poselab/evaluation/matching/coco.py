@@ -48,12 +48,12 @@ def matching_of(
     evaluation: Any,
     asked: Problem,
     predictions: Predictions,
-    truth: Annotations,
+    ground_truth: Annotations,
     areas: Sequence[str] = tuple(AREAS),
 ) -> Matching:
     """What an engine decided about a problem in some area ranges."""
     entries = [entry for entry in evaluation.evalImgs if entry is not None]
-    image_ids = np.sort(truth.image_ids[asked.chosen])
+    image_ids = np.sort(ground_truth.image_ids[asked.chosen])
     ranges = _by_area(entries, areas)
     numbers, scores = (_flat([e[key] for e in ranges[0]]) for key in ("dtIds", "dtScores"))
     order = np.argsort(-scores, kind="stable")

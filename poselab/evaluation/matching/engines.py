@@ -40,7 +40,7 @@ class Problem(NamedTuple):
     rows: Ints
     people: Ints
     chosen: Mask
-    truth: dict[str, Any]
+    ground_truth: dict[str, Any]
     found: dict[str, Any]
     counted: int
 
@@ -68,10 +68,10 @@ def problem_of(
         inside = np.isin(predictions.image_ids, annotations.image_ids[chosen])
         rows = _best(predictions, np.flatnonzero(inside), max_detections)
         people = np.flatnonzero(chosen[annotations.image_of()])
-        truth = _truth(annotations, chosen, people)
+        ground_truth = _truth(annotations, chosen, people)
         counted = (annotations.labelled()[people] > 0) & ~annotations.crowd[people]
-        found = _found(predictions, rows, truth)
-        return Problem(rows, people, chosen, truth, found, int(counted.sum()))
+        found = _found(predictions, rows, ground_truth)
+        return Problem(rows, people, chosen, ground_truth, found, int(counted.sum()))
 
 
 def matched(
@@ -85,7 +85,7 @@ def matched(
     module = importlib.import_module(MODULES[engine])
     with contextlib.redirect_stdout(io.StringIO()), collector_paused():
         evaluation = module.COCOeval(
-            _index(engine, asked.truth), _index(engine, asked.found), iouType="keypoints"
+            _index(engine, asked.ground_truth), _index(engine, asked.found), iouType="keypoints"
         )
         evaluation.params.kpt_oks_sigmas = np.array(sigmas)
         evaluation.params.maxDets = [max_detections]
@@ -142,9 +142,9 @@ def _best(predictions: Predictions, rows: Ints, limit: int) -> Ints:
 def _truth(annotations: Annotations, chosen: Mask, rows: Ints) -> dict[str, Any]:
     """Annotations in COCO's layout."""
     image_of = annotations.image_of()
-    visible = annotations.visible[rows]
+    visibility = annotations.visibility[rows]
     labelled = annotations.labelled()[rows]
-    points = np.concatenate([annotations.keypoints[rows], visible[..., None]], axis=2)
+    points = np.concatenate([annotations.keypoints[rows], visibility[..., None]], axis=2)
     columns = zip(
         annotations.image_ids[image_of[rows]].tolist(),
         _views(points),
@@ -172,7 +172,7 @@ def _images(annotations: Annotations, chosen: Mask) -> list[dict[str, Any]]:
     ]
 
 
-def _found(predictions: Predictions, rows: Ints, truth: dict[str, Any]) -> dict[str, Any]:
+def _found(predictions: Predictions, rows: Ints, ground_truth: dict[str, Any]) -> dict[str, Any]:
     """Some predictions in COCO's layout; a keypoint's third number plays no part and is left 1."""
     keypoints = predictions.keypoints[rows]
     points = np.empty((*keypoints.shape[:2], 3))
@@ -201,7 +201,7 @@ def _found(predictions: Predictions, rows: Ints, truth: dict[str, Any]) -> dict[
     if boxes is not None:
         for pose, box in zip(poses, boxes[rows].tolist(), strict=True):
             pose["bbox"] = box
-    return {**truth, "annotations": poses}
+    return {**ground_truth, "annotations": poses}
 
 
 def _views(points: Floats) -> list[memoryview]:

@@ -43,7 +43,7 @@ def pairs(
         InputError: what the rule of matching refuses.
     """
     chosen, people = asked_for(annotations, image_ids, annotations.image_of())
-    wanted = people & (annotations.visible > 0).any(axis=1) & ~annotations.crowd
+    wanted = people & (annotations.visibility > 0).any(axis=1) & ~annotations.crowd
     rows = np.flatnonzero(wanted)
     return Pairs(rows, MATCHES[match](predictions, annotations)[rows], chosen)
 
@@ -56,7 +56,7 @@ def most_similar(
     Crowds and people without labelled keypoints resemble nothing; of equals the first is taken.
     """
     image = rows_of(annotations.image_ids, predictions.image_ids)
-    findable = (annotations.visible > 0).any(axis=1) & ~annotations.crowd
+    findable = (annotations.visibility > 0).any(axis=1) & ~annotations.crowd
     model = np.full(len(predictions), -1)
     order = np.argsort(image, kind="stable")
     images, begins = np.unique(image[order], return_index=True)

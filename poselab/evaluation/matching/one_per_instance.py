@@ -70,7 +70,7 @@ def answers(
     Raises:
         InputError: what the rule of matching refuses.
     """
-    labelled = annotations.visible > 0
+    labelled = annotations.visibility > 0
     image_of = annotations.image_of()
     chosen, people = asked_for(annotations, image_ids, image_of)
     wanted = measurable & labelled.any(axis=1) & ~annotations.crowd & people

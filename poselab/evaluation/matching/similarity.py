@@ -22,10 +22,10 @@ def joint_similarity(
     labelled keypoints, 0 elsewhere; a person without area is found by exact keypoints alone.
     """
     squared = np.square(keypoints - annotations.keypoints[people]).sum(axis=-1)
-    falloffs = annotations.skeleton.falloffs if sigmas is None else sigmas
-    spread = (2 * np.array(falloffs)) ** 2
+    oks_sigmas = annotations.skeleton.oks_sigmas if sigmas is None else sigmas
+    spread = (2 * np.array(oks_sigmas)) ** 2
     areas = annotations.areas[people][..., None] + np.spacing(1)  # pycocotools' guard against zero
-    similar: Floats = np.exp(-squared / (2 * spread * areas)) * (annotations.visible[people] > 0)
+    similar: Floats = np.exp(-squared / (2 * spread * areas)) * (annotations.visibility[people] > 0)
     return similar
 
 
@@ -37,5 +37,5 @@ def oks(
     Arguments as for :func:`joint_similarity`; ``keypoints[:, None]`` gives all pairs.
     """
     similar = joint_similarity(keypoints, annotations, people, sigmas)
-    labelled = np.count_nonzero(annotations.visible[people], axis=-1)
+    labelled = np.count_nonzero(annotations.visibility[people], axis=-1)
     return np.asarray(similar.sum(axis=-1) / np.maximum(labelled, 1))

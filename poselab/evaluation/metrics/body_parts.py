@@ -34,7 +34,7 @@ class PartsEvaluator:
     falls back to where results bring no scores of parts. Source: Jin et al. 2020.
     """
 
-    headline: ClassVar[str] = "AP/body"
+    primary_metric: ClassVar[str] = "AP/body"
     oks: OksEvaluator = field(default_factory=OksEvaluator)
 
     def __call__(
@@ -49,8 +49,8 @@ class PartsEvaluator:
         for name, (found, table) in _parts(predictions, annotations).items():
             figures = self.oks(found, table, image_ids).values
             values |= {f"{key}/{name}": figures[key] for key in FIGURES}
-        contract = self.oks(predictions, annotations, image_ids).contract
-        return Metrics(values, contract | {"metric": "oks of parts"})
+        comparability = self.oks(predictions, annotations, image_ids).comparability
+        return Metrics(values, comparability | {"metric": "oks of parts"})
 
     def tally(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
@@ -116,9 +116,9 @@ def _labels(annotations: Annotations, name: str, part: slice) -> Annotations:
     whole = annotations.skeleton
     return replace(
         annotations,
-        skeleton=Skeleton(name, whole.keypoints[part], (), whole.falloffs[part]),
+        skeleton=Skeleton(name, whole.keypoints[part], (), whole.oks_sigmas[part]),
         keypoints=annotations.keypoints[:, part],
-        visible=annotations.visible[:, part],
+        visibility=annotations.visibility[:, part],
         recorded_keypoints=None,
         stored="",
     )

@@ -126,7 +126,7 @@ def joint_calibration(
         InputError: what the rule of matching refuses.
     """
     people, poses = _answered(pairs(predictions, annotations, image_ids, match))
-    labelled = annotations.visible[people] > 0
+    labelled = annotations.visibility[people] > 0
     if not labelled.any():
         return calibration(np.empty(0), np.empty(0), bins)
     similar = joint_similarity(predictions.keypoints[poses], annotations, people, sigmas)

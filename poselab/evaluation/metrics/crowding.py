@@ -65,7 +65,7 @@ def crowd_index(annotations: Annotations) -> Floats:
     for image in range(len(annotations)):
         people = np.array(annotations.rows(image), dtype=np.int64)
         inside = _joints_inside(annotations, people)
-        own = np.count_nonzero(annotations.visible[people], axis=1)
+        own = np.count_nonzero(annotations.visibility[people], axis=1)
         mean = averaged[people] & (own > 0)
         if mean.any():
             others = inside.sum(axis=1) - inside.diagonal()
@@ -78,7 +78,7 @@ def _joints_inside(annotations: Annotations, people: Ints) -> Ints:
     boxes = annotations.boxes[people][:, None, None]
     points = annotations.keypoints[people][None]
     inside = ((points >= boxes[..., :2]) & (points <= boxes[..., :2] + boxes[..., 2:])).all(axis=-1)
-    return np.asarray((inside & (annotations.visible[people] > 0)).sum(axis=-1))
+    return np.asarray((inside & (annotations.visibility[people] > 0)).sum(axis=-1))
 
 
 def recorded_crowd_index(annotations: Annotations) -> Floats | None:
@@ -104,7 +104,7 @@ class CrowdEvaluator:
     as CrowdPose records it. The code also rounds each AP to four digits; nothing is rounded here.
     """
 
-    headline: ClassVar[str] = "AP/hard"
+    primary_metric: ClassVar[str] = "AP/hard"
     oks: OksEvaluator = field(default_factory=OksEvaluator)
     edges: tuple[float, float] = EDGES
 
@@ -113,9 +113,9 @@ class CrowdEvaluator:
     ) -> Metrics:
         """See :class:`poselab.evaluation.evaluator.Evaluator`."""
         tally = self.tally(predictions, annotations, image_ids)
-        contract = self.oks(predictions, annotations, image_ids).contract
+        comparability = self.oks(predictions, annotations, image_ids).comparability
         index = {"crowd_index": tally.rule, "crowd_edges": list(self.edges)}
-        return Metrics(measured(tally), contract | {"metric": "oks by crowd index"} | index)
+        return Metrics(measured(tally), comparability | {"metric": "oks by crowd index"} | index)
 
     def tally(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None

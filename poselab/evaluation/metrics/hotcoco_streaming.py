@@ -79,7 +79,7 @@ def _matched(
     params.area_rng = [list(limits) for limits in AREAS.values()]
     params.area_rng_lbl = list(AREAS)
     asked = problem_of(predictions, annotations, chosen, max_detections)
-    truth, found = asked.truth, asked.found
-    evaluation = hotcoco.StreamingEval(truth["categories"], "keypoints", params=params)
-    evaluation.update(truth["images"], truth["annotations"], found["annotations"])
+    ground_truth, found = asked.ground_truth, asked.found
+    evaluation = hotcoco.StreamingEval(ground_truth["categories"], "keypoints", params=params)
+    evaluation.update(ground_truth["images"], ground_truth["annotations"], found["annotations"])
     return evaluation.to_bytes(), asked.counted

@@ -60,7 +60,7 @@ def joint_figures(
     if answered.any():
         poses = predictions.keypoints[pose_of[answered]]
         similar[answered] = joint_similarity(poses, annotations, people[answered], sigmas)
-    labelled = annotations.visible[people] > 0
+    labelled = annotations.visibility[people] > 0
     counts = labelled.sum(axis=0)
     reached = np.stack([((similar >= t) & labelled).sum(axis=0) for t in thresholds], axis=1)
     return JointFigures(
@@ -85,9 +85,9 @@ def joint_average_precision(
     """
     figures = []
     for joint in range(len(annotations.skeleton)):
-        alone = np.zeros_like(annotations.visible)
-        alone[:, joint] = annotations.visible[:, joint]
-        labels = replace(annotations, visible=alone, recorded_keypoints=None, stored="")
+        alone = np.zeros_like(annotations.visibility)
+        alone[:, joint] = annotations.visibility[:, joint]
+        labels = replace(annotations, visibility=alone, recorded_keypoints=None, stored="")
         matching = evaluator.matching(predictions, labels, image_ids)
         figures.append(measured(OksTally(matching))["AP"])
     return np.array(figures)

@@ -14,7 +14,7 @@ from poselab.evaluation.matching.coco import Matching, matching_of
 from poselab.evaluation.matching.engines import AREAS, MODULES, Problem, matched, problem
 from poselab.evaluation.metrics.average_precision import KEYS, OksTally
 from poselab.evaluation.metrics.hotcoco_streaming import Evaluated, streamed
-from poselab.evaluation.record import Metrics, annotation_contract
+from poselab.evaluation.record import Metrics, annotation_comparability
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class OksEvaluator:
     al. 2014 and cocodataset.org/#keypoints-eval.
     """
 
-    headline: ClassVar[str] = "AP"
+    primary_metric: ClassVar[str] = "AP"
     engine: str = "hotcoco"
     sigmas: Sequence[float] | None = None
     max_detections: int = 20
@@ -120,12 +120,12 @@ class OksEvaluator:
         people: int,
     ) -> Metrics:
         images = annotations.image_ids[chosen]
-        contract = annotation_contract(annotations, len(images), people, images)
-        return Metrics(values, contract | self._contract(predictions, annotations))
+        comparability = annotation_comparability(annotations, len(images), people, images)
+        return Metrics(values, comparability | self._contract(predictions, annotations))
 
     def _sigmas(self, annotations: Annotations) -> list[float]:
         skeleton = annotations.skeleton
-        sigmas = list(skeleton.falloffs if self.sigmas is None else self.sigmas)
+        sigmas = list(skeleton.oks_sigmas if self.sigmas is None else self.sigmas)
         if len(sigmas) != len(skeleton):
             raise InputError(
                 f"expected {len(skeleton)} sigmas, one for each keypoint of {skeleton.name}, got "

@@ -11,7 +11,7 @@ import numpy as np
 from poselab.evaluation.accumulator import RateTally, measured
 from poselab.evaluation.matching.assignment import check_match, match_contract
 from poselab.evaluation.matching.one_per_instance import Answers, answers
-from poselab.evaluation.record import Metrics, annotation_contract
+from poselab.evaluation.record import Metrics, annotation_comparability
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class PckEvaluator:
     joints, as the toolkit does; "/groups" is the mean over joint groups. ``match`` as for PCKh.
     """
 
-    headline: ClassVar[str] = "PCK@0.2"
+    primary_metric: ClassVar[str] = "PCK@0.2"
     threshold: float = 0.2
     reference: str = "torso"
     match: str = "annotation_id"
@@ -64,7 +64,9 @@ class PckEvaluator:
             InputError: nobody can be measured, or the rule of matching refuses the poses.
         """
         found, sizes = self._found(predictions, annotations, image_ids)
-        contract = annotation_contract(annotations, found.images, len(found.rows), found.image_ids)
+        comparability = annotation_comparability(
+            annotations, found.images, len(found.rows), found.image_ids
+        )
         rule = {
             "metric": "pck",
             "rule": f"distance <= {self.threshold:g} · {self._reference_of(annotations)}",
@@ -72,7 +74,7 @@ class PckEvaluator:
             "unanswered_people": found.unanswered,
         }
         values = measured(self._tally(found, sizes, annotations))
-        return Metrics(values, contract | rule | match_contract(self.match, annotations))
+        return Metrics(values, comparability | rule | match_contract(self.match, annotations))
 
     def tally(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
@@ -133,7 +135,7 @@ def torso_sizes(annotations: Annotations) -> Floats:
     length = np.linalg.norm(
         annotations.keypoints[:, shoulder] - annotations.keypoints[:, hip], axis=1
     )
-    known = (annotations.visible[:, shoulder] > 0) & (annotations.visible[:, hip] > 0)
+    known = (annotations.visibility[:, shoulder] > 0) & (annotations.visibility[:, hip] > 0)
     sizes: Floats = np.where(known, length, 0.0)
     return sizes
 

@@ -11,7 +11,7 @@ import numpy as np
 from poselab.evaluation.accumulator import RateTally, measured
 from poselab.evaluation.matching.assignment import check_match, match_contract
 from poselab.evaluation.matching.one_per_instance import Answers, answers
-from poselab.evaluation.record import Metrics, annotation_contract
+from poselab.evaluation.record import Metrics, annotation_comparability
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class PckhEvaluator:
     0.5: the AUC of the MPII toolkit, named so because PCK has an "AUC" of its own.
     """
 
-    headline: ClassVar[str] = "PCKh@0.5"
+    primary_metric: ClassVar[str] = "PCKh@0.5"
     thresholds: Sequence[float] = (0.5, 0.1, 0.11)
     match: str = "annotation_id"
 
@@ -60,7 +60,9 @@ class PckhEvaluator:
             InputError: nobody has a head box, or the rule of matching refuses the poses.
         """
         found = self._found(predictions, annotations, image_ids)
-        contract = annotation_contract(annotations, found.images, len(found.rows), found.image_ids)
+        comparability = annotation_comparability(
+            annotations, found.images, len(found.rows), found.image_ids
+        )
         rule = {
             "metric": "pckh",
             "rule": f"distance <= threshold · {HEAD_FACTOR} · diagonal of the head box",
@@ -68,7 +70,7 @@ class PckhEvaluator:
             "unanswered_people": found.unanswered,
         }
         values = measured(self._tally(found, annotations))
-        return Metrics(values, contract | rule | match_contract(self.match, annotations))
+        return Metrics(values, comparability | rule | match_contract(self.match, annotations))
 
     def tally(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None

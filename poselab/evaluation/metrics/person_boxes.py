@@ -32,14 +32,14 @@ def person_precisions(
     """The same AP, and AP50 and AP75 at one IoU each."""
     import hotcoco
 
-    truth, found = hotcoco.COCO(), hotcoco.COCO()
+    ground_truth, found = hotcoco.COCO(), hotcoco.COCO()
     labels = _truth(annotations)
-    truth.dataset = labels
+    ground_truth.dataset = labels
     found.dataset = {**labels, "annotations": _found(image_ids, boxes, scores)}
     with contextlib.redirect_stdout(io.StringIO()):
-        for index in (truth, found):
+        for index in (ground_truth, found):
             index.createIndex()
-        evaluation = hotcoco.COCOeval(truth, found, iouType="bbox")
+        evaluation = hotcoco.COCOeval(ground_truth, found, iouType="bbox")
         evaluation.evaluate()
         evaluation.accumulate()
     assert evaluation.eval is not None

@@ -33,9 +33,9 @@ class Combined:
             raise InputError("expected one evaluator or more to combine, got none")
 
     @property
-    def headline(self) -> str:
+    def primary_metric(self) -> str:
         """The first evaluator's."""
-        return self.evaluators[0].headline
+        return self.evaluators[0].primary_metric
 
     def __call__(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
@@ -46,13 +46,15 @@ class Combined:
             InputError: what any of the evaluators refuses, or two give the same figure.
         """
         first, *others = (score(predictions, annotations, image_ids) for score in self.evaluators)
-        contracts = {other.contract["metric"]: other.contract for other in others}
+        comparability_records = {
+            other.comparability["metric"]: other.comparability for other in others
+        }
         _refuse_repeated([key for record in (first, *others) for key in record.values])
-        _refuse_repeated([record.contract["metric"] for record in (first, *others)])
+        _refuse_repeated([record.comparability["metric"] for record in (first, *others)])
         values = dict(first.values)
         for other in others:
             values |= other.values
-        return Metrics(values, first.contract | contracts)
+        return Metrics(values, first.comparability | comparability_records)
 
     def tally(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None

@@ -132,7 +132,9 @@ def limited(metrics: Metrics, drawn: Replicates, seed: int) -> Metrics:
         "seed": seed,
     }
     interval = {key: (float(low), float(high)) for key, low, high in limits}
-    return replace(metrics, interval=interval, contract=metrics.contract | {"interval": how})
+    return replace(
+        metrics, interval=interval, comparability=metrics.comparability | {"interval": how}
+    )
 
 
 def _one_method(runs: Sequence[Tally], weights: Ints, rng: np.random.Generator) -> Floats:

@@ -92,7 +92,7 @@ def sigmas_of_residuals(predictions: Predictions, annotations: Annotations) -> S
         raise InputError(f"expected poses of people of {annotations.source}, got none of any")
     offsets = predictions.keypoints[pose_of[people]] - annotations.keypoints[people]
     relative = np.square(offsets).sum(axis=2) / annotations.areas[people][:, None]
-    relative[annotations.visible[people] == 0] = np.nan
+    relative[annotations.visibility[people] == 0] = np.nan
     counts = np.count_nonzero(~np.isnan(relative), axis=0)
     middle = np.array([np.median(c[~np.isnan(c)]) if n else np.nan for c, n in _columns(relative)])
     sigmas = np.sqrt(middle / np.log(2))
@@ -108,13 +108,13 @@ def _columns(values: Floats) -> list[tuple[Floats, int]]:
 
 def _usable(annotations: Annotations) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """People (M,) with labels and an area."""
-    labelled = (annotations.visible > 0).any(axis=1)
+    labelled = (annotations.visibility > 0).any(axis=1)
     return np.asarray(labelled & ~annotations.crowd & (annotations.areas > 0))
 
 
 def _stacked(annotations: Annotations, others: Sequence[Annotations], least_iou: float) -> Floats:
     """Every file's positions (n, M, K, 2) of the people of the first, NaN where not labelled."""
-    layers = [np.where(annotations.visible[..., None] > 0, annotations.keypoints, np.nan)]
+    layers = [np.where(annotations.visibility[..., None] > 0, annotations.keypoints, np.nan)]
     for other in others:
         if other.skeleton.keypoints != annotations.skeleton.keypoints:
             raise InputError(
@@ -127,7 +127,7 @@ def _stacked(annotations: Annotations, others: Sequence[Annotations], least_iou:
                 f"expected people of {annotations.source} in {other.source}, got none whose box "
                 f"overlaps by {least_iou:g} or more in an image of the same id"
             )
-        known = (same >= 0)[:, None] & (other.visible[same] > 0)
+        known = (same >= 0)[:, None] & (other.visibility[same] > 0)
         layers.append(np.where(known[..., None], other.keypoints[same], np.nan))
     return np.stack(layers)
 
@@ -135,12 +135,15 @@ def _stacked(annotations: Annotations, others: Sequence[Annotations], least_iou:
 def same_people(annotations: Annotations, other: Annotations, least_iou: float) -> Ints:
     """The row (M,) of each person in another file, -1 for none: each is the other's best box."""
     same = np.full(annotations.people, -1)
-    usable, others_usable = _usable(annotations), (other.visible > 0).any(axis=1) & ~other.crowd
+    loss_mask, others_usable = (
+        _usable(annotations),
+        (other.visibility > 0).any(axis=1) & ~other.crowd,
+    )
     there = rows_of(other.image_ids, annotations.image_ids)
     for image in np.flatnonzero(there >= 0).tolist():
         mine = np.array(annotations.rows(image), dtype=np.int64)
         theirs = np.array(other.rows(int(there[image])), dtype=np.int64)
-        mine, theirs = mine[usable[mine]], theirs[others_usable[theirs]]
+        mine, theirs = mine[loss_mask[mine]], theirs[others_usable[theirs]]
         if len(mine) and len(theirs):
             ious = box_ious(annotations.boxes[mine], other.boxes[theirs])
             best = ious.argmax(axis=1)

@@ -159,7 +159,7 @@ def _repeated(predictions: Predictions) -> str:
 
 
 def _images_without(predictions: Predictions, annotations: Annotations) -> str:
-    scored = (annotations.visible > 0).any(axis=1) & ~annotations.crowd
+    scored = (annotations.visibility > 0).any(axis=1) & ~annotations.crowd
     if annotations.held_out is not None and annotations.held_out.any():
         scored &= annotations.held_out
     images = np.unique(annotations.image_of()[scored])
@@ -173,7 +173,7 @@ def _images_without(predictions: Predictions, annotations: Annotations) -> str:
 
 
 def _unmeasurable(annotations: Annotations) -> str:
-    labelled = (annotations.visible > 0).any(axis=1) & ~annotations.crowd
+    labelled = (annotations.visibility > 0).any(axis=1) & ~annotations.crowd
     lacking = int((labelled & (annotations.areas <= 0)).sum())
     return f"{lacking} labelled people have no area, so OKS finds every pose of them wrong" * (
         lacking > 0
@@ -204,5 +204,5 @@ def _sigmas_guessed(annotations: Annotations) -> str:
         return ""
     return (
         f"nobody published sigmas for {annotations.skeleton.name}, so OKS takes "
-        f"{annotations.skeleton.falloffs[0]:g} for every keypoint and compares with nobody's"
+        f"{annotations.skeleton.oks_sigmas[0]:g} for every keypoint and compares with nobody's"
     )

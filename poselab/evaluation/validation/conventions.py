@@ -32,7 +32,7 @@ REVERSED = 0.5
 PEOPLE_RANKED = 30
 FAR_OUT = 0.01
 _SWAPPED = "the poses fit far better with x and y swapped: were rows and columns written for them?"
-_MIRRORED = (
+_FLIPED = (
     "the poses fit far better with left and right swapped: are the sides the observer's, or the "
     "keypoints in another order?"
 )
@@ -77,7 +77,7 @@ def of_coordinates(
 
 def sampled(predictions: Predictions, annotations: Annotations) -> Sample:
     """Labelled people, evenly over the file, in whose images there are poses."""
-    people = np.flatnonzero((annotations.visible > 0).any(axis=1) & ~annotations.crowd)
+    people = np.flatnonzero((annotations.visibility > 0).any(axis=1) & ~annotations.crowd)
     ids = annotations.image_ids[annotations.image_of()[people]]
     order = np.argsort(predictions.image_ids, kind="stable")
     sorted_ids = predictions.image_ids[order]
@@ -97,16 +97,16 @@ def nearest(keypoints: Floats, sample: Sample, annotations: Annotations) -> Near
     """The pose (of (N, K, 2) keypoints) whose median joint lies nearest to each person."""
     if not len(sample.people):
         return Nearest(sample.people, np.empty(0), np.empty((0, 2)))
-    seen = annotations.visible[sample.people] > 0
-    truth = annotations.keypoints[sample.people]
-    apart = keypoints[sample.pose] - truth[sample.person]
+    seen = annotations.visibility[sample.people] > 0
+    ground_truth = annotations.keypoints[sample.people]
+    apart = keypoints[sample.pose] - ground_truth[sample.person]
     distances = np.hypot(apart[..., 0], apart[..., 1])
     distances[~seen[sample.person]] = np.inf
     middle = (np.count_nonzero(seen, axis=1) - 1) // 2
     medians = np.take_along_axis(np.sort(distances, axis=1), middle[sample.person, None], 1)[:, 0]
     order = np.lexsort((medians, sample.person))
     best = order[sample.begins]  # the first pair of every person, pairs being grouped by person
-    corners = [np.where(seen[..., None], truth, fill) for fill in (np.inf, -np.inf)]
+    corners = [np.where(seen[..., None], ground_truth, fill) for fill in (np.inf, -np.inf)]
     extents = (corners[1].max(axis=1) - corners[0].min(axis=1)).max(axis=1)
     errors = medians[best] / np.maximum(extents, 1.0)
     return Nearest(sample.pose[best], errors, apart[best][seen])
@@ -153,8 +153,8 @@ def _read_otherwise(
     """What other reading of the coordinates leaves much less of a bad error."""
     if len(found.errors) < PEOPLE_NEEDED or (error := float(np.median(found.errors))) <= BAD:
         return []
-    mirror = list(annotations.skeleton.flip_index)
-    readings = {_SWAPPED: keypoints[..., ::-1], _MIRRORED: keypoints[:, mirror]}
+    flip = list(annotations.skeleton.flip_index)
+    readings = {_SWAPPED: keypoints[..., ::-1], _FLIPED: keypoints[:, flip]}
     errors = {said: nearest(read, sample, annotations).errors for said, read in readings.items()}
     return [said for said, other in errors.items() if float(np.median(other)) < BETTER * error]
 
@@ -183,11 +183,11 @@ def _predicted_corners(predictions: Predictions) -> str:
 
 
 def _annotated_corners(annotations: Annotations) -> str:
-    people = np.flatnonzero((annotations.visible > 0).sum(axis=1) > 2)
+    people = np.flatnonzero((annotations.visibility > 0).sum(axis=1) > 2)
     if annotations.box_rule != "annotated" or not len(people):
         return ""
     people = people[:: max(1, len(people) // PEOPLE_SAMPLED)]
-    seen = (annotations.visible[people] > 0)[..., None]
+    seen = (annotations.visibility[people] > 0)[..., None]
     points = np.where(seen, annotations.keypoints[people], np.nan)
     return _corners("the annotations'", annotations.boxes[people], _extents(points))
 

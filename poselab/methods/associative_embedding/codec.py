@@ -42,16 +42,16 @@ class TagCodec(MapCodec):
         """Worst error in input pixels; a quarter cell more where Gaussians of two people meet."""
         return (0.25 if self.grouping.adjust else 0.5) * self.grid.cell
 
-    def encode(self, keypoints: Tensor, visible: Tensor, usable: Tensor) -> TagTarget:
+    def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> TagTarget:
         """Maps (B, K, h, w), weight (B, 1, h, w) or (B, 1, 1, 1), cell and present (B, P, K)."""
-        labelled = visible > 0
+        labelled = visibility > 0
         cells = self.grid.to_cells(keypoints.float().where(labelled[..., None], 0.0))
         near = maps.nearest(cells)
         present = labelled & self.grid.within(near, 0)
         column, row = near.where(present[..., None], 0.0).long().unbind(-1)
         return TagTarget(
             maps=maps.splat(cells, labelled, self.grid.size, self.sigma),
-            weight=self.grid.usable_cells(usable),
+            weight=self.grid.usable_cells(loss_mask),
             cell=row * self.grid.size[1] + column,
             present=present,
         )
@@ -97,8 +97,8 @@ class TagCodec(MapCodec):
         return Poses(self.grid.to_pixels(torch.where(found, cells, middle)), scores, valid)
 
     def unflip(self, output: TaggedMaps) -> TaggedMaps:
-        """Mirror, exchange left with right, and move as the pixel convention asks."""
-        return TaggedMaps(self.mirrored(output.maps), self.mirrored(output.tags))
+        """Flip, exchange left with right, and move as the pixel convention asks."""
+        return TaggedMaps(self.flipped(output.maps), self.flipped(output.tags))
 
     def merge(self, first: TaggedMaps, second: TaggedMaps) -> TaggedMaps:
         """The mean map, and all tags side by side as HigherHRNet's flip test keeps them."""

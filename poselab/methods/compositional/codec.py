@@ -56,10 +56,10 @@ class BoneCodec(CoordinateCodec):
         self.resolution *= 2  # sums of several float32
 
     def encode(  # type: ignore[override]  # a target of joints that knows its tree
-        self, keypoints: Tensor, visible: Tensor, usable: Tensor
+        self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor
     ) -> BoneTarget:
         """Joints as the coordinate codec encodes them, and the tree."""
-        xy, weight = super().encode(keypoints, visible, usable)
+        xy, weight = super().encode(keypoints, visibility, loss_mask)
         parents, paths = _tensors(self.parents, xy.device)
         return BoneTarget(xy, weight, parents, paths)
 
@@ -68,7 +68,7 @@ class BoneCodec(CoordinateCodec):
         return super().decode(self._joints(output))
 
     def unflip(self, output: Coordinates) -> Coordinates:
-        """The bones of the mirrored joints, whether the tree has two equal sides or not."""
+        """The bones of the flipped joints, whether the tree has two equal sides or not."""
         joints = super().unflip(self._joints(output))
         parents, _ = _tensors(self.parents, joints.xy.device)
         return Coordinates(bones(joints.xy, parents), joints.confidence)

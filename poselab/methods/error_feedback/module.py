@@ -35,10 +35,10 @@ class GuidedModule(PoseModule):
     def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
         """The loss of a batch along the true path, with as many steps as the epoch has."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            truth = self.codec.encode(batch.keypoints, batch.visible, batch.usable)
+            ground_truth = self.codec.encode(batch.keypoints, batch.visibility, batch.loss_mask)
             if self.current_epoch == 0:
-                self.net.remember(truth)
-        self.net.follow(truth, self.net.feedback.steps_at(self.current_epoch))
+                self.net.remember(ground_truth)
+        self.net.follow(ground_truth, self.net.feedback.steps_at(self.current_epoch))
         return super().training_step(batch, batch_idx)
 
 

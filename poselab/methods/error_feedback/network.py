@@ -89,9 +89,9 @@ class FeedbackNet(nn.Module):
         self.seen += count
         self.start += offset / self.seen.clamp(min=1)[:, None]
 
-    def follow(self, truth: CoordinateTarget, steps: int) -> None:
+    def follow(self, ground_truth: CoordinateTarget, steps: int) -> None:
         """Train that many steps at the next call, along the path to these positions."""
-        self._truth = truth
+        self._truth = ground_truth
         self.trained = steps
 
     def forward(self, images: Tensor) -> Stages:
@@ -100,9 +100,9 @@ class FeedbackNet(nn.Module):
         Raises:
             InputError: nobody said what the true path is.
         """
-        truth, self._truth = self._truth, None
+        ground_truth, self._truth = self._truth, None
         learning = self.training and torch.is_grad_enabled()
-        if learning and truth is None and self.feedback.path == "true":
+        if learning and ground_truth is None and self.feedback.path == "true":
             raise InputError(
                 "expected a module that trains along the true path, found one that does not; "
                 "choose poselab.methods.error_feedback.module.TopDownErrorFeedback instead of TopDown"
@@ -117,7 +117,7 @@ class FeedbackNet(nn.Module):
             found = self.net(torch.cat([images, shown.to(images.dtype)], dim=1))
             xy = estimate + found.xy.float() * reach
             made.append(Correction(xy, found.confidence, estimate, reach))
-            estimate = self._next(estimate, xy, reach, truth)
+            estimate = self._next(estimate, xy, reach, ground_truth)
         return Stages(tuple(made))
 
     def get_extra_state(self) -> Tensor:
@@ -129,12 +129,12 @@ class FeedbackNet(nn.Module):
         self.trained = int(state)
 
     def _next(
-        self, estimate: Tensor, xy: Tensor, reach: Tensor, truth: CoordinateTarget | None
+        self, estimate: Tensor, xy: Tensor, reach: Tensor, ground_truth: CoordinateTarget | None
     ) -> Tensor:
         """The estimate after a step, which no gradient flows through."""
-        if truth is None or self.feedback.path == "own":
+        if ground_truth is None or self.feedback.path == "own":
             return xy.detach()
-        error: Tensor = (truth.xy - estimate) / reach * truth.weight[..., None]
+        error: Tensor = (ground_truth.xy - estimate) / reach * ground_truth.weight[..., None]
         return estimate + bounded(error) * reach
 
 

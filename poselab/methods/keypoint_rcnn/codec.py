@@ -22,7 +22,7 @@ _HALF = 0.5  # from a pixel's corner, where torchvision measures from, to its ce
 class RegionCodec:
     """Between pixels with integers at their centres and torchvision's, with integers at corners.
 
-    There is no flip test: the mirrored image's people are others, and matching them is no mean.
+    There is no flip test: the flipped image's people are others, and matching them is no mean.
     labels "corner" says that labelled positions are measured from an image's pixels' corners
     instead of their centres, as torchvision's training and evaluation take them; whoever knows the
     image's pixels moves them (:class:`poselab.methods.keypoint_rcnn.module.KeypointRcnn`).
@@ -44,20 +44,20 @@ class RegionCodec:
         self.resolution = 0.0
 
     def encode(
-        self, keypoints: Tensor, visible: Tensor, usable: Tensor, boxes: Tensor | None = None
+        self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor, boxes: Tensor | None = None
     ) -> LabelledPeople:
         """Who there is to find; people less than a pixel of whose box is inside do not count.
 
         keypoints (B, P, K, 2) and boxes (B, P, 4) x y w h in input pixels (None: as tight as the
         labelled keypoints are), visible (B, P, K).
         """
-        del usable  # torchvision's losses cannot leave out a part of an image
-        boxes = _around(keypoints, visible > 0) if boxes is None else boxes
+        del loss_mask  # torchvision's losses cannot leave out a part of an image
+        boxes = _around(keypoints, visibility > 0) if boxes is None else boxes
         height, width = self.input_size
         limit = boxes.new_tensor([width, height])
         low = (boxes[..., :2] + _HALF).clamp(min=0).minimum(limit)
         high = (boxes[..., :2] + boxes[..., 2:] + _HALF).clamp(min=0).minimum(limit)
-        labelled = visible > 0
+        labelled = visibility > 0
         return LabelledPeople(
             keypoints=keypoints.where(labelled[..., None], 0.0) + _HALF,
             labelled=labelled,
@@ -67,17 +67,17 @@ class RegionCodec:
 
     def decode(self, output: FoundPeople) -> Poses:
         """Everybody that was found, with the chances of the keypoints."""
-        return Poses(output.keypoints - _HALF, output.chances, output.valid)
+        return Poses(output.keypoints - _HALF, output.confidences, output.valid)
 
     def unflip(self, output: FoundPeople) -> FoundPeople:
-        """The people of the input, from those of its mirror image."""
+        """The people of the input, from those of its horizontal flip."""
         width = self.input_size[1]
         names = list(self.skeleton.flip_index)
-        mirror = output.keypoints.new_tensor(geometry.mirror(width + 1))
+        flip = output.keypoints.new_tensor(geometry.flip(width + 1))
         left, top, right, bottom = output.boxes.unbind(-1)
         return output._replace(
-            keypoints=geometry.apply(mirror, output.keypoints)[:, :, names],
-            chances=output.chances[:, :, names],
+            keypoints=geometry.apply(flip, output.keypoints)[:, :, names],
+            confidences=output.confidences[:, :, names],
             boxes=torch.stack([width - right, top, width - left, bottom], dim=-1),
         )
 

@@ -62,7 +62,7 @@ class KeypointRcnn(PoseModule):
         if flip_test:
             raise InputError(
                 "expected flip_test=false for Keypoint R-CNN, which finds other regions in a "
-                "mirrored image that no mean could join, got true; add flip_test=false"
+                "flipped image that no mean could join, got true; add flip_test=false"
             )
         if not isinstance(net.head, RegionHead):
             raise ValueError(f"expected RegionHead, got {type(net.head).__name__}")
@@ -121,7 +121,7 @@ class KeypointRcnn(PoseModule):
             shift = self._shift(batch.frame)[:, None]
             boxes = torch.cat([batch.boxes[..., :2] - shift, batch.boxes[..., 2:]], dim=-1)
             points = batch.keypoints - shift[:, None]
-            target = self.codec.encode(points, batch.visible, batch.usable, boxes)
+            target = self.codec.encode(points, batch.visibility, batch.loss_mask, boxes)
             parts: dict[str, Tensor] = self.loss(self.regions.losses(output, target))
         return parts
 

@@ -132,8 +132,8 @@ class RegionHead(nn.Module):
         logits = heads.keypoint_predictor(heads.keypoint_head(looked))
         keypoints, _ = heatmaps_to_keypoints(logits, torch.cat(boxes))
         counts = [len(one) for one in boxes]
-        chances = _chances(logits, keypoints[..., :2], torch.cat(boxes))
-        return _padded(keypoints[..., :2], chances, torch.cat(boxes), torch.cat(scores), counts)
+        confidences = _chances(logits, keypoints[..., :2], torch.cat(boxes))
+        return _padded(keypoints[..., :2], confidences, torch.cat(boxes), torch.cat(scores), counts)
 
     def _images(self, maps: Sequence[Tensor]) -> ImageList:
         """What torchvision asks of the images themselves: how many, and how large."""
@@ -189,7 +189,7 @@ def _chances(logits: Tensor, keypoints: Tensor, boxes: Tensor) -> Tensor:
 
 
 def _padded(
-    keypoints: Tensor, chances: Tensor, boxes: Tensor, scores: Tensor, counts: list[int]
+    keypoints: Tensor, confidences: Tensor, boxes: Tensor, scores: Tensor, counts: list[int]
 ) -> FoundPeople:
     """The people of all images one after the other as rows of an image each."""
     places = torch.arange(max(counts), device=boxes.device)
@@ -200,4 +200,4 @@ def _padded(
         made[valid] = values
         return made
 
-    return FoundPeople(rows(keypoints), rows(chances), rows(boxes), rows(scores), valid)
+    return FoundPeople(rows(keypoints), rows(confidences), rows(boxes), rows(scores), valid)

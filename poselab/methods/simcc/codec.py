@@ -11,7 +11,7 @@ from torch import Tensor
 
 from poselab import geometry
 from poselab import heatmaps as maps
-from poselab.codecs.grid import mirrored_names, one_pose, only_person
+from poselab.codecs.grid import flipped_names, one_pose, only_person
 from poselab.outputs import AxisScores, AxisTarget
 from poselab.structures import InputError, Poses, Size, Skeleton
 
@@ -28,7 +28,7 @@ class SimccCodec:
     """The bins nearest to a keypoint along x and along y.
 
     split: bins a pixel, k in the paper. A bin lies at (x + 0.5)·k - 0.5 under "centre" pixels, so
-    that bins mirror onto bins; at the textbook's x·k under "hrnet", as published weights need.
+    that bins flip onto bins; at the textbook's x·k under "hrnet", as published weights need.
     smoothing: "equal" gives the nearest bin 1 - ``share`` and the others the rest in equal parts;
     "gaussian" and "laplace" spread the target by sigma bins (or one number along x and one along
     y) around the exact place. Those sum to one, or where ``peak`` is set have that height (RTMPose,
@@ -78,13 +78,13 @@ class SimccCodec:
         """(scale, offset) from bin to pixel along x and y."""
         return [self.convention.grid_to_pixel(self.bins[a], self.input_size[a]) for a in (1, 0)]
 
-    def encode(self, keypoints: Tensor, visible: Tensor, usable: Tensor) -> AxisTarget:
-        """Targets of both axes; ``usable`` has no say, as for positions.
+    def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> AxisTarget:
+        """Targets of both axes; ``loss_mask`` has no say, as for positions.
 
         A keypoint weighs nothing where it is not labelled or too far outside the bins: half a pixel
         beyond the first or last one, where smoothing is equal, else 3 sigma.
         """
-        points, labelled = only_person(keypoints, visible)
+        points, labelled = only_person(keypoints, visibility)
         places = [(points[..., a] - o) / s for a, (s, o) in enumerate(self._axes())]
         lengths = self.bins[::-1]
         for place, length, sigma in zip(places, lengths, self.sigmas, strict=True):
@@ -128,9 +128,9 @@ class SimccCodec:
         return torch.maximum(x, y).exp().clamp(max=1)
 
     def unflip(self, output: AxisScores) -> AxisScores:
-        """Mirror x, exchange left with right, and move as the pixel convention asks."""
-        names = mirrored_names(self.skeleton, output.x.device)
-        shift = round(self.convention.mirror_shift(self.bins[1], self.input_size[1]))
+        """Flip x, exchange left with right, and move as the pixel convention asks."""
+        names = flipped_names(self.skeleton, output.x.device)
+        shift = round(self.convention.flip_shift(self.bins[1], self.input_size[1]))
         x = output.x[:, names].flip(-1)
         if shift < 0:  # "hrnet" pixels with several bins a pixel
             x = torch.cat([x[..., -shift:], x[..., -1:].expand(*x.shape[:-1], -shift)], dim=-1)

@@ -45,9 +45,9 @@ class UdpOffsetCodec(MapCodec):
         """Worst error in input pixels two radii inside the map, nearer up to a radius."""
         return _RESOLUTION * self.grid.cell
 
-    def encode(self, keypoints: Tensor, visible: Tensor, usable: Tensor) -> MapTarget:
+    def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> MapTarget:
         """Maps and weight (B, 3K, h, w)."""
-        points, labelled = only_person(keypoints, visible)
+        points, labelled = only_person(keypoints, visibility)
         cells = self.grid.to_cells(points)
         counts = labelled & self.grid.within(cells, self.radius)
         h, w = self.grid.size
@@ -58,7 +58,7 @@ class UdpOffsetCodec(MapCodec):
         planes = torch.stack([disc, disc * x[..., None, :], disc * y[..., :, None]], dim=2)
         known = counts.float()[..., None, None].expand_as(disc)
         weight = torch.stack([known, disc, disc], dim=2)
-        weight *= self.grid.usable_cells(usable)[:, :, None]
+        weight *= self.grid.usable_cells(loss_mask)[:, :, None]
         return MapTarget(planes.flatten(1, 2), weight.flatten(1, 2))
 
     def decode(self, output: Tensor) -> Poses:
@@ -76,8 +76,8 @@ class UdpOffsetCodec(MapCodec):
         return cells
 
     def unflip(self, output: Tensor) -> Tensor:
-        """Mirror, exchange left with right, negate x offsets, move as the convention asks."""
-        disc, x, y = self.mirrored(_planes(output).transpose(1, 2)).unbind(1)
+        """Flip, exchange left with right, negate x offsets, move as the convention asks."""
+        disc, x, y = self.flipped(_planes(output).transpose(1, 2)).unbind(1)
         return torch.stack([disc, -x, y], dim=2).flatten(1, 2)
 
     def merge(self, first: Tensor, second: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 Besides the network, an entry carries what its authors' code does to pixels: the convention, how
 images are normalised (their SimpleBaseline, and so DARK's and SimCC's ResNets, see blue first), how
-mirrored outputs are moved, and how positions are read.
+flipped outputs are moved, and how positions are read.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _udp() -> Iterator[Published]:
 def _simcc() -> Iterator[Published]:
     equal, gaussian = (
         _codec("SimdrCodec", _POSITIONS),
-        (_codec("GaussianSimdrCodec", _POSITIONS), _SMOOTHED, "method.visible=0.005"),
+        (_codec("GaussianSimdrCodec", _POSITIONS), _SMOOTHED, "method.keypoint_threshold=0.005"),
     )
     resnet, hrnet = repositories.SIMCC_RESNET, repositories.SIMCC_HRNET
     for base in ("r50_256x192", "r101_256x192", "r50_384x288"):
@@ -119,7 +119,9 @@ def _simcc() -> Iterator[Published]:
     base = "simcc_gaussian_w48_384x288"
     yield Published(base, f"coco/{base}", hrnet, gaussian)
     name, base = "simcc_gaussian_w48_256x192", "coco/simcc_w48_256x192"
-    yield Published(name, base, hrnet, (*gaussian, "method.codec.sigma=4.0", "method.visible=0.01"))
+    yield Published(
+        name, base, hrnet, (*gaussian, "method.codec.sigma=4.0", "method.keypoint_threshold=0.01")
+    )
 
 
 def _regression() -> Iterator[Published]:
@@ -156,7 +158,7 @@ def _mmpose() -> Iterator[Published]:
             base, name = f"coco/udp_w{width}_{size}", f"mmpose_udp_w{width}_{size}"
             yield Published(name, base, keys, (_codec("MmposeUdpCodec"),))
         base, name = f"coco/simcc_r50_{size}", f"mmpose_simcc_r50_{size}"
-        simcc = (_codec("MmposeSimccCodec", _POSITIONS), _SMOOTHED, "method.visible=0.2")
+        simcc = (_codec("MmposeSimccCodec", _POSITIONS), _SMOOTHED, "method.keypoint_threshold=0.2")
         yield Published(name, base, mmpose.SIMCC_RESNET, simcc)
     offsets = (_codec("MmposeUdpOffsetCodec"), "method.codec.radius=3.5", "backbone=hrnet_w32")
     base, name = "coco/udp_offset_w32_256x192", "mmpose_udp_offset_w32_256x192"
