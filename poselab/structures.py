@@ -96,7 +96,7 @@ def _flip(name: str) -> str:
 class Person:
     """One labelled person of an image.
 
-    keypoints (K, 2) image pixels; visible (K,) 0/1/2; box x y width height; area in pixels².
+    keypoints (K, 2) image pixels; visibility (K,) 0/1/2; box x y width height; area in pixels².
     A ``crowd`` is a region that holds people nobody labelled. ``head_box`` (x, y, width, height)
     is what PCKh measures with. ``mask`` is COCO's compressed run-length encoding of the region.
     """
@@ -118,7 +118,7 @@ class Image:
     image_id: int
     file_name: str
     size: Size
-    people: tuple[Person, ...]
+    instances: tuple[Person, ...]
 
 
 class Frame(NamedTuple):
@@ -139,7 +139,7 @@ class Frame(NamedTuple):
 class Sample(NamedTuple):
     """One network input with its labels; collating adds a leading B and keeps the type.
 
-    image (3, H, W) uint8 RGB; keypoints (P, K, 2) float32 input pixels; visible (P, K) uint8, zero
+    image (3, H, W) uint8 RGB; keypoints (P, K, 2) float32 input pixels; visibility (P, K) uint8, zero
     for padding and for keypoints outside the input; usable (H, W) or (1, 1) uint8, zero where a
     crowd or an unlabelled person makes a target unknowable; boxes (P, 4) float32 x y w h in input
     pixels, of zero size for padding (None: a method that needs none).

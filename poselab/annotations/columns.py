@@ -106,17 +106,17 @@ def within(column: Floats, limit: float) -> bool:
     return bool(column.min(initial=0.0) >= -limit and column.max(initial=0.0) <= limit)
 
 
-def refuse_impossible(source: Source, people: People) -> None:
+def refuse_impossible(source: Source, instances: People) -> None:
     """Refuse NaN, infinity and absurd numbers in what training computes with.
 
     Raises:
         InputError: naming the first annotation that has one.
     """
     for what, column, limit in (
-        ("keypoints", people.keypoints, FARTHEST),
-        ("box", people.boxes, FARTHEST),
-        ("head box", people.head_boxes, FARTHEST),
-        ("area", people.areas, FARTHEST**2),
+        ("keypoints", instances.keypoints, FARTHEST),
+        ("box", instances.boxes, FARTHEST),
+        ("head box", instances.head_boxes, FARTHEST),
+        ("area", instances.areas, FARTHEST**2),
     ):
         if column is None or within(column, limit):
             continue
@@ -128,7 +128,7 @@ def refuse_impossible(source: Source, people: People) -> None:
             wanted, found = "finite numbers", "NaN or infinity"
         raise InputError(
             f"expected {wanted} in {source.path}, got {found} in the {what} of annotation "
-            f"{people.ids[guilty]}; correct or remove that annotation"
+            f"{instances.ids[guilty]}; correct or remove that annotation"
         )
 
 
@@ -137,7 +137,7 @@ def table(
     layout: str,
     skeleton: Skeleton,
     images: Images,
-    people: People,
+    instances: People,
     rules: Rules,
 ) -> Annotations:
     """The table of these images and people, people sorted by image, without regions.
@@ -145,12 +145,12 @@ def table(
     Raises:
         InputError: nobody has a labelled keypoint, or a coordinate is not finite or absurd.
     """
-    refuse_impossible(source, people)
-    _refuse_nobody(source, people)
-    counts = np.bincount(people.image, minlength=len(images.ids))
-    if np.any(np.diff(people.image) < 0):
-        people = _sorted(people)
-    heads, nothing = people.head_boxes, np.empty(0, np.int64)
+    refuse_impossible(source, instances)
+    _refuse_nobody(source, instances)
+    counts = np.bincount(instances.image, minlength=len(images.ids))
+    if np.any(np.diff(instances.image) < 0):
+        instances = _sorted(instances)
+    heads, nothing = instances.head_boxes, np.empty(0, np.int64)
     return Annotations(
         skeleton=skeleton,
         source=str(source.path),
@@ -159,34 +159,34 @@ def table(
         sizes=images.sizes.astype(np.int32),
         file_names=np.array([name.encode() for name in images.names], dtype=np.bytes_),
         first_person=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        annotation_ids=people.ids,
-        keypoints=people.keypoints,
-        visibility=people.visibility,
-        boxes=people.boxes,
-        areas=people.areas,
-        crowd=np.asarray(people.crowd, dtype=bool),
-        head_boxes=np.broadcast_to(0.0, (len(people.ids), 4)) if heads is None else heads,
+        annotation_ids=instances.ids,
+        keypoints=instances.keypoints,
+        visibility=instances.visibility,
+        boxes=instances.boxes,
+        areas=instances.areas,
+        crowd=np.asarray(instances.crowd, dtype=bool),
+        head_boxes=np.broadcast_to(0.0, (len(instances.ids), 4)) if heads is None else heads,
         mask_rows=nothing,
         mask_ends=nothing,
         mask_bytes=nothing.astype(np.uint8),
         layout=layout,
         area_rule=rules.area,
         box_rule=rules.box,
-        recorded_keypoints=people.recorded,
+        recorded_keypoints=instances.recorded,
         repeated=rules.repeated,
         category=rules.category,
     )
 
 
-def _refuse_nobody(source: Source, people: People) -> None:
-    if not np.any(people.visibility):
+def _refuse_nobody(source: Source, instances: People) -> None:
+    if not np.any(instances.visibility):
         raise InputError(
             f"expected people with labelled keypoints in {source.path}, found none among "
-            f"{len(people.ids)} annotations; is it the keypoints file of the data set?"
+            f"{len(instances.ids)} annotations; is it the keypoints file of the data set?"
         )
 
 
-def _sorted(people: People) -> People:
-    order = np.argsort(people.image, kind="stable")
-    columns: list[Any] = [None if column is None else column[order] for column in people]
+def _sorted(instances: People) -> People:
+    order = np.argsort(instances.image, kind="stable")
+    columns: list[Any] = [None if column is None else column[order] for column in instances]
     return People(*columns)

@@ -28,7 +28,7 @@ class Annotations:
     Images: image_ids (N,) int64, sizes (N, 2) int32 height and width (0: not known), file_names
     (N,) bytes, first_person (N + 1,) int64: people of image n are first_person[n]:[n + 1].
     People: annotation_ids (M,) int64, keypoints (M, K, 2) float64 0-based image pixels (NaN
-    nowhere; 0 where not labelled), visible (M, K) uint8, boxes (M, 4) float64 x y w h, areas (M,)
+    nowhere; 0 where not labelled), visibility (M, K) uint8, boxes (M, 4) float64 x y w h, areas (M,)
     float64, crowd (M,) bool, head_boxes (M, 4) float64 (zeros: none); within an image they keep
     the file's order. Regions that crowds or keypoint-less people fill: mask_rows (R,) int64 person
     rows, mask_ends (R,) int64 and mask_bytes, records back to back that :meth:`mask` reads.
@@ -81,7 +81,7 @@ class Annotations:
         return Annotations, tuple(getattr(self, field.name) for field in fields(self))
 
     @property
-    def people(self) -> int:
+    def instances(self) -> int:
         """How many people are labelled in all images."""
         return len(self.annotation_ids)
 
@@ -134,7 +134,7 @@ class Annotations:
             image_id=int(self.image_ids[row]),
             file_name=self.file_name(row),
             size=(int(self.sizes[row, 0]), int(self.sizes[row, 1])),
-            people=tuple(self.person(r) for r in self.rows(row)),
+            instances=tuple(self.person(r) for r in self.rows(row)),
         )
 
     def select(self, images: Any) -> Annotations:
@@ -142,13 +142,13 @@ class Annotations:
         chosen = np.arange(len(self))[images]
         counts = np.diff(self.first_person)[chosen]
         ends = np.cumsum(counts)
-        people = np.repeat(self.first_person[:-1][chosen] - ends + counts, counts)
-        people = people + np.arange(len(people))
-        mask_rows, mask_ends, mask_bytes = self._masks_of(people)
+        instances = np.repeat(self.first_person[:-1][chosen] - ends + counts, counts)
+        instances = instances + np.arange(len(instances))
+        mask_rows, mask_ends, mask_bytes = self._masks_of(instances)
         return replace(
             self,
             **{name: getattr(self, name)[chosen] for name in ("image_ids", "sizes", "file_names")},
-            **{name: _take(getattr(self, name), people) for name in PEOPLE},
+            **{name: _take(getattr(self, name), instances) for name in PEOPLE},
             first_person=np.concatenate([[0], ends]).astype(np.int64),
             mask_rows=mask_rows,
             mask_ends=mask_ends,
@@ -156,12 +156,12 @@ class Annotations:
             chosen=chosen if self.chosen is None else self.chosen[chosen],
         )
 
-    def _masks_of(self, people: Ints) -> tuple[Ints, Ints, Any]:
+    def _masks_of(self, instances: Ints) -> tuple[Ints, Ints, Any]:
         """The region columns of some person rows, numbered by their place among them."""
-        where = np.searchsorted(self.mask_rows, people)
+        where = np.searchsorted(self.mask_rows, instances)
         inside = np.minimum(where, max(len(self.mask_rows) - 1, 0))
         kept = (
-            np.flatnonzero(self.mask_rows[inside] == people)
+            np.flatnonzero(self.mask_rows[inside] == instances)
             if len(self.mask_rows)
             else np.empty(0, np.int64)
         )

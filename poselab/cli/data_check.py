@@ -187,7 +187,7 @@ def _print_table(console: Console, rows: list[tuple[str, ...]]) -> None:
     table.add_column("annotations", overflow="fold", min_width=32)
     table.add_column("images in", overflow="fold")
     table.add_column("skeleton")
-    for count in ("images", "people", "crowds"):
+    for count in ("images", "instances", "crowds"):
         table.add_column(count, justify="right")
     for row in rows:
         table.add_row(*row)

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         layout=arguments.format,
         size=_pair(arguments.size, "x", "--size HEIGHTxWIDTH"),
-        people=_pair(arguments.people, "-", "--people FEWEST-MOST"),
+        instances=_pair(arguments.instances, "-", "--people FEWEST-MOST"),
         turn=arguments.turn,
     )
     out = generate(arguments.out, settings, arguments.workers)

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     write_detections(arguments.out, found)
     print(f"{len(found.scores)} people in {len(split.annotations)} images")
-    if split.annotations.people:
+    if split.annotations.instances:
         print(figures(found, split))
     print(f"detections: {arguments.out}")
     return 0

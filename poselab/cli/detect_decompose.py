@@ -188,14 +188,14 @@ def _conditions(name: str, precision: float, looker: Looker, file: Path) -> dict
     return {**looker.conditions, "boxes": found}
 
 
-def _true_boxes(people: Any, scores: Any, split: Split) -> Items:
+def _true_boxes(instances: Any, scores: Any, split: Split) -> Items:
     """These people's annotated boxes, with the median of the scores."""
     import numpy as np
 
-    from poselab.data.boxes import labelled_people
+    from poselab.data.boxes import labelled_instances
 
-    everybody = labelled_people(split.annotations)
-    rows = np.flatnonzero(np.isin(everybody.person, people))
+    everybody = labelled_instances(split.annotations)
+    rows = np.flatnonzero(np.isin(everybody.person, instances))
     score = float(np.median(scores)) if len(scores) else 1.0
     return everybody._replace(
         image=everybody.image[rows],
@@ -229,7 +229,7 @@ def _record(cost: BoxCost) -> dict[str, Any]:
         "name": cost.source.name,
         "person_ap": cost.source.person_ap,
         "boxes_a_image": cost.source.number / cost.images,
-        "people_missed": len(commitment.missed),
+        "instances_missed": len(commitment.missed),
         "missed": commitment.miss_rate,
         "overlap": commitment.mean_overlap,
         "ap": cost.ap.value,

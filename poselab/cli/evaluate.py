@@ -80,7 +80,7 @@ def _score(arguments: argparse.Namespace) -> tuple[list[str], Metrics]:
     if arguments.replicates:
         tally = evaluator.tally(predictions, annotations)
         metrics = with_intervals(metrics, tally, arguments.replicates)
-    missing = metrics.comparability.get("unanswered_people")
+    missing = metrics.comparability.get("instances_without_prediction")
     if missing:
         warnings.append(f"{missing} labelled people have no prediction and count as wrong")
     left = read_comparability(scoring.predictions_file(arguments.predictions))

@@ -43,9 +43,9 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("run", type=Path, help="a run's folder, or a checkpoint file")
     arguments.add_argument("inputs", type=Path, nargs="+", help="images, or folders of them")
     arguments.add_argument("--out", type=Path, required=True, help="folder to write to")
-    people = arguments.add_mutually_exclusive_group()
-    people.add_argument("--boxes", type=Path, help="detections file with people's boxes")
-    people.add_argument("--detector", help="what finds people: a detector's name or file")
+    instances = arguments.add_mutually_exclusive_group()
+    instances.add_argument("--boxes", type=Path, help="detections file with people's boxes")
+    instances.add_argument("--detector", help="what finds people: a detector's name or file")
     arguments.add_argument(
         "--threshold", type=float, default=0.2, help="draw keypoints that score above this (0.2)"
     )
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     _write(split, predictions, arguments.out, conditions(samples, module, arguments))
     shown = predictions.take(predictions.scores > arguments.pose_threshold)
     _draw(split, shown, drawings, arguments.threshold)
-    if module.people == "one" and boxes is None:
+    if module.instances == "one" and boxes is None:
         print("no --boxes, no --detector: each image shows one person", file=sys.stderr)
     said = f"{len(predictions)} poses in {len(images)} images"
     if len(shown) < len(predictions):
@@ -147,7 +147,7 @@ def _expect_thresholds(arguments: argparse.Namespace) -> None:
 
 
 def _refuse_boxes(module: PoseModule) -> None:
-    if module.people != "one":
+    if module.instances != "one":
         raise InputError(
             "expected a top-down run with --detector or --boxes, got one of "
             f"{type(module).__name__}, which finds people by itself; leave them out"
@@ -228,9 +228,9 @@ def _draw(split: Split, predictions: Predictions, folder: Path, threshold: float
 
     table = split.annotations
     for n in range(len(table)):
-        people = predictions.take(np.flatnonzero(predictions.image_ids == table.image_ids[n]))
+        instances = predictions.take(np.flatnonzero(predictions.image_ids == table.image_ids[n]))
         image = read_image(split.images / table.file_name(n))
-        shown = people.keypoint_scores > threshold
-        drawn = draw_poses(image, people.keypoints, shown, table.skeleton)
+        shown = instances.keypoint_scores > threshold
+        drawn = draw_poses(image, instances.keypoints, shown, table.skeleton)
         with replacing(drawn_name(folder, Path(table.file_name(n)))) as temporary:
             cv2.imwrite(str(temporary), drawn[:, :, ::-1])

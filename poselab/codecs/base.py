@@ -37,7 +37,7 @@ class Codec(Protocol[Output, Target]):
         """
 
     def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> Target:
-        """The target of keypoints (B, P, K, 2) input pixels, visible (B, P, K) 0/1/2.
+        """The target of keypoints (B, P, K, 2) input pixels, visibility (B, P, K) 0/1/2.
 
         usable (B, H, W) or (B, 1, 1) is zero where nobody can know the target. What stands in the
         coordinates of unlabelled keypoints never matters, not even NaN.

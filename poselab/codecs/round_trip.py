@@ -86,7 +86,7 @@ def kinds() -> list[Kind]:
     for smoothing, split in (("equal", 2.0), ("gaussian", 2.0), ("laplace", 3.0)):
         classes = partial(_simcc, smoothing=smoothing, split=split, sigma=2.0)
         found.append(Kind(f"simcc {smoothing} k={split:g}", classes, 4.0))
-    tags = partial(TagCodec, grouping=TagRules(max_people=2))
+    tags = partial(TagCodec, grouping=TagRules(max_instances=2))
     return [*found, Kind("tags", tags, 2.0 * STRIDE)]
 
 

@@ -29,25 +29,25 @@ class Items(NamedTuple):
     scores: Floats
 
 
-def labelled_people(annotations: Annotations) -> Items:
+def labelled_instances(annotations: Annotations) -> Items:
     """Everybody with a labelled keypoint, in his annotated box (or his keypoints', if it is empty).
 
     Raises:
         InputError: nobody has one.
     """
     labelled = (annotations.visibility > 0).any(axis=1) & ~annotations.crowd
-    people = np.flatnonzero(labelled)
-    if not len(people):
+    instances = np.flatnonzero(labelled)
+    if not len(instances):
         raise InputError(
             f"expected people with labelled keypoints in {annotations.source}, found none; "
             "check the file with `poselab data check`"
         )
-    boxes = np.array(annotations.boxes[people])
+    boxes = np.array(annotations.boxes[instances])
     empty = (boxes[:, 2:] <= 0).any(axis=1)
     boxes[empty] = geometry.boxes_of_keypoints(
-        annotations.keypoints[people[empty]], annotations.visibility[people[empty]] > 0
+        annotations.keypoints[instances[empty]], annotations.visibility[instances[empty]] > 0
     )
-    return Items(annotations.image_of()[people], people, boxes, np.ones(len(people)))
+    return Items(annotations.image_of()[instances], instances, boxes, np.ones(len(instances)))
 
 
 def detected_people(annotations: Annotations, detections: Path, threshold: float) -> Items:
@@ -129,7 +129,7 @@ def whole_images(annotations: Annotations, inhabited: bool) -> Items:
     """
     images = np.arange(len(annotations))
     if inhabited:
-        images = np.unique(labelled_people(annotations).image)
+        images = np.unique(labelled_instances(annotations).image)
     height, width = annotations.sizes[images].T
     if not (height * width).all():
         raise InputError(

@@ -127,17 +127,17 @@ class PoseDataset(Dataset[Sample]):
         """Person rows that an item is labelled with: the biggest if too many, those without
         keypoints after all others."""
         table, person = self.split.annotations, int(self.items.person[index])
-        if self.framing.max_people == 1:
+        if self.framing.max_instances == 1:
             return np.array([person] if person >= 0 else [], dtype=np.int64)
         rows = np.array(table.rows(int(self.items.image[index])), dtype=np.int64)
         rows = rows[~table.crowd[rows]]
         bare = (table.visibility[rows] == 0).all(axis=1)
-        chosen = np.lexsort((-table.areas[rows], bare))[: self.framing.max_people]
+        chosen = np.lexsort((-table.areas[rows], bare))[: self.framing.max_instances]
         return np.asarray(rows[chosen[np.lexsort((chosen, bare[chosen]))]])
 
     def _boxes(self, rows: Ints, matrix: Floats) -> Any:
         """Upright boxes (P, 4) around the people's boxes in input pixels, padded with zeros."""
-        table, boxes = self.split.annotations, np.zeros((self.framing.max_people, 4), np.float32)
+        table, boxes = self.split.annotations, np.zeros((self.framing.max_instances, 4), np.float32)
         low, size = np.split(np.asarray(table.boxes[rows], dtype=np.float64), 2, axis=1)
         corners = low[:, None] + size[:, None] * _CORNERS
         moved = geometry.apply(matrix, corners)
@@ -146,11 +146,11 @@ class PoseDataset(Dataset[Sample]):
         return boxes
 
     def _labels(self, rows: Ints, matrix: Floats, flipped: bool) -> tuple[Any, Any]:
-        """keypoints (P, K, 2) in input pixels and visible (P, K), padded with zeros."""
+        """keypoints (P, K, 2) in input pixels and visibility (P, K), padded with zeros."""
         table = self.split.annotations
-        people, count = self.framing.max_people, len(table.skeleton)
-        keypoints = np.zeros((people, count, 2), dtype=np.float32)
-        visibility = np.zeros((people, count), dtype=np.uint8)
+        instances, count = self.framing.max_instances, len(table.skeleton)
+        keypoints = np.zeros((instances, count, 2), dtype=np.float32)
+        visibility = np.zeros((instances, count), dtype=np.uint8)
         if not len(rows):
             return keypoints, visibility
         moved, seen = geometry.apply(matrix, table.keypoints[rows]), table.visibility[rows]
@@ -174,7 +174,7 @@ class PoseDataset(Dataset[Sample]):
 
     def _usable(self, index: int, matrix: Floats) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """Ones (H, W), zero on crowds; a single one where only one person is framed."""
-        if self.framing.max_people == 1:
+        if self.framing.max_instances == 1:
             return np.ones((1, 1), dtype=np.uint8)
         height, width = self.framing.size
         loss_mask = np.ones((height, width), dtype=np.uint8)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from poselab import geometry
-from poselab.data.boxes import Items, detected_people, labelled_people, whole_images
+from poselab.data.boxes import Items, detected_people, labelled_instances, whole_images
 
 if TYPE_CHECKING:
     from poselab.annotations import Annotations
@@ -40,7 +40,7 @@ class Framing(Protocol):
         """(height, width) of an input."""
 
     @property
-    def max_people(self) -> int:
+    def max_instances(self) -> int:
         """P of its samples."""
 
     def items(self, annotations: Annotations, training: bool) -> Items:
@@ -89,12 +89,12 @@ class PersonCrop(_Framed):
     padding: float = 1.25
     boxes: str | None = None
     threshold: float = 0.0
-    max_people: ClassVar[int] = 1
+    max_instances: ClassVar[int] = 1
 
     def items(self, annotations: Annotations, training: bool) -> Items:
         """Every labelled person, or every detected one."""
         if training or self.boxes is None:
-            return labelled_people(annotations)
+            return labelled_instances(annotations)
         return detected_people(annotations, Path(self.boxes), self.threshold)
 
     def area(self, box: Floats, padded: bool = True) -> Floats:
@@ -106,7 +106,7 @@ class PersonCrop(_Framed):
 class WholeImage(_Framed):
     """The whole image, scaled to fit into the input and padded."""
 
-    max_people: int = 30
+    max_instances: int = 30
 
     def items(self, annotations: Annotations, training: bool) -> Items:
         """Every image; for training those with a labelled person."""

@@ -85,11 +85,11 @@ def find_people(
     for start in watch(range(0, len(images), batch_size)):
         # Made anew for every batch, so that pixels are not kept longer.
         shown = [Shown(*image) for image in images[start : start + batch_size]]
-        found += [rules.kept(people) for people in detector(shown)]
+        found += [rules.kept(instances) for instances in detector(shown)]
     return Detections(
-        image_ids=np.repeat(table.image_ids, [len(people.scores) for people in found]),
-        boxes=np.concatenate([people.boxes for people in found]),
-        scores=np.concatenate([people.scores for people in found]),
+        image_ids=np.repeat(table.image_ids, [len(instances.scores) for instances in found]),
+        boxes=np.concatenate([instances.boxes for instances in found]),
+        scores=np.concatenate([instances.scores for instances in found]),
     )
 
 

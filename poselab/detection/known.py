@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poselab.annotations.formats.detections import read_detections
-from poselab.data.boxes import labelled_people, moved_to_iou, spared
+from poselab.data.boxes import labelled_instances, moved_to_iou, spared
 from poselab.detection.base import NOBODY, Found
 from poselab.structures import InputError
 
@@ -59,8 +59,8 @@ def ground_truth(*, table: Annotations, device: str) -> KnownPeople:
         InputError: nobody is labelled.
     """
     del device
-    people = labelled_people(_labelled(table))
-    return KnownPeople(table.image_ids[people.image], people.boxes, people.scores)
+    instances = labelled_instances(_labelled(table))
+    return KnownPeople(table.image_ids[instances.image], instances.boxes, instances.scores)
 
 
 def jittered(
@@ -73,14 +73,14 @@ def jittered(
         InputError: nobody is labelled, ``iou`` not in (0, 1], or ``miss`` not in [0, 1).
     """
     del device
-    people, rng = labelled_people(_labelled(table)), np.random.default_rng(seed)
-    kept = spared(len(people.scores), miss, rng)
-    boxes = moved_to_iou(people.boxes, iou, rng)[kept]
-    return KnownPeople(table.image_ids[people.image[kept]], boxes, people.scores[kept])
+    instances, rng = labelled_instances(_labelled(table)), np.random.default_rng(seed)
+    kept = spared(len(instances.scores), miss, rng)
+    boxes = moved_to_iou(instances.boxes, iou, rng)[kept]
+    return KnownPeople(table.image_ids[instances.image[kept]], boxes, instances.scores[kept])
 
 
 def _labelled(table: Annotations) -> Annotations:
-    if not table.people:
+    if not table.instances:
         raise InputError(
             "expected labelled people to take true boxes from, found none; give --annotations"
         )

@@ -58,8 +58,10 @@ class TorchvisionDetector:
         return [self._people(output) for output in outputs]
 
     def _people(self, output: dict[str, Any]) -> Found:
-        people = output["labels"] == self.person
-        boxes, scores = (output[key][people].double().cpu().numpy() for key in ("boxes", "scores"))
+        instances = output["labels"] == self.person
+        boxes, scores = (
+            output[key][instances].double().cpu().numpy() for key in ("boxes", "scores")
+        )
         return from_corners(boxes, scores)
 
 

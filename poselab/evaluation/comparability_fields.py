@@ -112,7 +112,9 @@ OF_METRIC: dict[str, Field] = {
         lambda a, b: f"as many images ({_text(a['images'])}), but not the same ones",
         ("images",),
     ),
-    "people": Field("incomparable", _pair("{} against {} scored people", "people"), ("images",)),
+    "instances": Field(
+        "incomparable", _pair("{} against {} scored people", "instances"), ("images",)
+    ),
     "engine": Field("neutral", _pair("engine: {} against {}", "engine")),
     "sigmas": Field("incomparable", _sigmas, ("skeleton", "match", *_METRIC)),
     "sigmas_from": Field("neutral", _sigmas),
@@ -145,7 +147,9 @@ OF_METRIC: dict[str, Field] = {
     ),
     "match": Field("incomparable", _pair("poses find people by {} against {}", "match"), _METRIC),
     # A property of the predictions, which count as wrong: no condition under which they were made.
-    "unanswered_people": Field("neutral", _pair("{} against {} unanswered", "unanswered_people")),
+    "instances_without_prediction": Field(
+        "neutral", _pair("{} against {} unanswered", "instances_without_prediction")
+    ),
 }
 """Fields that evaluators write."""
 

@@ -51,7 +51,7 @@ class Metrics:
 def annotation_comparability(
     annotations: Annotations,
     images: int,
-    people: int,
+    instances: int,
     image_ids: ImageIds = None,
 ) -> dict[str, Any]:
     """What every figure depends on: which labels, which images of them, how many people.
@@ -65,7 +65,7 @@ def annotation_comparability(
         "keypoints": len(annotations.skeleton),
         "images": images,
         "image_set": image_set(annotations.image_ids if image_ids is None else image_ids),
-        "people": people,
+        "instances": instances,
     }
 
 

@@ -133,10 +133,10 @@ def _refuse_uneven(size: tuple[int, int], coarsest: int, used: int) -> None:
 
 def _refuse_mismatch(shown: Framing, built: PoseModule) -> None:
     """A method for one person on whole images, or the reverse, would train to nonsense."""
-    one = shown.max_people == 1
-    if one != (built.people == "one"):
+    one = shown.max_instances == 1
+    if one != (built.instances == "one"):
         raise InputError(
-            f"expected framing of {'one person' if built.people == 'one' else 'whole images'} "
+            f"expected framing of {'one person' if built.instances == 'one' else 'whole images'} "
             f"for {type(built).__name__}, got {type(shown).__name__}; choose another framing= or "
             "module="
         )
@@ -166,7 +166,7 @@ def generated(
     val: int,
     layout: str = "coco",
     size: tuple[int, int] = (256, 256),
-    people: tuple[int, int] = (1, 4),
+    instances: tuple[int, int] = (1, 4),
     turn: float = 180.0,
     seed: int = 0,
 ) -> Sources:
@@ -174,7 +174,7 @@ def generated(
     from poselab.datasets import sources as layouts
     from poselab.synthetic import Settings, generate
 
-    sides, span = (size[0], size[1]), (people[0], people[1])
+    sides, span = (size[0], size[1]), (instances[0], instances[1])
     generate(Path(root), Settings(images, val, seed, layout, sides, span, turn))
     return layouts.coco(root) if layout == "coco" else layouts.mpii(root)
 

@@ -58,7 +58,7 @@ def _boxes(samples: PoseDataset) -> dict[str, Any]:
     """Where the boxes come from: nowhere (whole images), the labels, or a file with its digest
     and person AP."""
     framing, items, table = samples.framing, samples.items, samples.split.annotations
-    if framing.max_people > 1:
+    if framing.max_instances > 1:
         return {"kind": "none"}
     file = getattr(framing, "boxes", None)
     if file is None:
@@ -115,7 +115,7 @@ def _labels(split: Split) -> dict[str, Any]:
         "annotations": Path(table.source).name,
         "fingerprint": table.fingerprint,
         "images": len(table),
-        "people": table.people,
+        "instances": table.instances,
         "image_set": image_set(table.image_ids),
     }
 

@@ -61,8 +61,8 @@ def _expect_fitting_framing(config: DictConfig) -> None:
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
         return
     extra = [key for key in config.framing if not str(key).startswith("_") and key not in taken]
-    wanted = "one person" if getattr(method, "people", "") == "one" else "whole images"
-    if extra and (wanted == "one person") != (getattr(shown, "max_people", 1) == 1):
+    wanted = "one person" if getattr(method, "instances", "") == "one" else "whole images"
+    if extra and (wanted == "one person") != (getattr(shown, "max_instances", 1) == 1):
         raise InputError(
             f"expected framing of {wanted} for {method.__name__}, got {shown.__name__}, which "
             f"takes no {extra[0]}; choose another framing= or method="

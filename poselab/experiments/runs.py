@@ -184,7 +184,7 @@ def _refuse_other_labels(folder: Path, before: dict[str, Any], now: dict[str, An
         return
     for split, labels in now.items():
         began = before.get(split) or labels
-        if any(began[key] != labels[key] for key in ("fingerprint", "images", "people")):
+        if any(began[key] != labels[key] for key in ("fingerprint", "images", "instances")):
             raise InputError(
                 f"expected the {split} labels with which {folder} was trained ({began['people']} "
                 f"people in {began['images']} images, fingerprint {began['fingerprint']}), "
@@ -232,7 +232,7 @@ def _fingerprint(split: Split) -> dict[str, Any]:
         "annotations": table.source,
         "fingerprint": table.fingerprint,
         "images": len(table),
-        "people": table.people,
+        "instances": table.instances,
     }
 
 

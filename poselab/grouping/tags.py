@@ -36,15 +36,15 @@ class TagRules:
 
     detection_threshold: float = 0.1
     tag_threshold: float = 1.0
-    max_people: int = 30
+    max_instances: int = 30
     adjust: bool = True
     refine: bool = True
 
     def __post_init__(self) -> None:
-        if self.max_people < 1 or not self.tag_threshold > 0:
+        if self.max_instances < 1 or not self.tag_threshold > 0:
             raise InputError(
                 "expected max_people of 1 or more and a tag_threshold above 0, "
-                f"got {self.max_people} and {self.tag_threshold}"
+                f"got {self.max_instances} and {self.tag_threshold}"
             )
 
 
@@ -67,7 +67,7 @@ def group(scores: Floats, tags: Floats, order: tuple[int, ...], rules: TagRules)
     people.
     """
     joints, _, depth = tags.shape
-    people = np.full((0, joints), -1)
+    instances = np.full((0, joints), -1)
     sums, counts = np.zeros((0, depth)), np.zeros(0)
     for k in order:
         found = np.flatnonzero(scores[k] > rules.detection_threshold)
@@ -75,14 +75,14 @@ def group(scores: Floats, tags: Floats, order: tuple[int, ...], rules: TagRules)
             continue
         owner = _owners(scores[k, found], tags[k, found], sums / counts[:, None], rules)
         founders = np.flatnonzero(owner < 0)
-        owner[founders] = len(people) + np.arange(len(founders))
-        people = np.concatenate([people, np.full((len(founders), joints), -1)])
+        owner[founders] = len(instances) + np.arange(len(founders))
+        instances = np.concatenate([instances, np.full((len(founders), joints), -1)])
         sums = np.concatenate([sums, np.zeros((len(founders), depth))])
         counts = np.concatenate([counts, np.zeros(len(founders))])
-        people[owner, k] = found
+        instances[owner, k] = found
         sums[owner] += tags[k, found]
         counts[owner] += 1
-    return _best(people, scores, rules.max_people)
+    return _best(instances, scores, rules.max_instances)
 
 
 def _owners(scores: Floats, tags: Floats, means: Floats, rules: TagRules) -> Ints:
@@ -108,9 +108,9 @@ def _owners(scores: Floats, tags: Floats, means: Floats, rules: TagRules) -> Int
     return owner
 
 
-def _best(people: Ints, scores: Floats, most: int) -> Ints:
+def _best(instances: Ints, scores: Floats, most: int) -> Ints:
     """The ``most`` rows of people (P, K) with the highest mean score of their joints."""
-    here = people >= 0
-    found = np.where(here, scores[np.arange(people.shape[1]), people], 0.0)
+    here = instances >= 0
+    found = np.where(here, scores[np.arange(instances.shape[1]), instances], 0.0)
     mean = found.sum(axis=1) / np.maximum(here.sum(axis=1), 1)
-    return people[np.argsort(-mean, kind="stable")[:most]]
+    return instances[np.argsort(-mean, kind="stable")[:most]]

@@ -15,7 +15,7 @@ class BottomUp(PoseModule):
     """Many people an image; the codec's decoder groups joints (Newell et al. 2017)."""
 
     accepts: ClassVar[tuple[type, ...]] = (TagCodec,)
-    people: ClassVar[str] = "many"
+    instances: ClassVar[str] = "many"
     default: ClassVar[Triple] = Triple(
         neck=HighestResolution, head=TaggedHead, codec=TagCodec, loss=TagLoss
     )

@@ -45,7 +45,7 @@ class PoseModule(pl.LightningModule):
     """
 
     accepts: ClassVar[tuple[type, ...]] = ()
-    people: ClassVar[str] = "one"
+    instances: ClassVar[str] = "one"
 
     def __init__(
         self,
@@ -122,15 +122,15 @@ class PoseModule(pl.LightningModule):
         """Decoded poses in image pixels, scored, on the CPU."""
         with torch.autocast(self.device.type, enabled=False):
             poses = self.codec.decode(final(output))
-        people = poses.valid
+        instances = poses.valid
         keypoints = geometry.apply(frame.to_image[:, None], poses.keypoints)
         return Predictions(
-            image_ids=_rows(frame.image_id, people),
-            annotation_ids=_rows(frame.annotation_id, people),
-            keypoints=keypoints[people].double().cpu().numpy(),
-            keypoint_scores=poses.scores[people].double().cpu().numpy(),
-            scores=self.score(poses, frame)[people].double().cpu().numpy(),
-            boxes=_rows(frame.box, people),
+            image_ids=_rows(frame.image_id, instances),
+            annotation_ids=_rows(frame.annotation_id, instances),
+            keypoints=keypoints[instances].double().cpu().numpy(),
+            keypoint_scores=poses.scores[instances].double().cpu().numpy(),
+            scores=self.score(poses, frame)[instances].double().cpu().numpy(),
+            boxes=_rows(frame.box, instances),
         )
 
     def score(self, poses: Poses, frame: Frame) -> Tensor:
@@ -185,6 +185,6 @@ class PoseModule(pl.LightningModule):
         )
 
 
-def _rows(values: Tensor, people: Tensor) -> Any:
+def _rows(values: Tensor, instances: Tensor) -> Any:
     """Per-input values (B, …) repeated for every person (B, P) that was found."""
-    return values[people.nonzero()[:, 0]].cpu().numpy()
+    return values[instances.nonzero()[:, 0]].cpu().numpy()

@@ -41,7 +41,7 @@ class TopDown(PoseModule):
         score_rule: str = "product",
         nms_kind: str = "oks",
     ) -> None:
-        if estimator.people != "one":
+        if estimator.instances != "one":
             raise ValueError(f"expected a single-person method, got {type(estimator).__name__}")
         if score_rule not in SCORE_RULES:
             raise ValueError(f"expected a score_rule out of {SCORE_RULES}, got {score_rule!r}")

@@ -14,11 +14,11 @@
   const ints = (text) => new Int16Array(bytes(text).buffer);
   const { joints, limbs, kinds, units, absent, images } = data;
   const K = joints.length, N = images.id.length;
-  const people = {
-    points: later(() => ints(data.people.points)), boxes: later(() => ints(data.people.boxes)),
-    visibility: bytes(data.people.visibility), groups: {},
+  const instances = {
+    points: later(() => ints(data.instances.points)), boxes: later(() => ints(data.instances.boxes)),
+    visibility: bytes(data.instances.visibility), groups: {},
   };
-  for (const [name, text] of Object.entries(data.people.groups)) people.groups[name] = new Int8Array(bytes(text).buffer);
+  for (const [name, text] of Object.entries(data.instances.groups)) instances.groups[name] = new Int8Array(bytes(text).buffer);
   const methods = data.methods.map((m) => ({
     name: m.name, extra: m.extra, points: later(() => ints(m.points)),
     of: new Int32Array(bytes(m.of).buffer), oks: new Float32Array(bytes(m.oks).buffer),
@@ -72,7 +72,7 @@
   const passes = (i, by, wanted) => {
     for (const name of Object.keys(data.groups)) {
       const bin = data.groups[name].indexOf(state[name]);
-      if (state[name] && people.groups[name][i] !== bin) return false;
+      if (state[name] && instances.groups[name][i] !== bin) return false;
     }
     return !(state.error || state.joint) || by.some((m) => errs(methods[m], i, wanted));
   };
@@ -132,7 +132,7 @@
     }
     return path;
   };
-  const visible = (i) => people.visibility.subarray(i * K, i * K + K);
+  const visible = (i) => instances.visibility.subarray(i * K, i * K + K);
   const canvas = (p, large) => {
     const width = images.width[p], height = images.height[p], longer = Math.max(width, height);
     const unit = longer / units, svg = make("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": large ? null : "true" });
@@ -142,7 +142,7 @@
     return svg;
   };
   const truth = (p, unit, longer, large) => {
-    const group = make("g", { class: "truth" }), points = people.points(), boxes = people.boxes();
+    const group = make("g", { class: "truth" }), points = instances.points(), boxes = instances.boxes();
     for (let i = images.first[p]; i < images.first[p + 1]; i++) {
       const seen = visible(i), person = make("g", { class: passing[i] ? "" : "faded" });
       const [x, y, u, v] = [0, 1, 2, 3].map((n) => boxes[4 * i + n] * unit);
@@ -172,7 +172,7 @@
     return group;
   };
   const dots = (person, m, i, unit, longer) => {
-    const points = m.points(), goal = people.points(), seen = visible(i);
+    const points = m.points(), goal = instances.points(), seen = visible(i);
     for (let k = 0; k < K; k++) {
       const kind = m.kinds[i * K + k] & KIND, g = 2 * (i * K + k), f = 2 * (m.of[i] * K + k);
       if (points[f] === absent) continue;
@@ -198,7 +198,7 @@
     at("figures").replaceChildren(make("thead", {}, head), make("tbody", {}, ...(rows.length ? rows : [empty])));
   };
   const personRow = (p, i) => {
-    const bins = Object.keys(data.groups).map((g) => make("td", {}, data.groups[g][people.groups[g][i]] ?? "–"));
+    const bins = Object.keys(data.groups).map((g) => make("td", {}, data.groups[g][instances.groups[g][i]] ?? "–"));
     const cells = methods.map((m) => {
       const counts = kinds.map(() => 0);
       for (let k = 0; k < K; k++) counts[m.kinds[i * K + k] & KIND]++;

@@ -163,11 +163,11 @@ def _sections(comparison: Comparison, analyses: Sequence[Analysis]) -> list[Sect
     tables = [("Errors of each joint as a table", linked_errors(analyses, rows))]
     if all(analysis.costs for analysis in analyses):
         tables.insert(0, ("What errors cost as a table", linked_costs(analyses)))
-    people = _drawn(len(analyses), whole.breakdowns(best))
+    instances = _drawn(len(analyses), whole.breakdowns(best))
     ranked = _drawn(len(analyses), whole.precision_recall(best), whole.calibrations(best))
     return [
         Section("joints", "Errors and joints", of_joint, tables),
-        Section("people", "People", people, []),
+        Section("instances", "People", instances, []),
         Section("scores", "Ranking and scores", ranked, []),
     ]
 

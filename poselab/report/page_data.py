@@ -33,7 +33,7 @@ class _Shown(NamedTuple):
     people (n + 1,) and the frames' left, top, width and height (n, 4)."""
 
     images: Ints
-    people: Ints
+    instances: Ints
     first: Ints
     frames: Floats
 
@@ -65,7 +65,7 @@ def page_data(
         "absent": ABSENT,
         "groups": {name: list(bins.labels) for name, bins in groups.items()},
         "images": _images(annotations, shown),
-        "people": _people(annotations, shown, groups),
+        "instances": _people(annotations, shown, groups),
         "methods": [_method(annotations, shown, analysis) for analysis in analyses],
         "pixels": {places[row]: uri for row, uri in images.items() if row in places},
     }
@@ -90,20 +90,20 @@ def _shown(annotations: Annotations, analyses: Sequence[Analysis]) -> _Shown:
     if len(images) > MOST_IMAGES:
         images = np.sort(by_disagreement(annotations, analyses)[:MOST_IMAGES])
     rows = [np.array(annotations.rows(row), np.int64) for row in images.tolist()]
-    people = np.concatenate(rows)
+    instances = np.concatenate(rows)
     counts = np.diff(annotations.first_person)[images]
     first = np.concatenate([[0], np.cumsum(counts)])
     sizes = annotations.sizes[images].astype(float)
     corners = np.full((len(images), 2), -0.5)
     frames = np.concatenate([corners, sizes[:, ::-1]], axis=1)
     for n in np.flatnonzero(sizes.min(axis=1) <= 0):  # images whose size nobody wrote down
-        frames[n] = _extent(annotations, people[first[n] : first[n + 1]])
-    return _Shown(images, people, first, frames)
+        frames[n] = _extent(annotations, instances[first[n] : first[n + 1]])
+    return _Shown(images, instances, first, frames)
 
 
-def _extent(annotations: Annotations, people: Ints) -> Floats:
+def _extent(annotations: Annotations, instances: Ints) -> Floats:
     """A frame around labelled keypoints, with room on every side."""
-    points = annotations.keypoints[people][annotations.visibility[people] > 0]
+    points = annotations.keypoints[instances][annotations.visibility[instances] > 0]
     if not len(points):
         return np.array([0.0, 0.0, 1.0, 1.0])
     low, high = points.min(axis=0), points.max(axis=0)
@@ -145,7 +145,7 @@ def _images(annotations: Annotations, shown: _Shown) -> dict[str, Any]:
 
 
 def _people(annotations: Annotations, shown: _Shown, groups: Mapping[str, Bins]) -> dict[str, Any]:
-    rows, frames = shown.people, shown.frames[shown.of_person]
+    rows, frames = shown.instances, shown.frames[shown.of_person]
     boxes = annotations.boxes[rows]
     corners = np.stack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
     return {
@@ -159,14 +159,14 @@ def _people(annotations: Annotations, shown: _Shown, groups: Mapping[str, Bins])
 def _method(annotations: Annotations, shown: _Shown, analysis: Analysis) -> dict[str, Any]:
     """One method's poses: those of people first, in their order, then those of nobody."""
     diagnosis, predictions = analysis.diagnosis, analysis.predictions
-    pose = diagnosis.pose[shown.people]
+    pose = diagnosis.pose[shown.instances]
     answered = np.flatnonzero(pose >= 0)
     extra, extra_first = _unmatched(annotations, shown, analysis)
     rows = np.concatenate([pose[answered], extra])
     image = np.concatenate(
         [shown.of_person[answered], np.repeat(np.arange(len(shown.images)), np.diff(extra_first))]
     )
-    of = np.full(len(shown.people), -1, "<i4")
+    of = np.full(len(shown.instances), -1, "<i4")
     of[answered] = np.arange(len(answered))
     return {
         "name": analysis.name,
@@ -174,9 +174,9 @@ def _method(annotations: Annotations, shown: _Shown, analysis: Analysis) -> dict
         "extra": (len(answered) + extra_first).tolist(),
         "points": _units(_drawable(predictions.keypoints[rows]), shown.frames[image]),
         "scores": packed(predictions.scores[rows].astype("<f4")),
-        "oks": packed(diagnosis.oks[shown.people].astype("<f4")),
-        "misranked": packed(diagnosis.misranked[shown.people].astype(np.uint8)),
-        "kinds": packed(_codes(diagnosis)[shown.people]),
+        "oks": packed(diagnosis.oks[shown.instances].astype("<f4")),
+        "misranked": packed(diagnosis.misranked[shown.instances].astype(np.uint8)),
+        "kinds": packed(_codes(diagnosis)[shown.instances]),
     }
 
 

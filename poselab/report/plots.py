@@ -238,7 +238,7 @@ def _bins(axes: Axes, methods: Sequence[str], parts: Sequence[Breakdown], titles
             axes.plot([n + where], [value], markersize=7, **style(m, None, to))
     axes.set_xticks(
         range(len(first.bins)),
-        [f"{b}\n({p:,})" for b, p in zip(first.bins, first.people, strict=True)],
+        [f"{b}\n({p:,})" for b, p in zip(first.bins, first.instances, strict=True)],
     )
     axes.set(title=f"by {first.what}", xlim=(-0.5, len(first.bins) - 0.5))
     axes.grid(axis="x", visible=False)

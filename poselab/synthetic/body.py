@@ -90,11 +90,11 @@ class Bodies(NamedTuple):
         return self._replace(joints=self.joints + offset[:, None])
 
 
-def sample_shapes(rng: np.random.Generator, people: int) -> Shape:
+def sample_shapes(rng: np.random.Generator, instances: int) -> Shape:
     """Draw body shapes: children to tall adults, slim to stout."""
-    adult = rng.random(people) < 0.85
-    stature = np.where(adult, rng.normal(1.71, 0.09, people), rng.uniform(1.05, 1.5, people))
-    spread = np.clip(rng.normal(0.0, 1.0, (7, people)), -2.0, 2.0)
+    adult = rng.random(instances) < 0.85
+    stature = np.where(adult, rng.normal(1.71, 0.09, instances), rng.uniform(1.05, 1.5, instances))
+    spread = np.clip(rng.normal(0.0, 1.0, (7, instances)), -2.0, 2.0)
     trunk, arms, legs, shoulders, hips, head, girth = (
         1.0 + spread * np.array([0.035, 0.04, 0.045, 0.07, 0.07, 0.06, 0.13])[:, None]
     )

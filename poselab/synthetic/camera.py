@@ -85,14 +85,14 @@ def sample_places(rng: np.random.Generator, size: Size, tall: Floats, focal: flo
 
     One of them is large and near the middle; all stand at least half a metre apart in depth.
     """
-    people = len(tall)
-    share = rng.uniform(0.32, 0.85, people)
+    instances = len(tall)
+    share = rng.uniform(0.32, 0.85, instances)
     share[:1] = rng.uniform(0.9, 1.6) if rng.random() < 0.12 else rng.uniform(0.5, 0.92)
     away = np.clip(focal * tall / (share * min(size[0], 1.6 * size[1])), 0.9, None)
     order = np.argsort(away)
-    steps = np.arange(people) * 0.5
+    steps = np.arange(instances) * 0.5
     away[order] = np.maximum.accumulate(away[order] - steps) + steps
-    column = rng.uniform(0.1, 0.9, people)
+    column = rng.uniform(0.1, 0.9, instances)
     column[:1] = rng.uniform(0.3, 0.7)
     sideways = (column - 0.5) * size[1] / focal * away
     return np.stack([sideways, away], axis=1)

@@ -45,8 +45,8 @@ class Canvas:
     @property
     def owner(self) -> NDArray[np.int16]:
         """The person on top of each pixel (H, W), -1 for none."""
-        people = int(self.ids.max() + STRIDE - 1) // STRIDE
-        return self.look_up(np.repeat(np.arange(-1, people), [1] + [STRIDE] * people))
+        instances = int(self.ids.max() + STRIDE - 1) // STRIDE
+        return self.look_up(np.repeat(np.arange(-1, instances), [1] + [STRIDE] * instances))
 
     def look_up(self, table: NDArray[np.integer[Any]]) -> NDArray[np.int16]:
         """What a table (identities,) holds for each pixel's identity (H, W)."""

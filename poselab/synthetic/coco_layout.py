@@ -77,7 +77,7 @@ def _document(split: str, size: Size, images: Rows) -> dict[str, Any]:
 
 def _annotations(size: Size, images: Rows) -> Iterator[dict[str, Any]]:
     for image_id, labels in images.items():
-        for person in labels["people"]:
+        for person in labels["instances"]:
             points = [person["points"][row] for row in _ROWS]
             yield {
                 "image_id": image_id,

@@ -54,7 +54,7 @@ def paint_images(
     seeds = ([settings.seed, SPLITS.index(split), number] for number in numbers)
     rngs = [np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed))) for seed in seeds]
     images = []
-    scenes = sample_scenes(rngs, settings.size, settings.people, settings.turn)
+    scenes = sample_scenes(rngs, settings.size, settings.instances, settings.turn)
     for rng, scene in zip(rngs, scenes, strict=True):
         quality = int(rng.integers(60, 96))
         _, jpeg = cv2.imencode(".jpg", scene.image, [cv2.IMWRITE_JPEG_QUALITY, quality])

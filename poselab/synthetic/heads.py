@@ -65,8 +65,8 @@ _POINTS = np.concatenate([x.reshape(-1, 3) for x in (_CAP_RIMS, _MARKS, _EAR_RIM
 class Heads:
     """The heads of all people, projected at once; :meth:`paint` draws one of them."""
 
-    def __init__(self, people: Figures) -> None:
-        skulls = people.skulls
+    def __init__(self, instances: Figures) -> None:
+        skulls = instances.skulls
         self.front = skulls.front
         self.circle = skulls.limb()
         self.outline = (self.circle @ skulls.matrix[:, :2].mT) + skulls.centre[:, None]

@@ -23,10 +23,10 @@ def describe(scene: Scene) -> dict[str, Any]:
     box, area and column-major run-lengths of a far crowd, or None.
     """
     crowd = np.flatnonzero(scene.crowd)
-    people = [_person(scene, int(p)) for p in np.flatnonzero(~scene.crowd)]
+    instances = [_person(scene, int(p)) for p in np.flatnonzero(~scene.crowd)]
     mask = scene.owner >= crowd[0] if len(crowd) else None
     return {
-        "people": [person for person in people if person is not None],
+        "instances": [person for person in instances if person is not None],
         "crowd": None if mask is None else _crowd(mask),
     }
 

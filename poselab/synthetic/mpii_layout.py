@@ -50,8 +50,10 @@ def write(out: Path, size: Size, rows: dict[str, Rows]) -> None:
     )
     _save(out / _GROUND_TRUTH, _evaluation(rows["val"]))
     for split, name in _JSON.items():
-        people = [_record(file, person) for file, found in _files(rows[split]) for person in found]
-        write_json(out / name, people)
+        instances = [
+            _record(file, person) for file, found in _files(rows[split]) for person in found
+        ]
+        write_json(out / name, instances)
 
 
 def _save(path: Path, content: dict[str, Any]) -> None:
@@ -64,8 +66,8 @@ def _save(path: Path, content: dict[str, Any]) -> None:
 def _files(images: Rows) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Image files and those of their people who have any joint in the image."""
     for image_id, labels in images.items():
-        people = [p for p in labels["people"] if any(p["points"][row][2] for row in _ROWS)]
-        yield image_path("", image_id).rpartition("/")[2], people
+        instances = [p for p in labels["instances"] if any(p["points"][row][2] for row in _ROWS)]
+        yield image_path("", image_id).rpartition("/")[2], instances
 
 
 def _joints(person: dict[str, Any]) -> tuple[Floats, Floats]:
@@ -104,11 +106,11 @@ def _head(person: dict[str, Any]) -> tuple[float, float, float, float]:
 
 def _evaluation(images: Rows) -> dict[str, Any]:
     """Ground truth as HRNet's PCKh script reads it: people along the last axis."""
-    people = [person for _, found in _files(images) for person in found]
-    joints = np.zeros((16, 2, len(people)))
-    missing = np.zeros((16, len(people)), np.uint8)
-    heads = np.zeros((2, 2, len(people)))
-    for row, person in enumerate(people):
+    instances = [person for _, found in _files(images) for person in found]
+    joints = np.zeros((16, 2, len(instances)))
+    missing = np.zeros((16, len(instances)), np.uint8)
+    heads = np.zeros((2, 2, len(instances)))
+    for row, person in enumerate(instances):
         position, visibility = _joints(person)
         missing[:, row] = visibility == 0
         joints[..., row] = np.where(visibility[:, None] > 0, position, 0.0)
@@ -134,16 +136,16 @@ def _structs(rows: list[dict[str, Any]], fields: tuple[str, ...]) -> np.ndarray[
 def _release(files: list[tuple[str, list[dict[str, Any]]]]) -> dict[str, Any]:
     """The official nesting; all images carry labels, so all count as training ones."""
     singles = np.empty((len(files), 1), dtype=object)
-    for row, (_, people) in enumerate(files):
-        singles[row, 0] = np.arange(1, len(people) + 1, dtype=float)[:, None]
+    for row, (_, instances) in enumerate(files):
+        singles[row, 0] = np.arange(1, len(instances) + 1, dtype=float)[:, None]
     images = [
         {
             "image": {"name": file},
-            "annorect": _structs([_rectangle(p) for p in people], _RECTANGLE),
+            "annorect": _structs([_rectangle(p) for p in instances], _RECTANGLE),
             "frame_sec": np.zeros((0, 0)),
             "vididx": np.zeros((0, 0)),
         }
-        for file, people in files
+        for file, instances in files
     ]
     return {
         "annolist": _structs(images, ("image", "annorect", "frame_sec", "vididx")),

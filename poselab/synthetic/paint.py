@@ -36,14 +36,14 @@ class Painter:
     lights (P, 2) point from the middle of a limb to where the light on its image comes from.
     """
 
-    def __init__(self, people: Figures, looks: list[Looks], lights: Floats) -> None:
-        self.people, self.looks, self.lights = people, looks, lights
+    def __init__(self, instances: Figures, looks: list[Looks], lights: Floats) -> None:
+        self.instances, self.looks, self.lights = instances, looks, lights
         covers = [_cover(look) for look in looks]
         self.share = [[cover.get(bone, 0.0) for bone in _BONE] for cover in covers]
-        self.bare, self.covered = _limb_outlines(people, np.array(self.share), looks, lights)
-        self.layers = np.where(people.radii[..., 0] > _FINE, 3, 2).tolist()
-        self.order = np.argsort(-people.depth, axis=1).tolist()
-        self.heads = Heads(people)
+        self.bare, self.covered = _limb_outlines(instances, np.array(self.share), looks, lights)
+        self.layers = np.where(instances.radii[..., 0] > _FINE, 3, 2).tolist()
+        self.order = np.argsort(-instances.depth, axis=1).tolist()
+        self.heads = Heads(instances)
 
     def paint(self, canvas: Canvas, person: int) -> None:
         """Draw one person over what is there."""
@@ -84,25 +84,25 @@ class Painter:
         canvas.solid(fixed_point(layers), _tones(colour), CLOTH[part])
 
     def _chest(self, canvas: Canvas, person: int) -> None:
-        look, rings = self.looks[person], self.people.chest[person]
-        radii = self.people.radii[person, :2, 0, None, None] * 0.9
-        shoulders = self.people.ends[person, :2, 0, None] + radii * _DISC
+        look, rings = self.looks[person], self.instances.chest[person]
+        radii = self.instances.radii[person, :2, 0, None, None] * 0.9
+        shoulders = self.instances.ends[person, :2, 0, None] + radii * _DISC
         points = np.concatenate([rings.reshape(-1, 2), shoulders.reshape(-1, 2)])
         self._hull(canvas, person, points, look.upper, "chest")
         for stripe in range(look.stripes):
             _stripe(canvas, rings, (stripe + 0.5) / look.stripes, 0.25 / look.stripes, look.trim)
-        if look.neckline and self.people.facing[person, 0] > 0.25:
+        if look.neckline and self.instances.facing[person, 0] > 0.25:
             self._front(canvas, person, look)
 
     def _front(self, canvas: Canvas, person: int, look: Looks) -> None:
         """What tells a chest from a back: an open collar, a row of buttons or a print."""
-        rings = self.people.chest[person]
+        rings = self.instances.chest[person]
         front = rings[:, 3]
         if look.neckline == 1:
             collar = rings[0][[1, 5]]
             canvas.fill(np.concatenate([collar, [front[1] * 0.6 + front[2] * 0.4]]), look.skin)
         elif look.neckline == 2:
-            half = np.array([0.012, 0.0]) * self.people.scale[person]
+            half = np.array([0.012, 0.0]) * self.instances.scale[person]
             strip = np.stack([front[0] + half, front[0] - half, front[3] - half, front[3] + half])
             canvas.fill(strip, look.trim)
         else:
@@ -111,21 +111,21 @@ class Painter:
             canvas.fill(np.concatenate([top, base]), look.trim)
 
     def _pelvis(self, canvas: Canvas, person: int) -> None:
-        look, rings = self.looks[person], self.people.pelvis[person]
+        look, rings = self.looks[person], self.instances.pelvis[person]
         self._hull(canvas, person, rings.reshape(-1, 2), look.lower, "pelvis")
         if not look.tucked:
-            hem = np.concatenate([self.people.chest[person, 3], rings[0], rings[1]])
+            hem = np.concatenate([self.instances.chest[person, 3], rings[0], rings[1]])
             self._hull(canvas, person, hem, look.upper, "chest")
 
     def _skirt(self, canvas: Canvas, person: int) -> None:
-        look, people = self.looks[person], self.people
+        look, instances = self.looks[person], self.instances
         if not look.skirt:
             return
         rows = [_LIMB["left_thigh"], _LIMB["right_thigh"]]
-        ends, radii = people.ends[person, rows], people.radii[person, rows]
+        ends, radii = instances.ends[person, rows], instances.radii[person, rows]
         hem = ends[:, 0] + (ends[:, 1] - ends[:, 0]) * look.skirt
         discs = hem[:, None] + (radii[:, 0] * look.loose)[:, None, None] * _DISC
-        points = np.concatenate([people.pelvis[person, :2].reshape(-1, 2), discs.reshape(-1, 2)])
+        points = np.concatenate([instances.pelvis[person, :2].reshape(-1, 2), discs.reshape(-1, 2)])
         self._hull(canvas, person, points, look.lower, "skirt")
 
 
@@ -154,15 +154,18 @@ def _cover(look: Looks) -> dict[str, float]:
 
 
 def _limb_outlines(
-    people: Figures, share: Floats, looks: list[Looks], lights: Floats
+    instances: Figures, share: Floats, looks: list[Looks], lights: Floats
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Bare and clothed limbs of everybody (P, L, 3, 14, 2) in three tones, fixed point."""
     loose = np.array([look.loose for look in looks])[:, None, None]
-    stop = people.ends[:, :, 0] + (people.ends[:, :, 1] - people.ends[:, :, 0]) * share[..., None]
-    narrow = people.radii[..., 0] + (people.radii[..., 1] - people.radii[..., 0]) * share
-    cloth = np.stack([people.radii[..., 0], narrow], axis=-1) * loose
-    ends = np.stack([people.ends, np.stack([people.ends[:, :, 0], stop], axis=2)], axis=2)
-    radii = np.stack([people.radii, cloth], axis=2)
+    stop = (
+        instances.ends[:, :, 0]
+        + (instances.ends[:, :, 1] - instances.ends[:, :, 0]) * share[..., None]
+    )
+    narrow = instances.radii[..., 0] + (instances.radii[..., 1] - instances.radii[..., 0]) * share
+    cloth = np.stack([instances.radii[..., 0], narrow], axis=-1) * loose
+    ends = np.stack([instances.ends, np.stack([instances.ends[:, :, 0], stop], axis=2)], axis=2)
+    radii = np.stack([instances.radii, cloth], axis=2)
     tones = radii[..., None, :] * _SIZES[:, None]
     shifts = radii[..., None, :] * _SHIFTS[:, None]
     moved = ends[..., None, :, :] + shifts[..., None] * lights[:, None, None, None, None]

@@ -28,7 +28,7 @@ _VAL_FIRST = 100_000_001
 @dataclass(frozen=True)
 class Settings:
     """What decides every byte of a dataset: ``images`` training and ``val`` validation images of
-    ``size`` (height, width), each with at least and at most so many ``people``, who turn by up to
+    ``size`` (height, width), each with at least and at most so many ``instances``, who turn by up to
     ``turn`` degrees away from the camera.
 
     Raises:
@@ -40,7 +40,7 @@ class Settings:
     seed: int = 0
     layout: str = "coco"
     size: Size = (256, 256)
-    people: tuple[int, int] = (1, 4)
+    instances: tuple[int, int] = (1, 4)
     turn: float = 180.0
     painter: int = PAINTER
 
@@ -51,8 +51,8 @@ class Settings:
         _expect(self.layout in LAYOUTS, f"a layout out of {', '.join(LAYOUTS)}", self.layout)
         sides = all(64 <= side <= 2048 for side in self.size)
         _expect(sides, "a height and a width of 64 to 2048 pixels", self.size)
-        low, high = self.people
-        _expect(0 <= low <= high <= 30, "0 to 30 people, fewest first", self.people)
+        low, high = self.instances
+        _expect(0 <= low <= high <= 30, "0 to 30 people, fewest first", self.instances)
         _expect(0 <= self.turn <= 180, "a turn of 0 to 180 degrees", self.turn)
 
     def count(self, split: str) -> int:

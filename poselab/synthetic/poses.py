@@ -167,18 +167,18 @@ _SIDES = np.stack(
 _LIFTS = np.array([family.lift for family in FAMILIES.values()])
 
 
-def sample_poses(rng: np.random.Generator, people: int, turn: float) -> tuple[Angles, Floats]:
+def sample_poses(rng: np.random.Generator, instances: int, turn: float) -> tuple[Angles, Floats]:
     """Draw joint angles and how high (P,), in metres, each person floats above the ground.
 
     Nobody turns by more than ``turn`` degrees away from the camera.
     """
-    family = np.searchsorted(_SHARES, rng.random(people) * _SHARES[-1], side="right")
-    swapped = rng.random(people) < 0.5
+    family = np.searchsorted(_SHARES, rng.random(instances) * _SHARES[-1], side="right")
+    swapped = rng.random(instances) < 0.5
     ranges = np.where(swapped[:, None, None, None], _SIDES[family][:, ::-1], _SIDES[family])
-    sides = _between(ranges, rng.random((people, 2, len(SIDE))))
-    centre = _between(_CENTRES[family], rng.random((people, len(CENTRE))))
-    lift = _between(_LIFTS[family], rng.random(people))
-    return Angles(np.deg2rad(turn) * rng.uniform(-1.0, 1.0, people), centre, sides), lift
+    sides = _between(ranges, rng.random((instances, 2, len(SIDE))))
+    centre = _between(_CENTRES[family], rng.random((instances, len(CENTRE))))
+    lift = _between(_LIFTS[family], rng.random(instances))
+    return Angles(np.deg2rad(turn) * rng.uniform(-1.0, 1.0, instances), centre, sides), lift
 
 
 def _between(ranges: Floats, share: Floats) -> Floats:

@@ -47,7 +47,7 @@ class Scene(NamedTuple):
     """A finished image.
 
     image (H, W, 3) uint8 BGR; owner (H, W) int16 the person on top, -1 for none; points (P, N, 2)
-    pixels and visible (P, N) 0/1/2 of :data:`NAMED`; head_boxes (P, 4) x y w h; crowd (P,) bool.
+    pixels and visibility (P, N) 0/1/2 of :data:`NAMED`; head_boxes (P, 4) x y w h; crowd (P,) bool.
     """
 
     image: NDArray[np.uint8]
@@ -59,7 +59,7 @@ class Scene(NamedTuple):
 
 
 def sample_scenes(
-    rngs: list[np.random.Generator], size: Size, people: tuple[int, int], turn: float = 180.0
+    rngs: list[np.random.Generator], size: Size, instances: tuple[int, int], turn: float = 180.0
 ) -> list[Scene]:
     """Draw one image from each generator, with ``people[0]`` to ``people[1]`` people.
 
@@ -68,7 +68,7 @@ def sample_scenes(
     A few images are empty, and a few have a far crowd besides. Numbers are drawn image by
     image, but kinematics and outlines are worked out for all people at once.
     """
-    drafts = [_draft(rng, size, people, turn) for rng in rngs]
+    drafts = [_draft(rng, size, instances, turn) for rng in rngs]
     shape = Shape(
         *(np.concatenate(field) for field in zip(*(d.shape for d in drafts), strict=True))
     )
@@ -105,8 +105,8 @@ class _Draft(NamedTuple):
     focal: float
 
 
-def _draft(rng: np.random.Generator, size: Size, people: tuple[int, int], turn: float) -> _Draft:
-    near = int(rng.integers(people[0], people[1] + 1))
+def _draft(rng: np.random.Generator, size: Size, instances: tuple[int, int], turn: float) -> _Draft:
+    near = int(rng.integers(instances[0], instances[1] + 1))
     near = 0 if rng.random() < EMPTY_SHARE else near
     far = int(rng.integers(5, 12)) if rng.random() < CROWD_SHARE else 0
     shape = sample_shapes(rng, near + far)
@@ -147,14 +147,14 @@ def paint_scenes(
             _deserted(finish(rng, canvas, [])) for rng, canvas in zip(rngs, canvases, strict=True)
         ]
     own = cameras.each(cast.image)
-    people = figures(cast.bodies, cast.shape, cast.looks, own)
+    instances = figures(cast.bodies, cast.shape, cast.looks, own)
     lights = np.stack([_light(rng) for rng in rngs])
     stage = _Stage(
         cast,
-        people,
-        Painter(people, cast.looks, lights[cast.image]),
-        points_of(people),
-        near_points(people),
+        instances,
+        Painter(instances, cast.looks, lights[cast.image]),
+        points_of(instances),
+        near_points(instances),
         _shadows(cast.bodies, own),
     )
     return [
@@ -167,7 +167,7 @@ class _Stage(NamedTuple):
     """All people of several images, ready to be painted: (P, ...) each."""
 
     cast: Cast
-    people: Figures
+    instances: Figures
     painter: Painter
     points: Floats
     near: NDArray[np.bool_]
@@ -180,7 +180,7 @@ class _Stage(NamedTuple):
             return _deserted(finish(rng, canvas, []))
         for person in here.tolist():
             _shade_ground(rng, canvas, self.shadows[person])
-        away = self.people.joints[here, JOINT["pelvis"], 2]
+        away = self.instances.joints[here, JOINT["pelvis"], 2]
         prop_after = int(rng.integers(len(here))) if rng.random() < PROP_SHARE else -1
         for place, number in enumerate(np.argsort(-away).tolist()):
             canvas.person = number

@@ -63,10 +63,10 @@ _LEAST_BEHIND = np.array([0.11, 0.11, 0.06, 0.06])
 _ROOTS = [JOINT["thorax"], JOINT["thorax"], JOINT["pelvis"], JOINT["pelvis"]]
 
 
-def points_of(people: Figures) -> Floats:
+def points_of(instances: Figures) -> Floats:
     """The labelled points (P, N, 2) in pixels, in the order of :data:`NAMED`."""
-    face = people.skulls.surface(_FACE_POINTS)
-    return np.concatenate([face, people.joints[:, _BODY, :2]], axis=1)
+    face = instances.skulls.surface(_FACE_POINTS)
+    return np.concatenate([face, instances.joints[:, _BODY, :2]], axis=1)
 
 
 def visible_points(points: Floats, near: NDArray[np.bool_], ids: NDArray[np.int16]) -> Ints:
@@ -85,15 +85,15 @@ def visible_points(points: Floats, near: NDArray[np.bool_], ids: NDArray[np.int1
     return np.where(inside, 1 + seen, 0)
 
 
-def near_points(people: Figures) -> NDArray[np.bool_]:
+def near_points(instances: Figures) -> NDArray[np.bool_]:
     """Which points (P, N) no part that holds them hides.
 
     A shoulder or hip has to lie on the near side of the trunk, a point of the face on the near
     side of the skull.
     """
-    near = np.ones((len(people.joints), len(NAMED)), dtype=bool)
-    near[:, : len(_FACE)] = people.skulls.front @ _FACE_MIDDLES.T > _FACE_LEAST
-    joints = people.joints
+    near = np.ones((len(instances.joints), len(NAMED)), dtype=bool)
+    near[:, : len(_FACE)] = instances.skulls.front @ _FACE_MIDDLES.T > _FACE_LEAST
+    joints = instances.joints
     behind = joints[:, _ROOTED_JOINTS, 2] - joints[:, _ROOTS, 2]
     near[:, _ROOTED] = behind < _LEAST_BEHIND
     return near

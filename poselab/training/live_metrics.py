@@ -84,8 +84,8 @@ class FileMetric(Metric):
             InputError: what the evaluator refuses.
         """
         poses = _unpacked(self.found, _pose_columns(len(self.skeleton)))
-        people = _unpacked(self.labelled, self._of_person)
-        table = _table(people, np.unique(poses["image_ids"]), self.skeleton)
+        instances = _unpacked(self.labelled, self._of_person)
+        table = _table(instances, np.unique(poses["image_ids"]), self.skeleton)
         values = self.evaluator(_predictions(poses), table).values
         return {
             key: torch.tensor(value, dtype=torch.float64, device=self.device)
@@ -203,11 +203,11 @@ def _predictions(poses: dict[str, Floats]) -> Predictions:
     return merge([everything.take(poses["rank"] == rank) for rank in ranks] or [everything])
 
 
-def _table(people: dict[str, Floats], others: Floats, skeleton: Skeleton) -> Annotations:
+def _table(instances: dict[str, Floats], others: Floats, skeleton: Skeleton) -> Annotations:
     """The people sorted by image and annotation id, with the images where only poses are."""
-    keys = np.stack([people["image_ids"], people["annotation_ids"]], axis=1).astype(np.int64)
+    keys = np.stack([instances["image_ids"], instances["annotation_ids"]], axis=1).astype(np.int64)
     keys, first = np.unique(keys, axis=0, return_index=True)
-    rows: dict[str, Any] = {name: values[first] for name, values in people.items()}
+    rows: dict[str, Any] = {name: values[first] for name, values in instances.items()}
     image_ids = np.union1d(keys[:, 0], others.astype(np.int64))
     nothing = np.empty(0, np.int64)
     return Annotations(

@@ -101,7 +101,7 @@ def questions() -> list[Question]:
     simcc = SimccCodec(**common, smoothing="gaussian", score="logit")
     bins = AxisScores(*simcc.encode(points, seen, loss_mask)[:2])
     cells = points[:, 0].numpy() / STRIDE
-    people = crowd()
+    instances = crowd()
     return [
         Question(
             "DARK decode",
@@ -127,7 +127,9 @@ def questions() -> list[Question]:
             lambda: numpy_simcc(bins.x.numpy(), bins.y.numpy()) / 2,
             *(BATCH, 16_011, 10),
         ),
-        Question("OKS-NMS", lambda: oks_nms(*people), lambda: numpy_nms(*people), *(1, 0.1, 80)),
+        Question(
+            "OKS-NMS", lambda: oks_nms(*instances), lambda: numpy_nms(*instances), *(1, 0.1, 80)
+        ),
     ]
 
 

@@ -93,11 +93,13 @@ def report(least: dict[str, float], same: bool) -> int:
 def detections(ground_truth: dict[str, Any]) -> list[dict[str, Any]]:
     """100,000 results: nine in ten are labelled people jittered, the rest in a random image."""
     rng = np.random.default_rng(0)
-    people = [a for a in ground_truth["annotations"] if a["num_keypoints"]]
-    points = np.array([a["keypoints"] for a in people], dtype=float).reshape(len(people), -1, 3)
-    boxes = np.array([a["bbox"] for a in people], dtype=float)
-    images = np.array([a["image_id"] for a in people])
-    rows = rng.integers(len(people), size=DETECTIONS)
+    instances = [a for a in ground_truth["annotations"] if a["num_keypoints"]]
+    points = np.array([a["keypoints"] for a in instances], dtype=float).reshape(
+        len(instances), -1, 3
+    )
+    boxes = np.array([a["bbox"] for a in instances], dtype=float)
+    images = np.array([a["image_id"] for a in instances])
+    rows = rng.integers(len(instances), size=DETECTIONS)
     labelled = points[rows, :, 2:] > 0
     middle = (boxes[rows, :2] + boxes[rows, 2:] / 2)[:, None]
     size = np.sqrt(boxes[rows, 2:].prod(axis=1))

@@ -154,7 +154,7 @@ def steps_of(arguments: argparse.Namespace) -> int:
 
 
 def made_up(folder: Path) -> str:
-    return str(generate(folder / "people", Settings(64, val=1, size=(480, 640)), workers=1))
+    return str(generate(folder / "instances", Settings(64, val=1, size=(480, 640)), workers=1))
 
 
 def configured(arguments: argparse.Namespace, root: str) -> DictConfig:

@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def open_split(root: str | None, folder: Path) -> Split:
-    made = root or generate(folder / "people", Settings(64, val=1, size=(480, 640)), workers=1)
+    made = root or generate(folder / "instances", Settings(64, val=1, size=(480, 640)), workers=1)
     return coco(str(made)).train.open()
 
 

@@ -30,14 +30,14 @@ def person(number: int, image_id: int, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def coco(people: list[dict[str, Any]], images: int = 3) -> dict[str, Any]:
+def coco(instances: list[dict[str, Any]], images: int = 3) -> dict[str, Any]:
     """A COCO file of that many 100 × 120 images with ids 10, 20, ..."""
     return {
         "images": [
             {"id": 10 * n, "file_name": f"{n:03d}.jpg", "height": 100, "width": 120}
             for n in range(1, images + 1)
         ],
-        "annotations": people,
+        "annotations": instances,
         "categories": [{"id": 1, "name": "person", "keypoints": list(COCO17.keypoints)}],
     }
 

@@ -37,11 +37,11 @@ def write(tmp_path) -> Callable[..., Path]:
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve training and eight evaluation images that share nothing."""
     return generate(
-        tmp_path_factory.mktemp("clean") / "people", Settings(12, val=8, seed=4), workers=1
+        tmp_path_factory.mktemp("clean") / "instances", Settings(12, val=8, seed=4), workers=1
     )
 
 
 @pytest.fixture
 def root(clean: Path, tmp_path: Path) -> Path:
     """A copy of the same, to be changed."""
-    return shutil.copytree(clean, tmp_path / "people")
+    return shutil.copytree(clean, tmp_path / "instances")

@@ -132,7 +132,7 @@ def test_select_keeps_every_image_whole_in_the_order_asked_for(write, cached):
         rows = np.arange(3)[chosen]
         part = table.select(chosen)
         assert len(part) == len(rows)
-        assert part.people == sum(len(table.rows(int(row))) for row in rows)
+        assert part.instances == sum(len(table.rows(int(row))) for row in rows)
         for new, old in enumerate(rows.tolist()):
             mine, theirs = part.image(new), table.image(old)
             assert (mine.image_id, mine.file_name, mine.size) == (
@@ -140,7 +140,7 @@ def test_select_keeps_every_image_whole_in_the_order_asked_for(write, cached):
                 theirs.file_name,
                 theirs.size,
             )
-            for a, b in zip(mine.people, theirs.people, strict=True):
+            for a, b in zip(mine.instances, theirs.instances, strict=True):
                 assert (a.annotation_id, a.mask, a.crowd, a.box) == (
                     b.annotation_id,
                     b.mask,

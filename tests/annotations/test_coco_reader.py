@@ -15,15 +15,15 @@ from poselab.structures import InputError
 
 
 def test_every_field_is_read_back_with_people_sorted_by_image(write):
-    people = [person(7, 30), person(3, 10), person(5, 30), person(1, 10, iscrowd=1)]
-    table = open_annotations(write(coco(people)))
+    instances = [person(7, 30), person(3, 10), person(5, 30), person(1, 10, iscrowd=1)]
+    table = open_annotations(write(coco(instances)))
     assert table.image_ids.tolist() == [10, 20, 30]
     assert table.sizes.tolist() == [[100, 120]] * 3
     assert [table.file_name(n) for n in range(3)] == ["001.jpg", "002.jpg", "003.jpg"]
     assert table.first_person.tolist() == [0, 2, 2, 4]
     assert table.annotation_ids.tolist() == [3, 1, 7, 5]  # the file's order within an image
     assert table.image_of().tolist() == [0, 0, 2, 2]
-    for row, written in enumerate(sorted(people, key=lambda p: p["image_id"])):
+    for row, written in enumerate(sorted(instances, key=lambda p: p["image_id"])):
         together = np.column_stack([table.keypoints[row], table.visibility[row]])
         assert together.ravel().tolist() == written["keypoints"]
         assert table.boxes[row].tolist() == written["bbox"]
@@ -31,8 +31,8 @@ def test_every_field_is_read_back_with_people_sorted_by_image(write):
         assert table.crowd[row] == bool(written["iscrowd"])
         assert table.labelled()[row] == written["num_keypoints"]
         assert (table.mask(row) is not None) == bool(written["iscrowd"])
-    assert table.image(1).people == ()
-    assert table.image(0).people[1].crowd
+    assert table.image(1).instances == ()
+    assert table.image(0).instances[1].crowd
 
 
 def test_gzip_is_the_same_table(write, tmp_path):
@@ -52,14 +52,14 @@ def test_one_based_pixels_move_what_is_labelled_and_the_box(write):
 
 
 def test_head_boxes_are_read_where_there_are_any(write):
-    people = [person(1, 10, iscrowd=1), person(2, 20) | {"head_box": [5, 6.5, 7, 8]}]
-    path = write(coco(people))
+    instances = [person(1, 10, iscrowd=1), person(2, 20) | {"head_box": [5, 6.5, 7, 8]}]
+    path = write(coco(instances))
     assert open_annotations(path).head_boxes.tolist() == [[0] * 4, [5, 6.5, 7, 8]]
     assert open_annotations(path, origin=1).head_boxes.tolist() == [[0] * 4, [4, 5.5, 7, 8]]
-    assert not any(open_annotations(write(coco(people[:1]))).head_boxes.strides)  # costs nothing
-    people[1]["head_box"] = [5, 6]
+    assert not any(open_annotations(write(coco(instances[:1]))).head_boxes.strides)  # costs nothing
+    instances[1]["head_box"] = [5, 6]
     with pytest.raises(InputError, match="`head_box` of annotation 2 .* got 2 values"):
-        open_annotations(write(coco(people)))
+        open_annotations(write(coco(instances)))
 
 
 def test_a_missing_area_is_053_of_the_box_and_said_so(write):
@@ -85,16 +85,16 @@ def test_people_without_keypoints_have_a_region_of_polygon_run_length_or_box(wri
 
     nobody = {"keypoints": [], "num_keypoints": 0}
     counts = [50, 30, 100 * 120 - 80]
-    people = [
+    instances = [
         person(1, 10),
         person(2, 10, **nobody),
         person(3, 10, **nobody, segmentation={"counts": counts, "size": [100, 120]}),
         person(4, 10, **nobody, segmentation=[], bbox=[10, 20, 30, 40]),
     ]
-    table = open_annotations(write(coco(people)))
+    table = open_annotations(write(coco(instances)))
     assert table.mask(0) is None
     areas = [int(mask.area({"counts": table.mask(row), "size": [100, 120]})) for row in (1, 2, 3)]
-    polygon = mask.frPyObjects(people[1]["segmentation"], 100, 120)
+    polygon = mask.frPyObjects(instances[1]["segmentation"], 100, 120)
     assert areas == [int(mask.area(polygon)[0]), 30, 1200]
 
 
@@ -185,8 +185,8 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_bad_people_are_refused_in_one_sentence(write, case):
-    people, sentence = REFUSED[case]
-    path = write(coco(people))
+    instances, sentence = REFUSED[case]
+    path = write(coco(instances))
     with pytest.raises(InputError, match=sentence) as refused:
         open_annotations(path)
     assert str(path) in str(refused.value)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def positions(joints: int, people: int) -> Any:
+def positions(joints: int, instances: int) -> Any:
     """(people, joints, 2), every value another."""
-    return np.random.default_rng(0).uniform(1, 200, (people, joints, 2))
+    return np.random.default_rng(0).uniform(1, 200, (instances, joints, 2))
 
 
 @pytest.mark.parametrize("joints_first", [True, False])

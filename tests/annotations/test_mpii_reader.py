@@ -31,18 +31,18 @@ class People:
 
 
 @pytest.fixture
-def people() -> People:
+def instances() -> People:
     return People()
 
 
-def write_json(folder, people):
+def write_json(folder, instances):
     entries = [
         {
             "image": NAMES[n],
-            "joints": people.joints[n].tolist(),
-            "joints_vis": people.labelled[n].tolist(),
-            "center": people.centre[n].tolist(),
-            "scale": float(people.scale[n]),
+            "joints": instances.joints[n].tolist(),
+            "joints_vis": instances.labelled[n].tolist(),
+            "center": instances.centre[n].tolist(),
+            "scale": float(instances.scale[n]),
         }
         for n in range(3)
     ]
@@ -51,8 +51,8 @@ def write_json(folder, people):
     return path
 
 
-def write_heads(folder, people):
-    corners = people.heads.reshape(3, 2, 2).transpose(1, 2, 0)
+def write_heads(folder, instances):
+    corners = instances.heads.reshape(3, 2, 2).transpose(1, 2, 0)
     scipy.io.savemat(folder / "gt_valid.mat", {"headboxes_src": corners})
 
 
@@ -64,26 +64,30 @@ def structs(fields, rows):
     return array
 
 
-def rectangle(people, n, with_points=True):
+def rectangle(instances, n, with_points=True):
     rows = [
         (x, y, k, [np.empty((0, 0)), "1", 1][k % 3])
-        for k, (x, y) in enumerate(people.joints[n])
-        if people.labelled[n, k]
+        for k, (x, y) in enumerate(instances.joints[n])
+        if instances.labelled[n, k]
     ]
     points = structs(("x", "y", "id", "is_visible"), rows)
     annopoints = structs(("point",), [(points,)]) if with_points else np.empty((0, 0))
-    place = structs(("x", "y"), [tuple(people.centre[n])])
-    return (*people.heads[n], annopoints, people.scale[n], place)
+    place = structs(("x", "y"), [tuple(instances.centre[n])])
+    return (*instances.heads[n], annopoints, instances.scale[n], place)
 
 
-def write_mat(folder, people):
+def write_mat(folder, instances):
     """The official nesting, with a test image, an empty one and a person without joints."""
     fields = ("x1", "y1", "x2", "y2", "annopoints", "scale", "objpos")
     both = structs(
         fields,
-        [rectangle(people, 0), rectangle(people, 1, with_points=False), rectangle(people, 2)],
+        [
+            rectangle(instances, 0),
+            rectangle(instances, 1, with_points=False),
+            rectangle(instances, 2),
+        ],
     )
-    one, none = structs(fields, [rectangle(people, 1)]), np.empty((0, 0))
+    one, none = structs(fields, [rectangle(instances, 1)]), np.empty((0, 0))
     named = [
         (structs(("name",), [(name,)]), rectangles)
         for name, rectangles in (
@@ -101,34 +105,40 @@ def write_mat(folder, people):
     return path
 
 
-def write_h5(folder, people):
+def write_h5(folder, instances):
     path = folder / "valid.h5"
-    heads = people.heads[:, 2:] - people.heads[:, :2]
+    heads = instances.heads[:, 2:] - instances.heads[:, :2]
     with h5py.File(path, "w") as file:
-        file["part"] = people.joints
-        file["visible"] = people.labelled.astype(float)
-        file["center"] = people.centre + np.stack([0 * people.scale, 15 * people.scale], axis=1)
-        file["scale"] = people.scale * 1.25
+        file["part"] = instances.joints
+        file["visible"] = instances.labelled.astype(float)
+        file["center"] = instances.centre + np.stack(
+            [0 * instances.scale, 15 * instances.scale], axis=1
+        )
+        file["scale"] = instances.scale * 1.25
         file["normalize"] = 0.6 * np.linalg.norm(heads, axis=1)
     (folder / "valid_images.txt").write_text("\n".join(NAMES) + "\n")
     return path
 
 
-def test_json_has_zero_based_joints_boxes_of_simplebaseline_and_heads_from_beside(tmp_path, people):
-    write_heads(tmp_path, people)
-    table = open_annotations(write_json(tmp_path, people))
+def test_json_has_zero_based_joints_boxes_of_simplebaseline_and_heads_from_beside(
+    tmp_path, instances
+):
+    write_heads(tmp_path, instances)
+    table = open_annotations(write_json(tmp_path, instances))
     assert table.image_ids.tolist() == [7, 5]
     assert table.annotation_ids.tolist() == [1, 3, 2]
-    labelled = people.labelled[[0, 2, 1]] > 0
+    labelled = instances.labelled[[0, 2, 1]] > 0
     assert np.array_equal(table.visibility, np.where(labelled, 2, 0))
-    assert np.array_equal(table.keypoints[labelled], people.joints[[0, 2, 1]][labelled] - 1)
+    assert np.array_equal(table.keypoints[labelled], instances.joints[[0, 2, 1]][labelled] - 1)
     assert not table.keypoints[~labelled].any()
     # the HRNet code crops 200·1.25·scale around (x, y + 15·scale), 1-based
     middle = table.boxes[:, :2] + table.boxes[:, 2:] / 2
-    scale = people.scale[[0, 2, 1]]
-    assert np.allclose(middle, people.centre[[0, 2, 1]] + np.stack([0 * scale, 15 * scale], 1) - 1)
+    scale = instances.scale[[0, 2, 1]]
+    assert np.allclose(
+        middle, instances.centre[[0, 2, 1]] + np.stack([0 * scale, 15 * scale], 1) - 1
+    )
     assert np.allclose(table.boxes[:, 2:], 200 * scale[:, None])
-    heads = people.heads[[0, 2, 1]]
+    heads = instances.heads[[0, 2, 1]]
     assert np.allclose(table.head_boxes, np.c_[heads[:, :2] - 1, heads[:, 2:] - heads[:, :2]])
     assert (table.area_rule, table.box_rule) == (
         "0.53 box around keypoints",
@@ -136,10 +146,10 @@ def test_json_has_zero_based_joints_boxes_of_simplebaseline_and_heads_from_besid
     )
 
 
-def test_the_official_nesting_is_the_same_table(tmp_path, people):
-    write_heads(tmp_path, people)
-    json_table = open_annotations(write_json(tmp_path, people))
-    table = open_annotations(write_mat(tmp_path, people))
+def test_the_official_nesting_is_the_same_table(tmp_path, instances):
+    write_heads(tmp_path, instances)
+    json_table = open_annotations(write_json(tmp_path, instances))
+    table = open_annotations(write_mat(tmp_path, instances))
     for name in ("image_ids", "file_names", "first_person", "keypoints", "visibility", "boxes"):
         assert np.array_equal(getattr(table, name), getattr(json_table, name)), name
     assert np.array_equal(table.areas, json_table.areas)
@@ -147,8 +157,8 @@ def test_the_official_nesting_is_the_same_table(tmp_path, people):
     assert table.annotation_ids.tolist() == [1, 2, 3]  # its own order of people
 
 
-def test_occluded_joints_of_the_official_file_are_told_apart(tmp_path, people):
-    path = write_mat(tmp_path, people)
+def test_occluded_joints_of_the_official_file_are_told_apart(tmp_path, instances):
+    path = write_mat(tmp_path, instances)
     content = scipy.io.loadmat(path)
     point = content["RELEASE"]["annolist"][0, 0]["annorect"][0, 1]["annopoints"][0, 0]["point"][
         0, 0
@@ -158,10 +168,10 @@ def test_occluded_joints_of_the_official_file_are_told_apart(tmp_path, people):
     assert open_annotations(path).visibility[0].tolist() == [2] * 4 + [1] * 2 + [2] * 10
 
 
-def test_h5_is_the_same_but_for_square_heads_of_the_same_length(tmp_path, people):
-    write_heads(tmp_path, people)
-    json_table = open_annotations(write_json(tmp_path, people))
-    table = open_annotations(write_h5(tmp_path, people))
+def test_h5_is_the_same_but_for_square_heads_of_the_same_length(tmp_path, instances):
+    write_heads(tmp_path, instances)
+    json_table = open_annotations(write_json(tmp_path, instances))
+    table = open_annotations(write_h5(tmp_path, instances))
     for name in ("image_ids", "file_names", "annotation_ids", "keypoints", "visibility"):
         assert np.array_equal(getattr(table, name), getattr(json_table, name)), name
     assert np.allclose(table.boxes, json_table.boxes)
@@ -171,13 +181,13 @@ def test_h5_is_the_same_but_for_square_heads_of_the_same_length(tmp_path, people
     )
 
 
-def test_changed_head_boxes_beside_the_file_are_noticed(tmp_path, people):
-    path = write_json(tmp_path, people)
+def test_changed_head_boxes_beside_the_file_are_noticed(tmp_path, instances):
+    path = write_json(tmp_path, instances)
     assert not open_annotations(path).head_boxes.any()
-    write_heads(tmp_path, people)
+    write_heads(tmp_path, instances)
     before = open_annotations(path).head_boxes[0, 2:].tolist()
-    people.heads[:, 2:] += 7
-    write_heads(tmp_path, people)
+    instances.heads[:, 2:] += 7
+    write_heads(tmp_path, instances)
     after = open_annotations(path).head_boxes[0, 2:].tolist()
     assert (before, after) == ([30, 40], [37, 47])
 
@@ -198,13 +208,13 @@ def spoil(path, **changes):
         ({"scale": float("inf")}, "NaN or infinity in the box of annotation 2"),
     ],
 )
-def test_bad_json_entries_are_refused(tmp_path, people, changes, sentence):
-    path = spoil(write_json(tmp_path, people), **changes)
+def test_bad_json_entries_are_refused(tmp_path, instances, changes, sentence):
+    path = spoil(write_json(tmp_path, instances), **changes)
     with pytest.raises(InputError, match=sentence):
         open_annotations(path)
 
 
-def test_other_files_are_refused(tmp_path, people):
+def test_other_files_are_refused(tmp_path, instances):
     path = tmp_path / "some.mat"
     scipy.io.savemat(path, {"apples": np.ones(3)})
     with pytest.raises(InputError, match=r"expected one of RELEASE, .* found apples"):
@@ -218,7 +228,7 @@ def test_other_files_are_refused(tmp_path, people):
     path.write_bytes(b"cut off")
     with pytest.raises(InputError, match="expected a MATLAB file"):
         open_annotations(path)
-    h5 = write_h5(tmp_path, people)
+    h5 = write_h5(tmp_path, instances)
     (tmp_path / "valid_images.txt").write_text("one.jpg\n")
     with pytest.raises(InputError, match=r"expected 3 names in valid_images.txt"):
         open_annotations(h5)

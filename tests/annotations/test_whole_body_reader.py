@@ -32,16 +32,16 @@ def whole(number: int, **changes: Any) -> dict[str, Any]:
 
 
 def test_parts_follow_one_another(write: Write) -> None:
-    people = [whole(1), whole(2)]
-    table = open_annotations(write(coco(people)))
+    instances = [whole(1), whole(2)]
+    table = open_annotations(write(coco(instances)))
     assert (table.layout, table.skeleton) == ("coco_wholebody", WHOLEBODY133)
-    for row, entry in enumerate(people):
+    for row, entry in enumerate(instances):
         flat = np.array([v for part in PARTS for v in entry[part]]).reshape(-1, 3)
         labelled = flat[:, 2] > 0
         assert np.array_equal(table.keypoints[row][labelled], flat[labelled, :2])
         assert np.array_equal(table.visibility[row] > 0, labelled)
     assert set(np.unique(table.visibility[:, 91:]).tolist()) == {1}  # a confidence above 0
-    body = open_annotations(write(coco(people)), layout="coco")
+    body = open_annotations(write(coco(instances)), layout="coco")
     assert body.skeleton == COCO17
     assert np.array_equal(body.keypoints, table.keypoints[:, :17])
 

@@ -27,7 +27,7 @@ def codec(pixels: str = "centre", **rules: object) -> TagCodec:
         input_size=SIZE,
         stride=4,
         pixels=pixels,
-        grouping=TagRules(max_people=6, **rules),  # type: ignore[arg-type]
+        grouping=TagRules(max_instances=6, **rules),  # type: ignore[arg-type]
     )
 
 

@@ -13,7 +13,7 @@ from poselab.synthetic import Settings, generate
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return generate(tmp_path_factory.mktemp("people"), Settings(24, val=8, seed=4), workers=1)
+    return generate(tmp_path_factory.mktemp("instances"), Settings(24, val=8, seed=4), workers=1)
 
 
 @pytest.fixture(scope="session")

@@ -15,12 +15,12 @@ from pycocotools import mask
 
 from poselab import geometry
 from poselab.data import Augment, PersonCrop, PoseData, PoseDataset, Split, WholeImage
-from poselab.data.boxes import detected_people, labelled_people
+from poselab.data.boxes import detected_people, labelled_instances
 from poselab.data.datamodule import EpochSampler
 from poselab.datasets.sources import Sources, coco
 from poselab.structures import InputError, Sample
 
-CROP, WHOLE = PersonCrop((128, 96)), WholeImage((128, 128), max_people=6)
+CROP, WHOLE = PersonCrop((128, 96)), WholeImage((128, 128), max_instances=6)
 
 
 def same(a: Sample, b: Sample) -> bool:
@@ -170,7 +170,7 @@ def test_ranks_share_an_epoch(world: int) -> None:
 
 def test_detected_boxes_frame_people(split: Split, tmp_path: Path) -> None:
     table = split.annotations
-    ground_truth = labelled_people(table)
+    ground_truth = labelled_instances(table)
     records = [
         {
             "image_id": int(table.image_ids[p]),
@@ -195,7 +195,7 @@ def test_detected_boxes_frame_people(split: Split, tmp_path: Path) -> None:
 
 class TestBadImages:
     def broken(self, root: Path, tmp_path: Path, content: bytes | None) -> PoseDataset:
-        copy = tmp_path / "people"
+        copy = tmp_path / "instances"
         shutil.copytree(root, copy)
         split = coco(str(copy)).train.open()
         file = split.images / split.annotations.file_name(
@@ -243,7 +243,7 @@ def test_contact_sheet_of_what_training_sees(root: Path, tmp_path: Path) -> None
     out = tmp_path / "sheet.png"
     words = ["experiment=quickstart/bottom_up", f"data.sources.root={root}"]
     sizes = ["data.sources.images=24", "data.sources.val=8", "data.sources.seed=4"]
-    sizes += ["data.sources.people=[1,4]", "data.sources.turn=180"]
+    sizes += ["data.sources.instances=[1,4]", "data.sources.turn=180"]
     assert main(["data", "browse", *words, *sizes, "--out", str(out), "--count", "7"]) == 0
     sheet = cv2.imread(str(out))
     assert sheet.shape[0] > 2 * 160

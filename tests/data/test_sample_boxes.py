@@ -25,7 +25,7 @@ def in_image(sample: Sample) -> np.ndarray:
 
 
 @pytest.mark.parametrize("augment", [STILL, FLIPED], ids=["still", "flipped"])
-@pytest.mark.parametrize("framing", [PersonCrop((128, 96)), WholeImage((96, 160), max_people=6)])
+@pytest.mark.parametrize("framing", [PersonCrop((128, 96)), WholeImage((96, 160), max_instances=6)])
 def test_boxes_go_back_to_the_labels(split: Split, framing: PersonCrop, augment: Augment) -> None:
     samples, table = PoseDataset(split, framing, augment), split.annotations
     for index in range(4):
@@ -38,7 +38,7 @@ def test_boxes_go_back_to_the_labels(split: Split, framing: PersonCrop, augment:
 
 def test_a_turned_box_holds_its_corners(split: Split) -> None:
     turned = replace(STILL, degrees=90.0, rotate=1.0)
-    sample = PoseDataset(split, WholeImage((128, 128), max_people=6), turned)[(0, 0)]
+    sample = PoseDataset(split, WholeImage((128, 128), max_instances=6), turned)[(0, 0)]
     rows = split.annotations.rows(0)
     x, y, w, h = split.annotations.boxes[rows[0]]
     to_input = geometry.invert(sample.frame.to_image.astype(float))
@@ -56,7 +56,7 @@ def test_people_without_keypoints_come_last_and_have_a_box(split: Split) -> None
     visibility[rows[0]] = 0
     bare = replace(split, annotations=replace(table, visibility=visibility))
     for most in (8, len(rows) - 1):  # where not all fit, it is them who fall
-        samples = PoseDataset(bare, WholeImage((128, 128), max_people=most))
+        samples = PoseDataset(bare, WholeImage((128, 128), max_instances=most))
         sample = samples[image]
         expected = np.append(rows[1:], rows[0])[:most]
         np.testing.assert_allclose(

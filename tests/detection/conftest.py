@@ -19,26 +19,26 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def instances(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """64 training and 12 validation images in COCO's layout."""
     settings = Settings(64, val=12, seed=4, turn=60.0)
-    return generate(tmp_path_factory.mktemp("coco") / "people", settings, workers=1)
+    return generate(tmp_path_factory.mktemp("coco") / "instances", settings, workers=1)
 
 
 @pytest.fixture(scope="session")
-def val(people: Path) -> Split:
-    return layouts.coco(str(people)).val.open()
+def val(instances: Path) -> Split:
+    return layouts.coco(str(instances)).val.open()
 
 
 @pytest.fixture(scope="session")
-def labels(people: Path) -> Path:
-    return people / "annotations" / "person_keypoints_val2017.json"
+def labels(instances: Path) -> Path:
+    return instances / "annotations" / "person_keypoints_val2017.json"
 
 
 @pytest.fixture(scope="session")
-def trained(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(instances: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `poselab detect train` leaves."""
     out = tmp_path_factory.mktemp("runs") / "detector"
-    given = ["detect", "train", str(people), "--out", str(out), "--device", "cpu"]
+    given = ["detect", "train", str(instances), "--out", str(out), "--device", "cpu"]
     assert cli.main([*given, "--epochs", "24", "--batch-size", "8"]) == 0
     return out

@@ -36,10 +36,10 @@ TINY = (
 
 
 @pytest.fixture(scope="session")
-def run(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(instances: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A top-down run that learned next to nothing."""
     folder = tmp_path_factory.mktemp("runs") / "heatmap"
-    assert cli.main(["train", *TINY, f"data.sources.root={people}", f"folder={folder}"]) == 0
+    assert cli.main(["train", *TINY, f"data.sources.root={instances}", f"folder={folder}"]) == 0
     return folder
 
 
@@ -62,10 +62,10 @@ def test_training_leaves_a_detector_and_its_figures(trained: Path) -> None:
 
 
 def test_a_detections_file_with_its_person_ap(
-    people: Path, labels: Path, val: Split, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    instances: Path, labels: Path, val: Split, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "boxes.json"
-    given = ["detect", str(people / "val2017"), "--annotations", str(labels), "--out", str(out)]
+    given = ["detect", str(instances / "val2017"), "--annotations", str(labels), "--out", str(out)]
     assert cli.main([*given, "--detector", "ground_truth"]) == 0
     assert "person AP 100.0" in capsys.readouterr().out
     found = read_detections(out)
@@ -78,8 +78,8 @@ def test_a_detections_file_with_its_person_ap(
     assert len(read_detections(out).scores) == len(found.scores) - round(0.5 * len(found.scores))
 
 
-def test_images_without_labels(people: Path, trained: Path, tmp_path: Path) -> None:
-    images = sorted((people / "val2017").iterdir())[:2]
+def test_images_without_labels(instances: Path, trained: Path, tmp_path: Path) -> None:
+    images = sorted((instances / "val2017").iterdir())[:2]
     given = ["detect", *map(str, images), "--out", str(tmp_path / "boxes.json")]
     assert cli.main([*given, "--detector", str(trained), "--threshold", "0"]) == 0
     found = read_detections(tmp_path / "boxes.json")
@@ -102,9 +102,9 @@ def test_images_without_labels(people: Path, trained: Path, tmp_path: Path) -> N
     ],
 )
 def test_wrong_detectors_are_refused_in_one_sentence(
-    people: Path, tmp_path: Path, detector: str, said: str, capsys: pytest.CaptureFixture[str]
+    instances: Path, tmp_path: Path, detector: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = ["detect", str(people / "val2017"), "--out", str(tmp_path / "boxes.json")]
+    given = ["detect", str(instances / "val2017"), "--out", str(tmp_path / "boxes.json")]
     given += ["--detector", detector, "--device", "cpu"]
     assert cli.main(given) == 1
     (sentence,) = capsys.readouterr().err.splitlines()
@@ -113,11 +113,11 @@ def test_wrong_detectors_are_refused_in_one_sentence(
 
 
 def test_boxes_of_other_images_are_refused(
-    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "others.json"
     file.write_text(json.dumps([{"image_id": 5, "bbox": [0, 0, 5, 5], "score": 1}]))
-    given = ["detect", str(people / "val2017"), "--out", str(tmp_path / "boxes.json")]
+    given = ["detect", str(instances / "val2017"), "--out", str(tmp_path / "boxes.json")]
     assert cli.main([*given, "--detector", str(file)]) == 1
     assert "image ids belong to other images" in capsys.readouterr().err
 
@@ -164,9 +164,9 @@ def test_what_boxes_cost_a_run(
 
 
 def test_predict_finds_people_by_itself(
-    run: Path, people: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, instances: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = ["predict", str(run), str(people / "val2017"), "--out", str(tmp_path / "out")]
+    given = ["predict", str(run), str(instances / "val2017"), "--out", str(tmp_path / "out")]
     assert cli.main([*given, "--device", "cpu", "--detector", str(trained)]) == 0
     boxes = read_detections(tmp_path / "out" / "boxes.json")
     found = read_predictions(tmp_path / "out" / "predictions.json")

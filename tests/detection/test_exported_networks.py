@@ -108,16 +108,16 @@ def test_what_the_network_sees_comes_back_in_the_image(
     assert detector.at_once == (2 if batch == 2 else None)
     found = detector(images)
     assert len(found) == len(images)
-    for people, (x, y) in zip(found, [(5, 10), (40, 25), (25, 0)], strict=True):
-        best = int(np.argmax(people.scores))
-        left, top, width, height = people.boxes[best]
-        assert people.scores[best] == pytest.approx(1.0, abs=0.06)  # its edge is blurred
+    for instances, (x, y) in zip(found, [(5, 10), (40, 25), (25, 0)], strict=True):
+        best = int(np.argmax(instances.scores))
+        left, top, width, height = instances.boxes[best]
+        assert instances.scores[best] == pytest.approx(1.0, abs=0.06)  # its edge is blurred
         assert width == pytest.approx(height)
         assert 5 - 1e-4 < width < 10 + 1e-4
         assert x - 1 < left + width / 2 < x + 10
         assert y - 1 < top + height / 2 < y + 10
-        far = np.abs(people.boxes[:, 0] + people.boxes[:, 2] / 2 - x - 5) > 20
-        assert np.abs(people.scores[far]).max() < 0.02  # grey is nobody
+        far = np.abs(instances.boxes[:, 0] + instances.boxes[:, 2] / 2 - x - 5) > 20
+        assert np.abs(instances.scores[far]).max() < 0.02  # grey is nobody
 
 
 def test_a_network_in_a_file_is_a_detector_of_the_command(

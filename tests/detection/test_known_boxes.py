@@ -9,7 +9,7 @@ import pytest
 
 from poselab import geometry
 from poselab.data import Split
-from poselab.data.boxes import labelled_people, moved_to_iou, spared
+from poselab.data.boxes import labelled_instances, moved_to_iou, spared
 from poselab.detection import BoxRules, Found, find_people
 from poselab.detection.known import ground_truth, jittered
 from poselab.evaluation.diagnosis.undetected import early_commitment
@@ -42,7 +42,7 @@ def test_jitter_is_measured_as_asked_whatever_the_batches(val: Split) -> None:
     table = val.annotations
     detector = jittered(table=table, device="cpu", iou=0.7, miss=0.2, seed=3)
     found = find_people(detector, val, ALL, batch_size=5)
-    count = len(labelled_people(table).person)
+    count = len(labelled_instances(table).person)
     assert len(found.scores) == count - round(0.2 * count)
     measured = early_commitment(found.image_ids, found.boxes, table)
     assert measured.mean_overlap == pytest.approx(0.7, abs=1e-9)
@@ -55,9 +55,9 @@ def test_jitter_is_measured_as_asked_whatever_the_batches(val: Split) -> None:
 
 def test_truth_is_the_labels(val: Split) -> None:
     found = find_people(ground_truth(table=val.annotations, device="cpu"), val, ALL, batch_size=3)
-    people = labelled_people(val.annotations)
-    assert found.image_ids.tolist() == val.annotations.image_ids[people.image].tolist()
-    assert found.boxes.tolist() == people.boxes.tolist()
+    instances = labelled_instances(val.annotations)
+    assert found.image_ids.tolist() == val.annotations.image_ids[instances.image].tolist()
+    assert found.boxes.tolist() == instances.boxes.tolist()
 
 
 def test_truth_needs_labels(val: Split) -> None:

@@ -213,9 +213,9 @@ def test_boxes_move_with_the_image(val: Split) -> None:
         assert (shared > 0.75).all()  # cut where they left the input
 
 
-def test_the_small_detector_learns(trained: Path, people: Path) -> None:
+def test_the_small_detector_learns(trained: Path, instances: Path) -> None:
     """On the very images that it saw: a loss or a decoder that is wrong gets nowhere here."""
-    seen = layouts.coco(str(people)).train.open()
+    seen = layouts.coco(str(instances)).train.open()
     found = find_people(TinyFinder(load(trained / "detector.ckpt"), "cpu"), seen, BoxRules())
     untrained = find_people(TinyFinder(TinyDetector(), "cpu"), seen, BoxRules(threshold=0.0))
     before, after = (person_precisions(*f, seen.annotations)["AP50"] for f in (untrained, found))

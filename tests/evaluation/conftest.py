@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def make_table() -> Callable[..., Annotations]:
     """People (M, K, 3) x y visibility, one an image unless ``images`` (M,) says otherwise."""
 
-    def make(people: Any, skeleton: Skeleton = COCO17, **columns: Any) -> Annotations:
-        points = np.asarray(people, dtype=float).reshape(len(people), len(skeleton), 3)
+    def make(instances: Any, skeleton: Skeleton = COCO17, **columns: Any) -> Annotations:
+        points = np.asarray(instances, dtype=float).reshape(len(instances), len(skeleton), 3)
         of_person = np.asarray(columns.pop("images", np.arange(len(points))))
         image_ids = np.unique(np.concatenate([of_person, columns.pop("empty", [])])).astype(int)
         first = np.searchsorted(of_person, np.append(image_ids, image_ids.max(initial=0) + 1))
@@ -62,7 +62,7 @@ def answer() -> Callable[..., Predictions]:
             np.array(table.annotation_ids),
             table.keypoints + np.asarray(offset),
             np.ones(table.visibility.shape),
-            np.ones(table.people),
+            np.ones(table.instances),
         )
 
     return make

@@ -11,7 +11,7 @@ OKS = {
     "keypoints": 17,
     "images": 5000,
     "image_set": "a1",
-    "people": 6352,
+    "instances": 6352,
     "metric": "oks",
     "engine": "hotcoco",
     "sigmas": [0.026, 0.025],
@@ -34,7 +34,7 @@ RUN = {
         "annotations": "person_keypoints_train2017.json",
         "fingerprint": "f1",
         "images": 118_287,
-        "people": 149_813,
+        "instances": 149_813,
         "image_set": "b1",
     },
     "overlap": {"images": 0, "decided_by": "file names"},
@@ -47,7 +47,7 @@ DETECTED = {
     "threshold": 0.0,
     "person_AP": 0.564,
 }
-PCKH = {"metric": "pckh", "fingerprint": "m0", "images": 3, "image_set": "q", "people": 4}
+PCKH = {"metric": "pckh", "fingerprint": "m0", "images": 3, "image_set": "q", "instances": 4}
 
 
 OF_OTHERS = {
@@ -82,7 +82,7 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         "incomparable",
         "oks.images",
         "2,346 against 5,000 images",
-        changed(images=2346, image_set="a2", people=6000),
+        changed(images=2346, image_set="a2", instances=6000),
     ),
     (
         "incomparable",
@@ -90,7 +90,7 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         "as many images (5,000), but not the same ones",
         changed(image_set="a2"),
     ),
-    ("incomparable", "oks.people", "6,351 against 6,352 scored people", changed(people=6351)),
+    ("incomparable", "oks.instances", "6,351 against 6,352 scored people", changed(instances=6351)),
     (
         "incomparable",
         "oks.skeleton",

@@ -78,7 +78,10 @@ def test_one_who_cannot_be_measured_still_takes_a_pose(make_table: Make) -> None
     table = standing_at([100, 130], make_table, head_boxes=[[0.0] * 4, HEAD])
     metrics = PckhEvaluator(match="best_oks")(poses_at([100], [1]), table)
     assert metrics.values["PCKh@0.5"] == 0
-    assert (metrics.comparability["people"], metrics.comparability["unanswered_people"]) == (1, 1)
+    assert (
+        metrics.comparability["instances"],
+        metrics.comparability["instances_without_prediction"],
+    ) == (1, 1)
 
 
 def test_pckh_by_hand(make_table: Make) -> None:
@@ -88,7 +91,7 @@ def test_pckh_by_hand(make_table: Make) -> None:
     metrics = PckhEvaluator(match="best_oks")(found, table)
     figures = [metrics.values[f"PCKh@{t}"] for t in ("0.5", "0.1", "0.11")]
     assert figures == pytest.approx([2 / 3, 1 / 3, 1 / 3])
-    assert metrics.comparability["unanswered_people"] == 1
+    assert metrics.comparability["instances_without_prediction"] == 1
     with pytest.raises(InputError, match="--match best_oks"):
         PckhEvaluator()(found, table)
 
@@ -152,7 +155,7 @@ def matched_by_coco(found: Predictions, table: Annotations) -> list[int]:
     from pycocotools.cocoeval import COCOeval
 
     common = {"category_id": 1, "iscrowd": 0, "bbox": [0, 0, 9, 9]}
-    people = [
+    instances = [
         common
         | {"id": row + 1, "image_id": int(table.image_ids[image]), "area": table.areas[row]}
         | {"num_keypoints": int((table.visibility[row] > 0).sum())}
@@ -166,7 +169,7 @@ def matched_by_coco(found: Predictions, table: Annotations) -> list[int]:
         for row in range(len(found))
     ]
     sides = []
-    for records in (people, poses):
+    for records in (instances, poses):
         side = COCO()
         images = [{"id": int(number)} for number in table.image_ids]
         side.dataset = {"images": images, "categories": [{"id": 1}], "annotations": records}
@@ -176,7 +179,7 @@ def matched_by_coco(found: Predictions, table: Annotations) -> list[int]:
     evaluation.params.iouThrs = np.array([1e-300])
     evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
     evaluation.evaluate()
-    pose_of = [-1] * len(people)
+    pose_of = [-1] * len(instances)
     for one in evaluation.evalImgs:
         if one is not None:
             for person, pose in zip(one["gtIds"], one["gtMatches"][0], strict=True):

@@ -25,7 +25,7 @@ Make = Callable[..., Annotations]
 def noisy(table: Annotations) -> Predictions:
     """Two poses a person, of one of four of which no keypoint of the left hand is confident."""
     rng = np.random.default_rng(1)
-    rows = np.repeat(np.arange(table.people), 2)
+    rows = np.repeat(np.arange(table.instances), 2)
     spread = rng.choice([1.0, 6.0, 20.0], (len(rows), 1, 1))
     scores = rng.random((len(rows), 133))
     scores[::4, 91:112] = 0
@@ -42,12 +42,12 @@ def expected(table: Annotations, found: Predictions, part: slice) -> tuple[float
     """AP and AR of a data set that has no other keypoints."""
     where = table.image_ids[table.image_of()].tolist()
     seen = table.visibility[:, part]
-    points = np.dstack([table.keypoints[:, part], seen]).reshape(table.people, -1).tolist()
-    people: list[dict[str, Any]] = [
+    points = np.dstack([table.keypoints[:, part], seen]).reshape(table.instances, -1).tolist()
+    instances: list[dict[str, Any]] = [
         {"id": n + 1, "image_id": where[n], "category_id": 1, "iscrowd": int(table.crowd[n])}
         | {"keypoints": points[n], "num_keypoints": int((seen[n] > 0).sum())}
         | {"area": float(table.areas[n]), "bbox": table.boxes[n].tolist()}
-        for n in range(table.people)
+        for n in range(table.instances)
     ]
     poses = np.dstack([found.keypoints[:, part], found.keypoint_scores[:, part]])
     results = [
@@ -58,7 +58,11 @@ def expected(table: Annotations, found: Predictions, part: slice) -> tuple[float
     with contextlib.redirect_stdout(io.StringIO()):
         ground_truth = COCO()
         images = [{"id": int(i)} for i in table.image_ids]
-        ground_truth.dataset = {"images": images, "annotations": people, "categories": [{"id": 1}]}
+        ground_truth.dataset = {
+            "images": images,
+            "annotations": instances,
+            "categories": [{"id": 1}],
+        }
         ground_truth.createIndex()
         evaluation = COCOeval(ground_truth, ground_truth.loadRes(results), "keypoints")
         evaluation.params.kpt_oks_sigmas = np.array(WHOLEBODY133.oks_sigmas[part])

@@ -23,7 +23,7 @@ Make = Callable[..., Annotations]
 Answer = Callable[..., Predictions]
 
 
-def people(make_table: Make, count: int = 40) -> Annotations:
+def instances(make_table: Make, count: int = 40) -> Annotations:
     rng = np.random.default_rng(0)
     points = np.full((count, 17, 3), 2.0)
     points[..., :2] = rng.uniform(0, 100, (count, 17, 2))
@@ -33,7 +33,7 @@ def people(make_table: Make, count: int = 40) -> Annotations:
 
 def noisy(answer: Answer, table: Annotations) -> Predictions:
     rng = np.random.default_rng(1)
-    spread = rng.uniform(0, 15, (table.people, 1, 1))
+    spread = rng.uniform(0, 15, (table.instances, 1, 1))
     return answer(table, rng.normal(0, 1, table.keypoints.shape) * spread)
 
 
@@ -58,9 +58,9 @@ def test_empty_bins_are_nan_and_do_not_spoil_the_error() -> None:
 
 
 def test_scores_that_are_their_quality_err_nowhere(make_table: Make, answer: Answer) -> None:
-    table = people(make_table)
+    table = instances(make_table)
     found = noisy(answer, table)
-    quality = oks(found.keypoints, table, np.arange(table.people))
+    quality = oks(found.keypoints, table, np.arange(table.instances))
     result = pose_calibration(replace(found, scores=quality), table)
     assert result.error == pytest.approx(0, abs=1e-12)
     assert result.pearson == pytest.approx(1)
@@ -70,11 +70,11 @@ def test_scores_that_are_their_quality_err_nowhere(make_table: Make, answer: Ans
 
 
 def test_correlations_are_scipys(make_table: Make, answer: Answer) -> None:
-    table = people(make_table)
-    scores = np.random.default_rng(2).choice([0.1, 0.3, 0.4, 0.9], table.people)
+    table = instances(make_table)
+    scores = np.random.default_rng(2).choice([0.1, 0.3, 0.4, 0.9], table.instances)
     found = replace(noisy(answer, table), scores=scores)
     result = pose_calibration(found, table)
-    quality = oks(found.keypoints, table, np.arange(table.people))
+    quality = oks(found.keypoints, table, np.arange(table.instances))
     assert result.pearson == pytest.approx(stats.pearsonr(scores, quality).statistic)
     assert result.spearman == pytest.approx(stats.spearmanr(scores, quality).statistic)
 
@@ -88,7 +88,7 @@ def test_scores_beyond_one_have_a_curve_but_no_error() -> None:
 
 def test_poses_of_nobody_take_part_only_when_asked(make_table: Make, answer: Answer) -> None:
     """One exact pose a person and one far away: half of the poses have quality 0."""
-    table = people(make_table, 3)
+    table = instances(make_table, 3)
     right, wrong = answer(table), answer(table, 5_000.0)
     wrong = replace(wrong, scores=np.full(3, 0.5))
     both = Predictions(
@@ -106,7 +106,7 @@ def test_poses_of_nobody_take_part_only_when_asked(make_table: Make, answer: Ans
 
 
 def test_only_labelled_joints_are_compared(make_table: Make, answer: Answer) -> None:
-    table = people(make_table)
+    table = instances(make_table)
     found = noisy(answer, table)
     result = joint_calibration(found, table)
     assert len(result.scores) == int((table.visibility > 0).sum())
@@ -119,8 +119,8 @@ def test_only_labelled_joints_are_compared(make_table: Make, answer: Answer) -> 
 
 
 def test_nothing_found_is_nothing_measured(make_table: Make, answer: Answer) -> None:
-    table = people(make_table)
-    none = answer(table).take(np.zeros(table.people, dtype=bool))
+    table = instances(make_table)
+    none = answer(table).take(np.zeros(table.instances, dtype=bool))
     for result in (pose_calibration(none, table), joint_calibration(none, table)):
         assert np.isnan([result.pearson, result.spearman, result.error]).all()
         assert result.reliability.counts.sum() == 0
@@ -129,8 +129,8 @@ def test_nothing_found_is_nothing_measured(make_table: Make, answer: Answer) -> 
 def test_of_labels_that_say_who_is_held_out_only_those_count(
     make_table: Make, answer: Answer
 ) -> None:
-    table = people(make_table)
-    held_out = np.arange(table.people) >= 30
+    table = instances(make_table)
+    held_out = np.arange(table.instances) >= 30
     part = pose_calibration(noisy(answer, table), replace(table, held_out=held_out), unmatched=True)
     same = pose_calibration(noisy(answer, table), table, table.image_ids[30:], unmatched=True)
     assert part.quality.tolist() == same.quality.tolist()

@@ -32,7 +32,7 @@ def good(answer: Answer) -> Callable[..., Predictions]:
 
     def make(table: Annotations, shift: Any = 0.0) -> Predictions:
         noise = np.random.default_rng(1).normal(0, 2, table.keypoints.shape)
-        scores = np.random.default_rng(2).uniform(0, 1, table.people)
+        scores = np.random.default_rng(2).uniform(0, 1, table.instances)
         return dataclasses.replace(answer(table, noise + np.asarray(shift)), scores=scores)
 
     return make

@@ -84,7 +84,7 @@ def test_other_metrics_and_their_rules() -> None:
 
 
 def test_what_is_no_condition_is_no_difference() -> None:
-    same = changed(engine="pycocotools", annotations="copy.json", unanswered_people=3)
+    same = changed(engine="pycocotools", annotations="copy.json", instances_without_prediction=3)
     assert between(same, WHOLE) == []
     by_the_way = changed(
         overlap={"images": 0, "decided_by": "content"}, boxes={"kind": "labelled", "note": 1}
@@ -141,7 +141,7 @@ def test_doubts_need_no_second_record() -> None:
     assert "says nothing of its boxes" in doubts(OKS)[0]
 
 
-def people(make_table: Make, skeleton: Skeleton = COCO17) -> Annotations:
+def instances(make_table: Make, skeleton: Skeleton = COCO17) -> Annotations:
     points = np.full((6, len(skeleton), 3), 2.0)
     points[..., :2] = np.random.default_rng(0).uniform(100, 400, (6, len(skeleton), 2))
     heads = [[0.0, 0.0, 30.0, 40.0]] * 6
@@ -150,7 +150,7 @@ def people(make_table: Make, skeleton: Skeleton = COCO17) -> Annotations:
 
 @pytest.fixture
 def table(make_table: Make) -> Annotations:
-    return people(make_table)
+    return instances(make_table)
 
 
 EVALUATORS = [
@@ -183,7 +183,7 @@ def test_every_field_that_evaluators_write_is_known(
     evaluator: Any, make_table: Make, answer: Answer
 ) -> None:
     whole = isinstance(evaluator, PartsEvaluator)
-    table = people(make_table, WHOLEBODY133 if whole else COCO17)
+    table = instances(make_table, WHOLEBODY133 if whole else COCO17)
     comparability = evaluator(answer(table), table).comparability
     for part in parts(comparability).values():
         assert part.keys() <= OF_METRIC.keys()

@@ -21,7 +21,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     monkeypatch.setenv("POSELAB_CACHE", str(tmp_path / "cache"))
     rng = np.random.default_rng(0)
     labels = rng.uniform(0, 100, (80, 17, 2)) + np.tile([[0], [300]], (40, 1))[:, None]
-    people = [
+    instances = [
         {
             "id": n + 1,
             "image_id": n // 2 + 1,
@@ -37,7 +37,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     images = [{"id": n, "file_name": f"{n}.jpg", "width": 640, "height": 480} for n in range(1, 41)]
     ground_truth = {
         "images": images,
-        "annotations": people,
+        "annotations": instances,
         "categories": [{"id": 1, "name": "person"}],
     }
     made = {"ground_truth": tmp_path / "ground_truth.json"}

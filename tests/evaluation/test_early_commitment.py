@@ -60,7 +60,7 @@ def test_loose_boxes_other_images_and_crowds() -> None:
     table = labelled(boxes, [0, 0, 1], [False, True, False])
     given = np.array([[6.0, 0.0, 10.0, 10.0], [0.0, 0.0, 10.0, 10.0]])  # IoU 4/16; image 12
     found = early_commitment(np.array([10, 12]), given, table)
-    assert found.people.tolist() == [0, 2]
+    assert found.instances.tolist() == [0, 2]
     assert found.missed.tolist() == [0, 2]
     assert found.miss_rate == 1
     assert np.isnan(found.mean_overlap)

@@ -162,9 +162,9 @@ def test_crowds_and_unlabelled_people_excuse_poses(make_table: Make) -> None:
     """A pose inside the box of a crowd, made three times as large, is no background."""
     nobody = person(SECOND, 0)
     boxes = [[100, 100, 300, 10], [100, 600, 300, 10], [5000, 5000, 100, 100]]
-    people = [person(FIRST), nobody, nobody]
+    instances = [person(FIRST), nobody, nobody]
     for crowd in ([False, True, False], [False, False, False]):
-        table = make_table(people, FOUR, images=[0, 0, 0], boxes=boxes, crowd=crowd)
+        table = make_table(instances, FOUR, images=[0, 0, 0], boxes=boxes, crowd=crowd)
         inside = np.full((4, 2), 5150.0)
         diagnosis = diagnose(poses([FIRST, SECOND, inside, SECOND + 9999], [1, 1, 1, 1]), table)
         np.testing.assert_array_equal(diagnosis.background, [3])
@@ -214,9 +214,9 @@ def test_what_does_not_belong_together_is_refused(pair: Annotations) -> None:
 def test_breakdown_by_hand(make_table: Make) -> None:
     """A small lone person with a miss, a large one with a swap, and a neighbour nobody found."""
     far, near = person(FIRST, [2, 2, 1, 0]), person(SECOND, [2, 2, 2, 1])
-    people = [far, near, person(SECOND + np.array([20, 50]))]
+    instances = [far, near, person(SECOND + np.array([20, 50]))]
     table = make_table(
-        people,
+        instances,
         FOUR,
         images=[0, 1, 1],
         areas=[900.0, 10_000.0, 5000.0],

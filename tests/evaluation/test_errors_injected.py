@@ -43,15 +43,15 @@ class Scene:
     ) -> None:
         self.rng, self.skeleton = np.random.default_rng(seed), skeleton
         shape = (PEOPLE, len(skeleton))
-        people = np.zeros((*shape, 3))
-        people[..., 0] = 100.0 * np.arange(shape[1]) + self.rng.uniform(-10, 10, shape)
-        people[..., 1] = self.rng.uniform(0, 1000, shape)
-        people[..., 1] += 5000 * (np.arange(PEOPLE) % A_IMAGE)[:, None]
-        people[..., 2] = self.rng.choice([0, 1, 2], shape, p=[hidden, 0.2, 0.8 - hidden])
+        instances = np.zeros((*shape, 3))
+        instances[..., 0] = 100.0 * np.arange(shape[1]) + self.rng.uniform(-10, 10, shape)
+        instances[..., 1] = self.rng.uniform(0, 1000, shape)
+        instances[..., 1] += 5000 * (np.arange(PEOPLE) % A_IMAGE)[:, None]
+        instances[..., 2] = self.rng.choice([0, 1, 2], shape, p=[hidden, 0.2, 0.8 - hidden])
         self.images = np.arange(PEOPLE) // A_IMAGE
         areas = np.full(PEOPLE, AREA)
-        self.table = make_table(people, skeleton, images=self.images, areas=areas)
-        self.points, self.free = people[..., :2].copy(), people[..., 2] > 0
+        self.table = make_table(instances, skeleton, images=self.images, areas=areas)
+        self.points, self.free = instances[..., :2].copy(), instances[..., 2] > 0
         self.ground_truth = self.points.copy()
         self.errors, self.locked = np.zeros(PEOPLE, int), np.zeros(PEOPLE, dtype=bool)
         self.kept = np.ones(PEOPLE, dtype=bool)
@@ -76,9 +76,9 @@ class Scene:
     def lock(self, count: int) -> list[int]:
         """People without errors that get one of their own."""
         whole = np.flatnonzero((self.errors == 0) & ~self.locked)
-        people: list[int] = self.rng.choice(whole, count, replace=False).tolist()
-        self.locked[people] = True
-        return people
+        instances: list[int] = self.rng.choice(whole, count, replace=False).tolist()
+        self.locked[instances] = True
+        return instances
 
     def own(self, person: int, joint: int) -> tuple[int, int]:
         return person, joint
@@ -132,11 +132,11 @@ class Scene:
 
     def overtake(self, count: int) -> int:
         """Surer doubles with every joint at similarity 0.6, which are jitters; how many joints."""
-        people = self.lock(count)
-        for person in people:
+        instances = self.lock(count)
+        for person in instances:
             pose = self.points[person] + self.away(0.6)[:, None] * [1, 0]
             self.more.append((int(self.images[person]), pose, 0.9))
-        return int((self.table.visibility[people] > 0).sum())
+        return int((self.table.visibility[instances] > 0).sum())
 
     def predictions(self) -> Predictions:
         """The poses in any order."""
@@ -167,8 +167,8 @@ def test_all_errors_together_are_counted(make_table: Make, skeleton: Skeleton, s
     assert counted == {"jitter": 23 + jitters, "inversion": 11, "swap": 19, "miss": 7}
     assert good == (scene.table.visibility[~diagnosis.missed] > 0).sum() - sum(counted.values())
     by_kind = {c.kind: c.count for c in costs(found, scene.table, diagnosis, OksEvaluator())}
-    people = {"score": 3, "background": 6, "false negative": 4, "grouping": 10}
-    assert by_kind == {str(kind): count for kind, count in counted.items()} | people
+    instances = {"score": 3, "background": 6, "false negative": 4, "grouping": 10}
+    assert by_kind == {str(kind): count for kind, count in counted.items()} | instances
     assert len(diagnosis.doubles) == 3
     for rows in breakdown(diagnosis, scene.table).values():
         for kind in Kind:

@@ -22,12 +22,12 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A truth of six people in three images and perfect predictions, as words and records."""
     monkeypatch.setenv("POSELAB_CACHE", str(tmp_path / "cache"))
     rng = np.random.default_rng(0)
-    people, found = [], []
+    instances, found = [], []
     for number in range(6):
         points = np.column_stack([rng.uniform(10, 200, (17, 2)).round(2), np.full(17, 2)])
         person = {"image_id": number // 2 + 1, "category_id": 1}
         keypoints = points.ravel().tolist()
-        people.append(
+        instances.append(
             person
             | {"id": number + 1, "bbox": [10, 10, 190, 190], "area": 15000.0, "iscrowd": 0}
             | {"keypoints": keypoints, "num_keypoints": 17}
@@ -35,7 +35,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         found.append(person | {"keypoints": keypoints, "score": 0.9, "annotation_id": number + 1})
     images = [{"id": n, "file_name": f"{n}.jpg", "height": 240, "width": 320} for n in (1, 2, 3)]
     category = {"id": 1, "name": "person", "keypoints": list(COCO17.keypoints), "skeleton": []}
-    ground_truth = {"images": images, "annotations": people, "categories": [category]}
+    ground_truth = {"images": images, "annotations": instances, "categories": [category]}
     (tmp_path / "ground_truth.json").write_text(json.dumps(ground_truth))
     (tmp_path / "found.json").write_text(json.dumps(found))
     words = ["evaluate", str(tmp_path / "found.json")]

@@ -20,13 +20,13 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Two people in an image each; nobody's nose is labelled, the second's left wrist is far off
     and says so by its score."""
     monkeypatch.setenv("POSELAB_CACHE", str(tmp_path / "cache"))
-    people, found = [], []
+    instances, found = [], []
     for number in (1, 2):
         points = np.full((17, 3), 2.0)
         points[:, :2] = np.random.default_rng(number).uniform(20, 180, (17, 2)).round(1)
         points[0] = 0
         person: dict[str, Any] = {"image_id": number, "category_id": 1}
-        people.append(
+        instances.append(
             person
             | {"id": number, "bbox": [10, 10, 180, 180], "area": 9216.0, "iscrowd": 0}
             | {"keypoints": points.ravel().tolist(), "num_keypoints": 16}
@@ -37,7 +37,7 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.append(person | {"keypoints": points.ravel().tolist(), "score": 1 - number / 10})
     images = [{"id": n, "file_name": f"{n}.jpg", "height": 200, "width": 200} for n in (1, 2)]
     category = {"id": 1, "name": "person", "keypoints": list(COCO17.keypoints), "skeleton": []}
-    ground_truth = {"images": images, "annotations": people, "categories": [category]}
+    ground_truth = {"images": images, "annotations": instances, "categories": [category]}
     for name, content in (("ground_truth", ground_truth), ("found", found)):
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
     return [

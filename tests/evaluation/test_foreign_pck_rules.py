@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     Answer = Callable[..., Predictions]
 
 
-def person(make_table: Make, skeleton: Skeleton, people: int = 1) -> Annotations:
+def person(make_table: Make, skeleton: Skeleton, instances: int = 1) -> Annotations:
     """Left shoulder to right hip 100 px, right shoulder to left hip 50 px."""
-    points = np.full((people, len(skeleton), 3), 2.0)
+    points = np.full((instances, len(skeleton), 3), 2.0)
     places = {"left_shoulder": (0, 0), "right_hip": (60, 80)}
     places |= {"right_shoulder": (200, 0), "left_hip": (230, 40)}
     for name, place in places.items():
@@ -51,14 +51,17 @@ def test_head_is_both_its_joints_but_on_mpii(make_table: Make, answer: Answer) -
 
 
 def test_only_the_held_out_are_scored_unless_asked(make_table: Make, answer: Answer) -> None:
-    table = person(make_table, LSP14, people=4)
+    table = person(make_table, LSP14, instances=4)
     table = dataclasses.replace(table, held_out=np.array([False, False, True, True]))
     found = answer(table).take(np.array([2, 3]))
     metrics = PckEvaluator()(found, table)
-    assert (metrics.values["PCK@0.2"], metrics.comparability["people"]) == (1.0, 2)
+    assert (metrics.values["PCK@0.2"], metrics.comparability["instances"]) == (1.0, 2)
     tally = PckEvaluator().tally(found, table)
     assert tally.image_ids.tolist() == [2, 3]
     everybody = PckEvaluator()(found, table, table.image_ids)
-    assert (everybody.values["PCK@0.2"], everybody.comparability["unanswered_people"]) == (0.5, 2)
+    assert (
+        everybody.values["PCK@0.2"],
+        everybody.comparability["instances_without_prediction"],
+    ) == (0.5, 2)
     training = table.select([0, 1])  # nobody is held out there: all are scored
-    assert PckEvaluator()(answer(training), training).comparability["people"] == 2
+    assert PckEvaluator()(answer(training), training).comparability["instances"] == 2

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     Make = Callable[..., Annotations]
 
 
-def labelled(make_table: Make, skeleton: Skeleton, people: int = 4, **columns: Any) -> Annotations:
-    points = np.full((people, len(skeleton), 3), 2.0)
-    points[..., :2] = np.random.default_rng(0).uniform(10, 400, (people, len(skeleton), 2))
+def labelled(
+    make_table: Make, skeleton: Skeleton, instances: int = 4, **columns: Any
+) -> Annotations:
+    points = np.full((instances, len(skeleton), 3), 2.0)
+    points[..., :2] = np.random.default_rng(0).uniform(10, 400, (instances, len(skeleton), 2))
     return make_table(points, skeleton, **columns)
 
 
@@ -62,12 +64,12 @@ def test_both_forms_of_tompson(make_table: Make, tmp_path: Path) -> None:
     savemat(tmp_path / "ours.mat", {"pos_pred_src": poses.transpose(1, 2, 0)})
     assert_answered(read_results(tmp_path / "ours.mat", table), table)
     names = [name for name, joint in TOMPSON.items() if joint not in ("pelvis", "thorax")]
-    cells, people = np.empty((1, 14), object), np.empty((1, 4), object)
+    cells, instances = np.empty((1, 14), object), np.empty((1, 4), object)
     cells[0] = names
     order = [MPII16.index(TOMPSON[name]) for name in names]
     for n, pose in enumerate(poses[:, order]):
-        people[0, n] = pose
-    savemat(tmp_path / "raw.mat", {"keypointsAll": people, "output_joints": cells})
+        instances[0, n] = pose
+    savemat(tmp_path / "raw.mat", {"keypointsAll": instances, "output_joints": cells})
     found = read_results(tmp_path / "raw.mat", table)
     assert np.allclose(found.keypoints[:, order], table.keypoints[:, order])
     assert (found.keypoints[:, MPII16.index("pelvis")] <= ABSENT).all()
@@ -89,7 +91,7 @@ def test_two_rows_a_joint(make_table: Make, tmp_path: Path, skeleton: Skeleton) 
 
 def test_sticks_meet_in_joints(make_table: Make, tmp_path: Path) -> None:
     """Ends that lie apart are averaged; by hand for the right knee and the wrist."""
-    table = labelled(make_table, LSP14, people=1)
+    table = labelled(make_table, LSP14, instances=1)
     joints = one_based(table)[0]
     order = [0, 1, 1, 2, 3, 4, 4, 5, 6, 7, 7, 8, 9, 10, 10, 11, 12, 13]
     ends = np.concatenate([joints[order], np.zeros((2, 2))])
@@ -99,7 +101,7 @@ def test_sticks_meet_in_joints(make_table: Make, tmp_path: Path) -> None:
     expected = table.keypoints[0].copy()
     expected[LSP14.index("right_knee")] += 1.5
     assert np.allclose(found, expected)
-    upper = labelled(make_table, FLIC10, people=1)
+    upper = labelled(make_table, FLIC10, instances=1)
     savemat(tmp_path / "flic.mat", {"pred": np.zeros((2, 12, 1))})
     with pytest.raises(InputError, match="do not tell the hips"):
         read_results(tmp_path / "flic.mat", upper)

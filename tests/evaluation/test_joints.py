@@ -19,7 +19,7 @@ Answer = Callable[..., Predictions]
 NOSE, WRIST, ANKLE = (COCO17.index(name) for name in ("nose", "left_wrist", "left_ankle"))
 
 
-def people(make_table: Make) -> Annotations:
+def instances(make_table: Make) -> Annotations:
     """Two people of 10,000 pixels²; nobody has a left ankle, only the first has a left wrist."""
     points = np.full((2, 17, 3), 2.0)
     points[..., :2] = np.random.default_rng(0).uniform(0, 100, (2, 17, 2))
@@ -38,7 +38,7 @@ def off(
 
 
 def test_similarity_and_thresholds_by_hand(make_table: Make, answer: Answer) -> None:
-    table = people(make_table)
+    table = instances(make_table)
     figures = joint_figures(off(answer, table, 0, NOSE, 0.8), table)
     assert figures.joints == COCO17.keypoints
     assert figures.labelled[[NOSE, WRIST, ANKLE]].tolist() == [2, 1, 0]
@@ -51,13 +51,13 @@ def test_similarity_and_thresholds_by_hand(make_table: Make, answer: Answer) -> 
 
 
 def test_people_without_a_pose_count_as_wrong(make_table: Make, answer: Answer) -> None:
-    table = people(make_table)
+    table = instances(make_table)
     figures = joint_figures(answer(table).take(np.array([1])), table)
     assert figures.similarity[[NOSE, WRIST]].tolist() == [0.5, 0]
 
 
 def test_only_the_chosen_images_count(make_table: Make, answer: Answer) -> None:
-    table = people(make_table)
+    table = instances(make_table)
     found = off(answer, table, 0, NOSE, 0.8)
     assert joint_figures(found, table, image_ids=[1]).similarity[NOSE] == 1
     assert joint_figures(found, table, image_ids=[0]).similarity[NOSE] == pytest.approx(0.8)
@@ -66,7 +66,7 @@ def test_only_the_chosen_images_count(make_table: Make, answer: Answer) -> None:
 def test_ap_of_a_joint_by_hand(make_table: Make, answer: Answer) -> None:
     """The better ranked nose is 0.62 similar, so found at .5, .55 and .6 of ten thresholds; at the
     others the second pose, half of two people at precision 1/2, leaves 51 of 101 recalls at 1/2."""
-    table = people(make_table)
+    table = instances(make_table)
     found = replace(off(answer, table, 0, NOSE, 0.62), scores=np.array([0.9, 0.8]))
     ap = joint_average_precision(OksEvaluator(), found, table)
     assert ap[NOSE] == pytest.approx((3 * 1 + 7 * 0.5 * 51 / 101) / 10)

@@ -71,14 +71,14 @@ def test_no_predictions_score_zero(make_table: Make, engine: str) -> None:
 
 
 def test_a_subset_scores_as_if_there_were_no_other_images(make_table: Make, answer: Answer) -> None:
-    people = np.full((4, 2, 3), 2.0)
-    people[..., :2] = np.random.default_rng(0).uniform(0, 300, (4, 2, 2))
-    table = make_table(people, TWO)
+    instances = np.full((4, 2, 3), 2.0)
+    instances[..., :2] = np.random.default_rng(0).uniform(0, 300, (4, 2, 2))
+    table = make_table(instances, TWO)
     found = answer(table, [[[0.0]], [[0.0]], [[900.0]], [[900.0]]])
     assert OksEvaluator()(found, table).values["AR"] == 0.5
     right = OksEvaluator()(found, table, image_ids=[0, 1])
     assert right.values["AR"] == 1.0
-    assert (right.comparability["images"], right.comparability["people"]) == (2, 2)
+    assert (right.comparability["images"], right.comparability["instances"]) == (2, 2)
     with pytest.raises(InputError, match="expected image ids"):
         OksEvaluator()(found, table, image_ids=[77])
 

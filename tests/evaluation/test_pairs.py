@@ -20,11 +20,11 @@ def scene(make_table: Make, seed: int) -> tuple[Annotations, Predictions]:
     """Six images of people who are alike, and three poses a person with repeated scores."""
     rng = np.random.default_rng(seed)
     images = np.repeat(np.arange(6), rng.integers(1, 6, 6))
-    people = np.full((len(images), 17, 3), 2.0)
-    people[..., :2] = rng.uniform(0, 60, (6, 17, 2))[images]
-    people[..., :2] += rng.normal(0, 6, (len(images), 17, 2))
-    table = make_table(people, images=images)
-    rows = rng.permutation(np.repeat(np.arange(table.people), 3))
+    instances = np.full((len(images), 17, 3), 2.0)
+    instances[..., :2] = rng.uniform(0, 60, (6, 17, 2))[images]
+    instances[..., :2] += rng.normal(0, 6, (len(images), 17, 2))
+    table = make_table(instances, images=images)
+    rows = rng.permutation(np.repeat(np.arange(table.instances), 3))
     poses = table.keypoints[rows] + rng.normal(0, 6, (len(rows), 17, 2))
     scores = rng.integers(1, 6, len(rows)) / 5
     ids = np.full(len(rows), -1)
@@ -33,7 +33,7 @@ def scene(make_table: Make, seed: int) -> tuple[Annotations, Predictions]:
 
 
 def all_pairs(table: Annotations, found: Predictions) -> Pairs:
-    poses = together(np.arange(len(found)), found.image_ids, np.arange(table.people), table)
+    poses = together(np.arange(len(found)), found.image_ids, np.arange(table.instances), table)
     return with_oks(poses, found, table, COCO17.oks_sigmas)
 
 
@@ -46,10 +46,10 @@ def test_poses_take_turns_as_in_the_engine(make_table: Make, seed: int) -> None:
     turn = turns(found.scores, found.image_ids)
     matching = OksEvaluator().matching(found, table)
     person = matching.person[0, 0]
-    expected = np.full(table.people, -1)
+    expected = np.full(table.instances, -1)
     expected[person[person >= 0]] = matching.row[person >= 0]
     assert (expected >= 0).sum() > 5
-    np.testing.assert_array_equal(in_turn(pairs, turn[pairs.pose], table.people), expected)
+    np.testing.assert_array_equal(in_turn(pairs, turn[pairs.pose], table.instances), expected)
 
 
 @pytest.mark.parametrize("seed", range(8))

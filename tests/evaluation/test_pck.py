@@ -21,10 +21,10 @@ Answer = Callable[..., Predictions]
 HEAD = [0.0, 0.0, 60.0, 80.0]  # diagonal 100, head size 60
 
 
-def mpii(make_table: Make, people: int = 2) -> Annotations:
-    points = np.full((people, 16, 3), 2.0)
-    points[..., :2] = np.random.default_rng(0).uniform(100, 400, (people, 16, 2))
-    return make_table(points, MPII16, head_boxes=[HEAD] * people)
+def mpii(make_table: Make, instances: int = 2) -> Annotations:
+    points = np.full((instances, 16, 3), 2.0)
+    points[..., :2] = np.random.default_rng(0).uniform(100, 400, (instances, 16, 2))
+    return make_table(points, MPII16, head_boxes=[HEAD] * instances)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_person_nobody_predicted_counts_as_wrong(make_table: Make, answer: Ans
     table = mpii(make_table)
     metrics = PckhEvaluator()(answer(table).take(np.array([1])), table)
     assert metrics.values["PCKh@0.5"] == 0.5
-    assert metrics.comparability["unanswered_people"] == 1
+    assert metrics.comparability["instances_without_prediction"] == 1
 
 
 def test_a_joint_nobody_labelled_has_no_figure(make_table: Make, answer: Answer) -> None:
@@ -77,7 +77,7 @@ def test_a_joint_nobody_labelled_has_no_figure(make_table: Make, answer: Answer)
 
 
 def test_order_of_predictions_does_not_matter(make_table: Make, answer: Answer) -> None:
-    table = mpii(make_table, people=30)
+    table = mpii(make_table, instances=30)
     found = answer(table, np.random.default_rng(1).normal(0, 20, (30, 16, 2)))
     shuffled = found.take(np.random.default_rng(2).permutation(30))
     assert PckhEvaluator()(found, table).values == PckhEvaluator()(shuffled, table).values

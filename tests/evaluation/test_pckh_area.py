@@ -19,7 +19,7 @@ Answer = Callable[..., Predictions]
 HEAD = [0.0, 0.0, 60.0, 80.0]  # diagonal 100, head size 60
 
 
-def people(make_table: Make, count: int) -> Annotations:
+def instances(make_table: Make, count: int) -> Annotations:
     points = np.full((count, 16, 3), 2.0)
     points[..., :2] = 0
     return make_table(points, MPII16, head_boxes=[HEAD] * count)
@@ -33,14 +33,14 @@ def test_area_of_one_distance_by_hand(
     make_table: Make, answer: Answer, distance: float, area: float
 ) -> None:
     """15.1 px of a head of 60 are right from 0.26 on: 24 whole steps, and half of that to 0.26."""
-    table = people(make_table, 2)
+    table = instances(make_table, 2)
     values = PckhEvaluator()(answer(table, [distance, 0.0]), table).values
     assert values["PCKh-AUC"] == pytest.approx(area, abs=1e-12)
     assert values["PCKh-AUC/wrist"] == pytest.approx(area, abs=1e-12)
 
 
 def test_it_is_the_trapezoids_of_pckh_at_every_threshold(make_table: Make, answer: Answer) -> None:
-    table = people(make_table, 30)
+    table = instances(make_table, 30)
     offsets = np.random.default_rng(0).normal(0, 15, (30, 16, 2))
     thresholds = np.linspace(0, 0.5, 51)
     values = PckhEvaluator(thresholds=[*thresholds])(answer(table, offsets), table).values
@@ -50,12 +50,12 @@ def test_it_is_the_trapezoids_of_pckh_at_every_threshold(make_table: Make, answe
 
 
 def test_people_nobody_answers_lower_it(make_table: Make, answer: Answer) -> None:
-    table = people(make_table, 4)
+    table = instances(make_table, 4)
     values = PckhEvaluator()(answer(table).take(np.array([0])), table).values
     assert values["PCKh-AUC"] == pytest.approx(0.25)
 
 
 def test_it_stands_beside_pck_s_own(make_table: Make, answer: Answer) -> None:
-    table = people(make_table, 2)
+    table = instances(make_table, 2)
     both = Combined([PckhEvaluator(), PckEvaluator(reference="box")])
     assert {"AUC", "PCKh-AUC"} <= set(both(answer(table), table).values)

@@ -131,7 +131,7 @@ def test_files_without_a_person_in_common_are_refused(make_table: Make) -> None:
 def write(path: Path, rng: np.random.Generator) -> None:
     """A COCO file of 40 people of a custom skeleton, of whom 5 have a tail."""
     points = np.random.default_rng(3).uniform(100, 110, (40, 2, 2)) + rng.normal(0, 1, (40, 2, 2))
-    people = [
+    instances = [
         {
             "id": n + 1,
             "image_id": n + 1,
@@ -147,7 +147,9 @@ def write(path: Path, rng: np.random.Generator) -> None:
         {"id": n + 1, "file_name": f"{n}.jpg", "width": 300, "height": 300} for n in range(40)
     ]
     category = {"id": 1, "name": "fish", "keypoints": ["tip", "tail"], "skeleton": [[1, 2]]}
-    path.write_text(json.dumps({"images": images, "annotations": people, "categories": [category]}))
+    path.write_text(
+        json.dumps({"images": images, "annotations": instances, "categories": [category]})
+    )
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,11 +40,11 @@ DEGRADED = (
 def degraded(annotations: Annotations) -> Predictions:
     """Three poses of every labelled person: jittered, with sides and neighbours confused."""
     rng = np.random.default_rng(7)
-    people = np.flatnonzero((annotations.visibility > 0).any(axis=1) & ~annotations.crowd)
-    rows = np.repeat(people, 3)
+    instances = np.flatnonzero((annotations.visibility > 0).any(axis=1) & ~annotations.crowd)
+    rows = np.repeat(instances, 3)
     points = annotations.keypoints[rows]
     flipped = points[:, list(annotations.skeleton.flip_index)]
-    neighbours = annotations.keypoints[np.roll(people, 1).repeat(3)]
+    neighbours = annotations.keypoints[np.roll(instances, 1).repeat(3)]
     chance = rng.random((*points.shape[:2], 1))
     poses = np.where(chance < 0.1, flipped, np.where(chance < 0.2, neighbours, points))
     size = np.sqrt(annotations.areas[rows])[:, None, None]

@@ -47,8 +47,8 @@ def test_yang(shared_data: Data, result: str, ground_truth: str, printed: dict[s
     predictions = read_results(shared_data(f"{FOLDER}/results/{result}.mat"), annotations)
     metrics = PckEvaluator()(predictions, annotations)
     assert {key: f"{100 * metrics.values[key]:.1f}" for key in printed} == printed
-    assert metrics.comparability["unanswered_people"] == 0
-    assert metrics.comparability["people"] == len(predictions)
+    assert metrics.comparability["instances_without_prediction"] == 0
+    assert metrics.comparability["instances"] == len(predictions)
 
 
 def test_columns_of_the_lsp_table(shared_data: Data) -> None:
@@ -89,7 +89,7 @@ def test_training_people_can_be_scored_too(shared_data: Data) -> None:
     predictions = read_results(file, annotations)
     assert np.array_equal(predictions.image_ids, np.arange(1001, 2001))
     everybody = PckEvaluator()(predictions, annotations, annotations.image_ids)
-    assert everybody.comparability["unanswered_people"] == 1000
+    assert everybody.comparability["instances_without_prediction"] == 1000
 
 
 @pytest.mark.parametrize(

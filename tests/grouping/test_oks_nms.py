@@ -51,8 +51,8 @@ def test_a_suppressed_pose_suppresses_nobody() -> None:
 @pytest.mark.parametrize("threshold", [0.3, 0.7, 0.9])
 def test_is_the_greedy_definition(threshold: float) -> None:
     random = np.random.default_rng(0)
-    people = random.uniform(0, 300, (8, 17, 2))
-    keypoints = np.repeat(people, 6, axis=0) + random.normal(0, 6, (48, 17, 2))
+    instances = random.uniform(0, 300, (8, 17, 2))
+    keypoints = np.repeat(instances, 6, axis=0) + random.normal(0, 6, (48, 17, 2))
     scores, areas = random.random(48), random.uniform(3e3, 2e4, 48)
     oks_sigmas = np.array(COCO17.oks_sigmas)
     kept = oks_nms(keypoints, scores, areas, oks_sigmas, threshold)

@@ -19,9 +19,9 @@ from poselab.skeletons import COCO17
 def crowd(seed: int = 0) -> Rivals:
     """Eight people, six noisy poses of each, some noisier."""
     random = np.random.default_rng(seed)
-    people = random.uniform(0, 300, (8, 17, 2))
+    instances = random.uniform(0, 300, (8, 17, 2))
     noise = random.normal(0, 1, (48, 17, 2)) * random.choice([2.0, 12.0], (48, 1, 1))
-    keypoints = np.repeat(people, 6, axis=0) + noise
+    keypoints = np.repeat(instances, 6, axis=0) + noise
     low, high = keypoints.min(axis=1), keypoints.max(axis=1)
     return Rivals(
         keypoints=keypoints,

@@ -33,9 +33,9 @@ def test_equally_near_people_are_settled_by_score() -> None:
     """Both candidates lie within half a tag of the one person, so the better one gets it."""
     scores = np.array([[0.9, 0.0], [0.5, 0.8]])
     tags = np.array([[0.0, 50.0], [0.1, 0.4]])[..., None]
-    people = group(scores, tags, (0, 1), RULES)
-    assert [0, 1] in people.tolist()
-    assert [-1, 0] in people.tolist()
+    instances = group(scores, tags, (0, 1), RULES)
+    assert [0, 1] in instances.tolist()
+    assert [-1, 0] in instances.tolist()
 
 
 def test_assignment_is_globally_best_not_greedy() -> None:
@@ -57,7 +57,7 @@ def test_distance_is_over_all_tags_of_a_joint() -> None:
 def test_people_are_limited_to_the_best() -> None:
     scores = np.array([[0.3, 0.9, 0.6]])
     tags = np.array([[0.0, 10.0, 20.0]])[..., None]
-    assert group(scores, tags, (0,), TagRules(max_people=2)).tolist() == [[1], [2]]
+    assert group(scores, tags, (0,), TagRules(max_instances=2)).tolist() == [[1], [2]]
 
 
 def test_nobody() -> None:
@@ -84,4 +84,4 @@ def test_order_of_candidates_does_not_matter(seed: int) -> None:
 
 def test_bad_rules_are_refused() -> None:
     with pytest.raises(InputError, match="expected max_people"):
-        TagRules(max_people=0)
+        TagRules(max_instances=0)

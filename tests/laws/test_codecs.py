@@ -68,7 +68,7 @@ def cases() -> list[Any]:
                 bins = SimccCodec(**where, smoothing=smoothing, split=split, sigma=sigma, share=0.0)
                 text = f"simcc-{smoothing}-{split:g}-{pixels}-{name}"
                 found.append(case(text, bins, AxisLoss(), 4 * sigma / split))
-            tags = TagCodec(**where, grouping=TagRules(max_people=3))
+            tags = TagCodec(**where, grouping=TagRules(max_instances=3))
             found.append(case(f"tags-{pixels}-{name}", tags, TagLoss(), 2.0 * stride))
     return found
 

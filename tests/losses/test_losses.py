@@ -59,14 +59,14 @@ def naive_tag_terms(tags: np.ndarray, cell: np.ndarray, present: np.ndarray) -> 
         if own:
             means.append(np.mean(own))
             pull += np.mean([(tag - means[-1]) ** 2 for tag in own])
-    people = len(means)
+    instances = len(means)
     push = sum(
         np.exp(-((means[a] - means[b]) ** 2))
-        for a in range(people)
-        for b in range(people)
+        for a in range(instances)
+        for b in range(instances)
         if a != b
     )
-    return pull / max(people, 1), 0.5 * push / max(people * (people - 1), 1)
+    return pull / max(instances, 1), 0.5 * push / max(instances * (instances - 1), 1)
 
 
 def tag_case() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

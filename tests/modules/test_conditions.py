@@ -19,9 +19,9 @@ OKS = {"metric": "oks", "image_set": "a"}
 
 
 @pytest.fixture(scope="module")
-def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def instances(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return generate(
-        tmp_path_factory.mktemp("coco") / "people", Settings(6, val=4, seed=4), workers=1
+        tmp_path_factory.mktemp("coco") / "instances", Settings(6, val=4, seed=4), workers=1
     )
 
 
@@ -32,8 +32,8 @@ def conditions(root: Path, *words: str) -> dict:
     return run_comparability(data, build.module(config, data.skeleton))
 
 
-def test_labelled_boxes_and_the_usual_rules(people: Path) -> None:
-    found = conditions(people, "framing.pixels=hrnet")
+def test_labelled_boxes_and_the_usual_rules(instances: Path) -> None:
+    found = conditions(instances, "framing.pixels=hrnet")
     assert found.keys() == OF_RUN.keys()
     assert found == json.loads(json.dumps(found))  # plain values only
     assert found["boxes"] == {"kind": "labelled"}
@@ -44,8 +44,8 @@ def test_labelled_boxes_and_the_usual_rules(people: Path) -> None:
     assert found["overlap"] == {"images": 0, "decided_by": "content of the files"}
 
 
-def test_every_choice_is_told(people: Path) -> None:
-    usual = OKS | {"run": conditions(people)}
+def test_every_choice_is_told(instances: Path) -> None:
+    usual = OKS | {"run": conditions(instances)}
     for word, field in {
         "flip_test=false": "run.flip_test",
         "module=single_person": "run.score run.nms",
@@ -53,13 +53,13 @@ def test_every_choice_is_told(people: Path) -> None:
         "framing.padding=1": "run.padding",
         "data.limit=3": "run.training",
     }.items():
-        found = between(OKS | {"run": conditions(people, word)}, usual)
+        found = between(OKS | {"run": conditions(instances, word)}, usual)
         assert " ".join(difference.field for difference in found) == field
         assert {difference.severity for difference in found} == {"unequal"}
 
 
-def test_detected_boxes_bring_their_average_precision(people: Path, tmp_path: Path) -> None:
-    labels = json.loads((people / "annotations/person_keypoints_val2017.json").read_text())
+def test_detected_boxes_bring_their_average_precision(instances: Path, tmp_path: Path) -> None:
+    labels = json.loads((instances / "annotations/person_keypoints_val2017.json").read_text())
     file = tmp_path / "boxes.json"
     boxes = [
         {"image_id": a["image_id"], "category_id": 1, "bbox": a["bbox"], "score": score}
@@ -67,14 +67,14 @@ def test_detected_boxes_bring_their_average_precision(people: Path, tmp_path: Pa
         for score in (0.9, 0.1)
     ]
     file.write_text(json.dumps(boxes))
-    found = conditions(people, f"framing.boxes={file}", "framing.threshold=0.5")["boxes"]
+    found = conditions(instances, f"framing.boxes={file}", "framing.threshold=0.5")["boxes"]
     assert (found["kind"], found["file"], found["threshold"]) == ("detected", "boxes.json", 0.5)
     assert found["person_AP"] == pytest.approx(1)
 
 
-def test_shared_images_are_counted_whatever_their_name(people: Path, tmp_path: Path) -> None:
+def test_shared_images_are_counted_whatever_their_name(instances: Path, tmp_path: Path) -> None:
     root = tmp_path / "leaky"
-    shutil.copytree(people, root)
+    shutil.copytree(instances, root)
     train, val = (sorted((root / f"{split}2017").iterdir()) for split in ("train", "val"))
     shutil.copy(val[0], train[3])
     shutil.copy(val[1], train[5])

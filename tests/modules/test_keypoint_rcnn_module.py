@@ -28,7 +28,11 @@ from poselab.synthetic import Settings, generate
 SIDE = 128
 SMALL = (
     *("method=keypoint_rcnn", "framing=whole", "module=whole", "augment=none", "flip_test=false"),
-    *(f"framing.size=[{SIDE},{SIDE}]", "framing.max_people=5", "++backbone.widths=[16,32,32,32]"),
+    *(
+        f"framing.size=[{SIDE},{SIDE}]",
+        "framing.max_instances=5",
+        "++backbone.widths=[16,32,32,32]",
+    ),
     *("method.neck.channels=32", "method.head.keypoint_widths=[32]", "method.head.box_width=64"),
     *("method.head.samples=32", "method.head.most=4", "data=coco", "data.workers=0"),
 )
@@ -38,7 +42,7 @@ SMALL = (
 def data(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Two generated images with people, shown small."""
     settings = Settings(2, val=2, seed=4)
-    root = generate(tmp_path_factory.mktemp("regions") / "people", settings, workers=1)
+    root = generate(tmp_path_factory.mktemp("regions") / "instances", settings, workers=1)
     config, _ = compose("train", [*SMALL, f"data.sources.root={root}"])
     return build.data(config)
 
@@ -55,11 +59,11 @@ def batch_of(samples: Any) -> Sample:
     return made
 
 
-def as_found(people: LabelledPeople) -> FoundPeople:
+def as_found(instances: LabelledPeople) -> FoundPeople:
     """What a network that is always right finds."""
-    scores = people.valid.float()
+    scores = instances.valid.float()
     return FoundPeople(
-        people.keypoints, people.labelled.float(), people.boxes, scores, people.valid
+        instances.keypoints, instances.labelled.float(), instances.boxes, scores, instances.valid
     )
 
 
@@ -67,8 +71,8 @@ def targets(module: KeypointRcnn, batch: Sample, monkeypatch: pytest.MonkeyPatch
     """What the network is told to find."""
     told = []
 
-    def listen(maps: Any, people: LabelledPeople) -> dict[str, Tensor]:
-        told.append(people)
+    def listen(maps: Any, instances: LabelledPeople) -> dict[str, Tensor]:
+        told.append(instances)
         return {f"loss_{name}": torch.zeros(()) for name in module.loss.weights}  # type: ignore[union-attr]
 
     monkeypatch.setattr(module.regions, "losses", listen)
@@ -84,15 +88,17 @@ def test_half_pixels_by_hand() -> None:
     codec = RegionCodec(skeleton=COCO17, input_size=(96, 96), stride=4)
     points = torch.tensor([15.0, 27.0]).expand(1, 1, 17, 2)
     box = torch.tensor([9.5, 19.5, 56, 56]).view(1, 1, 4)
-    people = codec.encode(points, torch.full((1, 1, 17), 2), torch.ones(1, 1, 1), box)
-    assert people.boxes.tolist() == [[[10, 20, 66, 76]]]
-    shown = torch.cat([people.keypoints[0], people.labelled[0, ..., None].float()], dim=-1)
-    cells, valid = keypoints_to_heatmap(shown, people.boxes[0], 56)
+    instances = codec.encode(points, torch.full((1, 1, 17), 2), torch.ones(1, 1, 1), box)
+    assert instances.boxes.tolist() == [[[10, 20, 66, 76]]]
+    shown = torch.cat([instances.keypoints[0], instances.labelled[0, ..., None].float()], dim=-1)
+    cells, valid = keypoints_to_heatmap(shown, instances.boxes[0], 56)
     assert cells.tolist() == [[7 * 56 + 5] * 17]
     assert valid.all()
     maps = nn.functional.one_hot(cells, 56**2).float().view(1, 17, 56, 56)
-    found = heatmaps_to_keypoints(maps, people.boxes[0])[0][..., :2]
-    assert codec.decode(as_found(people)._replace(keypoints=found[None])).keypoints.eq(points).all()
+    found = heatmaps_to_keypoints(maps, instances.boxes[0])[0][..., :2]
+    assert (
+        codec.decode(as_found(instances)._replace(keypoints=found[None])).keypoints.eq(points).all()
+    )
 
 
 @pytest.mark.parametrize("labels", ["centre", "corner"])
@@ -110,12 +116,12 @@ def test_what_is_told_is_where_the_labels_say(
     augment = Augment(flip=flip, scale=0, degrees=0)
     batch = batch_of(PoseDataset(data.val, framing, augment))
     module.codec.input_size = framing.size
-    people = targets(module, batch, monkeypatch)
-    found = module.found(as_found(people), batch.frame)
+    instances = targets(module, batch, monkeypatch)
+    found = module.found(as_found(instances), batch.frame)
     table = data.val.annotations
     names = list(COCO17.flip_index) if flip else list(range(17))
     seen = (table.visibility > 0)[:, names]
-    assert len(found) == table.people > 2
+    assert len(found) == table.instances > 2
     error = (found.keypoints - table.keypoints[:, names])[seen]
     assert np.abs(error).max() < 1e-2
 
@@ -127,9 +133,9 @@ def test_corners_are_half_a_image_pixel_before_centres(
     batch = batch_of(PoseDataset(data.val, WholeImage((512, 512))))
     module = made("method.codec.labels=corner")
     module.codec.input_size = (512, 512)
-    people = targets(module, batch, monkeypatch)
-    seen = people.labelled.flatten(0, 1)[people.valid.flatten()]
-    told = people.keypoints.flatten(0, 1)[people.valid.flatten()]
+    instances = targets(module, batch, monkeypatch)
+    seen = instances.labelled.flatten(0, 1)[instances.valid.flatten()]
+    told = instances.keypoints.flatten(0, 1)[instances.valid.flatten()]
     table = data.val.annotations
     assert batch.frame.to_image[0, 0, 0] == 0.5
     expected = torch.tensor(2 * table.keypoints).float()
@@ -153,10 +159,10 @@ def test_people_outside_the_input_do_not_count() -> None:
     codec = RegionCodec(skeleton=COCO17, input_size=(64, 64), stride=4)
     boxes = torch.tensor([[[-30.0, 0, 20, 20], [50, 10, 30, 10], [0, 0, 0, 0]]])
     nothing = torch.zeros(1, 3, 17, 2).fill_(torch.nan)
-    people = codec.encode(nothing, torch.zeros(1, 3, 17), torch.ones(1, 1, 1), boxes)
-    assert people.valid.tolist() == [[False, True, False]]
-    assert people.boxes[0, 1].tolist() == [50.5, 10.5, 64, 20.5]
-    assert people.keypoints.isfinite().all()
+    instances = codec.encode(nothing, torch.zeros(1, 3, 17), torch.ones(1, 1, 1), boxes)
+    assert instances.valid.tolist() == [[False, True, False]]
+    assert instances.boxes[0, 1].tolist() == [50.5, 10.5, 64, 20.5]
+    assert instances.keypoints.isfinite().all()
 
 
 def test_images_without_people_are_learned_from(data: Any) -> None:

@@ -54,7 +54,7 @@ def test_top_down_scores_by_confident_keypoints_and_the_box() -> None:
     assert given[:, 0].tolist() == pytest.approx([0.5 * (0.9 + 0.3) / 2, 0.5, 0.0])
 
 
-def people(keypoints: list[np.ndarray], scores: list[float], images: list[int]) -> Predictions:
+def instances(keypoints: list[np.ndarray], scores: list[float], images: list[int]) -> Predictions:
     count = len(scores)
     return Predictions(
         image_ids=np.array(images),
@@ -70,7 +70,7 @@ def test_top_down_drops_repeated_poses_of_a_image() -> None:
     pose = np.random.default_rng(0).uniform(0, 100, (17, 2))
     far = pose + 60
     # exp(-d² / (2·area·(2σ)²)) averaged: a shift of a tenth of a pixel leaves OKS near 1.
-    found = people([pose, pose + 0.1, far, pose], [0.5, 0.9, 0.1, 0.2], [1, 1, 1, 2])
+    found = instances([pose, pose + 0.1, far, pose], [0.5, 0.9, 0.1, 0.2], [1, 1, 1, 2])
     kept = TopDown(estimator()).suppress(found)
     assert kept.annotation_ids.tolist() == [1, 2, 3]
     assert TopDown(estimator(), nms=None).suppress(found) is found
@@ -81,13 +81,13 @@ def test_top_down_drops_by_the_oks_of_the_boxes_area() -> None:
     oks_sigmas = 2 * np.array(COCO17.oks_sigmas)
     shift = 4.0
     oks = float(np.exp(-(shift**2) / (2 * 100 * 100 * oks_sigmas**2)).mean())
-    found = people([pose, pose + np.array([shift, 0])], [0.9, 0.5], [1, 1])
+    found = instances([pose, pose + np.array([shift, 0])], [0.9, 0.5], [1, 1])
     assert len(TopDown(estimator(), nms=oks - 0.01).suppress(found)) == 1
     assert len(TopDown(estimator(), nms=oks + 0.01).suppress(found)) == 2
 
 
 def test_nothing_found_is_nothing_suppressed() -> None:
-    nobody = people([np.zeros((17, 2))], [0.1], [1]).take(np.zeros(0, dtype=int))
+    nobody = instances([np.zeros((17, 2))], [0.1], [1]).take(np.zeros(0, dtype=int))
     assert len(TopDown(estimator()).suppress(nobody)) == 0
 
 

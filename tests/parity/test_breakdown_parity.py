@@ -32,14 +32,14 @@ SIGMAS = np.linspace(0.03, 0.1, 9).tolist()
 class Ignoring(COCOeval):
     """COCO's evaluation that ignores some people and some poses that find nobody."""
 
-    people: set[int]
+    instances: set[int]
     poses: set[int]
 
     def _prepare(self) -> None:
         super()._prepare()
         for group in self._gts.values():
             for person in group:
-                person["ignore"] = person["ignore"] or person["id"] not in self.people
+                person["ignore"] = person["ignore"] or person["id"] not in self.instances
 
     def evaluateImg(self, *where: Any) -> Any:
         entry = super().evaluateImg(*where)
@@ -49,12 +49,12 @@ class Ignoring(COCOeval):
         return entry
 
 
-def ignoring(folder: Path, people: set[int], poses: set[int], images: Any = None) -> list[float]:
+def ignoring(folder: Path, instances: set[int], poses: set[int], images: Any = None) -> list[float]:
     """AP, AP50, AP75 and AR by pycocotools, poses numbered from 1 in the file's order."""
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO(str(folder / "ground_truth.json"))
         evaluation = Ignoring(coco, coco.loadRes(str(folder / "found.json")), "keypoints")
-        evaluation.people, evaluation.poses = people, poses
+        evaluation.instances, evaluation.poses = instances, poses
         evaluation.params.kpt_oks_sigmas = np.array(SIGMAS)
         if images is not None:
             evaluation.params.imgIds = images
@@ -84,10 +84,10 @@ def test_size_bins_are_apm_and_apl(tmp_path: Path, seed: int, engine: str) -> No
     assert sizes.bins == ("small", "medium", "large")
 
 
-def most_like(found: dict[str, Any], people: list[dict[str, Any]]) -> int:
+def most_like(found: dict[str, Any], instances: list[dict[str, Any]]) -> int:
     """The id of the person of greatest OKS, written out for one pose; 0 for none."""
     best, chosen = 0.0, 0
-    for person in people:
+    for person in instances:
         points = np.reshape(person["keypoints"], (-1, 3))
         seen = points[:, 2] > 0
         if person["image_id"] != found["image_id"] or person["iscrowd"] or not seen.any():
@@ -135,13 +135,13 @@ def test_ap_of_one_joint_equals_pycocotools_on_its_labels(tmp_path: Path, seed: 
     )
     poses = set(range(1, len(found) + 1))
     for joint in (0, 4, 8):
-        people = json.loads(json.dumps(ground_truth["annotations"]))
-        for person in people:
+        instances = json.loads(json.dumps(ground_truth["annotations"]))
+        for person in instances:
             flags = person["keypoints"][2::3]
             person["keypoints"][2::3] = [f if k == joint else 0 for k, f in enumerate(flags)]
             person["num_keypoints"] = int(flags[joint] > 0)
-        opened(tmp_path, ground_truth | {"annotations": people}, found)
-        everybody = {person["id"] for person in people}
+        opened(tmp_path, ground_truth | {"annotations": instances}, found)
+        everybody = {person["id"] for person in instances}
         assert ours[joint] == ignoring(tmp_path, everybody, poses)[0]
 
 

@@ -56,14 +56,17 @@ def test_the_run_predicts_at_once(
 
 
 def test_the_run_validates_at_once(file: Path, tmp_path: Path) -> None:
-    people, run = generate(tmp_path / "people", Settings(2, val=2), workers=1), tmp_path / "run"
+    instances, run = (
+        generate(tmp_path / "instances", Settings(2, val=2), workers=1),
+        tmp_path / "run",
+    )
     words = ["import-weights", str(file), "--model", "simple_baseline_r50", "--out", str(run)]
-    assert cli.main([*words, "--set", f"data.sources.root={people}", "data.workers=0"]) == 0
+    assert cli.main([*words, "--set", f"data.sources.root={instances}", "data.workers=0"]) == 0
     comparability = json.loads((run / "run.json").read_text())["comparability"]
     assert (comparability["flip_shift"], comparability["pixels"]) == (1, "hrnet")
     assert cli.main(["decode", str(run), "quarter", "argmax", "--replicates", "10"]) == 0
     found = read_predictions(run / "predictions" / "quarter.json")
-    labels = json.loads((people / "annotations/person_keypoints_val2017.json").read_text())
+    labels = json.loads((instances / "annotations/person_keypoints_val2017.json").read_text())
     assert len(found) == sum(a["num_keypoints"] > 0 for a in labels["annotations"])
 
 

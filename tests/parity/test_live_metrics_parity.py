@@ -38,17 +38,17 @@ def tensors(ground_truth: dict[str, Any], found: list[dict[str, Any]]) -> tuple[
         "keypoints": points.reshape(len(found), -1, 3)[..., :2],
         "scores": torch.tensor([p["score"] for p in found], dtype=torch.float64),
     }
-    people = ground_truth["annotations"]
-    labels = torch.tensor([p["keypoints"] for p in people], dtype=torch.float64)
-    labels = labels.reshape(len(people), -1, 3)
+    instances = ground_truth["annotations"]
+    labels = torch.tensor([p["keypoints"] for p in instances], dtype=torch.float64)
+    labels = labels.reshape(len(instances), -1, 3)
     target = {
-        "image_ids": torch.tensor([p["image_id"] for p in people]),
-        "annotation_ids": torch.tensor([p["id"] for p in people]),
+        "image_ids": torch.tensor([p["image_id"] for p in instances]),
+        "annotation_ids": torch.tensor([p["id"] for p in instances]),
         "keypoints": labels[..., :2],
         "visibility": labels[..., 2].int(),
-        "areas": torch.tensor([p["area"] for p in people], dtype=torch.float64),
-        "boxes": torch.tensor([p["bbox"] for p in people], dtype=torch.float64),
-        "crowd": torch.tensor([p["iscrowd"] for p in people]),
+        "areas": torch.tensor([p["area"] for p in instances], dtype=torch.float64),
+        "boxes": torch.tensor([p["bbox"] for p in instances], dtype=torch.float64),
+        "crowd": torch.tensor([p["iscrowd"] for p in instances]),
     }
     return preds, target
 
@@ -153,7 +153,7 @@ def people_with_heads(seed: int, count: int = 50) -> tuple[Rows, Rows]:
 def as_files(folder: Path, preds: Rows, target: Rows) -> tuple[Predictions, Annotations]:
     points = torch.cat([target["keypoints"], target["visibility"][..., None]], dim=2)
     points = points * (target["visibility"] > 0)[..., None]
-    people = [
+    instances = [
         {"id": i, "image_id": p, "category_id": 1, "keypoints": k, "head_box": h, "iscrowd": 0}
         for i, p, k, h in zip(
             target["annotation_ids"].tolist(),
@@ -163,12 +163,12 @@ def as_files(folder: Path, preds: Rows, target: Rows) -> tuple[Predictions, Anno
             strict=True,
         )
     ]
-    for person in people:
+    for person in instances:
         person["keypoints"][2::3] = [int(flag) for flag in person["keypoints"][2::3]]
-    image_ids = sorted({person["image_id"] for person in people})
+    image_ids = sorted({person["image_id"] for person in instances})
     images = [{"id": n, "file_name": f"{n}", "height": 500, "width": 500} for n in image_ids]
     category = {"id": 1, "name": "person", "keypoints": list(MPII16.keypoints), "skeleton": []}
-    content = {"images": images, "annotations": people, "categories": [category]}
+    content = {"images": images, "annotations": instances, "categories": [category]}
     (folder / "ground_truth.json").write_text(json.dumps(content))
     found = Predictions(
         preds["image_ids"].numpy(),

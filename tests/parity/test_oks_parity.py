@@ -62,7 +62,7 @@ def test_halves_put_together_equal_plain_pycocotools(
     assert ours == plain_pycocotools(
         tmp_path / "ground_truth.json", tmp_path / "found.json", sigmas
     )
-    both = ("people", "images", "image_set")
+    both = ("instances", "images", "image_set")
     plain = OksEvaluator("pycocotools")(predictions, annotations)
     assert [metrics.comparability[key] for key in both] == [
         plain.comparability[key] for key in both
@@ -108,12 +108,12 @@ def test_the_cases_reach_their_corners() -> None:
     crowd = ignored = many = empty = single_range = False
     for seed in range(10):
         ground_truth, found = case(seed, 17)
-        people = ground_truth["annotations"]
-        crowd |= any(person["iscrowd"] for person in people)
-        ignored |= any(not person["num_keypoints"] for person in people)
+        instances = ground_truth["annotations"]
+        crowd |= any(person["iscrowd"] for person in instances)
+        ignored |= any(not person["num_keypoints"] for person in instances)
         many |= np.bincount([record["image_id"] for record in found]).max() > 20
-        empty |= len({person["image_id"] for person in people}) < len(ground_truth["images"])
-        areas = np.array([p["area"] for p in people if p["num_keypoints"]])
+        empty |= len({person["image_id"] for person in instances}) < len(ground_truth["images"])
+        areas = np.array([p["area"] for p in instances if p["num_keypoints"]])
         single_range |= bool(
             (areas < 32**2).all() or (areas > 96**2).all() or not len(areas)
         ) or not ((areas >= 96**2).any() and ((areas >= 32**2) & (areas <= 96**2)).any())

@@ -33,6 +33,8 @@ def by_heads() -> Comparison:
     from poselab.evaluation.metrics.pckh import PckhEvaluator
 
     heads = np.tile([0.0, 0.0, 30.0, 40.0], (2 * IMAGES, 1))
-    people = table(MPII16, head_boxes=heads)
-    found = poses(people, people.keypoints + np.random.default_rng(2).normal(0, 9, (60, 16, 2)))
-    return compare({"heads": [Run(Path("x.json"), found, {})]}, people, PckhEvaluator(), 50)
+    instances = table(MPII16, head_boxes=heads)
+    found = poses(
+        instances, instances.keypoints + np.random.default_rng(2).normal(0, 9, (60, 16, 2))
+    )
+    return compare({"heads": [Run(Path("x.json"), found, {})]}, instances, PckhEvaluator(), 50)

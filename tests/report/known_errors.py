@@ -21,11 +21,11 @@ INVERTED, MISSED, UNFOUND, NOBODY, POOR = 103, 105, 108, 109, 111
 
 def table(skeleton: Skeleton, **columns: Any) -> Annotations:
     rng = np.random.default_rng(0)
-    people = 2 * IMAGES
-    large = np.arange(people) % 2
+    instances = 2 * IMAGES
+    large = np.arange(instances) % 2
     side = np.where(large, 250.0, 80.0)[:, None]
-    points = rng.uniform(0, 1, (people, len(skeleton), 2)) * side[..., None]
-    points += np.column_stack([20 + 300 * large, np.full(people, 30)])[:, None]
+    points = rng.uniform(0, 1, (instances, len(skeleton), 2)) * side[..., None]
+    points += np.column_stack([20 + 300 * large, np.full(instances, 30)])[:, None]
     corners = points.min(axis=1)
     return Annotations(
         skeleton=skeleton,
@@ -35,13 +35,13 @@ def table(skeleton: Skeleton, **columns: Any) -> Annotations:
         sizes=np.tile(np.array([480, 640], np.int32), (IMAGES, 1)),
         file_names=np.array([f"{n}.jpg".encode() for n in range(100, 100 + IMAGES)]),
         first_person=2 * np.arange(IMAGES + 1),
-        annotation_ids=np.arange(people) + 1,
+        annotation_ids=np.arange(instances) + 1,
         keypoints=points,
-        visibility=np.full((people, len(skeleton)), 2, np.uint8),
+        visibility=np.full((instances, len(skeleton)), 2, np.uint8),
         boxes=np.concatenate([corners, points.max(axis=1) - corners], axis=1),
         areas=np.where(large, 40_000.0, 6_000.0),
-        crowd=np.zeros(people, dtype=bool),
-        head_boxes=columns.get("head_boxes", np.zeros((people, 4))),
+        crowd=np.zeros(instances, dtype=bool),
+        head_boxes=columns.get("head_boxes", np.zeros((instances, 4))),
         mask_rows=np.empty(0, dtype=np.int64),
         mask_ends=np.empty(0, dtype=np.int64),
         mask_bytes=np.empty(0, dtype=np.uint8),
@@ -49,7 +49,7 @@ def table(skeleton: Skeleton, **columns: Any) -> Annotations:
 
 
 def poses(labels: Annotations, keypoints: Any, kept: Any = slice(None)) -> Predictions:
-    rows = np.arange(labels.people)[kept]
+    rows = np.arange(labels.instances)[kept]
     scores = 0.5 + 0.4 * np.random.default_rng(1).random(len(rows))
     return Predictions(
         labels.image_ids[labels.image_of()][rows],
@@ -68,7 +68,7 @@ def coarse(labels: Annotations) -> Predictions:
     points[first[INVERTED], [left, right]] = points[first[INVERTED], [right, left]]
     points[first[MISSED], left] += [0, 400]
     points[first[POOR]] += 13
-    kept = np.delete(np.arange(labels.people), first[UNFOUND])
+    kept = np.delete(np.arange(labels.instances), first[UNFOUND])
     found = poses(labels, points, kept)
     stray = labels.keypoints[first[NOBODY]] + [200, 330]
     return Predictions(

@@ -34,9 +34,9 @@ EVALUATOR = OksEvaluator()
 def source(
     labels: Annotations, name: str, found: Predictions, missed: np.ndarray, given: Predictions
 ) -> Boxes:
-    people = np.arange(labels.people)
-    box = np.where(np.isin(people, missed), -1, people)
-    shown = Commitment(people, box, np.where(box < 0, 0.0, 0.9))
+    instances = np.arange(labels.instances)
+    box = np.where(np.isin(instances, missed), -1, instances)
+    shown = Commitment(instances, box, np.where(box < 0, 0.0, 0.9))
     return Boxes(name, 0.5, 60, shown, Run(Path(f"{name}.json"), found, {}), given)
 
 
@@ -45,7 +45,7 @@ def measured(labels: Annotations) -> tuple[Comparison, list[BoxCost]]:
     """Poses on true boxes and, of a blind detector, without those of some, are without error;
     those of a coarse one err as known, nobody being left out by its boxes."""
     right, nobody = poses(labels, labels.keypoints), np.zeros(0, np.int64)
-    some = right.take(np.delete(np.arange(labels.people), LOST))
+    some = right.take(np.delete(np.arange(labels.instances), LOST))
     sources = [
         source(labels, "ground_truth", right, nobody, right),
         source(labels, "blind", some, LOST, right),

@@ -29,13 +29,13 @@ def data(comparison: Comparison) -> dict[str, Any]:
 
 
 def test_labels_come_back_to_a_tenth_of_a_pixel(data: dict[str, Any], labels: Annotations) -> None:
-    points = unpacked(data["people"]["points"], "<i2").reshape(-1, 17, 2) * UNIT - 0.5
+    points = unpacked(data["instances"]["points"], "<i2").reshape(-1, 17, 2) * UNIT - 0.5
     np.testing.assert_allclose(points, labels.keypoints, atol=0.05)
-    boxes = unpacked(data["people"]["boxes"], "<i2").reshape(-1, 4) * UNIT - 0.5
+    boxes = unpacked(data["instances"]["boxes"], "<i2").reshape(-1, 4) * UNIT - 0.5
     np.testing.assert_allclose(boxes[:, 2:] - boxes[:, :2], labels.boxes[:, 2:], atol=0.1)
     assert data["images"]["first"] == list(range(0, 2 * IMAGES + 1, 2))
     assert data["groups"]["size"] == ["small", "medium", "large"]
-    assert unpacked(data["people"]["groups"]["size"], "i1").tolist() == [1, 2] * IMAGES
+    assert unpacked(data["instances"]["groups"]["size"], "i1").tolist() == [1, 2] * IMAGES
     assert data["pixels"] == {3: "data:x"}
 
 
@@ -77,7 +77,7 @@ def test_of_many_images_those_that_differ_stay(
     data = of_page.page_data(table, analyses, groups_of(table), KINDS, {})
     assert UNFOUND in data["images"]["id"]
     assert len(data["images"]["id"]) == 2
-    assert len(unpacked(data["people"]["points"], "<i2")) == 2 * 2 * 17 * 2
+    assert len(unpacked(data["instances"]["points"], "<i2")) == 2 * 2 * 17 * 2
 
 
 def test_joints_that_a_file_leaves_out_are_not_drawn() -> None:

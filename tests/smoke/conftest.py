@@ -31,33 +31,33 @@ def _interruptible() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def instances(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 training and 8 validation images in COCO's layout."""
-    return generate(tmp_path_factory.mktemp("coco") / "people", PEOPLE, workers=1)
+    return generate(tmp_path_factory.mktemp("coco") / "instances", PEOPLE, workers=1)
 
 
 @pytest.fixture(scope="session")
 def mpii_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same in MPII's layout."""
     settings = replace(PEOPLE, layout="mpii")
-    return generate(tmp_path_factory.mktemp("mpii") / "people", settings, workers=1)
+    return generate(tmp_path_factory.mktemp("mpii") / "instances", settings, workers=1)
 
 
 @pytest.fixture(scope="session")
-def run(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(instances: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run that learned a little, for tests that only read it."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
     changes = ["experiment=quickstart/integral", "trainer.max_epochs=12", "data.batch_size=8"]
-    assert cli.main(words(people, folder, *changes, "optimizer.lr=0.01", "augment=none")) == 0
+    assert cli.main(words(instances, folder, *changes, "optimizer.lr=0.01", "augment=none")) == 0
     return folder
 
 
 @pytest.fixture
-def train(people: Path, tmp_path: Path) -> Train:
+def train(instances: Path, tmp_path: Path) -> Train:
     """Train with some changes; the run's folder."""
 
     def go(*changes: str, name: str = "run") -> Path:
-        assert cli.main(words(people, tmp_path / name, *changes)) == 0
+        assert cli.main(words(instances, tmp_path / name, *changes)) == 0
         return tmp_path / name
 
     return go

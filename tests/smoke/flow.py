@@ -24,7 +24,7 @@ TINY = (
 Train = Callable[..., Path]
 
 
-def words(people: Path, folder: Path, *changes: str) -> list[str]:
+def words(instances: Path, folder: Path, *changes: str) -> list[str]:
     """``poselab train`` for a network that takes milliseconds a step."""
-    given = [*TINY, f"data.sources.root={people}", f"folder={folder}", *changes]
+    given = [*TINY, f"data.sources.root={instances}", f"folder={folder}", *changes]
     return ["train", *{word.partition("=")[0]: word for word in given}.values()]

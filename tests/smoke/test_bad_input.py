@@ -61,41 +61,43 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Any:
         ("trainer.gradient_clip_val=-1", "trainer.gradient_clip_val to be a number from 0 up"),
     ],
 )
-def test_a_broken_config(change: str, said: str, people: Path, tmp_path: Path, fails: Any) -> None:
-    assert said in fails(words(people, tmp_path / "run", change))
+def test_a_broken_config(
+    change: str, said: str, instances: Path, tmp_path: Path, fails: Any
+) -> None:
+    assert said in fails(words(instances, tmp_path / "run", change))
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
-def test_a_gpu_that_is_not_there(people: Path, tmp_path: Path, fails: Any) -> None:
-    said = fails(words(people, tmp_path / "run", "trainer.accelerator=gpu"))
+def test_a_gpu_that_is_not_there(instances: Path, tmp_path: Path, fails: Any) -> None:
+    said = fails(words(instances, tmp_path / "run", "trainer.accelerator=gpu"))
     assert "found none that torch can use; trainer.accelerator=cpu" in said
     assert not (tmp_path / "run").exists()
 
 
 def test_error_feedback_trained_as_any_method_is_refused(
-    people: Path, tmp_path: Path, fails: Any
+    instances: Path, tmp_path: Path, fails: Any
 ) -> None:
     changes = ("experiment=quickstart/direct", "method=error_feedback")
-    given = [w for w in words(people, tmp_path / "run", *changes) if "neck.channels" not in w]
+    given = [w for w in words(instances, tmp_path / "run", *changes) if "neck.channels" not in w]
     assert "error_feedback.TopDownErrorFeedback), got TopDown; choose" in fails(given)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_folder_that_exists(run: Path, people: Path, fails: Any) -> None:
-    said = fails(words(people, run))
+def test_a_run_folder_that_exists(run: Path, instances: Path, fails: Any) -> None:
+    said = fails(words(instances, run))
     assert f"resume={run}" in said
 
 
-def test_a_file_where_the_run_folder_should_be(people: Path, tmp_path: Path, fails: Any) -> None:
+def test_a_file_where_the_run_folder_should_be(instances: Path, tmp_path: Path, fails: Any) -> None:
     (tmp_path / "taken").write_text("")
-    assert "taken" in fails(words(people, tmp_path / "taken"))
-    assert "taken" in fails(words(people, tmp_path / "taken" / "inside"))
+    assert "taken" in fails(words(instances, tmp_path / "taken"))
+    assert "taken" in fails(words(instances, tmp_path / "taken" / "inside"))
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
 def test_a_disk_that_takes_no_more(
-    number: int, people: Path, tmp_path: Path, fails: Any, monkeypatch: pytest.MonkeyPatch
+    number: int, instances: Path, tmp_path: Path, fails: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Writing checkpoints fails as on a full or read-only disk: the tests may run as root."""
     write = Path.write_bytes
@@ -106,14 +108,14 @@ def test_a_disk_that_takes_no_more(
         return write(path, content)
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    said = fails(words(people, tmp_path / "run"))
+    said = fails(words(instances, tmp_path / "run"))
     assert "No space left on device" in said
     assert ".ckpt" in said
     assert list((tmp_path / "run").rglob("*.ckpt")) == []
 
 
 def test_a_logger_on_a_full_disk(
-    people: Path, tmp_path: Path, fails: Any, monkeypatch: pytest.MonkeyPatch
+    instances: Path, tmp_path: Path, fails: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pytorch_lightning.loggers.csv_logs import ExperimentWriter
 
@@ -121,7 +123,7 @@ def test_a_logger_on_a_full_disk(
         raise OSError(errno.ENOSPC, "No space left on device", "metrics.csv")
 
     monkeypatch.setattr(ExperimentWriter, "save", full)
-    assert "metrics.csv" in fails(words(people, tmp_path / "run"))
+    assert "metrics.csv" in fails(words(instances, tmp_path / "run"))
 
 
 def test_resuming_what_is_no_run(tmp_path: Path, fails: Any) -> None:
@@ -162,31 +164,31 @@ def test_resuming_from_a_checkpoint_of_another_method(
 
 
 @pytest.mark.parametrize("size", [0, 100, 5000])
-def test_a_checkpoint_cut_off(size: int, begun: Path, people: Path, fails: Any) -> None:
+def test_a_checkpoint_cut_off(size: int, begun: Path, instances: Path, fails: Any) -> None:
     for name in ("best.ckpt", "last.ckpt"):
         file = begun / "checkpoints" / name
         file.write_bytes(file.read_bytes()[:size])
     assert "last.ckpt" in fails(["train", f"resume={begun}", "trainer.max_epochs=20"])
-    images = str(people / "val2017")
+    images = str(instances / "val2017")
     assert "best.ckpt" in fails(["predict", str(begun), images, "--out", str(begun / "out")])
 
 
-def test_somebody_elses_checkpoint(people: Path, tmp_path: Path, fails: Any) -> None:
+def test_somebody_elses_checkpoint(instances: Path, tmp_path: Path, fails: Any) -> None:
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
-    given = ["predict", str(tmp_path / "other.ckpt"), str(people / "val2017"), "--out", "out"]
+    given = ["predict", str(tmp_path / "other.ckpt"), str(instances / "val2017"), "--out", "out"]
     assert "PoseLab" in fails(given)
 
 
 def test_predicting_without_images_or_weights(
-    run: Path, people: Path, tmp_path: Path, fails: Any
+    run: Path, instances: Path, tmp_path: Path, fails: Any
 ) -> None:
     out = ["--out", str(tmp_path / "out")]
-    images = str(people / "val2017")
+    images = str(instances / "val2017")
     assert "nothing.jpg" in fails(["predict", str(run), str(tmp_path / "nothing.jpg"), *out])
     assert "checkpoint" in fails(["predict", str(tmp_path), images, *out])
     (tmp_path / "text.jpg").write_text("not an image")
     assert "text.jpg" in fails(["predict", str(run), str(tmp_path / "text.jpg"), *out])
-    whole = next((people / "val2017").glob("*.jpg")).read_bytes()
+    whole = next((instances / "val2017").glob("*.jpg")).read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     assert "cut.jpg" in fails(["predict", str(run), str(tmp_path / "cut.jpg"), *out])
     assert "boxes.json" in fails(
@@ -198,9 +200,9 @@ def test_predicting_without_images_or_weights(
 
 
 @pytest.fixture
-def spoilt(people: Path, tmp_path: Path) -> Path:
+def spoilt(instances: Path, tmp_path: Path) -> Path:
     """A copy of the dataset, to be spoilt."""
-    return Path(shutil.copytree(people, tmp_path / "spoilt"))
+    return Path(shutil.copytree(instances, tmp_path / "spoilt"))
 
 
 def test_nobody_in_the_annotations(spoilt: Path, tmp_path: Path, fails: Any) -> None:
@@ -223,7 +225,7 @@ def test_a_image_missing_in_the_middle(
 
 
 def test_a_loss_that_is_not_finite_names_the_person(
-    people: Path, tmp_path: Path, fails: Any, monkeypatch: pytest.MonkeyPatch
+    instances: Path, tmp_path: Path, fails: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = PoseDataset._planned
     guilty: list[tuple[int, int]] = []
@@ -240,7 +242,7 @@ def test_a_loss_that_is_not_finite_names_the_person(
 
     monkeypatch.setattr(PoseDataset, "_planned", poisoned)
     changes = ("experiment=quickstart/integral", "trainer.max_epochs=2")
-    said = fails(words(people, tmp_path / "run", *changes))
+    said = fails(words(instances, tmp_path / "run", *changes))
     assert f"image {guilty[0][0]} ({guilty[0][1]}) (" in said  # and nobody else
     assert "epoch 0" in said
     assert not (tmp_path / "run" / "metrics.json").exists()
@@ -259,15 +261,17 @@ def test_an_error_of_a_worker_is_one_sentence() -> None:
     assert cli._sentence(OSError(errno.ENOENT, "bug")) is None
 
 
-def test_pckh_without_heads_fails_before_training(people: Path, tmp_path: Path, fails: Any) -> None:
-    labels = people / "annotations" / "person_keypoints_val2017.json"
+def test_pckh_without_heads_fails_before_training(
+    instances: Path, tmp_path: Path, fails: Any
+) -> None:
+    labels = instances / "annotations" / "person_keypoints_val2017.json"
     kept = labels.read_bytes()
     content = json.loads(kept)
     for record in content["annotations"]:
         record.pop("head_box", None)
     labels.write_text(json.dumps(content))
     try:
-        said = fails(words(people, tmp_path / "run", "evaluator=pckh", "module=single_person"))
+        said = fails(words(instances, tmp_path / "run", "evaluator=pckh", "module=single_person"))
     finally:
         labels.write_bytes(kept)
     assert "head boxes" in said
@@ -276,7 +280,7 @@ def test_pckh_without_heads_fails_before_training(people: Path, tmp_path: Path, 
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
-def test_sweeps_refuse_several_devices(people: Path, tmp_path: Path, fails: Any) -> None:
+def test_sweeps_refuse_several_devices(instances: Path, tmp_path: Path, fails: Any) -> None:
     said = fails(["suite", "quickstart", "trainer.devices=2", f"runs={tmp_path}"])
     assert "trainer.devices=1" in said
 

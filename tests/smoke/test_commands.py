@@ -34,9 +34,9 @@ comparable: not at all
 """
 
 
-def boxes_of(people: Path, file: Path) -> int:
+def boxes_of(instances: Path, file: Path) -> int:
     """The annotated boxes as a detections file; how many."""
-    labels = json.loads((people / "annotations/person_keypoints_val2017.json").read_text())
+    labels = json.loads((instances / "annotations/person_keypoints_val2017.json").read_text())
     found = [
         {"image_id": a["image_id"], "category_id": 1, "bbox": a["bbox"], "score": 0.5}
         for a in labels["annotations"]
@@ -46,9 +46,9 @@ def boxes_of(people: Path, file: Path) -> int:
     return len(found)
 
 
-def test_predict_takes_each_image_as_one_person(run: Path, people: Path, tmp_path: Path) -> None:
+def test_predict_takes_each_image_as_one_person(run: Path, instances: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert cli.main(["predict", str(run), str(people / "val2017"), "--out", str(out)]) == 0
+    assert cli.main(["predict", str(run), str(instances / "val2017"), "--out", str(out)]) == 0
     predictions = read_predictions(out / "predictions.json")
     images = json.loads((out / "images.json").read_text())
     assert len(predictions) == len(images) == 8
@@ -59,9 +59,9 @@ def test_predict_takes_each_image_as_one_person(run: Path, people: Path, tmp_pat
     assert original.shape == painted.shape
 
 
-def test_predict_with_boxes(run: Path, people: Path, tmp_path: Path) -> None:
-    count = boxes_of(people, tmp_path / "boxes.json")
-    given = ["predict", str(run), str(people / "val2017"), "--out", str(tmp_path / "out")]
+def test_predict_with_boxes(run: Path, instances: Path, tmp_path: Path) -> None:
+    count = boxes_of(instances, tmp_path / "boxes.json")
+    given = ["predict", str(run), str(instances / "val2017"), "--out", str(tmp_path / "out")]
     assert cli.main([*given, "--boxes", str(tmp_path / "boxes.json")]) == 0
     predictions = read_predictions(tmp_path / "out" / "predictions.json")
     assert 8 < len(predictions) <= count  # NMS may drop some
@@ -79,10 +79,10 @@ def test_predict_with_boxes(run: Path, people: Path, tmp_path: Path) -> None:
 
 
 def test_poor_poses_are_written_but_not_drawn(
-    run: Path, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    count = boxes_of(people, tmp_path / "boxes.json")
-    image = sorted((people / "val2017").iterdir())[0]
+    count = boxes_of(instances, tmp_path / "boxes.json")
+    image = sorted((instances / "val2017").iterdir())[0]
     given = ["predict", str(run), str(image), "--out", str(tmp_path / "out")]
     given += ["--boxes", str(tmp_path / "boxes.json"), "--pose-threshold"]
     painted = []
@@ -96,11 +96,11 @@ def test_poor_poses_are_written_but_not_drawn(
 
 
 def test_predict_again_finds_the_same_images(
-    run: Path, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
-    for image in sorted((people / "val2017").iterdir())[:2]:
+    for image in sorted((instances / "val2017").iterdir())[:2]:
         (photos / image.name).symlink_to(image)
     one = min(photos.iterdir()).name
     given = ["predict", str(run), str(photos), str(photos / one), "--out", str(photos / "found")]
@@ -114,18 +114,18 @@ def test_predict_again_finds_the_same_images(
     assert "would be drawn over; choose another --out" in capsys.readouterr().err
 
 
-def test_predict_bottom_up(people: Path, tmp_path: Path) -> None:
+def test_predict_bottom_up(instances: Path, tmp_path: Path) -> None:
     changes = ("experiment=quickstart/bottom_up", "method.codec.sigma=1.0")
-    given = [w for w in words(people, tmp_path / "run", *changes) if "neck.channels" not in w]
+    given = [w for w in words(instances, tmp_path / "run", *changes) if "neck.channels" not in w]
     assert cli.main(given) == 0
-    given = ["predict", str(tmp_path / "run"), str(people / "val2017")]
+    given = ["predict", str(tmp_path / "run"), str(instances / "val2017")]
     assert cli.main([*given, "--out", str(tmp_path / "out")]) == 0
     assert len(list((tmp_path / "out" / "images").glob("*.jpg"))) == 8
     json.loads((tmp_path / "out" / "predictions.json").read_text())
 
 
-def test_browse_draws_a_sheet(people: Path, tmp_path: Path) -> None:
-    given = [*TINY, f"data.sources.root={people}", "--out", str(tmp_path / "sheet.png")]
+def test_browse_draws_a_sheet(instances: Path, tmp_path: Path) -> None:
+    given = [*TINY, f"data.sources.root={instances}", "--out", str(tmp_path / "sheet.png")]
     assert cli.main(["data", "browse", *given, "--count", "6"]) == 0
     assert cv2.imread(str(tmp_path / "sheet.png")) is not None
 
@@ -156,12 +156,14 @@ def test_browse_refuses_what_it_cannot_draw(wrong: list[str], capsys: Any) -> No
 
 
 def test_a_suite_trains_what_is_missing(
-    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    instances: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     """One of one's own, named as `poselab train` and `ablate` find it."""
     mine = b"# @package _global_\ndefaults: [/experiment/quickstart/heatmap]\n"
     write_bytes(tmp_path / "conf" / "experiment" / "mine" / "heatmap.yaml", mine)
-    given = [w for w in words(people, tmp_path)[1:] if not w.startswith(("folder", "experiment"))]
+    given = [
+        w for w in words(instances, tmp_path)[1:] if not w.startswith(("folder", "experiment"))
+    ]
     own = ["--config-dir", str(tmp_path / "conf")]
     given = ["suite", "mine", f"runs={tmp_path}", *own, *given]
     assert cli.main(given) == 0
@@ -192,9 +194,9 @@ def test_a_suite_trains_what_is_missing(
 
 
 def test_an_ablation_goes_on_where_it_was_interrupted(
-    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    instances: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    changes = [*TINY[1:], f"data.sources.root={people}"]
+    changes = [*TINY[1:], f"data.sources.root={instances}"]
     file = tmp_path / "conf" / "ablation" / "mine" / "sigma.yaml"
     write_bytes(file, ABLATION.encode())
     base = b"# @package _global_\ndefaults: [/experiment/quickstart/heatmap]\n"

@@ -79,8 +79,8 @@ def test_a_run_without_maps_is_refused(run: Path, capsys: pytest.CaptureFixture[
     assert "several decoders" in capsys.readouterr().err
 
 
-def test_other_boxes_are_looked_at_anew(learnt: Path, people: Path, tmp_path: Path) -> None:
-    labels = json.loads((people / "annotations/person_keypoints_val2017.json").read_text())
+def test_other_boxes_are_looked_at_anew(learnt: Path, instances: Path, tmp_path: Path) -> None:
+    labels = json.loads((instances / "annotations/person_keypoints_val2017.json").read_text())
     found = [
         {"image_id": a["image_id"], "category_id": 1, "bbox": a["bbox"], "score": 0.5}
         for a in labels["annotations"][::2]

@@ -57,8 +57,8 @@ def tiny(name: str, root: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_every_experiment_takes_a_step(name: str, people: Path, mpii_people: Path) -> None:
-    root = mpii_people if name.split("/")[0] in ("mpii", "lsp") else people
+def test_every_experiment_takes_a_step(name: str, instances: Path, mpii_people: Path) -> None:
+    root = mpii_people if name.split("/")[0] in ("mpii", "lsp") else instances
     config, _ = compose("train", tiny(name, root))
     data = build.data(config)
     module = build.module(config, data.skeleton)

@@ -43,18 +43,18 @@ def saved(module: PoseModule, config: DictConfig, file: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def source(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def source(instances: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("source") / "run"
-    assert cli.main(words(people, folder)) == 0
+    assert cli.main(words(instances, folder)) == 0
     return folder
 
 
 def test_training_begins_with_the_weights_and_resuming_keeps_its_own(
-    source: Path, people: Path, tmp_path: Path
+    source: Path, instances: Path, tmp_path: Path
 ) -> None:
     moved, run = tmp_path / "moved", tmp_path / "run"
     shutil.copytree(source, moved)
-    assert cli.main(words(people, run, *STILL, f"weights={moved}")) == 0
+    assert cli.main(words(instances, run, *STILL, f"weights={moved}")) == 0
     begun = parameters(run)
     for key, value in parameters(source).items():
         torch.testing.assert_close(begun[key], value, rtol=1e-5, atol=1e-7)
@@ -100,9 +100,9 @@ def test_another_network_is_refused(change: str, said: str, source: Path) -> Non
 
 
 def test_weights_that_are_not_there_are_refused_before_anything_begins(
-    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(words(people, tmp_path / "run", f"weights={tmp_path / 'no'}")) == 1
+    assert cli.main(words(instances, tmp_path / "run", f"weights={tmp_path / 'no'}")) == 1
     error = capsys.readouterr().err
     assert "expected a checkpoint at" in error
     assert error.count("\n") == 1

@@ -22,7 +22,7 @@ SMALL = (
 
 
 def test_trains_resumes_evaluates_and_predicts(
-    train: Train, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    train: Train, instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     straight = train(*SMALL, "trainer.max_epochs=2", name="straight")
     run = train(*SMALL, "trainer.max_epochs=1")
@@ -35,16 +35,24 @@ def test_trains_resumes_evaluates_and_predicts(
     manifest = json.loads((run / "run.json").read_text())
     assert manifest["comparability"]["score"] == "box score"
     assert manifest["cost"]["parameters"] > 0 < manifest["cost"]["gmacs"]
-    labels = people / "annotations" / "person_keypoints_val2017.json"
+    labels = instances / "annotations" / "person_keypoints_val2017.json"
     file = run / "predictions" / "val.json"
     assert 0 < len(read_predictions(file)) <= 8 * 5
     assert cli.main(["evaluate", str(file), "--annotations", str(labels)]) == 0
     out = tmp_path / "found"
-    assert cli.main(["predict", str(run), str(people / "val2017"), "--out", str(out)]) == 0
+    assert cli.main(["predict", str(run), str(instances / "val2017"), "--out", str(out)]) == 0
     capsys.readouterr()
     found, known = (read_predictions(f) for f in (out / "predictions.json", file))
     assert sorted(found.scores) == pytest.approx(sorted(known.scores), abs=1e-4)
-    words = ["predict", str(run), str(people / "val2017"), "--out", str(out), "--boxes", str(file)]
+    words = [
+        "predict",
+        str(run),
+        str(instances / "val2017"),
+        "--out",
+        str(out),
+        "--boxes",
+        str(file),
+    ]
     assert cli.main(words) == 1
     assert "which finds people by itself" in capsys.readouterr().err
     assert cli.main(["decode", str(run)]) == 1
@@ -60,10 +68,10 @@ def test_trains_resumes_evaluates_and_predicts(
     ],
 )
 def test_what_it_cannot_do_is_a_sentence(
-    change: str, said: str, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    change: str, said: str, instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     changed = {word.partition("=")[0]: word for word in [*SMALL, change]}
-    words = [f"data.sources.root={people}", "data=coco", f"folder={tmp_path / 'run'}"]
+    words = [f"data.sources.root={instances}", "data=coco", f"folder={tmp_path / 'run'}"]
     assert cli.main(["train", *changed.values(), *words]) == 1
     error = capsys.readouterr().err
     assert said in error

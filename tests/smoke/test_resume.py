@@ -66,31 +66,31 @@ def stop_at(epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def straight(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def straight(instances: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four epochs in one go; augmentation, shuffling, AdamW's moments and a schedule all matter."""
     folder = tmp_path_factory.mktemp("straight") / "run"
-    assert cli.main(words(people, folder, EPOCHS)) == 0
+    assert cli.main(words(instances, folder, EPOCHS)) == 0
     return folder
 
 
-def test_runs_with_equal_seeds_are_equal(straight: Path, people: Path, tmp_path: Path) -> None:
-    assert cli.main(words(people, tmp_path / "again", EPOCHS)) == 0
+def test_runs_with_equal_seeds_are_equal(straight: Path, instances: Path, tmp_path: Path) -> None:
+    assert cli.main(words(instances, tmp_path / "again", EPOCHS)) == 0
     assert_equal(weights(tmp_path / "again"), weights(straight))
-    assert cli.main(words(people, tmp_path / "other", EPOCHS, "seed=1")) == 0
+    assert cli.main(words(instances, tmp_path / "other", EPOCHS, "seed=1")) == 0
     ours, theirs = weights(tmp_path / "other"), weights(straight)
     assert not all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
 def test_an_interrupted_run_goes_on_exactly(
     straight: Path,
-    people: Path,
+    instances: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with monkeypatch.context() as patch:
         stop_at(2, patch)
-        assert cli.main(words(people, tmp_path / "run", EPOCHS)) == 130
+        assert cli.main(words(instances, tmp_path / "run", EPOCHS)) == 130
     err = capsys.readouterr().err
     assert len(err.splitlines()) == 1
     assert "interrupted" in err
@@ -105,14 +105,14 @@ def test_an_interrupted_run_goes_on_exactly(
 
 
 def test_averaged_weights_go_on_exactly(
-    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    instances: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flags = ("trainer.max_epochs=3", "ema=0.9", "trainer.accumulate_grad_batches=2")
     flags += ("data.batch_size=8", "trainer.gradient_clip_val=0.1", "data.workers=1")
-    assert cli.main(words(people, tmp_path / "straight", *flags)) == 0
+    assert cli.main(words(instances, tmp_path / "straight", *flags)) == 0
     with monkeypatch.context() as patch:
         stop_at(1, patch)
-        assert cli.main(words(people, tmp_path / "run", *flags)) == 130
+        assert cli.main(words(instances, tmp_path / "run", *flags)) == 130
     assert cli.main(["train", f"resume={tmp_path / 'run'}"]) == 0
     assert_equal(weights(tmp_path / "run"), weights(tmp_path / "straight"))
 
@@ -176,10 +176,10 @@ def test_what_only_observes_a_run_may_change(straight: Path) -> None:
 
 
 def test_other_labels_are_refused_and_moved_ones_are_not(
-    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder, data = tmp_path / "run", tmp_path / "people"
-    shutil.copytree(people, data)
+    folder, data = tmp_path / "run", tmp_path / "instances"
+    shutil.copytree(instances, data)
     assert cli.main(words(data, folder)) == 0
     longer = ["train", f"resume={folder}", "trainer.max_epochs=2"]
     for split, told in (("train", "the train labels"), ("val", "the val labels")):
@@ -200,10 +200,12 @@ def test_other_labels_are_refused_and_moved_ones_are_not(
 
 
 @pytest.mark.slow
-def test_kill_9_while_saving_loses_one_epoch(straight: Path, people: Path, tmp_path: Path) -> None:
+def test_kill_9_while_saving_loses_one_epoch(
+    straight: Path, instances: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "run"
     died = subprocess.run(
-        [sys.executable, "-c", DIES_WHILE_SAVING, *words(people, folder, EPOCHS)],
+        [sys.executable, "-c", DIES_WHILE_SAVING, *words(instances, folder, EPOCHS)],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
     )

@@ -32,7 +32,7 @@ def test_a_run_holds_what_the_help_says(run: Path) -> None:
     assert metrics["comparability"]["images"] == 8
 
 
-def test_a_manifest_says_what_the_figures_depend_on(run: Path, people: Path) -> None:
+def test_a_manifest_says_what_the_figures_depend_on(run: Path, instances: Path) -> None:
     manifest = json.loads((run / "run.json").read_text())
     assert manifest["state"] == "finished"
     assert manifest["experiment"] == "quickstart/integral"
@@ -45,9 +45,9 @@ def test_a_manifest_says_what_the_figures_depend_on(run: Path, people: Path) -> 
 
 
 def test_the_last_line_says_where_the_run_is(
-    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flags = [w for w in words(people, tmp_path) if not w.startswith("folder=")]
+    flags = [w for w in words(instances, tmp_path) if not w.startswith("folder=")]
     ranked = "module.keypoint_threshold=null"  # after one epoch no keypoint scores above 0.2, and that is told
     assert cli.main([*flags, f"runs={tmp_path}/runs", ranked]) == 0
     out, err = capsys.readouterr()
@@ -60,9 +60,9 @@ def test_the_last_line_says_where_the_run_is(
 
 
 def test_anybody_finds_the_same_figures(
-    run: Path, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ground_truth = people / "annotations" / "person_keypoints_val2017.json"
+    ground_truth = instances / "annotations" / "person_keypoints_val2017.json"
     given = ["evaluate", str(run / "predictions" / "val.json"), "--annotations", str(ground_truth)]
     assert cli.main([*given, "--json", str(tmp_path / "again.json")]) == 0
     again = json.loads((tmp_path / "again.json").read_text())
@@ -115,14 +115,14 @@ def test_mpii_runs_in_its_own_layout_and_metric(mpii_people: Path, tmp_path: Pat
 
 
 def test_ranks_started_from_outside_must_be_told_their_folder(
-    people: Path,
+    instances: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("LOCAL_RANK", "1")
     monkeypatch.delenv("POSELAB_RUN_FOLDER", raising=False)
-    given = [word for word in words(people, tmp_path) if not word.startswith("folder=")]
+    given = [word for word in words(instances, tmp_path) if not word.startswith("folder=")]
     assert cli.main([*given, f"runs={tmp_path}/runs"]) == 1
     assert "expected folder=NEW_FOLDER" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()

@@ -20,8 +20,8 @@ assert isinstance(CONFIG, DictConfig)
 @pytest.fixture
 def labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("POSELAB_CACHE", str(tmp_path / "cache"))
-    people = generate(tmp_path / "people", Settings(2, val=2, size=(64, 64)), workers=1)
-    return people / "annotations" / "person_keypoints_val2017.json"
+    instances = generate(tmp_path / "instances", Settings(2, val=2, size=(64, 64)), workers=1)
+    return instances / "annotations" / "person_keypoints_val2017.json"
 
 
 @pytest.fixture

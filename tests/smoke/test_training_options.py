@@ -38,13 +38,13 @@ def test_accumulation_takes_fewer_steps(train: Train) -> None:
     assert third["global_step"] == -(-every // 3)
 
 
-def test_clipping_bounds_the_step(train: Train, people: Path) -> None:
+def test_clipping_bounds_the_step(train: Train, instances: Path) -> None:
     """Plain gradient descent moves no further than rate × norm × steps."""
     plain = ("optimizer=sgd", "optimizer.lr=1.0", "schedule=constant")
     plain += ("optimizer.nesterov=false", "optimizer.momentum=0.0")
     folder = train(*plain, "trainer.gradient_clip_val=0.001")
     made = checkpoint(folder)
-    config, _ = compose("train", words(people, folder, *plain)[1:])
+    config, _ = compose("train", words(instances, folder, *plain)[1:])
     import pytorch_lightning as pl
 
     pl.seed_everything(0, verbose=False)
@@ -106,7 +106,7 @@ def test_tensorboard_gets_config_curves_and_images(train: Train) -> None:
 
 
 def test_wandb_works_offline_inside_the_run(
-    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    instances: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         monkeypatch.delenv(name)
@@ -116,7 +116,7 @@ def test_wandb_works_offline_inside_the_run(
     monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "run"
-    assert cli.main(words(people, folder, "logger=wandb")) == 0
+    assert cli.main(words(instances, folder, "logger=wandb")) == 0
 
     assert not [path for path in home.rglob("*") if "wandb" in path.name.lower()]
     assert {path.name for path in tmp_path.iterdir()} == {"home", "run"}

@@ -30,9 +30,9 @@ sys.exit(cli.main(sys.argv[1:]))
 
 
 @pytest.mark.slow
-def test_figures_do_not_depend_on_the_processes(people: Path, tmp_path: Path) -> None:
+def test_figures_do_not_depend_on_the_processes(instances: Path, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
-    flags = words(people, tmp_path, "trainer=ddp_cpu", "data.batch_size=4")
+    flags = words(instances, tmp_path, "trainer=ddp_cpu", "data.batch_size=4")
     flags = [word for word in flags if not word.startswith("folder=")]
     flags += [f"runs={tmp_path / 'runs'}", "module=single_person", "evaluator=pck"]
     done = subprocess.run(

@@ -18,7 +18,7 @@ def flipped(angles: Angles) -> Angles:
     return Angles(-angles.yaw, centre, angles.sides[:, ::-1])
 
 
-def upright(people: int) -> Angles:
+def upright(instances: int) -> Angles:
     return Angles(
-        np.zeros(people), np.zeros((people, len(CENTRE))), np.zeros((people, 2, len(SIDE)))
+        np.zeros(instances), np.zeros((instances, len(CENTRE))), np.zeros((instances, 2, len(SIDE)))
     )

@@ -130,12 +130,12 @@ def test_no_image_or_annotation_id_is_used_twice(coco_root):
 def test_community_mpii_json_and_evaluation_ground_truth_agree(mpii_root):
     from scipy.io import loadmat
 
-    people = json.loads((mpii_root / "annotations/valid.json").read_bytes())
+    instances = json.loads((mpii_root / "annotations/valid.json").read_bytes())
     ground_truth = loadmat(mpii_root / "annotations/gt_valid.mat")
     assert np.where(ground_truth["dataset_joints"] == "head")[1][0] == MPII16.index("head_top")
-    assert ground_truth["pos_gt_src"].shape == (16, 2, len(people))
-    assert ground_truth["headboxes_src"].shape == (2, 2, len(people))
-    for row, person in enumerate(people):
+    assert ground_truth["pos_gt_src"].shape == (16, 2, len(instances))
+    assert ground_truth["headboxes_src"].shape == (2, 2, len(instances))
+    for row, person in enumerate(instances):
         labelled = np.array(person["joints_vis"]) == 1
         assert (ground_truth["jnt_missing"][:, row] == ~labelled).all()
         joints = np.array(person["joints"])
@@ -151,11 +151,11 @@ def test_community_mpii_json_and_evaluation_ground_truth_agree(mpii_root):
 def test_mpii_counts_pixels_from_one(mpii_root):
     settings = Settings(30, 12, 5, "mpii", (256, 256), (1, 4))
     labels = [row for _, row in dataset.paint_images(settings, "train", range(30))]
-    points = [person["points"] for row in labels for person in row["people"]]
-    people = json.loads((mpii_root / "annotations/train.json").read_bytes())
-    assert len(points) == len(people) > 30
+    points = [person["points"] for row in labels for person in row["instances"]]
+    instances = json.loads((mpii_root / "annotations/train.json").read_bytes())
+    assert len(points) == len(instances) > 30
     knee = MPII16.index("left_knee")
-    for named, person in zip(points, people, strict=True):
+    for named, person in zip(points, instances, strict=True):
         x, y, visibility = named[NAMED.index("left_knee")]
         if visibility:
             assert person["joints"][knee] == pytest.approx([x + 1, y + 1], abs=0.011)
@@ -166,7 +166,7 @@ def test_the_official_matlab_nesting_reads_back(mpii_root):
 
     release = loadmat(mpii_root / "annotations/mpii_human_pose_v1_u12_1.mat")["RELEASE"][0, 0]
     assert release["annolist"].shape == release["img_train"].shape == (1, 42)
-    people = json.loads((mpii_root / "annotations/train.json").read_bytes())
+    instances = json.loads((mpii_root / "annotations/train.json").read_bytes())
     found = []
     for image in release["annolist"][0]:
         name = str(image["image"][0, 0]["name"][0])
@@ -177,8 +177,8 @@ def test_the_official_matlab_nesting_reads_back(mpii_root):
             centre = person["objpos"][0, 0]
             found.append((name, joints, person["scale"].item(), centre["x"].item()))
             assert person["x2"].item() > person["x1"].item()
-    assert len(found) > len(people)
-    for person, (name, joints, scale, x) in zip(people, found, strict=False):
+    assert len(found) > len(instances)
+    for person, (name, joints, scale, x) in zip(instances, found, strict=False):
         assert (person["image"], person["scale"], person["center"][0]) == (name, scale, x)
         labelled = [k for k, v in enumerate(person["joints_vis"]) if v]
         assert labelled == sorted(joints)
@@ -226,7 +226,7 @@ def test_a_finished_dataset_returns_at_once_and_a_lost_image_comes_back(tmp_path
         ({"seed": 2**63}, r"below 2\^63"),
         ({"layout": "lsp"}, "a layout out of coco, mpii"),
         ({"size": (8, 256)}, "64 to 2048"),
-        ({"people": (3, 1)}, "fewest first"),
+        ({"instances": (3, 1)}, "fewest first"),
         ({"workers": 0}, "1 or more workers"),
     ],
 )
@@ -275,8 +275,8 @@ def test_the_command_makes_a_dataset_and_says_where(tmp_path, capsys):
 
 
 def test_without_anybody_there_is_still_a_dataset(tmp_path):
-    root = generate(tmp_path / "d", Settings(3, people=(0, 0), size=(64, 64)), workers=1)
+    root = generate(tmp_path / "d", Settings(3, instances=(0, 0), size=(64, 64)), workers=1)
     document = json.loads((root / "annotations/person_keypoints_train2017.json").read_bytes())
     assert len(document["images"]) == 3
-    mpii = generate(tmp_path / "m", Settings(3, layout="mpii", people=(0, 0)), workers=1)
+    mpii = generate(tmp_path / "m", Settings(3, layout="mpii", instances=(0, 0)), workers=1)
     assert json.loads((mpii / "annotations/train.json").read_bytes()) == []

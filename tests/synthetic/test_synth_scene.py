@@ -28,13 +28,13 @@ def generators(count, seed=3):
 def standing(places, yaw, seed=0, size=SIZE, **looks):
     """One image of upright people at (x, away), turned by yaw, seen from 1 m up."""
     rng = np.random.default_rng(seed)
-    people = len(places)
-    shape = sample_shapes(rng, people)._replace(stature=np.full(people, 1.7))
-    angles = upright(people)._replace(yaw=np.array(yaw, dtype=float))
+    instances = len(places)
+    shape = sample_shapes(rng, instances)._replace(stature=np.full(instances, 1.7))
+    angles = upright(instances)._replace(yaw=np.array(yaw, dtype=float))
     offset = [[x, 0.9, -away] for x, away in places]
     bodies = pose(shape, angles).moved(np.array(offset))
     wear = [sample_looks(rng)._replace(hat=0, hair=1, skirt=0.0, **looks) for _ in places]
-    cast = Cast(bodies, shape, wear, np.zeros(people, int), np.zeros(people, bool))
+    cast = Cast(bodies, shape, wear, np.zeros(instances, int), np.zeros(instances, bool))
     canvas = Canvas(np.full((*size, 3), 128, np.uint8))
     return paint_scenes([rng], [canvas], cast, look(1.0, 0.0, 0.0, 1.2 * size[0], size))[0]
 
@@ -78,7 +78,7 @@ def test_a_person_right_before_another_hides_that_one(no_props):
 
 def test_a_keypoint_outside_the_image_is_not_labelled(no_props):
     scene = standing([(0, 1.0)], [0.0])
-    points = describe(scene)["people"][0]["points"]
+    points = describe(scene)["instances"][0]["points"]
     outside = (scene.points[0] < 0) | (scene.points[0] > 255)
     assert 4 < outside.any(axis=1).sum() < len(NAMED)
     for point, out in zip(points, outside.any(axis=1), strict=True):
@@ -178,10 +178,10 @@ def test_far_joints_are_painted_before_near_ones():
     angles, _ = sample_poses(rng, 50, 180.0)
     bodies = pose(shape, angles).moved(np.tile([0.0, 0.9, -4.0], (50, 1)))
     camera = look(1.0, 0.1, 0.0, 300.0, SIZE).each(np.zeros(50, int))
-    people = figures(bodies, shape, [sample_looks(rng) for _ in range(50)], camera)
-    order = Painter(people, [sample_looks(rng) for _ in range(50)], np.zeros((50, 2))).order
+    instances = figures(bodies, shape, [sample_looks(rng) for _ in range(50)], camera)
+    order = Painter(instances, [sample_looks(rng) for _ in range(50)], np.zeros((50, 2))).order
     hands = [PARTS.index("left_hand"), PARTS.index("right_hand")]
-    deep = people.joints[:, [JOINT["left_wrist"], JOINT["right_wrist"]], 2]
+    deep = instances.joints[:, [JOINT["left_wrist"], JOINT["right_wrist"]], 2]
     for row, depth in zip(order, deep, strict=True):
         if abs(depth[0] - depth[1]) > 0.3:
             first, second = (row.index(hand) for hand in hands)

@@ -51,10 +51,10 @@ def table_of(
     listed, entries, category = _sections(source, content)
     images, repeated = _images(source, listed)
     skeleton = category_skeleton(source.path, category, entries, wanted)
-    people, rules = _people(source, entries, images, (len(skeleton), origin))
+    instances, rules = _people(source, entries, images, (len(skeleton), origin))
     rules = rules._replace(repeated=repeated, category=_id_of(category))
-    table = columns.table(source, layout, skeleton, images, people, rules)
-    return _with_regions(source, table, entries, people)
+    table = columns.table(source, layout, skeleton, images, instances, rules)
+    return _with_regions(source, table, entries, instances)
 
 
 def _sections(source: Source, content: Any) -> tuple[Entries, Entries, dict[str, Any]]:
@@ -130,8 +130,8 @@ def _people(
     crowd = column(source, entries, whole("iscrowd", "0 or 1"), default=0)
     recorded = column(source, entries, whole("num_keypoints"), default=-1)
     heads = _head_boxes(source, entries, origin)
-    people = People(rows, ids, keypoints, visibility, boxes, areas, crowd != 0, heads, recorded)
-    return people, Rules(area_rule, box_rule)
+    instances = People(rows, ids, keypoints, visibility, boxes, areas, crowd != 0, heads, recorded)
+    return instances, Rules(area_rule, box_rule)
 
 
 def _image_rows(source: Source, entries: Entries, images: Images, ids: Ints) -> Ints:
@@ -216,12 +216,12 @@ def _rule(missing: Any, rule: str) -> str:
 
 
 def _with_regions(
-    source: Source, table: Annotations, entries: Entries, people: People
+    source: Source, table: Annotations, entries: Entries, instances: People
 ) -> Annotations:
     """The table with the regions of crowds and of people without keypoints."""
     from dataclasses import replace
 
-    order = np.argsort(people.image, kind="stable")
+    order = np.argsort(instances.image, kind="stable")
     wanted = np.flatnonzero(table.crowd | (table.labelled() == 0))
     sizes = table.sizes[table.image_of()[wanted]].tolist()
     rows, records = [], []

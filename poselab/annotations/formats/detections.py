@@ -44,28 +44,28 @@ def read_detections(path: Path) -> Detections:
                 f"expected a list of detections (image_id, bbox, score) in {path}, got another "
                 "shape; is it an annotation file?"
             )
-        people = [entry for entry in entries if entry.get("category_id", PERSON) == PERSON]
-        if not people:
+        instances = [entry for entry in entries if entry.get("category_id", PERSON) == PERSON]
+        if not instances:
             raise InputError(
                 f"expected boxes of people (category_id 1) in {path}, found none among "
                 f"{len(entries)} detections; choose another file"
             )
-        found = _columns(path, people)
+        found = _columns(path, instances)
     finite = np.isfinite(found.boxes).all(axis=1) & np.isfinite(found.scores)
     if not finite.all():
-        raise InputError(_sentence(path, people[int(np.argmin(finite))], "finite numbers"))
+        raise InputError(_sentence(path, instances[int(np.argmin(finite))], "finite numbers"))
     if not within(found.boxes, FARTHEST):
         near = (np.abs(found.boxes) <= FARTHEST).all(axis=1)
         wanted = f"boxes within ±{FARTHEST:,.0f} pixels"
-        raise InputError(_sentence(path, people[int(np.argmin(near))], wanted))
+        raise InputError(_sentence(path, instances[int(np.argmin(near))], wanted))
     return found
 
 
-def _columns(path: Path, people: list[dict[str, Any]]) -> Detections:
+def _columns(path: Path, instances: list[dict[str, Any]]) -> Detections:
     try:
-        return _build(people)
+        return _build(instances)
     except (KeyError, TypeError, ValueError, OverflowError, struct.error):
-        for entry in people:
+        for entry in instances:
             try:
                 _build([entry])
             except (KeyError, TypeError, ValueError, OverflowError, struct.error):
@@ -73,11 +73,11 @@ def _columns(path: Path, people: list[dict[str, Any]]) -> Detections:
         raise
 
 
-def _build(people: list[dict[str, Any]]) -> Detections:
+def _build(instances: list[dict[str, Any]]) -> Detections:
     return Detections(
-        image_ids=integers([entry["image_id"] for entry in people]),
-        boxes=vectors([entry["bbox"] for entry in people], 4).astype(np.float64),
-        scores=vectors([(entry["score"],) for entry in people], 1)[:, 0].astype(np.float64),
+        image_ids=integers([entry["image_id"] for entry in instances]),
+        boxes=vectors([entry["bbox"] for entry in instances], 4).astype(np.float64),
+        scores=vectors([(entry["score"],) for entry in instances], 1)[:, 0].astype(np.float64),
     )
 
 

@@ -41,9 +41,9 @@ def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
     if records is not None:
         return _published(source, skeleton or FLIC11, records.ravel(), origin)
     skeleton = skeleton or FLIC10
-    people = joints_alone(content.get("joints"), skeleton, source, "a FLIC")
-    names = [f"{n}.unknown" for n in range(1, len(people) + 1)]
-    return people_table(source, "flic", skeleton, unboxed(names, people), origin)
+    instances = joints_alone(content.get("joints"), skeleton, source, "a FLIC")
+    names = [f"{n}.unknown" for n in range(1, len(instances) + 1)]
+    return people_table(source, "flic", skeleton, unboxed(names, instances), origin)
 
 
 def _published(source: Source, skeleton: Skeleton, records: Any, origin: int) -> Annotations:

@@ -34,15 +34,15 @@ def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
         InputError: it has another shape.
     """
     skeleton = skeleton or LSP14
-    people = _people(source, len(skeleton))
-    whole_set = len(people) == PEOPLE
+    instances = _people(source, len(skeleton))
+    whole_set = len(instances) == PEOPLE
     digits = 4 if whole_set else 5
-    flags = people[..., 2] > 0
+    flags = instances[..., 2] > 0
     labels = Labels(
-        names=[f"im{n:0{digits}d}.jpg" for n in range(1, len(people) + 1)],
-        joints=people[..., :2].astype(np.float64),
+        names=[f"im{n:0{digits}d}.jpg" for n in range(1, len(instances) + 1)],
+        joints=instances[..., :2].astype(np.float64),
         visibility=np.where(flags, 1 if whole_set else 2, 2 if whole_set else 0).astype(np.uint8),
-        boxes=np.full((len(people), 4), np.nan),
+        boxes=np.full((len(instances), 4), np.nan),
     )
     table = people_table(source, "lsp", skeleton, labels, origin)
     return replace(table, held_out=np.arange(PEOPLE) >= TRAINING) if whole_set else table

@@ -93,13 +93,13 @@ def _boxes(centre: Floats, scale: Floats) -> Floats:
     return boxes_of_scale(centre + np.stack([np.zeros_like(scale), 15 * scale], axis=1), scale)
 
 
-def _heads_beside(source: Source, people: int) -> Floats | None:
+def _heads_beside(source: Source, instances: int) -> Floats | None:
     """Head boxes of ``gt_valid.mat`` beside ``valid.json``, in the same order of people."""
     for name, content in source.beside.items():
         corners = source.mat(content).get("headboxes_src")
-        if corners is None or corners.shape != (2, 2, people):
+        if corners is None or corners.shape != (2, 2, instances):
             raise InputError(
-                f"expected headboxes_src of shape (2, 2, {people}) in {name} beside {source.path}, "
+                f"expected headboxes_src of shape (2, 2, {instances}) in {name} beside {source.path}, "
                 f"got {getattr(corners, 'shape', 'none')}; fetch both files from one place"
             )
         return _corners_to_boxes(corners)
@@ -157,13 +157,13 @@ def read_mat(source: Source, skeleton: Skeleton | None, origin: int) -> Annotati
     try:
         images = np.atleast_1d(release.annolist)
         training = np.atleast_1d(release.img_train) > 0
-        people = [
+        instances = [
             (str(image.image.name), rectangle)
             for image in images[training if training.any() else slice(None)]
             for rectangle in np.atleast_1d(getattr(image, "annorect", []))
             if _points(rectangle)
         ]
-        rows = [_person(rectangle) for _, rectangle in people]
+        rows = [_person(rectangle) for _, rectangle in instances]
     except (AttributeError, TypeError, ValueError, IndexError) as error:
         raise InputError(
             f"expected MPII's nesting RELEASE.annolist.annorect.annopoints.point in {source.path}, "
@@ -172,7 +172,7 @@ def read_mat(source: Source, skeleton: Skeleton | None, origin: int) -> Annotati
     if not rows:
         raise InputError(f"expected people with labelled joints in {source.path}, found none")
     joints, visibility, boxes, heads = (np.stack(column) for column in zip(*rows, strict=True))
-    labels = Labels([name for name, _ in people], joints, visibility, boxes, heads, BOX_RULE)
+    labels = Labels([name for name, _ in instances], joints, visibility, boxes, heads, BOX_RULE)
     return people_table(source, "mpii_mat", skeleton or MPII16, labels, origin)
 
 
@@ -183,7 +183,7 @@ def _points(rectangle: Any) -> list[Any]:
 
 
 def _person(rectangle: Any) -> tuple[Floats, Ints, Floats, Floats]:
-    """Joints (16, 2), visible (16,), box (4,) and head box (4,) of one person."""
+    """Joints (16, 2), visibility (16,), box (4,) and head box (4,) of one person."""
     joints, visibility = np.zeros((_JOINTS, 2)), np.zeros(_JOINTS, np.uint8)
     for point in _points(rectangle):
         joints[int(point.id)] = float(point.x), float(point.y)

@@ -32,7 +32,7 @@ def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
     content = source.mat()
     joints: Any = content.get("joints")
     given: Any = content["ptsAll"].swapaxes(0, 1) if "ptsAll" in content else joints
-    people = joints_alone(given, skeleton, source, "PARSE's")
-    names = [f"im{n:04d}.jpg" for n in range(1, len(people) + 1)]
-    table = people_table(source, "parse", skeleton, unboxed(names, people), origin)
-    return replace(table, held_out=np.arange(len(people)) >= TRAINING)
+    instances = joints_alone(given, skeleton, source, "PARSE's")
+    names = [f"im{n:04d}.jpg" for n in range(1, len(instances) + 1)]
+    table = people_table(source, "parse", skeleton, unboxed(names, instances), origin)
+    return replace(table, held_out=np.arange(len(instances)) >= TRAINING)

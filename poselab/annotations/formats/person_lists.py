@@ -80,7 +80,7 @@ def people_table(
     shift = np.array([origin, origin, 0, 0])
     absent = np.asarray(np.isnan(labels.boxes).all(axis=1))
     heads = labels.head_boxes
-    people = People(
+    instances = People(
         image=image,
         ids=np.arange(1, len(labels.names) + 1),
         keypoints=keypoints,
@@ -91,7 +91,7 @@ def people_table(
         head_boxes=None if heads is None else np.where(heads[:, 2:3] > 0, heads - shift, 0.0),
     )
     rules = Rules(area="0.53 box around keypoints", box=labels.box_rule)
-    return columns.table(source, layout, skeleton, _images(list(unique)), people, rules)
+    return columns.table(source, layout, skeleton, _images(list(unique)), instances, rules)
 
 
 def _images(names: list[str]) -> Images:

@@ -69,9 +69,9 @@ def _overlap_names() -> list[str]:
 def _of_people(group: str, names: Sequence[str], bins: Ints, diagnosis: Diagnosis) -> list[Row]:
     """Rows of a grouping of people (M,)."""
     of_joint = np.broadcast_to(bins[:, None], diagnosis.joint.shape)
-    people = {SCORE: diagnosis.misranked, FALSE_NEGATIVE: diagnosis.missed}
+    instances = {SCORE: diagnosis.misranked, FALSE_NEGATIVE: diagnosis.missed}
     rows = _of_joints(group, names, of_joint, diagnosis)
-    return rows + _rows(group, names, bins, people, diagnosis.scored)
+    return rows + _rows(group, names, bins, instances, diagnosis.scored)
 
 
 def _of_joints(group: str, names: Sequence[str], bins: Ints, diagnosis: Diagnosis) -> list[Row]:

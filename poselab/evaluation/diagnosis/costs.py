@@ -140,12 +140,12 @@ def _without_missed(
     return predictions.take(diagnosis.considered), fewer
 
 
-def without_people(annotations: Annotations, people: Mask) -> Annotations:
+def without_people(annotations: Annotations, instances: Mask) -> Annotations:
     """The labels where these people (M,) need not be found.
 
     The evaluator ignores people who have 0 labelled joints on record.
     """
-    labelled = np.where(people, 0, annotations.labelled())
+    labelled = np.where(instances, 0, annotations.labelled())
     return replace(annotations, recorded_keypoints=labelled, stored="")
 
 

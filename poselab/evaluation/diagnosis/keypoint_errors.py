@@ -77,9 +77,9 @@ def joints_of(
     """
     shape = annotations.visibility.shape
     own, flipped = np.zeros(shape), np.zeros(shape)
-    people = np.flatnonzero(pose_of >= 0)
-    own[people], flipped[people] = _own_and_flipped(
-        keypoints[pose_of[people]], annotations, people, sigmas
+    instances = np.flatnonzero(pose_of >= 0)
+    own[instances], flipped[instances] = _own_and_flipped(
+        keypoints[pose_of[instances]], annotations, instances, sigmas
     )
     model = _inverse(pose_of, len(keypoints))
     others, rival = _others(keypoints, model, pairs, annotations, sigmas)
@@ -94,22 +94,22 @@ def joints_of(
 def _inverse(pose_of: Ints, poses: int) -> Ints:
     """The person row (N,) that each pose answers for, -1 for none."""
     model = np.full(poses, -1)
-    people = np.flatnonzero(pose_of >= 0)
-    model[pose_of[people]] = people
+    instances = np.flatnonzero(pose_of >= 0)
+    model[pose_of[instances]] = instances
     return model
 
 
 def _own_and_flipped(
-    keypoints: Floats, annotations: Annotations, people: Ints, sigmas: Sequence[float]
+    keypoints: Floats, annotations: Annotations, instances: Ints, sigmas: Sequence[float]
 ) -> tuple[Floats, Floats]:
     """Similarity (n, K) of poses (n, K, 2) to their people's joints and to the flipped joints.
 
     The falloff is always that of the predicted joint.
     """
     flip = list(annotations.skeleton.flip_index)
-    own = joint_similarity(keypoints, annotations, people, sigmas)
+    own = joint_similarity(keypoints, annotations, instances, sigmas)
     turned = [sigmas[k] for k in flip]
-    flipped = joint_similarity(keypoints[:, flip], annotations, people, turned)[:, flip]
+    flipped = joint_similarity(keypoints[:, flip], annotations, instances, turned)[:, flip]
     return own, flipped
 
 
@@ -126,8 +126,8 @@ def _others(
     theirs = pairs.take((answered >= 0) & (answered != pairs.person))
 
     def similarity(part: slice) -> Floats:
-        poses, people = keypoints[theirs.pose[part]], theirs.person[part]
-        return np.maximum(*_own_and_flipped(poses, annotations, people, sigmas))
+        poses, instances = keypoints[theirs.pose[part]], theirs.person[part]
+        return np.maximum(*_own_and_flipped(poses, annotations, instances, sigmas))
 
     return _greatest(similarity, model[theirs.pose], theirs.person, annotations.visibility.shape)
 

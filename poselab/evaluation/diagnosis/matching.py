@@ -99,13 +99,13 @@ def match(
     sigmas: Sequence[float],
 ) -> Matched:
     """Match poses and people once, best score first."""
-    people, poses = np.flatnonzero(who.scored), np.flatnonzero(who.chosen)
-    both = together(poses, who.image[poses], people, annotations)
+    instances, poses = np.flatnonzero(who.scored), np.flatnonzero(who.chosen)
+    both = together(poses, who.image[poses], instances, annotations)
     everybody = with_oks(both, predictions, annotations, sigmas)
     optimal, misranked = _ranking(everybody.take(everybody.oks >= LEAST_OKS), who)
     pairs = everybody.take(who.considered[everybody.pose])
     alike = pairs.take(pairs.oks >= LEAST_OKS)
-    pose = in_turn(alike, who.turn[alike.pose], annotations.people)
+    pose = in_turn(alike, who.turn[alike.pose], annotations.instances)
     similar = np.where(who.scored, 0.0, np.nan)
     found = alike.take(pose[alike.person] == alike.pose)
     similar[found.person] = found.oks
@@ -134,15 +134,15 @@ def _in_regions(
 
 
 def _oks_of_regions(
-    keypoints: Floats, annotations: Annotations, people: Ints, sigmas: Sequence[float]
+    keypoints: Floats, annotations: Annotations, instances: Ints, sigmas: Sequence[float]
 ) -> Floats:
     """OKS (Q,) of poses (Q, K, 2) with people who have no labelled joints: each joint's distance is
     that to the person's box made three times as wide and high (pycocotools, ``computeOks``)."""
-    boxes = annotations.boxes[people][:, None]
+    boxes = annotations.boxes[instances][:, None]
     low, high = boxes[..., :2] - boxes[..., 2:], boxes[..., :2] + 2 * boxes[..., 2:]
     away = np.maximum(low - keypoints, 0) + np.maximum(keypoints - high, 0)
     spread = 2 * (2 * np.array(sigmas)) ** 2
-    areas = annotations.areas[people][:, None] + np.spacing(1)
+    areas = annotations.areas[instances][:, None] + np.spacing(1)
     return np.asarray(np.exp(-np.square(away).sum(axis=-1) / (spread * areas)).mean(axis=-1))
 
 

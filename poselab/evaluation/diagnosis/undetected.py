@@ -26,19 +26,19 @@ class Commitment(NamedTuple):
     shows; overlap (L,) their IoU, 0 for these.
     """
 
-    people: Ints
+    instances: Ints
     box: Ints
     overlap: Floats
 
     @property
     def missed(self) -> Ints:
         """Rows of the table of people whom no box shows."""
-        return self.people[self.box < 0]
+        return self.instances[self.box < 0]
 
     @property
     def miss_rate(self) -> float:
         """Share of people whom no box shows; NaN where there is nobody."""
-        return float((self.box < 0).mean()) if len(self.people) else float("nan")
+        return float((self.box < 0).mean()) if len(self.instances) else float("nan")
 
     @property
     def mean_overlap(self) -> float:
@@ -55,17 +55,17 @@ def early_commitment(
     Only overlaps of at least ``least`` count. Boxes of other images show nobody.
     """
     labelled = (annotations.visibility > 0).any(axis=1) & ~annotations.crowd
-    people = np.flatnonzero(labelled)
-    image = annotations.image_ids[annotations.image_of()[people]]
-    owner, overlap = np.full(len(people), -1), np.zeros(len(people))
+    instances = np.flatnonzero(labelled)
+    image = annotations.image_ids[annotations.image_of()[instances]]
+    owner, overlap = np.full(len(instances), -1), np.zeros(len(instances))
     rows_of_people, rows_of_boxes = _by_image(image), _by_image(image_ids)
     for image_id, mine in rows_of_people.items():
         theirs = rows_of_boxes.get(image_id)
         if theirs is not None:
-            shared = iou(annotations.boxes[people[mine]], boxes[theirs])
+            shared = iou(annotations.boxes[instances[mine]], boxes[theirs])
             n, m = _dealt(np.where(shared >= least, shared, 0.0))
             owner[mine[n]], overlap[mine[n]] = theirs[m], shared[n, m]
-    return Commitment(people, owner, overlap)
+    return Commitment(instances, owner, overlap)
 
 
 def _by_image(image_ids: Ints) -> dict[int, Ints]:

@@ -45,10 +45,10 @@ def read_results(path: Path, annotations: Annotations) -> Predictions:
     if not path.is_file():
         raise InputError(f"expected predictions at {path}, found no such file; check the path")
     poses = _poses(path, annotations)
-    people = _answered(path, poses, annotations)
+    instances = _answered(path, poses, annotations)
     return Predictions(
-        annotations.image_ids[annotations.image_of()[people]],
-        np.asarray(annotations.annotation_ids[people]),
+        annotations.image_ids[annotations.image_of()[instances]],
+        np.asarray(annotations.annotation_ids[instances]),
         np.array(poses[..., :2], dtype=np.float64) - 1,
         np.ones(poses.shape[:2]),
         np.ones(len(poses)),

@@ -34,7 +34,7 @@ def by_annotation_id(predictions: Predictions, annotations: Annotations) -> Ints
             "--metric oks; in training evaluator=oks)"
         )
     _refuse_repeated(predictions.annotation_ids)
-    pose_of = np.full(annotations.people, -1)
+    pose_of = np.full(annotations.instances, -1)
     pose_of[order[place]] = np.arange(len(predictions))
     return pose_of
 
@@ -69,13 +69,13 @@ def by_best_oks(predictions: Predictions, annotations: Annotations) -> Ints:
     images, begins = np.unique(image[order], return_index=True)
     ends = np.append(begins[1:], len(order))
     findable = (annotations.visibility > 0).any(axis=1) & ~annotations.crowd
-    pose_of = np.full(annotations.people, -1)
+    pose_of = np.full(annotations.instances, -1)
     for row, begin, end in zip(images.tolist(), begins, ends[: len(begins)], strict=True):
-        poses, people = order[begin:end], np.array(annotations.rows(row), dtype=np.int64)
-        people = people[findable[people]]
-        if len(people):
-            taken = _take_turns(oks(predictions.keypoints[poses][:, None], annotations, people))
-            pose_of[people[taken >= 0]] = poses[taken[taken >= 0]]
+        poses, instances = order[begin:end], np.array(annotations.rows(row), dtype=np.int64)
+        instances = instances[findable[instances]]
+        if len(instances):
+            taken = _take_turns(oks(predictions.keypoints[poses][:, None], annotations, instances))
+            pose_of[instances[taken >= 0]] = poses[taken[taken >= 0]]
     return pose_of
 
 

@@ -59,8 +59,8 @@ def matching_of(
     order = np.argsort(-scores, kind="stable")
     row = asked.rows[numbers.astype(np.int64)[order] - 1]
     where = _places([len(entry["dtIds"]) for entry in ranges[0]])[:, order]
-    people = np.append(-1, asked.people).astype(np.int32)  # a match with number 0 is none
-    person = [people[_decisions(part, "dtMatches")[where]] for part in ranges]
+    instances = np.append(-1, asked.instances).astype(np.int32)  # a match with number 0 is none
+    person = [instances[_decisions(part, "dtMatches")[where]] for part in ranges]
     ignored = [_decisions(part, "dtIgnore")[where] > 0 for part in ranges]
     return Matching(
         row=row,

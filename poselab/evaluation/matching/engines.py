@@ -38,7 +38,7 @@ class Problem(NamedTuple):
     """
 
     rows: Ints
-    people: Ints
+    instances: Ints
     chosen: Mask
     ground_truth: dict[str, Any]
     found: dict[str, Any]
@@ -67,11 +67,11 @@ def problem_of(
     with collector_paused():
         inside = np.isin(predictions.image_ids, annotations.image_ids[chosen])
         rows = _best(predictions, np.flatnonzero(inside), max_detections)
-        people = np.flatnonzero(chosen[annotations.image_of()])
-        ground_truth = _truth(annotations, chosen, people)
-        counted = (annotations.labelled()[people] > 0) & ~annotations.crowd[people]
+        instances = np.flatnonzero(chosen[annotations.image_of()])
+        ground_truth = _truth(annotations, chosen, instances)
+        counted = (annotations.labelled()[instances] > 0) & ~annotations.crowd[instances]
         found = _found(predictions, rows, ground_truth)
-        return Problem(rows, people, chosen, ground_truth, found, int(counted.sum()))
+        return Problem(rows, instances, chosen, ground_truth, found, int(counted.sum()))
 
 
 def matched(
@@ -155,12 +155,12 @@ def _truth(annotations: Annotations, chosen: Mask, rows: Ints) -> dict[str, Any]
         strict=True,
     )
     names = ("image_id", "keypoints", "num_keypoints", "bbox", "area", "iscrowd")
-    people = [
+    instances = [
         {"id": number, "category_id": CATEGORY["id"], **dict(zip(names, row, strict=True))}
         for number, row in enumerate(columns, start=1)
     ]
     images = _images(annotations, chosen)
-    return {"images": images, "categories": [CATEGORY], "annotations": people}
+    return {"images": images, "categories": [CATEGORY], "annotations": instances}
 
 
 def _images(annotations: Annotations, chosen: Mask) -> list[dict[str, Any]]:

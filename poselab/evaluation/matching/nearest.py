@@ -24,7 +24,7 @@ class Pairs(NamedTuple):
     """Person rows (P,) to be scored, the pose row (P,) that answers for each, -1 for none, and the
     ids of all images to be scored."""
 
-    people: Ints
+    instances: Ints
     poses: Ints
     image_ids: Ints
 
@@ -42,8 +42,8 @@ def pairs(
     Raises:
         InputError: what the rule of matching refuses.
     """
-    chosen, people = asked_for(annotations, image_ids, annotations.image_of())
-    wanted = people & (annotations.visibility > 0).any(axis=1) & ~annotations.crowd
+    chosen, instances = asked_for(annotations, image_ids, annotations.image_of())
+    wanted = instances & (annotations.visibility > 0).any(axis=1) & ~annotations.crowd
     rows = np.flatnonzero(wanted)
     return Pairs(rows, MATCHES[match](predictions, annotations)[rows], chosen)
 
@@ -61,9 +61,9 @@ def most_similar(
     order = np.argsort(image, kind="stable")
     images, begins = np.unique(image[order], return_index=True)
     for row, poses in zip(images.tolist(), np.split(order, begins[1:]), strict=False):
-        people = np.array(annotations.rows(row) if row >= 0 else (), dtype=np.int64)
-        people = people[findable[people]]
-        if len(people):
-            similar = oks(predictions.keypoints[poses][:, None], annotations, people, sigmas)
-            model[poses] = np.where(similar.max(axis=1) > 0, people[similar.argmax(axis=1)], -1)
+        instances = np.array(annotations.rows(row) if row >= 0 else (), dtype=np.int64)
+        instances = instances[findable[instances]]
+        if len(instances):
+            similar = oks(predictions.keypoints[poses][:, None], annotations, instances, sigmas)
+            model[poses] = np.where(similar.max(axis=1) > 0, instances[similar.argmax(axis=1)], -1)
     return model

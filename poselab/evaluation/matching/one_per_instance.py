@@ -72,8 +72,8 @@ def answers(
     """
     labelled = annotations.visibility > 0
     image_of = annotations.image_of()
-    chosen, people = asked_for(annotations, image_ids, image_of)
-    wanted = measurable & labelled.any(axis=1) & ~annotations.crowd & people
+    chosen, instances = asked_for(annotations, image_ids, image_of)
+    wanted = measurable & labelled.any(axis=1) & ~annotations.crowd & instances
     pose_of = MATCHES[match](predictions, annotations)
     rows = np.flatnonzero(wanted)
     answered = pose_of[rows] >= 0
@@ -97,5 +97,5 @@ def asked_for(annotations: Annotations, image_ids: ImageIds, image_of: Ints) -> 
         images = np.isin(annotations.image_ids, np.asarray(image_ids))
         return annotations.image_ids[images], np.asarray(images[image_of])
     if held_out is None or not held_out.any():
-        return annotations.image_ids, np.ones(annotations.people, dtype=bool)
+        return annotations.image_ids, np.ones(annotations.instances, dtype=bool)
     return annotations.image_ids[np.unique(image_of[held_out])], held_out

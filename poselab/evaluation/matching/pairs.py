@@ -41,15 +41,17 @@ def turns(scores: Floats, image: Ints) -> Ints:
     return places
 
 
-def together(poses: Ints, image: Ints, people: Ints, annotations: Annotations) -> tuple[Ints, Ints]:
+def together(
+    poses: Ints, image: Ints, instances: Ints, annotations: Annotations
+) -> tuple[Ints, Ints]:
     """Pose and person (Q,) of all pairs of ``poses`` (n,), which lie in image rows ``image``
-    (n,), and those of ``people`` (m,), ascending, who are labelled in the same image."""
-    home = annotations.image_of()[people]
+    (n,), and those of ``instances`` (m,), ascending, who are labelled in the same image."""
+    home = annotations.image_of()[instances]
     begin, end = (np.searchsorted(home, image, side=side) for side in ("left", "right"))
     counts = end - begin
     before = np.cumsum(counts) - counts
     place = np.arange(counts.sum()) + np.repeat(begin - before, counts)
-    return np.repeat(poses, counts), people[place]
+    return np.repeat(poses, counts), instances[place]
 
 
 def with_oks(
@@ -73,13 +75,13 @@ def parts(pairs: int, joints: int) -> Iterator[slice]:
         yield slice(start, start + step)
 
 
-def in_turn(pairs: Pairs, turn: Ints, people: int) -> Ints:
-    """The pose (M,) that finds each of ``people``, -1 for none, when poses choose in turn.
+def in_turn(pairs: Pairs, turn: Ints, instances: int) -> Ints:
+    """The pose (M,) that finds each of ``instances``, -1 for none, when poses choose in turn.
 
     ``turn`` (Q,) is the turn of each pair's pose in its image. A pose takes the free person of
     greatest OKS, of equals the later, as COCO's evaluation does (Lin et al. 2014).
     """
-    pose_of = np.full(people, -1)
+    pose_of = np.full(instances, -1)
     order = np.lexsort((pairs.person, pairs.oks, pairs.pose, turn))
     ends = np.searchsorted(turn[order], np.arange(turn.max(initial=-1) + 1), side="right")
     for choosing in np.split(order, ends):

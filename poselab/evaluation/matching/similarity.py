@@ -14,28 +14,38 @@ if TYPE_CHECKING:
 
 
 def joint_similarity(
-    keypoints: Floats, annotations: Annotations, people: Ints, sigmas: Sequence[float] | None = None
+    keypoints: Floats,
+    annotations: Annotations,
+    instances: Ints,
+    sigmas: Sequence[float] | None = None,
 ) -> Floats:
     """Similarity (..., K) of poses (..., K, 2) in image pixels to the labelled person each has.
 
-    ``people`` (...) are person rows and broadcast against the poses. exp(-d² / (2·(2σ)²·area)) at
+    ``instances`` (...) are person rows and broadcast against the poses. exp(-d² / (2·(2σ)²·area)) at
     labelled keypoints, 0 elsewhere; a person without area is found by exact keypoints alone.
     """
-    squared = np.square(keypoints - annotations.keypoints[people]).sum(axis=-1)
+    squared = np.square(keypoints - annotations.keypoints[instances]).sum(axis=-1)
     oks_sigmas = annotations.skeleton.oks_sigmas if sigmas is None else sigmas
     spread = (2 * np.array(oks_sigmas)) ** 2
-    areas = annotations.areas[people][..., None] + np.spacing(1)  # pycocotools' guard against zero
-    similar: Floats = np.exp(-squared / (2 * spread * areas)) * (annotations.visibility[people] > 0)
+    areas = annotations.areas[instances][..., None] + np.spacing(
+        1
+    )  # pycocotools' guard against zero
+    similar: Floats = np.exp(-squared / (2 * spread * areas)) * (
+        annotations.visibility[instances] > 0
+    )
     return similar
 
 
 def oks(
-    keypoints: Floats, annotations: Annotations, people: Ints, sigmas: Sequence[float] | None = None
+    keypoints: Floats,
+    annotations: Annotations,
+    instances: Ints,
+    sigmas: Sequence[float] | None = None,
 ) -> Floats:
     """OKS (...) of poses (..., K, 2): the mean similarity of labelled keypoints, 0 without any.
 
     Arguments as for :func:`joint_similarity`; ``keypoints[:, None]`` gives all pairs.
     """
-    similar = joint_similarity(keypoints, annotations, people, sigmas)
-    labelled = np.count_nonzero(annotations.visibility[people], axis=-1)
+    similar = joint_similarity(keypoints, annotations, instances, sigmas)
+    labelled = np.count_nonzero(annotations.visibility[instances], axis=-1)
     return np.asarray(similar.sum(axis=-1) / np.maximum(labelled, 1))

@@ -78,8 +78,8 @@ class OksTally:
     def _accumulate(self, weights: Ints) -> Accumulated:
         """All area ranges for a few sets."""
         of_pose = weights.astype(np.float32)[:, self._matching.image]
-        people = weights @ self._matching.counts.T  # R A
-        parts = [part(of_pose, people[:, area]) for area, part in enumerate(self._parts)]
+        instances = weights @ self._matching.counts.T  # R A
+        parts = [part(of_pose, instances[:, area]) for area, part in enumerate(self._parts)]
         precision, recall = (np.stack(arrays, axis=1) for arrays in zip(*parts, strict=True))
         return Accumulated(precision, recall)
 
@@ -101,10 +101,10 @@ class _Part:
                 (hits, [(many, _before(many, hits)) for many in (self.base, more, fewer)])
             )
 
-    def __call__(self, of_pose: Floats, people: Ints) -> tuple[Floats, Floats]:
+    def __call__(self, of_pose: Floats, instances: Ints) -> tuple[Floats, Floats]:
         """Precision (R, T, 101) and recall (R, T) from weights of poses (R, D) and people (R,)."""
         totals = _totals(of_pose[:, self.base])
-        needed = _needed(people)
+        needed = _needed(instances)
         shape = (len(of_pose), len(self.thresholds))
         precision, recall = np.zeros((*shape, len(RECALLS))), np.zeros(shape)
         for t, (hits, ((_, at), (more, at_more), (fewer, at_fewer))) in enumerate(self.thresholds):
@@ -114,8 +114,8 @@ class _Part:
             shown -= _totals(of_pose[:, fewer])[:, at_fewer]
             found = np.cumsum(of_pose[:, hits], axis=1, dtype=np.float64)
             precision[:, t] = _at_recalls(found / (shown + np.spacing(1)), found, needed)
-            recall[:, t] = found[:, -1] / np.maximum(people, 1)
-        nobody = people == 0
+            recall[:, t] = found[:, -1] / np.maximum(instances, 1)
+        nobody = instances == 0
         precision[nobody], recall[nobody] = np.nan, np.nan
         return precision, recall
 
@@ -132,9 +132,9 @@ def _totals(weights: Floats) -> Floats:
     return totals
 
 
-def _needed(people: Ints) -> Ints:
-    """The fewest finds (R, 101) whose share of ``people`` (R,), as a float, is COCO's recall."""
-    among = np.maximum(people, 1)[:, None]
+def _needed(instances: Ints) -> Ints:
+    """The fewest finds (R, 101) whose share of ``instances`` (R,), as a float, is COCO's recall."""
+    among = np.maximum(instances, 1)[:, None]
     needed = np.ceil(RECALLS * among).astype(np.int64)
     needed -= (needed - 1) / among >= RECALLS
     needed += needed / among < RECALLS

@@ -40,7 +40,7 @@ class Breakdown(NamedTuple):
 
     what: str
     bins: tuple[str, ...]
-    people: Ints
+    instances: Ints
     ap: Floats
     ap50: Floats
     ap75: Floats
@@ -51,7 +51,7 @@ class Bin(NamedTuple):
     """A name, who belongs to it (M,), and which poses (N,) count against it if they find nobody."""
 
     name: str
-    people: Mask
+    instances: Mask
     poses: Mask
 
 
@@ -67,7 +67,7 @@ def matching_within(
     The engine matches anew, because a pose prefers people who count. Only the area range "all" is
     in it.
     """
-    labelled = np.where(chosen.people, annotations.labelled(), 0)  # COCO ignores people with 0
+    labelled = np.where(chosen.instances, annotations.labelled(), 0)  # COCO ignores people with 0
     within = replace(annotations, recorded_keypoints=labelled, stored="")
     found = evaluator.matching(predictions, within, image_ids, ("all",))
     outside = ~chosen.poses[found.row]
@@ -144,8 +144,8 @@ def bins_of(
     names[-1] = f"{edges[-1]:g} and more"
     bins = []
     for name, low, high in zip(names, edges, ends, strict=True):
-        people = np.asarray((low <= values) & (values < high))
-        bins.append(Bin(name, people, (model < 0) | people[model]))
+        instances = np.asarray((low <= values) & (values < high))
+        bins.append(Bin(name, instances, (model < 0) | instances[model]))
     return bins
 
 

@@ -102,10 +102,10 @@ def pose_calibration(
         InputError: what the rule of matching refuses.
     """
     found = pairs(predictions, annotations, image_ids, match)
-    people, poses = _answered(found)
+    instances, poses = _answered(found)
     quality = np.zeros(len(predictions))
     if len(poses):  # predictions of nobody have no keypoints to compare
-        quality[poses] = oks(predictions.keypoints[poses], annotations, people, sigmas)
+        quality[poses] = oks(predictions.keypoints[poses], annotations, instances, sigmas)
     taken = np.isin(np.arange(len(predictions)), poses)
     if unmatched:
         taken |= np.isin(predictions.image_ids, found.image_ids)
@@ -125,18 +125,18 @@ def joint_calibration(
     Raises:
         InputError: what the rule of matching refuses.
     """
-    people, poses = _answered(pairs(predictions, annotations, image_ids, match))
-    labelled = annotations.visibility[people] > 0
+    instances, poses = _answered(pairs(predictions, annotations, image_ids, match))
+    labelled = annotations.visibility[instances] > 0
     if not labelled.any():
         return calibration(np.empty(0), np.empty(0), bins)
-    similar = joint_similarity(predictions.keypoints[poses], annotations, people, sigmas)
+    similar = joint_similarity(predictions.keypoints[poses], annotations, instances, sigmas)
     return calibration(predictions.keypoint_scores[poses][labelled], similar[labelled], bins)
 
 
 def _answered(found: Pairs) -> tuple[Ints, Ints]:
     """Person rows and pose rows of the people that some pose answers for."""
     answered = found.poses >= 0
-    return found.people[answered], found.poses[answered]
+    return found.instances[answered], found.poses[answered]
 
 
 def _in_unit(scores: Floats) -> bool:

@@ -30,14 +30,14 @@ def overlaps(annotations: Annotations) -> Floats:
 
     Crowds are no people here, and people without labelled keypoints are.
     """
-    greatest = np.zeros(annotations.people)
+    greatest = np.zeros(annotations.instances)
     for image in np.flatnonzero(np.diff(annotations.first_person) > 1).tolist():
-        people = np.array(annotations.rows(image))
-        people = people[~annotations.crowd[people]]
-        if len(people) > 1:
-            pairs = box_ious(annotations.boxes[people], annotations.boxes[people])
+        instances = np.array(annotations.rows(image))
+        instances = instances[~annotations.crowd[instances]]
+        if len(instances) > 1:
+            pairs = box_ious(annotations.boxes[instances], annotations.boxes[instances])
             np.fill_diagonal(pairs, 0.0)
-            greatest[people] = pairs.max(axis=1)
+            greatest[instances] = pairs.max(axis=1)
     return greatest
 
 
@@ -63,22 +63,22 @@ def crowd_index(annotations: Annotations) -> Floats:
     index = np.zeros(len(annotations))
     averaged = annotations.labelled() >= FEWEST_JOINTS
     for image in range(len(annotations)):
-        people = np.array(annotations.rows(image), dtype=np.int64)
-        inside = _joints_inside(annotations, people)
-        own = np.count_nonzero(annotations.visibility[people], axis=1)
-        mean = averaged[people] & (own > 0)
+        instances = np.array(annotations.rows(image), dtype=np.int64)
+        inside = _joints_inside(annotations, instances)
+        own = np.count_nonzero(annotations.visibility[instances], axis=1)
+        mean = averaged[instances] & (own > 0)
         if mean.any():
             others = inside.sum(axis=1) - inside.diagonal()
             index[image] = np.mean(others[mean] / own[mean])
     return index
 
 
-def _joints_inside(annotations: Annotations, people: Ints) -> Ints:
+def _joints_inside(annotations: Annotations, instances: Ints) -> Ints:
     """How many labelled joints of each person (columns) lie in each person's box (rows): (G, G)."""
-    boxes = annotations.boxes[people][:, None, None]
-    points = annotations.keypoints[people][None]
+    boxes = annotations.boxes[instances][:, None, None]
+    points = annotations.keypoints[instances][None]
     inside = ((points >= boxes[..., :2]) & (points <= boxes[..., :2] + boxes[..., 2:])).all(axis=-1)
-    return np.asarray((inside & (annotations.visibility[people] > 0)).sum(axis=-1))
+    return np.asarray((inside & (annotations.visibility[instances] > 0)).sum(axis=-1))
 
 
 def recorded_crowd_index(annotations: Annotations) -> Floats | None:

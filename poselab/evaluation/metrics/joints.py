@@ -54,13 +54,13 @@ def joint_figures(
     Raises:
         InputError: what the rule of matching refuses.
     """
-    people, pose_of, _ = pairs(predictions, annotations, image_ids, match)
+    instances, pose_of, _ = pairs(predictions, annotations, image_ids, match)
     answered = pose_of >= 0
-    similar = np.zeros((len(people), len(annotations.skeleton)))
+    similar = np.zeros((len(instances), len(annotations.skeleton)))
     if answered.any():
         poses = predictions.keypoints[pose_of[answered]]
-        similar[answered] = joint_similarity(poses, annotations, people[answered], sigmas)
-    labelled = annotations.visibility[people] > 0
+        similar[answered] = joint_similarity(poses, annotations, instances[answered], sigmas)
+    labelled = annotations.visibility[instances] > 0
     counts = labelled.sum(axis=0)
     reached = np.stack([((similar >= t) & labelled).sum(axis=0) for t in thresholds], axis=1)
     return JointFigures(

@@ -53,12 +53,12 @@ class OksEvaluator:
         Raises:
             InputError: as many sigmas as keypoints are needed, or an image id is not annotated.
         """
-        evaluation, chosen, people = self._evaluated(predictions, annotations, image_ids)
+        evaluation, chosen, instances = self._evaluated(predictions, annotations, image_ids)
         with contextlib.redirect_stdout(io.StringIO()):
             evaluation.accumulate()
         result = {key: np.asarray(evaluation.eval[key]) for key in ("precision", "recall")}
         values = {key: _mean(result[of][at], area) for key, (of, at, area) in KEYS.items()}
-        return self._metrics(values, predictions, annotations, chosen, people)
+        return self._metrics(values, predictions, annotations, chosen, instances)
 
     def scored(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
@@ -117,10 +117,10 @@ class OksEvaluator:
         predictions: Predictions,
         annotations: Annotations,
         chosen: Mask,
-        people: int,
+        instances: int,
     ) -> Metrics:
         images = annotations.image_ids[chosen]
-        comparability = annotation_comparability(annotations, len(images), people, images)
+        comparability = annotation_comparability(annotations, len(images), instances, images)
         return Metrics(values, comparability | self._contract(predictions, annotations))
 
     def _sigmas(self, annotations: Annotations) -> list[float]:

@@ -71,7 +71,7 @@ class PckEvaluator:
             "metric": "pck",
             "rule": f"distance <= {self.threshold:g} · {self._reference_of(annotations)}",
             "auc": self.area,
-            "unanswered_people": found.unanswered,
+            "instances_without_prediction": found.unanswered,
         }
         values = measured(self._tally(found, sizes, annotations))
         return Metrics(values, comparability | rule | match_contract(self.match, annotations))

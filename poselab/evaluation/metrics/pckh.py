@@ -67,7 +67,7 @@ class PckhEvaluator:
             "metric": "pckh",
             "rule": f"distance <= threshold · {HEAD_FACTOR} · diagonal of the head box",
             "unscored": ["pelvis", "thorax"],
-            "unanswered_people": found.unanswered,
+            "instances_without_prediction": found.unanswered,
         }
         values = measured(self._tally(found, annotations))
         return Metrics(values, comparability | rule | match_contract(self.match, annotations))

@@ -60,7 +60,7 @@ def _truth(annotations: Annotations) -> dict[str, Any]:
         annotations.crowd.astype(int).tolist(),
         strict=True,
     )
-    people = [
+    instances = [
         {"id": n, "image_id": i, "category_id": 1, "bbox": box, "area": area, "iscrowd": crowd}
         for n, (i, box, area, crowd) in enumerate(columns, start=1)
     ]
@@ -70,7 +70,7 @@ def _truth(annotations: Annotations) -> dict[str, Any]:
             annotations.image_ids.tolist(), annotations.sizes.tolist(), strict=True
         )
     ]
-    return {"images": images, "categories": [_PERSON], "annotations": people}
+    return {"images": images, "categories": [_PERSON], "annotations": instances}
 
 
 def _found(image_ids: Ints, boxes: Floats, scores: Floats) -> list[dict[str, Any]]:

@@ -87,12 +87,12 @@ def sigmas_of_residuals(predictions: Predictions, annotations: Annotations) -> S
     named = bool((predictions.annotation_ids >= 0).all())
     match = by_annotation_id if named else by_best_oks
     pose_of = match(predictions, annotations)
-    people = np.flatnonzero((pose_of >= 0) & _usable(annotations))
-    if not len(people):
+    instances = np.flatnonzero((pose_of >= 0) & _usable(annotations))
+    if not len(instances):
         raise InputError(f"expected poses of people of {annotations.source}, got none of any")
-    offsets = predictions.keypoints[pose_of[people]] - annotations.keypoints[people]
-    relative = np.square(offsets).sum(axis=2) / annotations.areas[people][:, None]
-    relative[annotations.visibility[people] == 0] = np.nan
+    offsets = predictions.keypoints[pose_of[instances]] - annotations.keypoints[instances]
+    relative = np.square(offsets).sum(axis=2) / annotations.areas[instances][:, None]
+    relative[annotations.visibility[instances] == 0] = np.nan
     counts = np.count_nonzero(~np.isnan(relative), axis=0)
     middle = np.array([np.median(c[~np.isnan(c)]) if n else np.nan for c, n in _columns(relative)])
     sigmas = np.sqrt(middle / np.log(2))
@@ -134,7 +134,7 @@ def _stacked(annotations: Annotations, others: Sequence[Annotations], least_iou:
 
 def same_people(annotations: Annotations, other: Annotations, least_iou: float) -> Ints:
     """The row (M,) of each person in another file, -1 for none: each is the other's best box."""
-    same = np.full(annotations.people, -1)
+    same = np.full(annotations.instances, -1)
     loss_mask, others_usable = (
         _usable(annotations),
         (other.visibility > 0).any(axis=1) & ~other.crowd,

@@ -42,7 +42,7 @@ class Sample(NamedTuple):
     """People rows (S,), and all pairs of one of them (Q,) and a pose (Q,) of the same image; the
     pairs of person s begin at begins[s]."""
 
-    people: Ints
+    instances: Ints
     begins: Ints
     person: Ints
     pose: Ints
@@ -77,28 +77,28 @@ def of_coordinates(
 
 def sampled(predictions: Predictions, annotations: Annotations) -> Sample:
     """Labelled people, evenly over the file, in whose images there are poses."""
-    people = np.flatnonzero((annotations.visibility > 0).any(axis=1) & ~annotations.crowd)
-    ids = annotations.image_ids[annotations.image_of()[people]]
+    instances = np.flatnonzero((annotations.visibility > 0).any(axis=1) & ~annotations.crowd)
+    ids = annotations.image_ids[annotations.image_of()[instances]]
     order = np.argsort(predictions.image_ids, kind="stable")
     sorted_ids = predictions.image_ids[order]
     first = np.searchsorted(sorted_ids, ids, side="left")
     counts = np.searchsorted(sorted_ids, ids, side="right") - first
-    people, first, counts = (column[counts > 0] for column in (people, first, counts))
+    instances, first, counts = (column[counts > 0] for column in (instances, first, counts))
     joints = int(counts.sum()) * len(annotations.skeleton)
-    step = max(1, -(-len(people) // PEOPLE_SAMPLED), -(-joints // JOINTS_SAMPLED))
-    people, first, counts = people[::step], first[::step], counts[::step]
+    step = max(1, -(-len(instances) // PEOPLE_SAMPLED), -(-joints // JOINTS_SAMPLED))
+    instances, first, counts = instances[::step], first[::step], counts[::step]
     begins = np.cumsum(counts) - counts
-    person = np.repeat(np.arange(len(people)), counts)
+    person = np.repeat(np.arange(len(instances)), counts)
     place = first[person] + np.arange(len(person)) - begins[person]
-    return Sample(people, begins, person, order[place])
+    return Sample(instances, begins, person, order[place])
 
 
 def nearest(keypoints: Floats, sample: Sample, annotations: Annotations) -> Nearest:
     """The pose (of (N, K, 2) keypoints) whose median joint lies nearest to each person."""
-    if not len(sample.people):
-        return Nearest(sample.people, np.empty(0), np.empty((0, 2)))
-    seen = annotations.visibility[sample.people] > 0
-    ground_truth = annotations.keypoints[sample.people]
+    if not len(sample.instances):
+        return Nearest(sample.instances, np.empty(0), np.empty((0, 2)))
+    seen = annotations.visibility[sample.instances] > 0
+    ground_truth = annotations.keypoints[sample.instances]
     apart = keypoints[sample.pose] - ground_truth[sample.person]
     distances = np.hypot(apart[..., 0], apart[..., 1])
     distances[~seen[sample.person]] = np.inf
@@ -117,7 +117,7 @@ def _normalised(predictions: Predictions, annotations: Annotations, sample: Samp
     if len(sample.pose) and np.abs(predictions.keypoints[sample.pose[0]]).max() > 2:
         return ""
     largest = np.abs(predictions.keypoints).max(initial=0.0)
-    labelled = annotations.keypoints[sample.people].max(initial=0.0)
+    labelled = annotations.keypoints[sample.instances].max(initial=0.0)
     if largest > 2 or labelled < 10 * max(largest, 1.0):
         return ""
     return (
@@ -183,13 +183,13 @@ def _predicted_corners(predictions: Predictions) -> str:
 
 
 def _annotated_corners(annotations: Annotations) -> str:
-    people = np.flatnonzero((annotations.visibility > 0).sum(axis=1) > 2)
-    if annotations.box_rule != "annotated" or not len(people):
+    instances = np.flatnonzero((annotations.visibility > 0).sum(axis=1) > 2)
+    if annotations.box_rule != "annotated" or not len(instances):
         return ""
-    people = people[:: max(1, len(people) // PEOPLE_SAMPLED)]
-    seen = (annotations.visibility[people] > 0)[..., None]
-    points = np.where(seen, annotations.keypoints[people], np.nan)
-    return _corners("the annotations'", annotations.boxes[people], _extents(points))
+    instances = instances[:: max(1, len(instances) // PEOPLE_SAMPLED)]
+    seen = (annotations.visibility[instances] > 0)[..., None]
+    points = np.where(seen, annotations.keypoints[instances], np.nan)
+    return _corners("the annotations'", annotations.boxes[instances], _extents(points))
 
 
 def _extents(points: Floats) -> Floats:

@@ -57,7 +57,7 @@ class TagCodec(MapCodec):
         )
 
     def decode(self, output: TaggedMaps) -> Poses:
-        """Poses padded to ``grouping.max_people``; scores are the maps' values at the joints."""
+        """Poses padded to ``grouping.max_instances``; scores are the maps' values at the joints."""
         heat, tags = output.maps.float(), output.tags.float()
         values, index = self._candidates(heat)
         depth = tags.shape[1]
@@ -75,16 +75,16 @@ class TagCodec(MapCodec):
     def _candidates(self, heat: Tensor) -> tuple[Tensor, Tensor]:
         """Values and flat cells (B, K, M) of the highest maxima of every joint."""
         summits = maps.non_maximum_suppression(heat).flatten(-2)
-        values, index = summits.topk(min(self.grouping.max_people, summits.shape[-1]), dim=-1)
+        values, index = summits.topk(min(self.grouping.max_instances, summits.shape[-1]), dim=-1)
         return values, index
 
     def _members(self, values: Tensor, tags: Tensor) -> Tensor:
         """Which candidate each person takes as each joint, (B, max_people, K), -1 for none."""
         both = torch.cat([values[:, None], tags], dim=1).cpu().numpy()  # one transfer
-        members = torch.full((len(both), self.grouping.max_people, self.channels), -1)
+        members = torch.full((len(both), self.grouping.max_instances, self.channels), -1)
         for row, numbers in zip(members, both, strict=True):
-            people = group(numbers[0], numbers[1:].transpose(1, 2, 0), self.order, self.grouping)
-            row[: len(people)] = torch.from_numpy(people)
+            instances = group(numbers[0], numbers[1:].transpose(1, 2, 0), self.order, self.grouping)
+            row[: len(instances)] = torch.from_numpy(instances)
         return members
 
     def _poses(self, heat: Tensor, where: Tensor, scores: Tensor, valid: Tensor) -> Poses:

@@ -51,15 +51,15 @@ def tag_terms(tags: Tensor, cell: Tensor, present: Tensor) -> tuple[Tensor, Tens
     joints = here.sum(-1)  # B 1 P
     mean = (read * here).sum(-1) / joints.clamp(min=1)
     person = (joints > 0).to(read.dtype)
-    people = person.sum(-1)  # B 1
+    instances = person.sum(-1)  # B 1
     spread = ((read - mean[..., None]).square() * here).sum(-1) / joints.clamp(min=1)
-    pull = spread.sum(-1) / people.clamp(min=1)
-    return pull.mean(), _push(mean, person, people).mean()
+    pull = spread.sum(-1) / instances.clamp(min=1)
+    return pull.mean(), _push(mean, person, instances).mean()
 
 
-def _push(mean: Tensor, person: Tensor, people: Tensor) -> Tensor:
+def _push(mean: Tensor, person: Tensor, instances: Tensor) -> Tensor:
     """Half the mean nearness of pairs of people per image (B, T) from mean tags (B, T, P)."""
     near = torch.exp(-(mean[..., :, None] - mean[..., None, :]).square())
     others = 1 - torch.eye(mean.shape[-1], device=mean.device, dtype=mean.dtype)
     pairs = person[..., :, None] * person[..., None, :] * others
-    return 0.5 * (near * pairs).sum((-2, -1)) / (people * (people - 1)).clamp(min=1)
+    return 0.5 * (near * pairs).sum((-2, -1)) / (instances * (instances - 1)).clamp(min=1)

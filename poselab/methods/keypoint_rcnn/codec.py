@@ -49,7 +49,7 @@ class RegionCodec:
         """Who there is to find; people less than a pixel of whose box is inside do not count.
 
         keypoints (B, P, K, 2) and boxes (B, P, 4) x y w h in input pixels (None: as tight as the
-        labelled keypoints are), visible (B, P, K).
+        labelled keypoints are), visibility (B, P, K).
         """
         del loss_mask  # torchvision's losses cannot leave out a part of an image
         boxes = _around(keypoints, visibility > 0) if boxes is None else boxes

@@ -42,7 +42,7 @@ class KeypointRcnn(PoseModule):
     """
 
     accepts: ClassVar[tuple[type, ...]] = (RegionCodec,)
-    people: ClassVar[str] = "many"
+    instances: ClassVar[str] = "many"
     scored_by: ClassVar[str] = "box score"
     codec: RegionCodec
     default: ClassVar[Triple] = Triple(
@@ -113,7 +113,7 @@ class KeypointRcnn(PoseModule):
     def flip_tested(self, output: Any, image: Tensor) -> Any:
         """Who is found in the maps of an image."""
         with torch.autocast(self.device.type, enabled=False):
-            return self.regions.people(output)
+            return self.regions.instances(output)
 
     def losses(self, output: Any, batch: Sample) -> dict[str, Tensor]:
         """The parts of the loss of maps for a labelled batch."""

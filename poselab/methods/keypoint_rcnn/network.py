@@ -106,9 +106,9 @@ class RegionHead(nn.Module):
             self._look_at_shapes(maps)
         return tuple(maps)
 
-    def losses(self, maps: Sequence[Tensor], people: LabelledPeople) -> dict[str, Tensor]:
+    def losses(self, maps: Sequence[Tensor], instances: LabelledPeople) -> dict[str, Tensor]:
         """The five parts of the loss as torchvision computes them, by its names."""
-        targets = [_target(*one) for one in zip(*people, strict=True)]
+        targets = [_target(*one) for one in zip(*instances, strict=True)]
         before, named = self.training, _named(maps)
         self.train()  # nothing here acts differently then, but for giving losses
         try:
@@ -119,7 +119,7 @@ class RegionHead(nn.Module):
             self.train(before)
         return {**parts, **more}
 
-    def people(self, maps: Sequence[Tensor]) -> FoundPeople:
+    def instances(self, maps: Sequence[Tensor]) -> FoundPeople:
         """Who is in the images, after torchvision's NMS of boxes."""
         named, heads = _named(maps), self.roi_heads
         proposals, _ = self.rpn(self._images(maps), named)
