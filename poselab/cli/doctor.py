@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print, and write where asked."""
-    from poselab.codecs.round_trip import round_trips
+    from poselab.experiments.round_trip import round_trips
     from poselab.io.files import write_bytes
     from poselab.report import round_trips as report
     from poselab.report.tables import csv_text, print_table

@@ -72,7 +72,7 @@ _DESCRIPTION = f"""Turn a checkpoint of another zoo into a run of PoseLab.
 
 The run's folder holds config.yaml, run.json and checkpoints/best.ckpt. With the weights comes what
 their authors' code does to pixels: the convention of coordinates, how images are normalised, how
-flipped outputs are moved and how positions are read (poselab.codecs.published). Keys are renamed
+flipped outputs are moved and how positions are read (poselab.codecs.reference_heatmaps). Keys are renamed
 by explicit rules: one that is missing or unknown is an error, one that nothing here needs is listed
 as left over. Only tensors, arrays and plain values of the file are read, nothing in it is executed.
 

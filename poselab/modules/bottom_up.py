@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from poselab.methods.associative_embedding.codec import TagCodec
+from poselab.methods.associative_embedding.head import TaggedHead
 from poselab.methods.associative_embedding.loss import TagLoss
-from poselab.models.heads import TaggedHead
 from poselab.models.necks import HighestResolution
 from poselab.modules.pose_module import PoseModule, Triple
 

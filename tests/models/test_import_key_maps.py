@@ -18,7 +18,7 @@ from poselab.data.framing import Motion
 from poselab.experiments import build
 from poselab.experiments.configs import shipped
 from poselab.io.checkpoints import read_checkpoint
-from poselab.models.backbones.other_input import OtherInput
+from poselab.models.backbones.renormalise import OtherInput
 from poselab.models.backbones.timm_backbone import TimmBackbone
 from poselab.models.backbones.weights import read_state
 from poselab.models.backbones.wide_hrnet import WideFusionHRNet

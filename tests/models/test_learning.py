@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from poselab.heatmaps import gaussians
 from poselab.losses.heatmaps import MapLoss
 from poselab.losses.stages import EveryStage
+from poselab.methods.cpm.network import CpmHead, CpmTowers
+from poselab.methods.cpn.network import CascadedHead, PyramidNeck
+from poselab.methods.hourglass.network import HourglassHead, HourglassStem
 from poselab.models import PoseNet
 from poselab.models.backbones import LiteHRNet, PlainViT, TinyResNet
-from poselab.models.cpm import CpmHead, CpmTowers
-from poselab.models.cpn import CascadedHead, PyramidNeck
 from poselab.models.heads import HeatmapHead
-from poselab.models.hourglass import HourglassHead, HourglassStem
 from poselab.models.necks import BilinearNeck, DeconvNeck, HighestResolution
 from poselab.outputs import MapTarget, stages
 

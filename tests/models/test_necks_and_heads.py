@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import nn
 
+from poselab.methods.associative_embedding.head import TaggedHead
+from poselab.methods.integral.head import SoftArgmaxHead
 from poselab.models import Feature, PoseNet
 from poselab.models.backbones import TinyResNet
-from poselab.models.heads import HeatmapHead, RegressionHead, TaggedHead
+from poselab.models.heads import HeatmapHead, RegressionHead
 from poselab.models.necks import DeconvNeck, FuseNeck, HighestResolution, LastFeature
-from poselab.models.regression_heads import SoftArgmaxHead
 from poselab.outputs import Coordinates, TaggedMaps
 from poselab.structures import InputError
 

@@ -15,7 +15,7 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from poselab.models.regression_heads import MappedCoordinates
+    from poselab.methods.integral.head import MappedCoordinates
     from poselab.outputs import Coordinates, CoordinateTarget
 
     MapCost = Callable[[MappedCoordinates, Tensor, float], Tensor]

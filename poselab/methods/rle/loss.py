@@ -13,7 +13,7 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from poselab.models.regression_heads import UncertainCoordinates
+    from poselab.methods.rle.head import UncertainCoordinates
     from poselab.outputs import CoordinateTarget
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)

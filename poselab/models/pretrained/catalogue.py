@@ -30,22 +30,23 @@ class Published:
 
 SIZES = ("256x192", "384x288")
 VITS = ("small", "base", "large", "huge")
-_INPUT = "+backbone.input._target_=poselab.models.backbones.other_input.OtherInput"
+_INPUT = "+backbone.input._target_=poselab.models.backbones.renormalise.OtherInput"
 _BLUE_FIRST = (_INPUT, "+backbone.input.order=bgr")
 _RLE_INPUT = (
     _INPUT,
     "+backbone.input.mean=[0.406,0.457,0.48]",
     "+backbone.input.std=[1.0,1.0,1.0]",
 )
-_POSITIONS = "published_positions"
+_SIMCC = "methods.simcc.reference_codecs"
+_UDP_OFFSET = "methods.udp_offset.reference_codecs"
 _UNBIASED = ("method.codec.encoding=unbiased", "method.codec.decoder=dark")
 _UDP = ("method.codec.encoding=unbiased", "method.codec.decoder=udp")
 _COORDINATES = ("framing.pixels=hrnet",)
 _SMOOTHED = "method.codec.smoothing=gaussian"
 
 
-def _codec(name: str, module: str = "published") -> str:
-    return f"method.codec._target_=poselab.codecs.{module}.{name}"
+def _codec(name: str, module: str = "codecs.reference_heatmaps") -> str:
+    return f"method.codec._target_=poselab.{module}.{name}"
 
 
 def _hrnet_code() -> Iterator[Published]:
@@ -84,7 +85,7 @@ def _dark() -> Iterator[Published]:
 
 def _udp() -> Iterator[Published]:
     """UDP's disc and offsets, and its Gaussians; their HRNet is wide at its end for both."""
-    offsets = _codec("UdpPoseCodec")
+    offsets = _codec("UdpPoseCodec", _UDP_OFFSET)
     gaussian = (_codec("UdpPoseHeatmapCodec"), "framing.pixels=udp", *_UDP)
     resnet, hrnet = repositories.POSE_RESNET, repositories.POSE_HRNET
     for size in SIZES:
@@ -106,8 +107,8 @@ def _udp() -> Iterator[Published]:
 
 def _simcc() -> Iterator[Published]:
     equal, gaussian = (
-        _codec("SimdrCodec", _POSITIONS),
-        (_codec("GaussianSimdrCodec", _POSITIONS), _SMOOTHED, "method.keypoint_threshold=0.005"),
+        _codec("SimdrCodec", _SIMCC),
+        (_codec("GaussianSimdrCodec", _SIMCC), _SMOOTHED, "method.keypoint_threshold=0.005"),
     )
     resnet, hrnet = repositories.SIMCC_RESNET, repositories.SIMCC_HRNET
     for base in ("r50_256x192", "r101_256x192", "r50_384x288"):
@@ -127,7 +128,7 @@ def _simcc() -> Iterator[Published]:
 def _regression() -> Iterator[Published]:
     """RLE's own code, and mmpose's RLE and DeepPose."""
     reading, rle = (
-        (_codec("HrnetCoordinateCodec", _POSITIONS), *_COORDINATES),
+        (_codec("HrnetCoordinateCodec", "codecs.coordinate"), *_COORDINATES),
         "coco/rle_r50_256x192",
     )
     yield Published("rle_r50_256x192", rle, repositories.RLE, (*reading, *_RLE_INPUT))
@@ -158,16 +159,20 @@ def _mmpose() -> Iterator[Published]:
             base, name = f"coco/udp_w{width}_{size}", f"mmpose_udp_w{width}_{size}"
             yield Published(name, base, keys, (_codec("MmposeUdpCodec"),))
         base, name = f"coco/simcc_r50_{size}", f"mmpose_simcc_r50_{size}"
-        simcc = (_codec("MmposeSimccCodec", _POSITIONS), _SMOOTHED, "method.keypoint_threshold=0.2")
+        simcc = (_codec("MmposeSimccCodec", _SIMCC), _SMOOTHED, "method.keypoint_threshold=0.2")
         yield Published(name, base, mmpose.SIMCC_RESNET, simcc)
-    offsets = (_codec("MmposeUdpOffsetCodec"), "method.codec.radius=3.5", "backbone=hrnet_w32")
+    offsets = (
+        _codec("MmposeUdpOffsetCodec", _UDP_OFFSET),
+        "method.codec.radius=3.5",
+        "backbone=hrnet_w32",
+    )
     base, name = "coco/udp_offset_w32_256x192", "mmpose_udp_offset_w32_256x192"
     yield Published(name, base, mmpose.HEATMAP_HRNET, offsets)
 
 
 def _rtmpose() -> Iterator[Published]:
     """RTMPose, whose authors' code mmpose is, and the heatmaps that its backbones learn first."""
-    reading = _codec("MmposeSimccCodec", _POSITIONS)
+    reading = _codec("MmposeSimccCodec", _SIMCC)
     heatmaps = ("method=heatmap", "framing.pixels=udp", _codec("MmposeUdpCodec"), *_UDP)
     larger = (reading, "framing.size=[384,288]", "method.codec.sigma=[6.0,6.93]")
     for size in "tsml":

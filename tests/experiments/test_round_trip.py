@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from poselab import cli
-from poselab.codecs import round_trip
 from poselab.codecs.heatmap import HeatmapCodec
+from poselab.experiments import round_trip
 
 
 @pytest.fixture

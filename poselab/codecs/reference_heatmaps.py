@@ -2,7 +2,7 @@
 
 Our own codecs keep the flip law; these keep their authors' rules instead, so that imported
 weights give the authors' keypoints. Targets are those of the codec that each is built on.
-Classifications and coordinates: :mod:`poselab.codecs.published_positions`.
+Classifications and coordinates: :mod:`poselab.methods.simcc.reference_codecs`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from torch.nn import functional
 from poselab import heatmaps as maps
 from poselab.codecs.grid import Grid
 from poselab.codecs.heatmap import Decoder, HeatmapCodec
-from poselab.methods.udp_offset.codec import UdpOffsetCodec
 
 if TYPE_CHECKING:
     from poselab.geometry import PixelConvention
@@ -207,27 +206,3 @@ def _from_border(heat: Tensor, cells: Tensor, margin: int) -> Tensor:
     """Which coordinates (…, 2) of cells have ``margin`` cells before and one behind them."""
     ends = cells.new_tensor([heat.shape[-1] - 1, heat.shape[-2] - 1])
     return (cells >= margin) & (cells < ends)
-
-
-class UdpPoseCodec(UdpOffsetCodec):
-    """UDP's disc and offsets: maps with no value above zero are read at their first cell.
-
-    Source: HuangJunJie2017/UDP-Pose, master, lib/core/inference.py.
-    """
-
-    nowhere: ClassVar[float] = 0.0
-
-    def _start(self, cells: Tensor, values: Tensor) -> Tensor:
-        return torch.where(values[..., None] > 0, cells, self.nowhere)
-
-
-class MmposeUdpOffsetCodec(UdpPoseCodec):
-    """mmpose's disc and offsets: a wider blur of the disc, none of the offsets.
-
-    Maps with no value above zero start one cell before the first, as there, from where mmpose
-    takes the offset of another keypoint. Source: open-mmlab/mmpose, mmpose/codecs/udp_heatmap.py.
-    """
-
-    disc_blur: ClassVar[int] = 23
-    offset_blur: ClassVar[int] = 1
-    nowhere: ClassVar[float] = -1.0

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from poselab.heatmaps import soft_argmax
 from poselab.losses.coordinates import CoordinateLoss
+from poselab.methods.integral.head import MappedCoordinates
 from poselab.methods.integral.loss import DistanceLoss, IntegralLoss
-from poselab.models.regression_heads import MappedCoordinates
 from poselab.outputs import CoordinateTarget
 from poselab.structures import InputError
 

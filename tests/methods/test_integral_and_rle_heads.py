@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from poselab.heatmaps import soft_argmax
+from poselab.methods.integral.head import SoftArgmaxHead
+from poselab.methods.rle.head import LikelihoodHead, SoftArgmaxLikelihoodHead
 from poselab.models import Feature
-from poselab.models.regression_heads import LikelihoodHead, SoftArgmaxHead, SoftArgmaxLikelihoodHead
 from poselab.structures import InputError
 
 FEATURES = (Feature(channels=6, reduction=4),)

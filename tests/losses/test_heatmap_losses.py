@@ -10,8 +10,8 @@ import torch
 
 from poselab.codecs.heatmap import HeatmapCodec
 from poselab.losses.focal import FocalMapLoss
+from poselab.losses.heatmap_distribution import MapDivergence
 from poselab.losses.heatmaps import HardKeypointLoss
-from poselab.losses.map_distribution import MapDivergence
 from poselab.losses.wing import AdaptiveWingLoss
 from poselab.outputs import MapTarget
 from poselab.skeletons import COCO17

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
+from poselab.methods.integral.head import UncertainCoordinates
 from poselab.methods.rle.flow import RealNVP
 from poselab.methods.rle.loss import LikelihoodLoss
-from poselab.models.regression_heads import UncertainCoordinates
 from poselab.outputs import CoordinateTarget
 from poselab.structures import InputError
 

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from poselab.losses.heatmaps import MapLoss
 from poselab.losses.stages import EveryStage
+from poselab.methods.cpm.network import CpmHead, CpmTowers
+from poselab.methods.cpn.network import Bottleneck, CascadedHead, PyramidNeck
+from poselab.methods.hourglass.network import Hourglass, HourglassHead, HourglassStem
 from poselab.models import Feature, PoseNet
 from poselab.models.backbones import TimmBackbone, TinyResNet
 from poselab.models.cost import cost
-from poselab.models.cpm import CpmHead, CpmTowers
-from poselab.models.cpn import Bottleneck, CascadedHead, PyramidNeck
-from poselab.models.hourglass import Hourglass, HourglassHead, HourglassStem
 from poselab.models.necks import HighestResolution
 from poselab.outputs import MapTarget, Stages
 from poselab.structures import InputError

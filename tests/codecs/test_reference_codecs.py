@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from poselab.codecs import published, published_positions
+from poselab.codecs import coordinate, reference_heatmaps
+from poselab.methods.simcc import reference_codecs as simcc
+from poselab.methods.udp_offset import reference_codecs as udp_offset
 from poselab.outputs import AxisScores, Coordinates
 from poselab.skeletons import COCO17
 
@@ -18,8 +20,9 @@ INPUT, CELLS = (256, 192), (64, 48)
 
 
 def codec(name: str, **options: Any) -> Any:
-    module = published if hasattr(published, name) else published_positions
-    return getattr(module, name)(skeleton=COCO17, input_size=INPUT, stride=4, **options)
+    modules = (reference_heatmaps, coordinate, simcc, udp_offset)
+    made = next(getattr(module, name) for module in modules if hasattr(module, name))
+    return made(skeleton=COCO17, input_size=INPUT, stride=4, **options)
 
 
 def peak_at(x: int, y: int, height: float = 1.0) -> Tensor:
@@ -165,7 +168,7 @@ def test_scores_of_simcc() -> None:
 
 
 def test_hrnet_coordinates_go_round_and_flip() -> None:
-    made = published_positions.HrnetCoordinateCodec(skeleton=COCO17, input_size=INPUT)
+    made = coordinate.HrnetCoordinateCodec(skeleton=COCO17, input_size=INPUT)
     points = torch.rand(2, 1, 17, 2) * 190
     target = made.encode(points, torch.full((2, 1, 17), 2), torch.ones(2, 256, 192))
     torch.testing.assert_close(target.xy[0, 0, 0], points[0, 0, 0, 0] / 192 - 0.5)

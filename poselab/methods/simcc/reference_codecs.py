@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from poselab.codecs.coordinate import CoordinateCodec
-from poselab.codecs.grid import flipped_names, only_person
+from poselab.codecs.grid import flipped_names
 from poselab.methods.simcc.codec import SimccCodec
-from poselab.outputs import AxisScores, Coordinates, CoordinateTarget
+from poselab.outputs import AxisScores
 
 if TYPE_CHECKING:
     from poselab.structures import Poses
@@ -75,28 +74,3 @@ def _probabilities(
     """Of the highest bins of x and of y."""
     x, y = ((top - row.logsumexp(-1)).exp() for top, row in zip(highest, rows, strict=True))
     return x, y
-
-
-class HrnetCoordinateCodec(CoordinateCodec):
-    """Coordinates u = x/W - 0.5, whose horizontal flip is -u - 1/W: RLE's and mmpose's.
-
-    Source: Jeff-sjtu/res-loglikelihood-regression, rlepose/utils/transforms.py;
-    open-mmlab/mmpose, mmpose/models/utils/tta.py.
-    """
-
-    def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> CoordinateTarget:
-        """See :class:`poselab.codecs.base.Codec`."""
-        points, labelled = only_person(keypoints, visibility)
-        lengths = points.new_tensor(self.input_size[::-1])
-        return CoordinateTarget(xy=points / lengths - 0.5, weight=labelled.float())
-
-    def decode(self, output: Coordinates) -> Poses:
-        """Poses whose scores are the output's confidence."""
-        poses = super().decode(output)
-        return poses._replace(keypoints=poses.keypoints + 0.5)
-
-    def unflip(self, output: Coordinates) -> Coordinates:
-        """Flip u and exchange left with right."""
-        flipped = super().unflip(output)
-        step = flipped.xy.new_tensor([1 / self.input_size[1], 0.0])
-        return flipped._replace(xy=flipped.xy - step)

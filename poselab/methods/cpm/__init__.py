@@ -1,0 +1,1 @@
+"""Convolutional pose machines (Wei et al. 2016)."""

@@ -1,0 +1,1 @@
+"""Cascaded pyramid network (Chen et al. 2018)."""

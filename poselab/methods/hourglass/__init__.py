@@ -1,0 +1,1 @@
+"""Stacked hourglasses (Newell et al. 2016)."""
