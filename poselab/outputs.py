@@ -29,14 +29,14 @@ class CoordinateTarget(NamedTuple):
     weight: Any
 
 
-class MapTarget(NamedTuple):
+class HeatmapTarget(NamedTuple):
     """maps (B, C, h, w); weight broadcastable to it, zero for what must not count."""
 
     maps: Any
     weight: Any
 
 
-class AxisScores(NamedTuple):
+class AxisLogits(NamedTuple):
     """Coordinate classification: logits x (B, K, X) and y (B, K, Y) of the bins along each axis."""
 
     x: Any
@@ -52,7 +52,7 @@ class AxisTarget(NamedTuple):
     weight: Any
 
 
-class TaggedMaps(NamedTuple):
+class TaggedHeatmaps(NamedTuple):
     """Associative embedding (Newell et al. 2017): maps (B, K, h, w) and tags (B, T, K, h, w)."""
 
     maps: Any
@@ -60,7 +60,7 @@ class TaggedMaps(NamedTuple):
 
 
 class TagTarget(NamedTuple):
-    """maps and weight as in :class:`MapTarget`; cell (B, P, K) the flat map index y·w + x of each
+    """maps and weight as in :class:`HeatmapTarget`; cell (B, P, K) the flat map index y·w + x of each
     joint; present (B, P, K) bool, false for what is not there."""
 
     maps: Any
@@ -69,7 +69,7 @@ class TagTarget(NamedTuple):
     present: Any
 
 
-class FoundPeople(NamedTuple):
+class DetectedInstances(NamedTuple):
     """People that a detector of people and keypoints found, best first, padded to the most.
 
     keypoints (B, P, K, 2), and boxes (B, P, 4) as x1 y1 x2 y2, measured from the input's upper left
@@ -84,8 +84,8 @@ class FoundPeople(NamedTuple):
     valid: Any
 
 
-class LabelledPeople(NamedTuple):
-    """keypoints (B, P, K, 2) and boxes (B, P, 4) as in :class:`FoundPeople`; labelled (B, P, K)
+class InstanceTarget(NamedTuple):
+    """keypoints (B, P, K, 2) and boxes (B, P, 4) as in :class:`DetectedInstances`; labelled (B, P, K)
     bool; valid (B, P) bool, false for padding."""
 
     keypoints: Any

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from poselab.codecs.grid import flipped_names, one_pose, only_person
+from poselab.codecs.grid import flip_indices, single_person, single_pose
 from poselab.outputs import Coordinates, CoordinateTarget
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class CoordinateCodec:
 
     def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> CoordinateTarget:
         """See :class:`poselab.codecs.base.Codec`."""
-        points, labelled = only_person(keypoints, visibility)
+        points, labelled = single_person(keypoints, visibility)
         height, width = self.input_size
         u = (points[..., 0] + 0.5) / width - 0.5
         v = (points[..., 1] + 0.5) / height - 0.5
@@ -40,11 +40,11 @@ class CoordinateCodec:
         height, width = self.input_size
         u, v = output.xy.float().unbind(-1)
         points = torch.stack([(u + 0.5) * width - 0.5, (v + 0.5) * height - 0.5], dim=-1)
-        return one_pose(points, output.confidence.float())
+        return single_pose(points, output.confidence.float())
 
     def unflip(self, output: Coordinates) -> Coordinates:
         """Negate u and exchange left with right."""
-        names = flipped_names(self.skeleton, output.xy.device)
+        names = flip_indices(self.skeleton, output.xy.device)
         u, v = output.xy[:, names].unbind(-1)
         return Coordinates(torch.stack([-u, v], dim=-1), output.confidence[:, names])
 
@@ -62,7 +62,7 @@ class HrnetCoordinateCodec(CoordinateCodec):
 
     def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> CoordinateTarget:
         """See :class:`poselab.codecs.base.Codec`."""
-        points, labelled = only_person(keypoints, visibility)
+        points, labelled = single_person(keypoints, visibility)
         lengths = points.new_tensor(self.input_size[::-1])
         return CoordinateTarget(xy=points / lengths - 0.5, weight=labelled.float())
 

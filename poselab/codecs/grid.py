@@ -79,7 +79,7 @@ class Grid:
         x, y = cells[..., 0], cells[..., 1]
         return (x >= -reach) & (x <= w - 1 + reach) & (y >= -reach) & (y <= h - 1 + reach)
 
-    def usable_cells(self, loss_mask: Tensor) -> Tensor:
+    def downsample_mask(self, loss_mask: Tensor) -> Tensor:
         """A mask (B, H, W) or (B, 1, 1) as float (B, 1, h, w) or (B, 1, 1, 1).
 
         A cell counts where more than half of its pixels do.
@@ -91,7 +91,7 @@ class Grid:
 
 
 @dataclass(kw_only=True, eq=False)
-class MapCodec:
+class GridCodec:
     """A codec of maps: its fields are its settings, so that a subclass names its own alone.
 
     pixels: the convention's name, see :mod:`poselab.geometry`.
@@ -114,17 +114,17 @@ class MapCodec:
 
     def flipped(self, output: Tensor) -> Tensor:
         """Maps (B, …, K, h, w) flipped, left exchanged with right, moved as ``pixels`` asks."""
-        names = flipped_names(self.skeleton, output.device)
-        return maps.flip_maps(output, names, self.grid.flip_shift)
+        names = flip_indices(self.skeleton, output.device)
+        return maps.flip_heatmaps(output, names, self.grid.flip_shift)
 
 
 @lru_cache(maxsize=64)
-def flipped_names(skeleton: Skeleton, device: torch.device) -> Tensor:
+def flip_indices(skeleton: Skeleton, device: torch.device) -> Tensor:
     """``skeleton.flip_index`` as a tensor, sent to each device once."""
     return torch.tensor(skeleton.flip_index, device=device)
 
 
-def only_person(keypoints: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor]:
+def single_person(keypoints: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor]:
     """Keypoints (B, K, 2), zero where not labelled, and labelled (B, K) bool of one-person inputs.
 
     Raises:
@@ -139,7 +139,7 @@ def only_person(keypoints: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor]:
     return keypoints[:, 0].float().where(labelled[..., None], 0.0), labelled
 
 
-def one_pose(points: Tensor, scores: Tensor) -> Poses:
+def single_pose(points: Tensor, scores: Tensor) -> Poses:
     """The poses of one-person inputs, always valid, of points (B, K, 2) and scores (B, K)."""
     valid = torch.ones(len(points), 1, dtype=torch.bool, device=points.device)
     return Poses(points[:, None], scores[:, None], valid)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from poselab import heatmaps as maps
-from poselab.codecs.grid import MapCodec, one_pose, only_person
-from poselab.outputs import MapTarget
+from poselab.codecs.grid import GridCodec, single_person, single_pose
+from poselab.outputs import HeatmapTarget
 from poselab.structures import InputError, Poses
 
 Encoding = Literal["biased", "unbiased", "one_hot"]
@@ -31,7 +31,7 @@ _RESOLUTION: dict[Decoder, float] = {
 
 
 @dataclass(kw_only=True, eq=False)
-class HeatmapCodec(MapCodec):
+class HeatmapCodec(GridCodec):
     """One map a keypoint, found again near its highest cell.
 
     sigma: in map cells (2 for 256x192, 3 for 384x288 in SimpleBaseline and HRNet).
@@ -85,9 +85,9 @@ class HeatmapCodec(MapCodec):
         """
         return replace(self, decoder=decoder)
 
-    def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> MapTarget:
+    def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> HeatmapTarget:
         """Maps (B, K, h, w), zero where unlabelled; weight (B, K, 1, 1) or (B, K, h, w)."""
-        points, labelled = only_person(keypoints, visibility)
+        points, labelled = single_person(keypoints, visibility)
         cells, size = self.grid.to_cells(points), self.grid.size
         reach = 1.0 if self.encoding == "one_hot" else 3 * self.sigma
         weight = (labelled & self.grid.within(maps.nearest(cells), reach)).float()
@@ -97,14 +97,14 @@ class HeatmapCodec(MapCodec):
         else:
             biased = self.encoding == "biased"
             drawn = maps.gaussians(cells, size, self.sigma, biased=biased, height=weight)
-        return MapTarget(drawn, weight[..., None, None] * self.grid.usable_cells(loss_mask))
+        return HeatmapTarget(drawn, weight[..., None, None] * self.grid.downsample_mask(loss_mask))
 
     def decode(self, output: Tensor) -> Poses:
         """Poses whose scores are the maps' highest values, of probabilities at most one."""
         heat = self._heights(output.float().contiguous())
         cells, values = maps.peaks(heat)
         points = self.grid.to_pixels(self._refine(heat, cells))
-        return one_pose(points, values.clamp(max=1) if self.values == "softmax" else values)
+        return single_pose(points, values.clamp(max=1) if self.values == "softmax" else values)
 
     def _heights(self, output: Tensor) -> Tensor:
         match self.values:
@@ -123,7 +123,7 @@ class HeatmapCodec(MapCodec):
             case "quarter":
                 return maps.quarter_offset(heat, cells)
             case "dark":
-                return maps.dark_refine(heat, cells, maps.blur_width(self.sigma))
+                return maps.dark_refine(heat, cells, maps.blur_kernel_size(self.sigma))
             case "udp":
                 return maps.udp_refine(heat, cells)
             case "expectation":

@@ -163,7 +163,7 @@ class TransformersVitposeCodec(VitposeCodec):
         for axis in (-2, -1):  # borders flipped about their outer edge, as SciPy does it
             ends = heat.narrow(axis, 0, half), heat.narrow(axis, heat.shape[axis] - half, half)
             heat = torch.cat([ends[0].flip(axis), heat, ends[1].flip(axis)], axis)
-        smooth = maps.blur(heat, maps.blur_taps(self.kernel, sigma=0.8))
+        smooth = maps.blur(heat, maps.blur_kernel(self.kernel, sigma=0.8))
         return maps.udp_refine(smooth, cells, kernel=1)
 
 
@@ -190,7 +190,7 @@ class UdpPoseHeatmapCodec(PublishedHeatmapCodec):
     kernel: ClassVar[int] = 7
 
     def _read(self, heat: Tensor, cells: Tensor) -> Tensor:
-        smooth = maps.blur_whole(heat, maps.blur_taps(self.kernel))
+        smooth = maps.blur_same(heat, maps.blur_kernel(self.kernel))
         smooth = smooth - smooth.amin((-2, -1), True)
         stretch = heat.amax((-2, -1), True) / smooth.amax((-2, -1), True)
         return maps.udp_refine(smooth * stretch, cells, kernel=1)
@@ -198,7 +198,7 @@ class UdpPoseHeatmapCodec(PublishedHeatmapCodec):
 
 def _smoothed(heat: Tensor, kernel: int) -> Tensor:
     """Maps blurred with zeros around them, scaled back to their height."""
-    smooth = maps.blur(functional.pad(heat, [kernel // 2] * 4), maps.blur_taps(kernel))
+    smooth = maps.blur(functional.pad(heat, [kernel // 2] * 4), maps.blur_kernel(kernel))
     return smooth * (heat.amax((-2, -1), True) / smooth.amax((-2, -1), True))
 
 

@@ -10,17 +10,17 @@ import torch
 from poselab.codecs.coordinate import CoordinateCodec
 from poselab.codecs.heatmap import HeatmapCodec
 from poselab.geometry import CONVENTIONS
-from poselab.grouping.tags import TagRules
+from poselab.grouping.tags import TagGrouping
 from poselab.methods.associative_embedding.codec import TagCodec
 from poselab.methods.compositional.codec import BoneCodec, BoneTarget
 from poselab.methods.simcc.codec import SimccCodec
 from poselab.methods.udp_offset.codec import UdpOffsetCodec
 from poselab.outputs import (
-    AxisScores,
+    AxisLogits,
     AxisTarget,
     Coordinates,
     CoordinateTarget,
-    TaggedMaps,
+    TaggedHeatmaps,
     TagTarget,
 )
 from poselab.skeletons import COCO17
@@ -86,7 +86,7 @@ def kinds() -> list[Kind]:
     for smoothing, split in (("equal", 2.0), ("gaussian", 2.0), ("laplace", 3.0)):
         classes = partial(_simcc, smoothing=smoothing, split=split, sigma=2.0)
         found.append(Kind(f"simcc {smoothing} k={split:g}", classes, 4.0))
-    tags = partial(TagCodec, grouping=TagRules(max_instances=2))
+    tags = partial(TagCodec, grouping=TagGrouping(max_instances=2))
     return [*found, Kind("tags", tags, 2.0 * STRIDE)]
 
 
@@ -153,7 +153,7 @@ def ideal(target: Any) -> Any:
         starts = target.xy[:, target.parents].masked_fill(rooted[:, None], 0.0)
         return Coordinates(target.xy - starts, target.weight)
     if isinstance(target, AxisTarget):
-        return AxisScores(*(axis.clamp(min=1e-30).log() for axis in (target.x, target.y)))
+        return AxisLogits(*(axis.clamp(min=1e-30).log() for axis in (target.x, target.y)))
     if isinstance(target, TagTarget):
-        return TaggedMaps(target.maps, torch.zeros_like(target.maps)[:, None])
+        return TaggedHeatmaps(target.maps, torch.zeros_like(target.maps)[:, None])
     return target.maps

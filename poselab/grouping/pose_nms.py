@@ -18,7 +18,7 @@ CLOSE_JOINTS = 0.5
 """Share of the joints that must be near for two poses to be the same person's."""
 
 
-class Rivals(NamedTuple):
+class ScoredPoses(NamedTuple):
     """The poses of one image: keypoints (N, K, 2) pixels, scores (N,), boxes (N, 4) that they
     were found in and areas (N,) of these in pixels², falloffs (K,) of the skeleton."""
 
@@ -29,27 +29,27 @@ class Rivals(NamedTuple):
     oks_sigmas: Floats
 
 
-class Survivors(NamedTuple):
+class KeptPoses(NamedTuple):
     """Indices of the poses that stay, best first, and their scores, which may have changed."""
 
     rows: Ints
     scores: Floats
 
 
-class Suppression(Protocol):
+class NmsRule(Protocol):
     """A rule of suppression with its limit."""
 
-    def __call__(self, rivals: Rivals, limit: float) -> Survivors:
+    def __call__(self, rivals: ScoredPoses, limit: float) -> KeptPoses:
         """Who stays."""
 
 
-def by_oks(rivals: Rivals, limit: float) -> Survivors:
+def by_oks(rivals: ScoredPoses, limit: float) -> KeptPoses:
     """OKS-NMS: a pose falls when its OKS with a better one that stays exceeds ``limit``."""
     rows = oks_nms(rivals.keypoints, rivals.scores, rivals.areas, rivals.oks_sigmas, limit)
-    return Survivors(rows, rivals.scores[rows])
+    return KeptPoses(rows, rivals.scores[rows])
 
 
-def by_box(rivals: Rivals, limit: float) -> Survivors:
+def by_box(rivals: ScoredPoses, limit: float) -> KeptPoses:
     """NMS of the boxes in the order of the poses' scores: an IoU above ``limit`` is a repeat."""
     order = np.argsort(-rivals.scores, kind="stable")
     alike = geometry.iou(rivals.boxes[order], rivals.boxes[order]) > limit
@@ -58,10 +58,10 @@ def by_box(rivals: Rivals, limit: float) -> Survivors:
         if alive[best]:
             alive[best + 1 :] &= ~alike[best, best + 1 :]
     rows = order[alive]
-    return Survivors(rows, rivals.scores[rows])
+    return KeptPoses(rows, rivals.scores[rows])
 
 
-def by_soft_oks(rivals: Rivals, limit: float) -> Survivors:
+def by_soft_oks(rivals: ScoredPoses, limit: float) -> KeptPoses:
     """Soft-OKS-NMS: the best pose stays, all others' scores decay by exp(-OKS²/limit), and so on.
 
     Source: soft-NMS, Bodla et al. 2017, equation 3 with OKS for IoU and ``limit`` for sigma, as in
@@ -82,10 +82,10 @@ def by_soft_oks(rivals: Rivals, limit: float) -> Survivors:
         kept.append(float(scores[best]))
         left = np.delete(left, place)
         scores[left] *= np.exp(-(likeness[best, left] ** 2) / limit)
-    return Survivors(np.array(rows, dtype=np.int64), np.array(kept, dtype=np.float64))
+    return KeptPoses(np.array(rows, dtype=np.int64), np.array(kept, dtype=np.float64))
 
 
-def by_nearby_joints(rivals: Rivals, limit: float) -> Survivors:
+def by_keypoint_distance(rivals: ScoredPoses, limit: float) -> KeptPoses:
     """A pose stays if no better one has more than half of its joints near this one's.
 
     Near is ``limit`` times the diagonal of the extent of the pose that is looked at. What a pose
@@ -113,10 +113,10 @@ def by_nearby_joints(rivals: Rivals, limit: float) -> Survivors:
                 rows.append(best)
                 fallen[near] = True
     kept = np.array(rows, dtype=np.int64)
-    return Survivors(kept, rivals.scores[kept])
+    return KeptPoses(kept, rivals.scores[kept])
 
 
-def _oks(rivals: Rivals) -> Floats:
+def _oks(rivals: ScoredPoses) -> Floats:
     """OKS (N, N) of all pairs over the mean of their areas, all keypoints counting alike."""
     keypoints = np.asarray(rivals.keypoints, dtype=np.float64)
     shared = (rivals.areas[:, None] + rivals.areas[None]) / 2 + np.spacing(1.0)
@@ -127,10 +127,10 @@ def _oks(rivals: Rivals) -> Floats:
     return np.asarray(total / max(len(rivals.oks_sigmas), 1))
 
 
-SUPPRESSIONS: dict[str, tuple[str, Suppression]] = {
+NMS_RULES: dict[str, tuple[str, NmsRule]] = {
     "oks": ("OKS", by_oks),
     "soft_oks": ("soft OKS", by_soft_oks),
     "box": ("box IoU", by_box),
-    "nearby_joints": ("nearby joints", by_nearby_joints),
+    "keypoint_distance": ("nearby joints", by_keypoint_distance),
 }
 """Name → how a contract calls it, and the rule."""

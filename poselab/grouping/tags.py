@@ -22,7 +22,7 @@ _FORBIDDEN = 1e10
 
 
 @dataclass(frozen=True)
-class TagRules:
+class TagGrouping:
     """How joints become people; the defaults are HigherHRNet's (Cheng et al. 2020).
 
     detection_threshold: a joint's least score. tag_threshold: the largest distance of its tag from
@@ -58,7 +58,7 @@ def joint_order(skeleton: Skeleton) -> tuple[int, ...]:
     return tuple(sorted(range(len(skeleton)), key=place))
 
 
-def group(scores: Floats, tags: Floats, order: tuple[int, ...], rules: TagRules) -> Ints:
+def group(scores: Floats, tags: Floats, order: tuple[int, ...], rules: TagGrouping) -> Ints:
     """Which candidate each person takes as each joint, (P, K), -1 for none; best people first.
 
     scores (K, M) and tags (K, M, T) of M candidates a joint. Joint by joint, candidates go to the
@@ -85,7 +85,7 @@ def group(scores: Floats, tags: Floats, order: tuple[int, ...], rules: TagRules)
     return _best(instances, scores, rules.max_instances)
 
 
-def _owners(scores: Floats, tags: Floats, means: Floats, rules: TagRules) -> Ints:
+def _owners(scores: Floats, tags: Floats, means: Floats, rules: TagGrouping) -> Ints:
     """The person (N,) each of N candidates belongs to, -1 for those who fit nobody."""
     owner = np.full(len(scores), -1)
     if len(means) == 0:

@@ -4,17 +4,17 @@ Cells are (x, y) in map cells, 0-based with integers at cell centres. All of the
 float32 or better, and avoid matrix products so that neither autocast nor TF32 coarsens a position.
 """
 
-from poselab.heatmaps.blurring import blur, blur_taps, blur_whole, blur_width, blurred_at
+from poselab.heatmaps.blurring import blur, blur_at, blur_kernel, blur_kernel_size, blur_same
 from poselab.heatmaps.drawing import gaussians, spikes, splat
-from poselab.heatmaps.flipping import flip_maps
+from poselab.heatmaps.flipping import flip_heatmaps
 from poselab.heatmaps.peaks import (
     cells_of,
-    highest_around,
     nearest,
     non_maximum_suppression,
     peaks,
     places,
-    read_at,
+    sliding_max,
+    values_at,
 )
 from poselab.heatmaps.refining import dark_refine, quarter_offset, udp_refine
 from poselab.heatmaps.soft_argmax import (
@@ -26,26 +26,26 @@ from poselab.heatmaps.soft_argmax import (
 
 __all__ = [
     "blur",
-    "blur_taps",
-    "blur_whole",
-    "blur_width",
-    "blurred_at",
+    "blur_at",
+    "blur_kernel",
+    "blur_kernel_size",
+    "blur_same",
     "cells_of",
     "dark_refine",
     "expectation",
-    "flip_maps",
+    "flip_heatmaps",
     "gaussians",
-    "highest_around",
     "local_expectation",
     "nearest",
     "non_maximum_suppression",
     "peaks",
     "places",
     "quarter_offset",
-    "read_at",
+    "sliding_max",
     "soft_argmax",
     "spikes",
     "splat",
     "udp_refine",
+    "values_at",
     "window_radius",
 ]

@@ -17,12 +17,12 @@ _SMALL_TAPS = {  # OpenCV's fixed kernels where the width alone is given
 }
 
 
-def blur_width(sigma: float) -> int:
+def blur_kernel_size(sigma: float) -> int:
     """The odd kernel whose blur is about sigma wide: 3, 11, 17 for 1, 2, 3, as DARK's authors."""
     return 2 * max(int((sigma - 0.8) / 0.3 + 1 + 1e-9), 1) + 1
 
 
-def blur_taps(width: int, sigma: float | None = None) -> tuple[float, ...]:
+def blur_kernel(width: int, sigma: float | None = None) -> tuple[float, ...]:
     """A Gaussian kernel that sums to one; without sigma as OpenCV makes it from its width alone."""
     if sigma is None:
         if width in _SMALL_TAPS:
@@ -43,13 +43,13 @@ def blur(maps: Tensor, taps: tuple[float, ...]) -> Tensor:
     return maps
 
 
-def blurred_at(maps: Tensor, cells: Tensor, kernel: int) -> Tensor:
-    """What :func:`blur_whole` would give at whole cells (…, 2), without blurring the rest."""
+def blur_at(maps: Tensor, cells: Tensor, kernel: int) -> Tensor:
+    """What :func:`blur_same` would give at whole cells (…, 2), without blurring the rest."""
     window = windows(maps, cells, kernel // 2, "reflect")
-    return blur(window, blur_taps(kernel))[..., 0, 0]
+    return blur(window, blur_kernel(kernel))[..., 0, 0]
 
 
-def blur_whole(maps: Tensor, taps: tuple[float, ...]) -> Tensor:
+def blur_same(maps: Tensor, taps: tuple[float, ...]) -> Tensor:
     """Blur maps (…, h, w) to the same size, their borders reflected as OpenCV does by default.
 
     On CPUs as products with banded matrices, 20 times as fast, unless those may be coarse.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def flip_maps(maps: Tensor, names: Tensor, shift: int) -> Tensor:
+def flip_heatmaps(maps: Tensor, names: Tensor, shift: int) -> Tensor:
     """Maps (…, K, h, w) of a flipped input as those of the input.
 
     names (K,) are the flipped keypoints; ``shift`` moves the result right, repeating the border.

@@ -43,17 +43,17 @@ def cells_of(index: Tensor, width: int) -> Tensor:
     return torch.stack([index % width, index.div(width, rounding_mode="floor")], dim=-1).float()
 
 
-def read_at(maps: Tensor, index: Tensor) -> Tensor:
+def values_at(maps: Tensor, index: Tensor) -> Tensor:
     """Values (…, N) of maps (…, h, w) at flat indices y·w + x (…, N)."""
     return maps.flatten(-2).gather(-1, index)
 
 
 def non_maximum_suppression(maps: Tensor, window: int = 5) -> Tensor:
     """Maps (B, K, h, w) with everything but the maxima of a window·window square set to zero."""
-    return torch.where(maps == highest_around(maps, window), maps, torch.zeros_like(maps))
+    return torch.where(maps == sliding_max(maps, window), maps, torch.zeros_like(maps))
 
 
-def highest_around(maps: Tensor, window: int) -> Tensor:
+def sliding_max(maps: Tensor, window: int) -> Tensor:
     """The largest value (B, K, h, w) in the odd window·window square around every cell.
 
     One axis after the other by shifted maxima, on CPUs ten times as fast as max pooling.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from poselab.heatmaps.blurring import blur, blur_taps
+from poselab.heatmaps.blurring import blur, blur_kernel
 from poselab.heatmaps.windows import inside, repeat_border, windows
 
 _TINY = 1e-10  # what DARK's and UDP's authors keep the logarithm away from zero with
@@ -28,11 +28,11 @@ def quarter_offset(maps: Tensor, cells: Tensor) -> Tensor:
 def dark_refine(maps: Tensor, cells: Tensor, kernel: int = 11) -> Tensor:
     """Sub-cell maxima near whole cells (…, 2): blur, logarithm, one Newton step.
 
-    kernel: odd width of the blur in cells (11 for sigma 2, 17 for sigma 3: :func:`blur_width`).
+    kernel: odd width of the blur in cells (11 for sigma 2, 17 for sigma 3: :func:`blur_kernel_size`).
     Cells within two of the border stay, as in the authors' code.
     Source: DARK, Zhang et al. 2020, equations 6 to 9 and section 3.2.3.
     """
-    taps = blur_taps(kernel)
+    taps = blur_kernel(kernel)
     raw = windows(maps.float(), cells, 2 + kernel // 2, "zero")
     window = blur(raw, taps)
     scale = raw.amax((-2, -1)) / window.amax((-2, -1)).clamp(min=_TINY)
@@ -51,7 +51,7 @@ def udp_refine(maps: Tensor, cells: Tensor, kernel: int = 3) -> Tensor:
     wide, borders repeated. Source: UDP, Huang et al. 2020, reference implementation.
     """
     low, high = _UDP_RANGE
-    window = blur(windows(maps.float(), cells, 1 + kernel // 2, "reflect"), blur_taps(kernel))
+    window = blur(windows(maps.float(), cells, 1 + kernel // 2, "reflect"), blur_kernel(kernel))
     log = repeat_border(window.clamp(low, high).log(), maps, cells)
     middle = log[..., 1, 1]
     slope = torch.stack([log[..., 1, 2] - log[..., 1, 0], log[..., 2, 1] - log[..., 0, 1]], -1) / 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from poselab.heatmaps.peaks import read_at
+from poselab.heatmaps.peaks import values_at
 
 
 def windows(maps: Tensor, cells: Tensor, radius: int, border: str) -> Tensor:
@@ -19,7 +19,7 @@ def windows(maps: Tensor, cells: Tensor, radius: int, border: str) -> Tensor:
     x, y = (cells[..., axis, None].long() + reach for axis in (0, 1))
     fold = reflected if border == "reflect" else _clamped
     index = fold(y, h)[..., :, None] * w + fold(x, w)[..., None, :]
-    window = read_at(maps, index.flatten(maps.ndim - 2)).reshape(index.shape)
+    window = values_at(maps, index.flatten(maps.ndim - 2)).reshape(index.shape)
     if border != "zero":
         return window
     known = ((y >= 0) & (y < h))[..., :, None] & ((x >= 0) & (x < w))[..., None, :]
@@ -43,7 +43,7 @@ def repeat_border(window: Tensor, maps: Tensor, cells: Tensor) -> Tensor:
     rows = (y + reach).clamp(0, h - 1) - y + 1
     columns = (x + reach).clamp(0, w - 1) - x + 1
     index = rows[..., :, None] * 3 + columns[..., None, :]
-    return read_at(window, index.flatten(-2)).reshape(window.shape)
+    return values_at(window, index.flatten(-2)).reshape(window.shape)
 
 
 def inside(maps: Tensor, cells: Tensor, margin: int, per_axis: bool = False) -> Tensor:

@@ -10,10 +10,10 @@ from torch.nn import functional
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from poselab.outputs import MapTarget
+    from poselab.outputs import HeatmapTarget
 
 
-class FocalMapLoss(nn.Module):
+class FocalHeatmapLoss(nn.Module):
     """Cross entropy of sigmoids that cells already right hardly enter.
 
     The highest cell of a target is its positive: -(1 - p)^alpha·log p. All others are negatives:
@@ -32,7 +32,7 @@ class FocalMapLoss(nn.Module):
             raise InputError(f"expected alpha and beta of 0 or more, got {alpha} and {beta}")
         self.alpha, self.beta = alpha, beta
 
-    def forward(self, output: Tensor, target: MapTarget) -> dict[str, Tensor]:
+    def forward(self, output: Tensor, target: HeatmapTarget) -> dict[str, Tensor]:
         """{"focal": scalar}."""
         logits, heat = output.float(), target.maps
         found = logits.sigmoid()

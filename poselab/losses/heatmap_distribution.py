@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from poselab.outputs import MapTarget
+    from poselab.outputs import HeatmapTarget
 
 
-class MapDivergence(nn.Module):
+class HeatmapDivergence(nn.Module):
     """Kullback-Leibler divergence of the softmax over a map from its target, brought to sum one.
 
     Of a one-hot target (codec ``encoding: one_hot``) it is the cross entropy over cells. Cells of
@@ -21,7 +21,7 @@ class MapDivergence(nn.Module):
     its Gaussian form.
     """
 
-    def forward(self, output: Tensor, target: MapTarget) -> dict[str, Tensor]:
+    def forward(self, output: Tensor, target: HeatmapTarget) -> dict[str, Tensor]:
         """{"divergence": scalar}."""
         logits, weight = output.float().flatten(-2), target.weight.expand_as(target.maps)
         weight = weight.flatten(-2)

@@ -9,17 +9,17 @@ from torch import Tensor, nn
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from poselab.outputs import MapTarget
+    from poselab.outputs import HeatmapTarget
 
 
-class MapLoss(nn.Module):
+class HeatmapLoss(nn.Module):
     """Half the weighted squared error, as SimpleBaseline and HRNet train with.
 
     Normalised by the number of all elements B·C·h·w, whatever their weight, so that an input with
     few labelled keypoints pulls less; with weights 0 and 1 this is their JointsMSELoss.
     """
 
-    def forward(self, output: Tensor, target: MapTarget) -> dict[str, Tensor]:
+    def forward(self, output: Tensor, target: HeatmapTarget) -> dict[str, Tensor]:
         """{"maps": scalar}."""
         return {"maps": 0.5 * weighted_square_error(output, target.maps, target.weight)}
 
@@ -40,7 +40,7 @@ class HardKeypointLoss(nn.Module):
             raise InputError(f"expected 1 hardest keypoint or more, got {hardest}")
         self.hardest = hardest
 
-    def forward(self, output: Tensor, target: MapTarget) -> dict[str, Tensor]:
+    def forward(self, output: Tensor, target: HeatmapTarget) -> dict[str, Tensor]:
         """{"hard": scalar}."""
         if self.hardest > output.shape[1]:
             raise InputError(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from poselab.heatmaps import highest_around
+from poselab.heatmaps import sliding_max
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from poselab.outputs import MapTarget
+    from poselab.outputs import HeatmapTarget
 
 
 class AdaptiveWingLoss(nn.Module):
@@ -20,7 +20,7 @@ class AdaptiveWingLoss(nn.Module):
     With d = |output - target| and the power p = alpha - target, omega·log(1 + (d/epsilon)^p) below
     theta, and above it the line that goes on with the same slope. Cells within one of where the
     target reaches 0.2 count ``foreground`` times more (10 in the paper; 0: all alike). The mean
-    over all elements, weights as in :class:`poselab.losses.heatmaps.MapLoss`.
+    over all elements, weights as in :class:`poselab.losses.heatmaps.HeatmapLoss`.
     Source: Wang et al. 2019, equations 3 to 5.
 
     Raises:
@@ -44,12 +44,12 @@ class AdaptiveWingLoss(nn.Module):
         self.alpha, self.omega, self.epsilon = alpha, omega, epsilon
         self.theta, self.foreground = theta, foreground
 
-    def forward(self, output: Tensor, target: MapTarget) -> dict[str, Tensor]:
+    def forward(self, output: Tensor, target: HeatmapTarget) -> dict[str, Tensor]:
         """{"wing": scalar}."""
         heat = target.maps
         weight = target.weight
         if self.foreground:
-            weight = weight * (1 + self.foreground * (highest_around(heat, 3) >= 0.2).float())
+            weight = weight * (1 + self.foreground * (sliding_max(heat, 3) >= 0.2).float())
         return {"wing": (self._cost((output.float() - heat).abs(), heat) * weight).mean()}
 
     def _cost(self, distance: Tensor, heat: Tensor) -> Tensor:

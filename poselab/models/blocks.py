@@ -20,7 +20,7 @@ def conv_norm_relu(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 
     )
 
 
-def map_layer(inputs: int, outputs: int, kernel: int = 1) -> nn.Conv2d:
+def heatmap_layer(inputs: int, outputs: int, kernel: int = 1) -> nn.Conv2d:
     """A convolution whose maps start at next to nothing (Xiao et al. 2018, authors' code)."""
     layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
     nn.init.normal_(layer.weight, std=0.001)

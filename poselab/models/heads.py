@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from poselab.models.blocks import bias, map_layer
+from poselab.models.blocks import bias, heatmap_layer
 from poselab.outputs import Coordinates
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class HeatmapHead(nn.Module):
 
     def __init__(self, *, features: Sequence[Feature], channels: int, kernel: int = 1) -> None:
         super().__init__()
-        self.maps = map_layer(features[-1].channels, channels, kernel)
+        self.maps = heatmap_layer(features[-1].channels, channels, kernel)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         result: Tensor = self.maps(maps[-1])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from poselab.grouping.pose_nms import SUPPRESSIONS, Rivals, Survivors
+from poselab.grouping.pose_nms import NMS_RULES, KeptPoses, ScoredPoses
 from poselab.modules.pose_module import PoseModule
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ class TopDown(PoseModule):
             raise ValueError(f"expected a single-person method, got {type(estimator).__name__}")
         if score_rule not in SCORE_RULES:
             raise ValueError(f"expected a score_rule out of {SCORE_RULES}, got {score_rule!r}")
-        if nms_kind not in SUPPRESSIONS:
-            raise ValueError(f"expected an nms_kind out of {[*SUPPRESSIONS]}, got {nms_kind!r}")
+        if nms_kind not in NMS_RULES:
+            raise ValueError(f"expected an nms_kind out of {[*NMS_RULES]}, got {nms_kind!r}")
         super().__init__(
             *(estimator.net, estimator.codec, estimator.loss),
             *(estimator.optimizer, estimator.schedule, estimator.flip_test),
@@ -84,9 +84,9 @@ class TopDown(PoseModule):
         in_order = np.argsort(kept, kind="stable")
         return replace(predictions.take(kept[in_order]), scores=scores[in_order])
 
-    def _survivors(self, poses: Predictions, limit: float) -> Survivors:
+    def _survivors(self, poses: Predictions, limit: float) -> KeptPoses:
         """Who stays of one image's poses."""
         boxes = poses.boxes if poses.boxes is not None else np.zeros((len(poses), 4))
         oks_sigmas = np.array(self.codec.skeleton.oks_sigmas)
-        rivals = Rivals(poses.keypoints, poses.scores, boxes, poses.areas(), oks_sigmas)
-        return SUPPRESSIONS[self.nms_kind][1](rivals, limit)
+        rivals = ScoredPoses(poses.keypoints, poses.scores, boxes, poses.areas(), oks_sigmas)
+        return NMS_RULES[self.nms_kind][1](rivals, limit)

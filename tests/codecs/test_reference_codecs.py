@@ -13,7 +13,7 @@ from torch import Tensor
 from poselab.codecs import coordinate, reference_heatmaps
 from poselab.methods.simcc import reference_codecs as simcc
 from poselab.methods.udp_offset import reference_codecs as udp_offset
-from poselab.outputs import AxisScores, Coordinates
+from poselab.outputs import AxisLogits, Coordinates
 from poselab.skeletons import COCO17
 
 INPUT, CELLS = (256, 192), (64, 48)
@@ -146,7 +146,7 @@ def test_mmposes_discs_are_blurred_widely_and_its_offsets_not() -> None:
 def test_bins_of_simcc() -> None:
     """x flipped and moved left by one, its last bin repeated; mmpose moves nothing."""
     x = torch.arange(384.0).expand(1, 17, 384)
-    output = AxisScores(x=x, y=torch.zeros(1, 17, 512))
+    output = AxisLogits(x=x, y=torch.zeros(1, 17, 512))
     moved = codec("SimdrCodec", pixels="hrnet").unflip(output).x[0, 0]
     assert moved[:3].tolist() == [382, 381, 380]
     assert moved[-2:].tolist() == [0, 0]
@@ -162,7 +162,7 @@ def test_scores_of_simcc() -> None:
         ("GaussianSimdrCodec", chance_y),
         ("MmposeSimccCodec", torch.tensor(3.0)),
     ):
-        poses = codec(name, pixels="hrnet").decode(AxisScores(x=x, y=y))
+        poses = codec(name, pixels="hrnet").decode(AxisLogits(x=x, y=y))
         torch.testing.assert_close(poses.scores[0, 0, 0], score)
         assert poses.keypoints[0, 0, 0].tolist() == [50, 25]
 

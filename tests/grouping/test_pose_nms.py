@@ -7,23 +7,23 @@ import pytest
 
 from poselab.grouping.oks_nms import oks_nms
 from poselab.grouping.pose_nms import (
-    Rivals,
+    ScoredPoses,
     by_box,
-    by_nearby_joints,
+    by_keypoint_distance,
     by_oks,
     by_soft_oks,
 )
 from poselab.skeletons import COCO17
 
 
-def crowd(seed: int = 0) -> Rivals:
+def crowd(seed: int = 0) -> ScoredPoses:
     """Eight people, six noisy poses of each, some noisier."""
     random = np.random.default_rng(seed)
     instances = random.uniform(0, 300, (8, 17, 2))
     noise = random.normal(0, 1, (48, 17, 2)) * random.choice([2.0, 12.0], (48, 1, 1))
     keypoints = np.repeat(instances, 6, axis=0) + noise
     low, high = keypoints.min(axis=1), keypoints.max(axis=1)
-    return Rivals(
+    return ScoredPoses(
         keypoints=keypoints,
         scores=random.permutation(48) / 48,
         boxes=np.concatenate([low, high - low], axis=1),
@@ -32,12 +32,12 @@ def crowd(seed: int = 0) -> Rivals:
     )
 
 
-def on_a_line(*places: float) -> Rivals:
+def on_a_line(*places: float) -> ScoredPoses:
     """One keypoint each, sigma 0.5, area 2: OKS is exp(-d²/4)."""
     count = len(places)
     keypoints = np.array([[[place, 0.0]] for place in places])
     boxes = np.array([[place, 0.0, 4.0, 1.0] for place in places])
-    return Rivals(keypoints, np.zeros(count), boxes, np.full(count, 2.0), np.array([0.5]))
+    return ScoredPoses(keypoints, np.zeros(count), boxes, np.full(count, 2.0), np.array([0.5]))
 
 
 def test_soft_oks_by_hand() -> None:
@@ -110,8 +110,8 @@ def test_nearby_joints_by_hand() -> None:
 
     def kept(other: np.ndarray, scores: list[float]) -> list[int]:
         keypoints = np.stack([one, other])
-        rivals = Rivals(keypoints, np.array(scores), np.zeros((2, 4)), np.ones(2), np.ones(4))
-        return by_nearby_joints(rivals, 0.1).rows.tolist()
+        rivals = ScoredPoses(keypoints, np.array(scores), np.zeros((2, 4)), np.ones(2), np.ones(4))
+        return by_keypoint_distance(rivals, 0.1).rows.tolist()
 
     assert kept(three, [0.9, 0.8]) == [0]
     assert kept(three, [0.8, 0.9]) == [1]
@@ -136,20 +136,22 @@ def test_nearby_joints_is_dekrs_definition(limit: float) -> None:
         if i not in ignored and best not in ignored:
             kept.append(best)
             ignored |= set(group.tolist())
-    assert by_nearby_joints(rivals, limit).rows.tolist() == kept
+    assert by_keypoint_distance(rivals, limit).rows.tolist() == kept
     assert 1 < len(kept) < 48
 
 
 def test_poses_without_extent_are_kept_apart() -> None:
     """Where a pose is a single point nothing is near it, not even itself."""
-    still = Rivals(
+    still = ScoredPoses(
         np.zeros((2, 3, 2)), np.array([0.1, 0.2]), np.zeros((2, 4)), np.ones(2), np.ones(3)
     )
-    assert by_nearby_joints(still, 0.05).rows.tolist() == [1, 0]
+    assert by_keypoint_distance(still, 0.05).rows.tolist() == [1, 0]
 
 
-@pytest.mark.parametrize("rule", [by_oks, by_soft_oks, by_box, by_nearby_joints])
+@pytest.mark.parametrize("rule", [by_oks, by_soft_oks, by_box, by_keypoint_distance])
 def test_nobody(rule: object) -> None:
-    nobody = Rivals(np.zeros((0, 17, 2)), np.zeros(0), np.zeros((0, 4)), np.zeros(0), np.ones(17))
+    nobody = ScoredPoses(
+        np.zeros((0, 17, 2)), np.zeros(0), np.zeros((0, 4)), np.zeros(0), np.ones(17)
+    )
     rows, scores = rule(nobody, 0.5)  # type: ignore[operator]
     assert len(rows) == len(scores) == 0

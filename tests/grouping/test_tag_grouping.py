@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from poselab.grouping.tags import TagRules, group, joint_order
+from poselab.grouping.tags import TagGrouping, group, joint_order
 from poselab.skeletons import COCO17, SKELETONS
 from poselab.structures import InputError
 
-RULES = TagRules()
+RULES = TagGrouping()
 
 
 def test_joints_are_dealt_from_head_and_torso_outwards() -> None:
@@ -42,7 +42,7 @@ def test_assignment_is_globally_best_not_greedy() -> None:
     """Greedy would give candidate 0 (tag 2) to the person at 2.6 and strand candidate 1 (tag 4)."""
     scores = np.array([[0.9, 0.8], [0.9, 0.8]])
     tags = np.array([[0.0, 2.6], [2.0, 4.0]])[..., None]
-    rules = TagRules(tag_threshold=2.5)
+    rules = TagGrouping(tag_threshold=2.5)
     assert sorted(group(scores, tags, (0, 1), rules).tolist()) == [[0, 0], [1, 1]]
 
 
@@ -57,7 +57,7 @@ def test_distance_is_over_all_tags_of_a_joint() -> None:
 def test_people_are_limited_to_the_best() -> None:
     scores = np.array([[0.3, 0.9, 0.6]])
     tags = np.array([[0.0, 10.0, 20.0]])[..., None]
-    assert group(scores, tags, (0,), TagRules(max_instances=2)).tolist() == [[1], [2]]
+    assert group(scores, tags, (0,), TagGrouping(max_instances=2)).tolist() == [[1], [2]]
 
 
 def test_nobody() -> None:
@@ -84,4 +84,4 @@ def test_order_of_candidates_does_not_matter(seed: int) -> None:
 
 def test_bad_rules_are_refused() -> None:
     with pytest.raises(InputError, match="expected max_people"):
-        TagRules(max_instances=0)
+        TagGrouping(max_instances=0)

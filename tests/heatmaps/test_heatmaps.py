@@ -89,7 +89,7 @@ def test_non_maximum_suppression_by_hand() -> None:
 def test_highest_around_is_max_pooling(window: int) -> None:
     heat = torch.randn(2, 3, 9, 4, generator=torch.Generator().manual_seed(6))
     pooled = torch.nn.functional.max_pool2d(heat, window, 1, window // 2)
-    assert torch.equal(maps.highest_around(heat, window), pooled)
+    assert torch.equal(maps.sliding_max(heat, window), pooled)
 
 
 def test_soft_argmax_by_hand() -> None:
@@ -129,10 +129,10 @@ def test_soft_argmax_keeps_its_precision_under_autocast() -> None:
 def test_blur_is_opencvs(width: int) -> None:
     cv2 = pytest.importorskip("cv2")
     image = np.random.default_rng(0).random((20, 24), dtype=np.float32)
-    ours = maps.blur_whole(torch.from_numpy(image), maps.blur_taps(width)).numpy()
+    ours = maps.blur_same(torch.from_numpy(image), maps.blur_kernel(width)).numpy()
     np.testing.assert_allclose(ours, cv2.GaussianBlur(image, (width, width), 0), atol=1e-6)
     at = torch.tensor([1.0, 18.0])
-    assert maps.blurred_at(torch.from_numpy(image), at, width).item() == pytest.approx(ours[18, 1])
+    assert maps.blur_at(torch.from_numpy(image), at, width).item() == pytest.approx(ours[18, 1])
 
 
 def test_blur_is_the_same_where_matrix_products_may_be_coarse() -> None:
@@ -143,14 +143,14 @@ def test_blur_is_the_same_where_matrix_products_may_be_coarse() -> None:
         for precision in ("high", "medium"):
             torch.set_float32_matmul_precision(precision)
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                found.append(maps.blur_whole(heat, maps.blur_taps(15)))
+                found.append(maps.blur_same(heat, maps.blur_kernel(15)))
     finally:
         torch.set_float32_matmul_precision(before)
     torch.testing.assert_close(found[0], found[1], rtol=0, atol=1e-6)
 
 
 def test_blur_width_is_what_dark_and_hrnet_pair() -> None:
-    assert [maps.blur_width(sigma) for sigma in (1.0, 2.0, 3.0)] == [3, 11, 17]
+    assert [maps.blur_kernel_size(sigma) for sigma in (1.0, 2.0, 3.0)] == [3, 11, 17]
 
 
 def dark_by_loops(heat: np.ndarray, kernel: int) -> tuple[float, float]:
@@ -231,8 +231,8 @@ def test_refinements_leave_flat_maps_alone(refine: object) -> None:
 def test_flipping_maps_swaps_names_and_shifts() -> None:
     heat = torch.arange(6.0).reshape(1, 2, 1, 3)
     names = torch.tensor([1, 0])
-    assert maps.flip_maps(heat, names, 0).flatten().tolist() == [5, 4, 3, 2, 1, 0]
-    assert maps.flip_maps(heat, names, 1).flatten().tolist() == [5, 5, 4, 2, 2, 1]
+    assert maps.flip_heatmaps(heat, names, 0).flatten().tolist() == [5, 4, 3, 2, 1, 0]
+    assert maps.flip_heatmaps(heat, names, 1).flatten().tolist() == [5, 5, 4, 2, 2, 1]
 
 
 def test_the_first_of_equal_peaks_counts() -> None:

@@ -14,9 +14,9 @@ import torch
 
 from poselab.codecs.coordinate import CoordinateCodec
 from poselab.codecs.heatmap import HeatmapCodec
-from poselab.grouping.tags import TagRules
+from poselab.grouping.tags import TagGrouping
 from poselab.losses.coordinates import CoordinateLoss
-from poselab.losses.heatmaps import MapLoss
+from poselab.losses.heatmaps import HeatmapLoss
 from poselab.methods.associative_embedding.codec import TagCodec
 from poselab.methods.associative_embedding.loss import TagLoss
 from poselab.methods.compositional.codec import BoneCodec, bones
@@ -24,7 +24,7 @@ from poselab.methods.compositional.loss import CompositionalLoss
 from poselab.methods.simcc.codec import SimccCodec
 from poselab.methods.simcc.loss import AxisLoss
 from poselab.methods.udp_offset.codec import UdpOffsetCodec
-from poselab.outputs import AxisScores, AxisTarget, Coordinates, TaggedMaps
+from poselab.outputs import AxisLogits, AxisTarget, Coordinates, TaggedHeatmaps
 from poselab.skeletons import COCO17, MPII16
 
 SIZES = ((64, 64), (128, 96), (256, 192), (132, 108))
@@ -61,14 +61,14 @@ def cases() -> list[Any]:
             for encoding, decoder in HEATMAPS:
                 codec = HeatmapCodec(**where, encoding=encoding, decoder=decoder, sigma=1.5)
                 text = f"heatmap-{encoding}-{decoder}-{pixels}-{name}"
-                found.append(case(text, codec, MapLoss(), 4.5 * stride))
+                found.append(case(text, codec, HeatmapLoss(), 4.5 * stride))
             offsets = UdpOffsetCodec(**where)
-            found.append(case(f"offset-{pixels}-{name}", offsets, MapLoss(), 7.0 * stride))
+            found.append(case(f"offset-{pixels}-{name}", offsets, HeatmapLoss(), 7.0 * stride))
             for smoothing, split, sigma in SIMCC:
                 bins = SimccCodec(**where, smoothing=smoothing, split=split, sigma=sigma, share=0.0)
                 text = f"simcc-{smoothing}-{split:g}-{pixels}-{name}"
                 found.append(case(text, bins, AxisLoss(), 4 * sigma / split))
-            tags = TagCodec(**where, grouping=TagRules(max_instances=3))
+            tags = TagCodec(**where, grouping=TagGrouping(max_instances=3))
             found.append(case(f"tags-{pixels}-{name}", tags, TagLoss(), 2.0 * stride))
     return found
 
@@ -113,9 +113,9 @@ def encode(codec: Any, keypoints: torch.Tensor, visibility: torch.Tensor | None 
 def ideal(target: Any) -> Any:
     """The output of a network that makes no mistake."""
     if hasattr(target, "cell"):
-        return TaggedMaps(target.maps, torch.zeros_like(target.maps)[:, None])
+        return TaggedHeatmaps(target.maps, torch.zeros_like(target.maps)[:, None])
     if isinstance(target, AxisTarget):
-        return AxisScores(*(axis.clamp(min=1e-30).log() for axis in target[:2]))
+        return AxisLogits(*(axis.clamp(min=1e-30).log() for axis in target[:2]))
     if hasattr(target, "parents"):
         return Coordinates(bones(target.xy, target.parents), target.weight)
     if hasattr(target, "xy"):
@@ -127,7 +127,7 @@ def flipped(codec: Any, keypoints: torch.Tensor) -> torch.Tensor:
     """The keypoints of the flipped input."""
     width = (codec.grid.input_size if hasattr(codec, "grid") else codec.input_size)[1]
     moved = keypoints[:, :, list(codec.skeleton.flip_index)].clone()
-    moved[..., 0] = width - 1 - flipped[..., 0]
+    moved[..., 0] = width - 1 - moved[..., 0]
     return moved
 
 

@@ -9,22 +9,22 @@ import pytest
 import torch
 
 from poselab.codecs.heatmap import HeatmapCodec
-from poselab.losses.focal import FocalMapLoss
-from poselab.losses.heatmap_distribution import MapDivergence
+from poselab.losses.focal import FocalHeatmapLoss
+from poselab.losses.heatmap_distribution import HeatmapDivergence
 from poselab.losses.heatmaps import HardKeypointLoss
 from poselab.losses.wing import AdaptiveWingLoss
-from poselab.outputs import MapTarget
+from poselab.outputs import HeatmapTarget
 from poselab.skeletons import COCO17
 from poselab.structures import InputError
 
 
-def case() -> tuple[torch.Tensor, MapTarget]:
+def case() -> tuple[torch.Tensor, HeatmapTarget]:
     """Outputs and targets (2, 4, 5, 6), one map of which does not count."""
     random = torch.Generator().manual_seed(0)
     output, heat = (torch.rand(2, 4, 5, 6, generator=random) for _ in range(2))
     weight = torch.ones(2, 4, 1, 1)
     weight[0, 1] = 0
-    return output, MapTarget(heat, weight)
+    return output, HeatmapTarget(heat, weight)
 
 
 def test_hard_keypoints_are_cpns() -> None:
@@ -37,7 +37,7 @@ def test_hard_keypoints_are_cpns() -> None:
 
 def test_easy_keypoints_get_no_gradient() -> None:
     output = torch.tensor([0.1, 0.5, 0.3]).view(1, 3, 1, 1).requires_grad_()
-    target = MapTarget(torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1))
+    target = HeatmapTarget(torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1))
     HardKeypointLoss(hardest=1)(output, target)["hard"].backward()
     assert output.grad.flatten().tolist() == [0.0, 0.5, 0.0]
 
@@ -66,7 +66,7 @@ def test_wing_has_one_slope_at_theta_and_none_where_it_is_right() -> None:
     slopes = []
     for d in (0.0, 0.4999, 0.5001):
         output = (heat + d).requires_grad_()
-        loss(output, MapTarget(heat, torch.ones(1, 1, 1, 1)))["wing"].backward()
+        loss(output, HeatmapTarget(heat, torch.ones(1, 1, 1, 1)))["wing"].backward()
         slopes.append(output.grad)
     assert (slopes[0] == 0).all()
     torch.testing.assert_close(slopes[1], slopes[2], rtol=2e-3, atol=0)
@@ -80,8 +80,8 @@ def test_wing_weighs_the_peak_and_its_neighbours() -> None:
     for n, weight in ((2, 11.0), (3, 1.0)):
         output = heat.clone()
         output[..., n] += 0.1
-        plain = AdaptiveWingLoss(foreground=0.0)(output, MapTarget(heat, ones))["wing"]
-        heavy = AdaptiveWingLoss()(output, MapTarget(heat, ones))["wing"]
+        plain = AdaptiveWingLoss(foreground=0.0)(output, HeatmapTarget(heat, ones))["wing"]
+        heavy = AdaptiveWingLoss()(output, HeatmapTarget(heat, ones))["wing"]
         off[n] = heavy / plain
         assert off[n].item() == pytest.approx(weight, rel=1e-5)
 
@@ -100,15 +100,15 @@ def test_focal_is_centernets() -> None:
             if y == 1
             else (1 - y) ** 4 * p[at] ** 2 * math.log(1 - p[at])
         )
-    loss = FocalMapLoss()(output, MapTarget(heat, target.weight))["focal"]
+    loss = FocalHeatmapLoss()(output, HeatmapTarget(heat, target.weight))["focal"]
     assert loss.item() == pytest.approx(total / 7, rel=1e-5)
 
 
 def test_focal_without_its_powers_is_binary_cross_entropy() -> None:
     """One cell at logit 0 that is the peak: log 2, gradient -1/2."""
     output = torch.zeros(1, 1, 1, 1, requires_grad=True)
-    target = MapTarget(torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1))
-    loss = FocalMapLoss(alpha=0.0, beta=0.0)(output, target)["focal"]
+    target = HeatmapTarget(torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1))
+    loss = FocalHeatmapLoss(alpha=0.0, beta=0.0)(output, target)["focal"]
     loss.backward()
     assert loss.item() == pytest.approx(math.log(2))
     assert output.grad.item() == pytest.approx(-0.5)
@@ -118,7 +118,7 @@ def test_divergence_of_a_one_hot_target_is_cross_entropy() -> None:
     """Logits 0, log 2, 0, 0 and truth the second: p = 2/5; the gradient is p minus the truth."""
     output = torch.tensor([0.0, math.log(2), 0.0, 0.0]).view(1, 1, 2, 2).requires_grad_()
     heat = torch.tensor([0.0, 1.0, 0.0, 0.0]).view(1, 1, 2, 2)
-    loss = MapDivergence()(output, MapTarget(heat, torch.ones(1, 1, 1, 1)))["divergence"]
+    loss = HeatmapDivergence()(output, HeatmapTarget(heat, torch.ones(1, 1, 1, 1)))["divergence"]
     loss.backward()
     assert loss.item() == pytest.approx(math.log(2.5))
     assert output.grad.flatten().tolist() == pytest.approx([0.2, -0.6, 0.2, 0.2])
@@ -128,11 +128,13 @@ def test_divergence_is_zero_at_the_target_and_torchs_elsewhere() -> None:
     output, target = case()
     share = target.maps.flatten(2) / target.maps.flatten(2).sum(-1, keepdim=True)
     right = share.log().view_as(output)
-    assert MapDivergence()(right + 3.0, target)["divergence"].item() == pytest.approx(0, abs=1e-6)
+    assert HeatmapDivergence()(right + 3.0, target)["divergence"].item() == pytest.approx(
+        0, abs=1e-6
+    )
     found = output.flatten(2).log_softmax(-1)
     each = torch.nn.functional.kl_div(found, share, reduction="none").sum(-1)
     expected = (each * target.weight[..., 0, 0]).mean()
-    torch.testing.assert_close(MapDivergence()(output, target)["divergence"], expected)
+    torch.testing.assert_close(HeatmapDivergence()(output, target)["divergence"], expected)
 
 
 def test_divergence_leaves_masked_cells_out() -> None:
@@ -140,13 +142,13 @@ def test_divergence_leaves_masked_cells_out() -> None:
     output = torch.tensor([1.0, 1.0, 50.0, -3.0]).view(1, 1, 2, 2).requires_grad_()
     heat = torch.tensor([1.0, 0.0, 1.0, 0.0]).view(1, 1, 2, 2)
     mask = torch.tensor([1.0, 1.0, 0.0, 0.0]).view(1, 1, 2, 2)
-    loss = MapDivergence()(output, MapTarget(heat, mask))["divergence"]
+    loss = HeatmapDivergence()(output, HeatmapTarget(heat, mask))["divergence"]
     loss.backward()
     assert loss.item() == pytest.approx(math.log(2))
     assert output.grad.flatten().tolist() == pytest.approx([-0.5, 0.5, 0.0, 0.0])
 
 
-LOSSES = [HardKeypointLoss(8), AdaptiveWingLoss(), FocalMapLoss(), MapDivergence()]
+LOSSES = [HardKeypointLoss(8), AdaptiveWingLoss(), FocalHeatmapLoss(), HeatmapDivergence()]
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
@@ -183,7 +185,7 @@ def test_bad_settings_are_refused() -> None:
     for make, message in (
         (lambda: HardKeypointLoss(0), "hardest"),
         (lambda: AdaptiveWingLoss(alpha=1.9), "alpha above 2"),
-        (lambda: FocalMapLoss(alpha=-1.0), "alpha and beta"),
+        (lambda: FocalHeatmapLoss(alpha=-1.0), "alpha and beta"),
     ):
         with pytest.raises(InputError, match=message):
             make()

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from poselab.losses.coordinates import CoordinateLoss
-from poselab.losses.heatmaps import MapLoss
+from poselab.losses.heatmaps import HeatmapLoss
 from poselab.methods.associative_embedding.loss import TagLoss, tag_terms
-from poselab.outputs import Coordinates, CoordinateTarget, MapTarget, TaggedMaps, TagTarget
+from poselab.outputs import Coordinates, CoordinateTarget, HeatmapTarget, TaggedHeatmaps, TagTarget
 from poselab.structures import InputError
 
 
@@ -41,14 +41,14 @@ def test_map_loss_is_hrnets() -> None:
         0.5 * ((output[:, k] * weight[:, k] - maps[:, k] * weight[:, k]) ** 2).mean()
         for k in range(4)
     ]
-    loss = MapLoss()(output, MapTarget(maps, weight))["maps"]
+    loss = HeatmapLoss()(output, HeatmapTarget(maps, weight))["maps"]
     assert loss.item() == pytest.approx((sum(joints) / 4).item())
 
 
 def test_losses_compute_in_float32_for_half_precision_outputs() -> None:
     maps = torch.rand(2, 3, 8, 8)
-    target = MapTarget(maps, torch.ones(2, 3, 1, 1))
-    assert MapLoss()(maps.bfloat16(), target)["maps"].dtype == torch.float32
+    target = HeatmapTarget(maps, torch.ones(2, 3, 1, 1))
+    assert HeatmapLoss()(maps.bfloat16(), target)["maps"].dtype == torch.float32
 
 
 def naive_tag_terms(tags: np.ndarray, cell: np.ndarray, present: np.ndarray) -> tuple[float, float]:
@@ -120,13 +120,13 @@ def test_tag_gradient() -> None:
     assert (leaf.grad * step).sum().item() == pytest.approx(slope, rel=2e-2)
 
 
-def tag_output() -> tuple[TaggedMaps, TagTarget]:
+def tag_output() -> tuple[TaggedHeatmaps, TagTarget]:
     """A random output and target."""
     tags, cell, present = tag_case()
     maps = torch.rand(3, 6, 7, 8, generator=torch.Generator().manual_seed(3))
     weight = torch.ones(3, 1, 7, 8)
     weight[:, :, :3] = 0
-    return TaggedMaps(maps, tags), TagTarget(torch.zeros_like(maps), weight, cell, present)
+    return TaggedHeatmaps(maps, tags), TagTarget(torch.zeros_like(maps), weight, cell, present)
 
 
 def test_tag_loss_weighs_and_leaves_out_terms() -> None:
@@ -142,7 +142,7 @@ def test_tag_loss_ignores_unusable_cells() -> None:
     output, target = tag_output()
     other = output.maps.clone()
     other[:, :, :3] += 100
-    changed = TagLoss()(TaggedMaps(other, output.tags), target)
+    changed = TagLoss()(TaggedHeatmaps(other, output.tags), target)
     assert changed["maps"].item() == TagLoss()(output, target)["maps"].item()
     masked = (output.maps[:, :, 3:] ** 2).sum() / output.maps.numel()
     assert changed["maps"].item() == pytest.approx(masked.item())

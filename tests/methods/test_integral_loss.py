@@ -10,7 +10,7 @@ from torch import Tensor
 
 from poselab.heatmaps import soft_argmax
 from poselab.losses.coordinates import CoordinateLoss
-from poselab.methods.integral.head import MappedCoordinates
+from poselab.methods.integral.head import SoftArgmaxCoordinates
 from poselab.methods.integral.loss import DistanceLoss, IntegralLoss
 from poselab.outputs import CoordinateTarget
 from poselab.structures import InputError
@@ -20,11 +20,11 @@ CROSS = [[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.1, 0.0], [0.0, 0.1, 0.6, 0.1], [0.0,
 OTHER = [[0.0, 0.0, 0.0, 0.0], [0.0, 0.2, 0.0, 0.0], [0.1, 0.5, 0.1, 0.0], [0.0, 0.1, 0.0, 0.0]]
 
 
-def found(*shares: list[list[float]]) -> MappedCoordinates:
+def found(*shares: list[list[float]]) -> SoftArgmaxCoordinates:
     """The output whose maps are these distributions, one input each."""
     maps = torch.tensor(shares)[:, None]
     logits = maps.log()
-    return MappedCoordinates(soft_argmax(logits), torch.ones(len(maps), 1), maps, logits)
+    return SoftArgmaxCoordinates(soft_argmax(logits), torch.ones(len(maps), 1), maps, logits)
 
 
 def at(*xy: tuple[float, float]) -> CoordinateTarget:
@@ -75,10 +75,10 @@ def test_js_is_entropy_of_the_mean_less_mean_entropy() -> None:
     assert expected <= math.log(2)
 
 
-def raw(values: list[list[float]]) -> MappedCoordinates:
+def raw(values: list[list[float]]) -> SoftArgmaxCoordinates:
     """The output whose maps are these logits."""
     maps = torch.tensor(values)[None, None]
-    return MappedCoordinates(soft_argmax(maps), torch.ones(1, 1), maps, maps)
+    return SoftArgmaxCoordinates(soft_argmax(maps), torch.ones(1, 1), maps, maps)
 
 
 def test_maps_of_the_heatmap_heads_by_hand() -> None:
@@ -98,7 +98,7 @@ def test_maps_of_the_heatmap_heads_by_hand() -> None:
 
 
 def test_distance_is_euclidean_and_skips_the_unlabelled() -> None:
-    output = MappedCoordinates(
+    output = SoftArgmaxCoordinates(
         torch.tensor([[[0.3, 0.4], [9.0, 9.0]]]), None, torch.zeros(1, 2, 2, 2), None
     )
     target = CoordinateTarget(torch.zeros(1, 2, 2), torch.tensor([[1.0, 0.0]]))
@@ -111,7 +111,7 @@ def test_distance_is_euclidean_and_skips_the_unlabelled() -> None:
 def test_unlabelled_keypoints_weigh_nothing(kind: str) -> None:
     random = torch.Generator().manual_seed(0)
     maps = torch.randn(2, 3, 6, 5, generator=random, requires_grad=True)
-    output = MappedCoordinates(soft_argmax(maps), None, maps, maps)
+    output = SoftArgmaxCoordinates(soft_argmax(maps), None, maps, maps)
     weight = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
     ground_truth = torch.rand(2, 3, 2, generator=random) - 0.5
     parts = IntegralLoss(maps=kind)(output, CoordinateTarget(ground_truth, weight))  # type: ignore[arg-type]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from poselab.methods.integral.head import UncertainCoordinates
 from poselab.methods.rle.flow import RealNVP
+from poselab.methods.rle.head import UncertainCoordinates
 from poselab.methods.rle.loss import LikelihoodLoss
 from poselab.outputs import CoordinateTarget
 from poselab.structures import InputError

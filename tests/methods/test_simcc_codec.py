@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from poselab.methods.simcc.codec import SimccCodec
-from poselab.outputs import AxisScores
+from poselab.outputs import AxisLogits
 from poselab.skeletons import COCO17
 from poselab.structures import InputError
 
@@ -61,7 +61,7 @@ def test_hrnets_bins_unflip_by_split_minus_one() -> None:
     flipped = points[:, :, list(COCO17.flip_index)] * torch.tensor([-1.0, 1.0])
     flipped = flipped + torch.tensor([11.0, 0.0])
     straight, other = (this.encode(p, SEEN, ALL) for p in (points, flipped))
-    back = this.unflip(AxisScores(other.x, other.y))
+    back = this.unflip(AxisLogits(other.x, other.y))
     torch.testing.assert_close(back.x[..., :-1], straight.x[..., :-1])
     torch.testing.assert_close(back.y, straight.y)
 
@@ -70,25 +70,25 @@ def test_scores_are_relative_to_an_ideal_output() -> None:
     for settings in ({"share": 0.1}, {"smoothing": "gaussian", "sigma": 2.0}):
         this = codec(**settings)
         target = this.encode(at(5.25, 5.25), SEEN, ALL)
-        ideal = AxisScores(target.x.clamp(min=1e-9).log(), target.y.clamp(min=1e-9).log())
+        ideal = AxisLogits(target.x.clamp(min=1e-9).log(), target.y.clamp(min=1e-9).log())
         torch.testing.assert_close(
             this.decode(ideal).scores, torch.ones(1, 1, 17), rtol=0.01, atol=0
         )
-        flat = AxisScores(torch.zeros_like(target.x), torch.zeros_like(target.y))
+        flat = AxisLogits(torch.zeros_like(target.x), torch.zeros_like(target.y))
         assert this.decode(flat).scores.max() < 0.25
 
 
 def test_raw_scores_are_the_smaller_logit() -> None:
     x, y = torch.zeros(1, 17, 24), torch.zeros(1, 17, 32)
     x[..., 3], y[..., 4] = 0.8, 0.6
-    poses = codec(score="logit").decode(AxisScores(x, y))
+    poses = codec(score="logit").decode(AxisLogits(x, y))
     assert poses.scores[0, 0].tolist() == pytest.approx([0.6] * 17)
     assert poses.keypoints[0, 0, 0].tolist() == [1.25, 1.75]
 
 
 def test_flip_test_takes_the_mean_probability() -> None:
-    first = AxisScores(torch.randn(1, 17, 24), torch.randn(1, 17, 32))
-    second = AxisScores(torch.randn(1, 17, 24), torch.randn(1, 17, 32))
+    first = AxisLogits(torch.randn(1, 17, 24), torch.randn(1, 17, 32))
+    second = AxisLogits(torch.randn(1, 17, 24), torch.randn(1, 17, 32))
     merged = codec().merge(first, second)
     mean = (first.x.softmax(-1) + second.x.softmax(-1)) / 2
     torch.testing.assert_close(merged.x.exp(), mean)

@@ -9,20 +9,20 @@ import pytest
 import torch
 
 from poselab.methods.simcc.loss import AxisLoss
-from poselab.outputs import AxisScores, AxisTarget
+from poselab.outputs import AxisLogits, AxisTarget
 from poselab.structures import InputError
 
 
-def case() -> tuple[AxisScores, AxisTarget]:
+def case() -> tuple[AxisLogits, AxisTarget]:
     """Two inputs of three keypoints, one of which does not count."""
     random = torch.Generator().manual_seed(0)
     x, y = torch.randn(2, 3, 8, generator=random), torch.randn(2, 3, 6, generator=random)
     weight = torch.tensor([[1.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
     target_x, target_y = (torch.rand(s.shape, generator=random).softmax(-1) for s in (x, y))
-    return AxisScores(x, y), AxisTarget(target_x, target_y, weight)
+    return AxisLogits(x, y), AxisTarget(target_x, target_y, weight)
 
 
-def by_loops(output: AxisScores, target: AxisTarget, beta: float, soften: bool) -> float:
+def by_loops(output: AxisLogits, target: AxisTarget, beta: float, soften: bool) -> float:
     """Mean over keypoints of weight times the mean over bins of t·(log t - log p)."""
     total = 0.0
     for axis in ("x", "y"):
@@ -49,7 +49,7 @@ def test_one_hot_is_cross_entropy_with_its_gradient() -> None:
     logits = torch.tensor([[[math.log(3.0), 0.0]]], requires_grad=True)
     sure = torch.tensor([[[0.0, 1.0]]])
     target = AxisTarget(sure, sure, torch.ones(1, 1))
-    loss = AxisLoss()(AxisScores(logits, sure * 100), target)
+    loss = AxisLoss()(AxisLogits(logits, sure * 100), target)
     assert loss["x"].item() == pytest.approx(math.log(4))
     assert loss["y"].item() == pytest.approx(0.0, abs=1e-6)
     loss["x"].backward()

@@ -8,16 +8,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from poselab.losses.heatmaps import MapLoss
+from poselab.losses.heatmaps import HeatmapLoss
 from poselab.losses.stages import EveryStage
 from poselab.methods.cpm.network import CpmHead, CpmTowers
-from poselab.methods.cpn.network import Bottleneck, CascadedHead, PyramidNeck
+from poselab.methods.cpn.network import Bottleneck, CpnHead, CpnNeck
 from poselab.methods.hourglass.network import Hourglass, HourglassHead, HourglassStem
 from poselab.models import Feature, PoseNet
 from poselab.models.backbones import TimmBackbone, TinyResNet
 from poselab.models.cost import cost
 from poselab.models.necks import HighestResolution
-from poselab.outputs import MapTarget, Stages
+from poselab.outputs import HeatmapTarget, Stages
 from poselab.structures import InputError
 
 K = 5
@@ -38,7 +38,7 @@ def cpm(size: tuple[int, int], width: int = 128, **options: Any) -> PoseNet:
 
 
 def cpn(size: tuple[int, int], name: str = "resnet18", **options: Any) -> PoseNet:
-    return net_of(TimmBackbone(input_size=size, name=name), PyramidNeck, CascadedHead, **options)
+    return net_of(TimmBackbone(input_size=size, name=name), CpnNeck, CpnHead, **options)
 
 
 def narrow(family: str, size: tuple[int, int] = (64, 64)) -> PoseNet:
@@ -47,9 +47,7 @@ def narrow(family: str, size: tuple[int, int] = (64, 64)) -> PoseNet:
     if family == "cpm":
         return cpm(size, width=8, stages=3, context=4, first=8)
     backbone = TinyResNet(input_size=size, widths=(8, 8, 8), stem=8)
-    return net_of(
-        backbone, lambda features: PyramidNeck(features=features, channels=8), CascadedHead
-    )
+    return net_of(backbone, lambda features: CpnNeck(features=features, channels=8), CpnHead)
 
 
 # family → (stages of the narrow network, reduction)
@@ -71,8 +69,8 @@ def test_stages_and_strides(family: str, size: tuple[int, int]) -> None:
 def test_every_parameter_receives_a_gradient(family: str) -> None:
     net = narrow(family)
     output = net(torch.randn(2, 3, 64, 64))
-    target = MapTarget(torch.rand_like(output.each[-1]), torch.ones(1))
-    torch.stack(list(EveryStage(MapLoss)(output, target).values())).sum().backward()
+    target = HeatmapTarget(torch.rand_like(output.each[-1]), torch.ones(1))
+    torch.stack(list(EveryStage(HeatmapLoss)(output, target).values())).sum().backward()
     idle = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
     assert idle == []
 
@@ -156,7 +154,7 @@ def test_an_hourglass_adds_what_was_and_what_comes_back_up() -> None:
 
 
 def test_the_pyramid_adds_upsampled_levels_coarse_to_fine() -> None:
-    neck = PyramidNeck(features=(Feature(1, 4), Feature(1, 8)), channels=1)
+    neck = CpnNeck(features=(Feature(1, 4), Feature(1, 8)), channels=1)
     for level, weight in enumerate((10.0, 1.0)):
         neck.laterals[level] = _Times(weight)
     neck.ascents[0] = _Times(100.0)
@@ -190,4 +188,4 @@ def test_what_does_not_fit_is_said() -> None:
     with pytest.raises(InputError, match="even number of channels, got 2 on 7"):
         CpmHead(features=(Feature(7, 4),), channels=K, stages=2)
     with pytest.raises(InputError, match="several features for a pyramid, got 1"):
-        PyramidNeck(features=(Feature(8, 4),))
+        CpnNeck(features=(Feature(8, 4),))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from poselab.grouping.tags import TagRules
+from poselab.grouping.tags import TagGrouping
 from poselab.methods.associative_embedding.codec import TagCodec
-from poselab.outputs import TaggedMaps, TagTarget
+from poselab.outputs import TaggedHeatmaps, TagTarget
 from poselab.skeletons import COCO17
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def codec(pixels: str = "centre", **rules: object) -> TagCodec:
         input_size=SIZE,
         stride=4,
         pixels=pixels,
-        grouping=TagRules(max_instances=6, **rules),  # type: ignore[arg-type]
+        grouping=TagGrouping(max_instances=6, **rules),  # type: ignore[arg-type]
     )
 
 
@@ -45,7 +45,7 @@ def crowd(seed: int, apart: float) -> torch.Tensor:
     return joints[None]
 
 
-def ideal(codec: TagCodec, target: TagTarget) -> TaggedMaps:
+def ideal(codec: TagCodec, target: TagTarget) -> TaggedHeatmaps:
     """Target maps, and around every joint its person's number times three as its tag."""
     (h, w), joints = codec.grid.size, torch.arange(17)
     tags = torch.zeros(1, 17, h, w)
@@ -58,7 +58,7 @@ def ideal(codec: TagCodec, target: TagTarget) -> TaggedMaps:
             mine = away < nearest[k]
             tags[0, k][mine] = 3.0 * person
             nearest[k] = torch.minimum(nearest[k], away)
-    return TaggedMaps(target.maps, tags[:, None])
+    return TaggedHeatmaps(target.maps, tags[:, None])
 
 
 def encode(codec: TagCodec, keypoints: torch.Tensor, visibility: torch.Tensor) -> TagTarget:
@@ -140,7 +140,7 @@ def test_refinement_finds_a_joint_below_the_threshold() -> None:
     wrist = COCO17.index("left_wrist")
     faint = output.maps.clone()
     faint[0, wrist][output.tags[0, 0, wrist] == 0] *= 0.06
-    faint_output = TaggedMaps(faint, output.tags)
+    faint_output = TaggedHeatmaps(faint, output.tags)
     without = codec(refine=False).decode(faint_output)
     assert int((without.scores[0, :2] > 0).sum()) == 33
     poses = this.decode(faint_output)

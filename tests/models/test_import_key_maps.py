@@ -13,16 +13,17 @@ import torch
 from torch import Tensor
 
 from poselab import geometry
-from poselab.cli.import_weights import MODELS, chosen, composed
 from poselab.data.framing import Motion
 from poselab.experiments import build
 from poselab.experiments.configs import shipped
+from poselab.experiments.import_weights import published_config
+from poselab.experiments.published_models import MODELS, published_model
 from poselab.io.checkpoints import read_checkpoint
-from poselab.models.backbones.renormalise import OtherInput
+from poselab.models.backbones.renormalise import Renormalise
 from poselab.models.backbones.timm_backbone import TimmBackbone
 from poselab.models.backbones.weights import read_state
 from poselab.models.backbones.wide_hrnet import WideFusionHRNet
-from poselab.models.pretrained import CATALOGUE, KeyMap, converted
+from poselab.models.pretrained import CATALOGUE, KeyMap, convert_state
 from poselab.models.pretrained.mmpose import RLE
 from poselab.structures import InputError
 
@@ -32,7 +33,7 @@ WANTED = {"our.weight": torch.zeros(2, 3), "our.num_batches_tracked": torch.tens
 
 def test_keys_are_renamed_and_unused_ones_told() -> None:
     state = {"their.weight": torch.ones(2, 3), "teacher.weight": torch.ones(1)}
-    taken = converted(state, RULES, WANTED)
+    taken = convert_state(state, RULES, WANTED)
     assert taken.left_over == ("teacher.weight",)
     assert torch.equal(taken.weights["our.weight"], torch.ones(2, 3))
     assert set(taken.weights) == set(WANTED), "a counter that old PyTorch did not save is ours"
@@ -49,12 +50,12 @@ def test_keys_are_renamed_and_unused_ones_told() -> None:
 )
 def test_other_keys_and_shapes_are_refused(state: dict[str, Tensor], said: str) -> None:
     with pytest.raises(InputError, match=said):
-        converted(state, RULES, WANTED)
+        convert_state(state, RULES, WANTED)
 
 
 def test_a_step_that_finds_nothing_is_a_sentence() -> None:
     with pytest.raises(InputError, match=r"found nothing that fits 'head\.fc\.weight'"):
-        converted({"backbone.conv1.weight": torch.ones(1)}, RLE, WANTED)
+        convert_state({"backbone.conv1.weight": torch.ones(1)}, RLE, WANTED)
 
 
 def alternatives(word: str) -> list[str]:
@@ -103,7 +104,7 @@ def test_every_model_names_an_experiment_of_its_input() -> None:
     ],
 )
 def test_the_convention_comes_along(name: str, pixels: str, codec: str) -> None:
-    config, skeleton = composed(chosen(name))
+    config, skeleton = published_config(published_model(name))
     assert config.framing.pixels == pixels
     assert config.method.codec["_target_"].rpartition(".")[2] == codec
     assert config.published == {}
@@ -123,14 +124,16 @@ def test_the_convention_comes_along(name: str, pixels: str, codec: str) -> None:
 )
 def test_the_keypoints_that_make_a_score_come_along(name: str, keypoint_threshold: float) -> None:
     """As IN_VIS_THRE of the authors' experiments says, or mmpose's metric."""
-    assert composed(chosen(name))[0].module.keypoint_threshold == keypoint_threshold
+    assert (
+        published_config(published_model(name))[0].module.keypoint_threshold == keypoint_threshold
+    )
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.3])
 def test_darks_crop_is_darks(scale: float) -> None:
     """Its three points: the centre and, half a width of last pixels above it, the middle of the
     upper edge go to those of the input; the rest follows without shear."""
-    config, _ = composed(chosen("dark_w32"))
+    config, _ = published_config(published_model("dark_w32"))
     framing, box = build.framing(config), np.array([100.0, 60.0, 90.0, 200.0])
     width = 200 * 192 / 256 * 1.25 * scale
     centre = np.array([100 + (90 - 1) / 2, 60 + (200 - 1) / 2])
@@ -147,7 +150,7 @@ def test_another_input_is_made_of_ours() -> None:
     )
     options: dict[str, Any] = {"input_size": (32, 32), "name": "resnet18"}
     ours = TimmBackbone(**options)
-    changed = OtherInput(order="bgr", mean=[0.1, 0.2, 0.3], std=[1.0, 2.0, 4.0])
+    changed = Renormalise(order="bgr", mean=[0.1, 0.2, 0.3], std=[1.0, 2.0, 4.0])
     other = TimmBackbone(**options, input=changed)
     other.load_state_dict(ours.state_dict())
     own = torch.stack([pixels[:, 2] - 0.1, (pixels[:, 1] - 0.2) / 2, (pixels[:, 0] - 0.3) / 4], 1)

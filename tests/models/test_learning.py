@@ -9,16 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from poselab.heatmaps import gaussians
-from poselab.losses.heatmaps import MapLoss
+from poselab.losses.heatmaps import HeatmapLoss
 from poselab.losses.stages import EveryStage
 from poselab.methods.cpm.network import CpmHead, CpmTowers
-from poselab.methods.cpn.network import CascadedHead, PyramidNeck
+from poselab.methods.cpn.network import CpnHead, CpnNeck
 from poselab.methods.hourglass.network import HourglassHead, HourglassStem
 from poselab.models import PoseNet
 from poselab.models.backbones import LiteHRNet, PlainViT, TinyResNet
 from poselab.models.heads import HeatmapHead
 from poselab.models.necks import BilinearNeck, DeconvNeck, HighestResolution
-from poselab.outputs import MapTarget, stages
+from poselab.outputs import HeatmapTarget, stages
 
 SIZE, K = (64, 64), 3
 
@@ -37,10 +37,8 @@ def cpm() -> PoseNet:
 
 def cpn() -> PoseNet:
     backbone = TinyResNet(input_size=SIZE, widths=(8, 16, 16), stem=8)
-    neck = PyramidNeck(features=backbone.features, channels=16)
-    return PoseNet(
-        backbone=backbone, neck=neck, head=CascadedHead(features=neck.features, channels=K)
-    )
+    neck = CpnNeck(features=backbone.features, channels=16)
+    return PoseNet(backbone=backbone, neck=neck, head=CpnHead(features=neck.features, channels=K))
 
 
 def vitpose(neck: Callable[..., nn.Module], **options: int) -> PoseNet:
@@ -67,13 +65,15 @@ def lite_hrnet() -> PoseNet:
     )
 
 
-def batch(stride: int) -> tuple[Tensor, MapTarget]:
+def batch(stride: int) -> tuple[Tensor, HeatmapTarget]:
     """Coloured spots on black, and the maps of where they are."""
     points = 8 + 48 * torch.rand(8, K, 2)
     images = gaussians(points, SIZE, 4.0, biased=False)
     size = (SIZE[0] // stride, SIZE[1] // stride)
     cells = (points + 0.5) / stride - 0.5
-    return 4 * images, MapTarget(gaussians(cells, size, 8 / stride, biased=False), torch.ones(1))
+    return 4 * images, HeatmapTarget(
+        gaussians(cells, size, 8 / stride, biased=False), torch.ones(1)
+    )
 
 
 @pytest.mark.parametrize("family", [hourglass, cpm, cpn, classic, simple, lite_hrnet])
@@ -81,12 +81,12 @@ def test_every_stage_learns(family: Callable[[], PoseNet]) -> None:
     torch.manual_seed(0)
     net = family()
     images, target = batch(net.neck.features[-1].reduction)
-    loss, optimizer = EveryStage(MapLoss), torch.optim.Adam(net.parameters(), lr=3e-3)
+    loss, optimizer = EveryStage(HeatmapLoss), torch.optim.Adam(net.parameters(), lr=3e-3)
     for _ in range(30):
         optimizer.zero_grad()
         torch.stack(list(loss(net(images), target).values())).sum().backward()
         optimizer.step()
     # Whoever does not look at the image does no better than the mean over the batch.
-    blind = MapLoss()(target.maps.mean(0, keepdim=True).expand_as(target.maps), target)["maps"]
-    left = [MapLoss()(stage, target)["maps"] / blind for stage in stages(net(images))]
+    blind = HeatmapLoss()(target.maps.mean(0, keepdim=True).expand_as(target.maps), target)["maps"]
+    left = [HeatmapLoss()(stage, target)["maps"] / blind for stage in stages(net(images))]
     assert max(left) < 0.6, [f"{part:.3f}" for part in left]

@@ -14,7 +14,7 @@ from poselab.models import Feature, PoseNet
 from poselab.models.backbones import TinyResNet
 from poselab.models.heads import HeatmapHead, RegressionHead
 from poselab.models.necks import DeconvNeck, FuseNeck, HighestResolution, LastFeature
-from poselab.outputs import Coordinates, TaggedMaps
+from poselab.outputs import Coordinates, TaggedHeatmaps
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def test_tags_lie_behind_the_maps() -> None:
     head = TaggedHead(features=FEATURES, channels=K, tags=2)
     maps = maps_of(FEATURES)
     output = head(maps)
-    assert isinstance(output, TaggedMaps)
+    assert isinstance(output, TaggedHeatmaps)
     assert output.maps.shape == (2, K, 4, 3)
     assert output.tags.shape == (2, 2, K, 4, 3)
     raw = head.output(maps[-1])

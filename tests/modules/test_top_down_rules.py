@@ -11,7 +11,7 @@ from poselab.evaluation.predictions import Predictions
 from poselab.experiments import build
 from poselab.experiments.comparability import _nms, _score
 from poselab.experiments.compose import compose
-from poselab.grouping.pose_nms import SUPPRESSIONS
+from poselab.grouping.pose_nms import NMS_RULES
 from poselab.modules import TopDown
 from poselab.skeletons import COCO17
 
@@ -54,13 +54,13 @@ def twins() -> Predictions:
     )
 
 
-@pytest.mark.parametrize("kind", ["oks", "box", "nearby_joints"])
+@pytest.mark.parametrize("kind", ["oks", "box", "keypoint_distance"])
 def test_hard_suppression_keeps_the_better_twin(kind: str) -> None:
     module = TopDown(estimator(), nms=0.5, nms_kind=kind)
     kept = module.suppress(twins())
     assert kept.image_ids.tolist() == [3, 5]
     assert kept.scores.tolist() == [0.7, 0.9]
-    assert _nms(module) == {"kind": SUPPRESSIONS[kind][0], "threshold": 0.5}
+    assert _nms(module) == {"kind": NMS_RULES[kind][0], "threshold": 0.5}
 
 
 def test_soft_suppression_lowers_the_worse_twin() -> None:

@@ -15,9 +15,10 @@ from torchvision.models.detection._utils import overwrite_eps
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-from poselab.cli.import_weights import chosen, composed, imported
 from poselab.experiments import build
-from poselab.models.pretrained import Converted, converted
+from poselab.experiments.import_weights import load_weights, published_config
+from poselab.experiments.published_models import published_model
+from poselab.models.pretrained import ConvertedState, convert_state
 from poselab.modules import PoseModule
 from poselab.structures import InputError
 
@@ -46,9 +47,9 @@ def published(frozen: bool, keypoints: int = 17) -> Any:
 
 def from_file(net: nn.Module, name: str, folder: Path, *changes: str) -> PoseModule:
     torch.save(net.state_dict(), folder / "weights.pth")
-    kind = chosen(name)
-    config, skeleton = composed(kind, [*OURS, *changes])
-    return imported(folder / "weights.pth", kind, config, skeleton)[0]
+    kind = published_model(name)
+    config, skeleton = published_config(kind, [*OURS, *changes])
+    return load_weights(folder / "weights.pth", kind, config, skeleton)[0]
 
 
 def images(count: int = 2) -> Tensor:
@@ -86,12 +87,12 @@ def state() -> dict[str, Tensor]:
     return dict(net.state_dict())
 
 
-def taken(state: dict[str, Tensor], name: str = "keypoint_rcnn_legacy_r50") -> Converted:
-    kind = chosen(name)
-    config, skeleton = composed(kind)
+def taken(state: dict[str, Tensor], name: str = "keypoint_rcnn_legacy_r50") -> ConvertedState:
+    kind = published_model(name)
+    config, skeleton = published_config(kind)
     with torch.device("meta"):
         module = build.module(config, skeleton)
-    return converted(state, kind.keys, module.state_dict())
+    return convert_state(state, kind.keys, module.state_dict())
 
 
 def test_files_older_than_names_in_blocks_are_read(state: dict[str, Tensor]) -> None:
@@ -139,8 +140,8 @@ def test_other_networks_are_refused(state: dict[str, Tensor]) -> None:
 
 
 def test_their_convention_comes_along() -> None:
-    assert chosen("keypointrcnn_resnet50_fpn").name == "keypoint_rcnn_r50"
-    config, skeleton = composed(chosen("keypoint_rcnn_r50"))
+    assert published_model("keypointrcnn_resnet50_fpn").name == "keypoint_rcnn_r50"
+    config, skeleton = published_config(published_model("keypoint_rcnn_r50"))
     method, framing = config.method, config.framing
     assert (method.codec.labels, method.estimator.frozen) == ("corner", True)
     assert not config.flip_test

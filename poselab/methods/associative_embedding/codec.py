@@ -8,16 +8,16 @@ import torch
 from torch import Tensor
 
 from poselab import heatmaps as maps
-from poselab.codecs.grid import MapCodec
-from poselab.grouping.tags import TagRules, group, joint_order
-from poselab.outputs import TaggedMaps, TagTarget
+from poselab.codecs.grid import GridCodec
+from poselab.grouping.tags import TagGrouping, group, joint_order
+from poselab.outputs import TaggedHeatmaps, TagTarget
 from poselab.structures import InputError, Poses
 
 _REFINED_AT_ONCE = 64  # maps scored together, so that memory stays a few maps deep
 
 
 @dataclass(kw_only=True, eq=False)
-class TagCodec(MapCodec):
+class TagCodec(GridCodec):
     """A Gaussian for every joint of everybody, and tag maps that say whose it is.
 
     The head gives ``channels`` maps and as many tags. sigma is in map cells; ``grouping`` is what
@@ -29,7 +29,7 @@ class TagCodec(MapCodec):
     """
 
     sigma: float = 2.0
-    grouping: TagRules = field(default_factory=TagRules)
+    grouping: TagGrouping = field(default_factory=TagGrouping)
 
     def __post_init__(self) -> None:
         if not self.sigma > 0:
@@ -51,17 +51,17 @@ class TagCodec(MapCodec):
         column, row = near.where(present[..., None], 0.0).long().unbind(-1)
         return TagTarget(
             maps=maps.splat(cells, labelled, self.grid.size, self.sigma),
-            weight=self.grid.usable_cells(loss_mask),
+            weight=self.grid.downsample_mask(loss_mask),
             cell=row * self.grid.size[1] + column,
             present=present,
         )
 
-    def decode(self, output: TaggedMaps) -> Poses:
+    def decode(self, output: TaggedHeatmaps) -> Poses:
         """Poses padded to ``grouping.max_instances``; scores are the maps' values at the joints."""
         heat, tags = output.maps.float(), output.tags.float()
         values, index = self._candidates(heat)
         depth = tags.shape[1]
-        read = maps.read_at(tags, index[:, None].expand(-1, depth, -1, -1))
+        read = maps.values_at(tags, index[:, None].expand(-1, depth, -1, -1))
         members = self._members(values, read).to(heat.device)  # B P K
         joints = members >= 0
         chosen = members.clamp(min=0).mT  # B K P
@@ -96,13 +96,13 @@ class TagCodec(MapCodec):
         middle = (cells * found).sum(2, keepdim=True) / found.sum(2, keepdim=True).clamp(min=1)
         return Poses(self.grid.to_pixels(torch.where(found, cells, middle)), scores, valid)
 
-    def unflip(self, output: TaggedMaps) -> TaggedMaps:
+    def unflip(self, output: TaggedHeatmaps) -> TaggedHeatmaps:
         """Flip, exchange left with right, and move as the pixel convention asks."""
-        return TaggedMaps(self.flipped(output.maps), self.flipped(output.tags))
+        return TaggedHeatmaps(self.flipped(output.maps), self.flipped(output.tags))
 
-    def merge(self, first: TaggedMaps, second: TaggedMaps) -> TaggedMaps:
+    def merge(self, first: TaggedHeatmaps, second: TaggedHeatmaps) -> TaggedHeatmaps:
         """The mean map, and all tags side by side as HigherHRNet's flip test keeps them."""
-        return TaggedMaps(
+        return TaggedHeatmaps(
             (first.maps + second.maps) / 2, torch.cat([first.tags, second.tags], dim=1)
         )
 

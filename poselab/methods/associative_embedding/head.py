@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from poselab.models.blocks import bias
-from poselab.outputs import TaggedMaps
+from poselab.outputs import TaggedHeatmaps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ class TaggedHead(nn.Module):
         nn.init.normal_(self.output.weight[:channels], std=0.001)
         nn.init.zeros_(bias(self.output))
 
-    def forward(self, maps: list[Tensor]) -> TaggedMaps:
+    def forward(self, maps: list[Tensor]) -> TaggedHeatmaps:
         output = self.output(maps[-1])
         tags = output[:, self.channels :].unflatten(1, (-1, self.channels))
-        return TaggedMaps(maps=output[:, : self.channels], tags=tags)
+        return TaggedHeatmaps(maps=output[:, : self.channels], tags=tags)

@@ -11,7 +11,7 @@ from poselab.losses.heatmaps import weighted_square_error
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from poselab.outputs import TaggedMaps, TagTarget
+    from poselab.outputs import TaggedHeatmaps, TagTarget
 
 
 class TagLoss(nn.Module):
@@ -35,7 +35,7 @@ class TagLoss(nn.Module):
         if min(self.weights.values()) < 0:
             raise InputError(f"expected loss weights of 0 or more, got {self.weights}")
 
-    def forward(self, output: TaggedMaps, target: TagTarget) -> dict[str, Tensor]:
+    def forward(self, output: TaggedHeatmaps, target: TagTarget) -> dict[str, Tensor]:
         """Up to three weighted scalars: maps, pull, push."""
         terms = {"maps": weighted_square_error(output.maps, target.maps, target.weight)}
         if self.weights["pull"] or self.weights["push"]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from poselab.models.blocks import conv_norm_relu, map_layer
+from poselab.models.blocks import conv_norm_relu, heatmap_layer
 from poselab.models.features import Feature
 from poselab.outputs import Stages
 from poselab.structures import InputError
@@ -101,10 +101,12 @@ def _first_stage(inputs: int, context: int, width: int, channels: int) -> nn.Seq
         conv_norm_relu(inputs, context, kernel=5),
         conv_norm_relu(context, width, kernel=9),
         conv_norm_relu(width, width, kernel=1),
-        map_layer(width, channels),
+        heatmap_layer(width, channels),
     )
 
 
 def _later_stage(inputs: int, width: int, channels: int) -> nn.Sequential:
     wide = [conv_norm_relu(a, width, kernel=11) for a in (inputs, width, width)]
-    return nn.Sequential(*wide, conv_norm_relu(width, width, kernel=1), map_layer(width, channels))
+    return nn.Sequential(
+        *wide, conv_norm_relu(width, width, kernel=1), heatmap_layer(width, channels)
+    )

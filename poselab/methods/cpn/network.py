@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from poselab.models.blocks import conv_norm_relu, map_layer
+from poselab.models.blocks import conv_norm_relu, heatmap_layer
 from poselab.models.features import Feature
 from poselab.outputs import Stages
 from poselab.structures import InputError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Size, Tensor
 
 
-class PyramidNeck(nn.Module):
+class CpnNeck(nn.Module):
     """Every feature made ``channels`` wide, each with the coarser ones added: coarse to fine.
 
     A coarser level passes a 1×1 convolution after its bilinear upsampling, before the addition.
@@ -78,7 +78,7 @@ class Bottleneck(nn.Module):
         return functional.relu(self.layers(x) + self.skip(x), inplace=True)
 
 
-class CascadedHead(nn.Module):
+class CpnHead(nn.Module):
     """Maps (B, channels, h, w) of every pyramid level, then those of RefineNet: the last stage.
 
     Levels come coarse to fine; all stages are of the finest level's size. A level passes one
@@ -98,7 +98,7 @@ class CascadedHead(nn.Module):
             for finer in reversed(range(len(features)))
         )
         self.join = Bottleneck(width * len(features), narrow, width)
-        self.maps = map_layer(width, channels, 3)
+        self.maps = heatmap_layer(width, channels, 3)
 
     def forward(self, maps: list[Tensor]) -> Stages:
         size = maps[-1].shape[-2:]
@@ -109,4 +109,6 @@ class CascadedHead(nn.Module):
 
 
 def _prediction(inputs: int, channels: int) -> nn.Sequential:
-    return nn.Sequential(conv_norm_relu(inputs, inputs, kernel=1), map_layer(inputs, channels, 3))
+    return nn.Sequential(
+        conv_norm_relu(inputs, inputs, kernel=1), heatmap_layer(inputs, channels, 3)
+    )

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from poselab.models.blocks import conv_norm_relu, map_layer
+from poselab.models.blocks import conv_norm_relu, heatmap_layer
 from poselab.models.features import Feature
 from poselab.outputs import Stages
 from poselab.structures import InputError
@@ -97,7 +97,7 @@ class _Stage(nn.Module):
             _residuals(width, blocks),
             conv_norm_relu(width, width, kernel=1),
         )
-        self.maps = map_layer(width, channels)
+        self.maps = heatmap_layer(width, channels)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         features = self.features(x)

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from poselab.heatmaps import peaks, soft_argmax
-from poselab.models.blocks import map_layer
+from poselab.models.blocks import heatmap_layer
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from poselab.models.features import Feature
 
 
-class MappedCoordinates(NamedTuple):
+class SoftArgmaxCoordinates(NamedTuple):
     """xy and confidence as in Coordinates, and what they were read off.
 
     maps (B, K, h, w) as the network gave them; log_weights (B, K, h, w), whose softmax is the
@@ -70,9 +70,9 @@ class SoftArgmaxHead(nn.Module):
         if not temperature > 0:
             raise InputError(f"expected a temperature above 0, got {temperature}")
         self.normalise, self.read, self.temperature = normalise, read, temperature
-        self.logits = map_layer(features[-1].channels, channels)
+        self.logits = heatmap_layer(features[-1].channels, channels)
 
-    def forward(self, maps: list[Tensor]) -> MappedCoordinates:
+    def forward(self, maps: list[Tensor]) -> SoftArgmaxCoordinates:
         raw = self.logits(maps[-1]).float()
         scaled = raw / self.temperature
         log_weights = _LOG_WEIGHTS[self.normalise](scaled)
@@ -81,7 +81,7 @@ class SoftArgmaxHead(nn.Module):
         else:
             confidence = _peak_mass(log_weights.detach())
         xy = soft_argmax(log_weights) if self.read == "expectation" else _peak_position(raw)
-        return MappedCoordinates(xy, confidence, maps=raw, log_weights=log_weights)
+        return SoftArgmaxCoordinates(xy, confidence, maps=raw, log_weights=log_weights)
 
 
 def _peak_mass(logits: Tensor) -> Tensor:

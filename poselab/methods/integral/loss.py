@@ -15,10 +15,10 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from poselab.methods.integral.head import MappedCoordinates
+    from poselab.methods.integral.head import SoftArgmaxCoordinates
     from poselab.outputs import Coordinates, CoordinateTarget
 
-    MapCost = Callable[[MappedCoordinates, Tensor, float], Tensor]
+    MapCost = Callable[[SoftArgmaxCoordinates, Tensor, float], Tensor]
 
 _TINY = 1e-24  # what DSNT's authors keep logarithms away from zero with
 
@@ -74,7 +74,7 @@ class IntegralLoss(nn.Module):
         self.cost = None if maps is None else _COSTS[maps]
         self.factor, self.sigma = factor, sigma
 
-    def forward(self, output: MappedCoordinates, target: CoordinateTarget) -> dict[str, Tensor]:
+    def forward(self, output: SoftArgmaxCoordinates, target: CoordinateTarget) -> dict[str, Tensor]:
         """{"coordinates": scalar, "maps": scalar}, or one of them."""
         parts: dict[str, Tensor] = {}
         if self.position is not None:
@@ -92,38 +92,38 @@ def _mean_labelled(cost: Tensor, weight: Tensor) -> Tensor:
     return (cost * weight).sum() / weight.sum().clamp(min=1)
 
 
-def _gaussian(output: MappedCoordinates, cells: Tensor, sigma: float) -> Tensor:
+def _gaussian(output: SoftArgmaxCoordinates, cells: Tensor, sigma: float) -> Tensor:
     drawn = maps.gaussians(cells, output.maps.shape[-2:], sigma, biased=False)
     raw: Tensor = output.maps.float()
     return 0.5 * (raw - drawn).square().mean(dim=(-2, -1))
 
 
-def _one_cell(output: MappedCoordinates, cells: Tensor) -> Tensor:
+def _one_cell(output: SoftArgmaxCoordinates, cells: Tensor) -> Tensor:
     """The flat index (B, K) of the cell that each position falls into."""
     h, w = (int(length) for length in output.maps.shape[-2:])
     x, y = maps.nearest(cells).long().unbind(-1)
     return y.clamp(0, h - 1) * w + x.clamp(0, w - 1)
 
 
-def _binary(output: MappedCoordinates, cells: Tensor, sigma: float) -> Tensor:
+def _binary(output: SoftArgmaxCoordinates, cells: Tensor, sigma: float) -> Tensor:
     flat: Tensor = output.maps.float().flatten(-2)
     hit = flat.gather(-1, _one_cell(output, cells)[..., None])[..., 0]
     return functional.softplus(flat).sum(-1) - hit
 
 
-def _categorical(output: MappedCoordinates, cells: Tensor, sigma: float) -> Tensor:
+def _categorical(output: SoftArgmaxCoordinates, cells: Tensor, sigma: float) -> Tensor:
     logs: Tensor = output.maps.float().flatten(-2).log_softmax(-1)
     hit = logs.gather(-1, _one_cell(output, cells)[..., None])[..., 0]
     return -hit
 
 
-def _shares(output: MappedCoordinates) -> Tensor:
+def _shares(output: SoftArgmaxCoordinates) -> Tensor:
     """The maps (B, K, h, w) as distributions."""
     logits: Tensor = output.log_weights.float()
     return logits.flatten(-2).softmax(-1).view_as(logits)
 
 
-def _normal(output: MappedCoordinates, cells: Tensor, sigma: float) -> Tensor:
+def _normal(output: SoftArgmaxCoordinates, cells: Tensor, sigma: float) -> Tensor:
     """Gaussians (B, K, h, w) around cells that sum to one."""
     drawn = maps.gaussians(cells, output.maps.shape[-2:], sigma, biased=False)
     return drawn / (drawn.sum((-2, -1), keepdim=True) + _TINY)
@@ -134,17 +134,17 @@ def _divergence(p: Tensor, q: Tensor) -> Tensor:
     return (p * ((p + _TINY).log() - (q + _TINY).log())).sum((-2, -1))
 
 
-def _kl(output: MappedCoordinates, cells: Tensor, sigma: float) -> Tensor:
+def _kl(output: SoftArgmaxCoordinates, cells: Tensor, sigma: float) -> Tensor:
     return _divergence(_shares(output), _normal(output, cells, sigma))
 
 
-def _js(output: MappedCoordinates, cells: Tensor, sigma: float) -> Tensor:
+def _js(output: SoftArgmaxCoordinates, cells: Tensor, sigma: float) -> Tensor:
     found, wanted = _shares(output), _normal(output, cells, sigma)
     middle = (found + wanted) / 2
     return (_divergence(found, middle) + _divergence(wanted, middle)) / 2
 
 
-def _variance(output: MappedCoordinates, cells: Tensor, sigma: float) -> Tensor:
+def _variance(output: SoftArgmaxCoordinates, cells: Tensor, sigma: float) -> Tensor:
     shares = _shares(output)
     x, y = _spread(shares.sum(-2)), _spread(shares.sum(-1))
     return (x - sigma**2).square() + (y - sigma**2).square()

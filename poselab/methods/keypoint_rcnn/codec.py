@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from poselab import geometry
-from poselab.outputs import FoundPeople, LabelledPeople
+from poselab.outputs import DetectedInstances, InstanceTarget
 from poselab.structures import InputError, Poses
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class RegionCodec:
 
     def encode(
         self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor, boxes: Tensor | None = None
-    ) -> LabelledPeople:
+    ) -> InstanceTarget:
         """Who there is to find; people less than a pixel of whose box is inside do not count.
 
         keypoints (B, P, K, 2) and boxes (B, P, 4) x y w h in input pixels (None: as tight as the
@@ -58,18 +58,18 @@ class RegionCodec:
         low = (boxes[..., :2] + _HALF).clamp(min=0).minimum(limit)
         high = (boxes[..., :2] + boxes[..., 2:] + _HALF).clamp(min=0).minimum(limit)
         labelled = visibility > 0
-        return LabelledPeople(
+        return InstanceTarget(
             keypoints=keypoints.where(labelled[..., None], 0.0) + _HALF,
             labelled=labelled,
             boxes=torch.cat([low, high], dim=-1),
             valid=((high - low) >= 1).all(-1),
         )
 
-    def decode(self, output: FoundPeople) -> Poses:
+    def decode(self, output: DetectedInstances) -> Poses:
         """Everybody that was found, with the chances of the keypoints."""
         return Poses(output.keypoints - _HALF, output.confidences, output.valid)
 
-    def unflip(self, output: FoundPeople) -> FoundPeople:
+    def unflip(self, output: DetectedInstances) -> DetectedInstances:
         """The people of the input, from those of its horizontal flip."""
         width = self.input_size[1]
         names = list(self.skeleton.flip_index)

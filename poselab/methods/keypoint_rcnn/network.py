@@ -22,7 +22,7 @@ from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from poselab.models.features import Feature
-from poselab.outputs import FoundPeople, LabelledPeople
+from poselab.outputs import DetectedInstances, InstanceTarget
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class RegionHead(nn.Module):
             self._look_at_shapes(maps)
         return tuple(maps)
 
-    def losses(self, maps: Sequence[Tensor], instances: LabelledPeople) -> dict[str, Tensor]:
+    def losses(self, maps: Sequence[Tensor], instances: InstanceTarget) -> dict[str, Tensor]:
         """The five parts of the loss as torchvision computes them, by its names."""
         targets = [_target(*one) for one in zip(*instances, strict=True)]
         before, named = self.training, _named(maps)
@@ -119,7 +119,7 @@ class RegionHead(nn.Module):
             self.train(before)
         return {**parts, **more}
 
-    def instances(self, maps: Sequence[Tensor]) -> FoundPeople:
+    def instances(self, maps: Sequence[Tensor]) -> DetectedInstances:
         """Who is in the images, after torchvision's NMS of boxes."""
         named, heads = _named(maps), self.roi_heads
         proposals, _ = self.rpn(self._images(maps), named)
@@ -190,7 +190,7 @@ def _chances(logits: Tensor, keypoints: Tensor, boxes: Tensor) -> Tensor:
 
 def _padded(
     keypoints: Tensor, confidences: Tensor, boxes: Tensor, scores: Tensor, counts: list[int]
-) -> FoundPeople:
+) -> DetectedInstances:
     """The people of all images one after the other as rows of an image each."""
     places = torch.arange(max(counts), device=boxes.device)
     valid = places < torch.tensor(counts, device=boxes.device)[:, None]
@@ -200,4 +200,4 @@ def _padded(
         made[valid] = values
         return made
 
-    return FoundPeople(rows(keypoints), rows(confidences), rows(boxes), rows(scores), valid)
+    return DetectedInstances(rows(keypoints), rows(confidences), rows(boxes), rows(scores), valid)

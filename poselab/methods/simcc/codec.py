@@ -11,8 +11,8 @@ from torch import Tensor
 
 from poselab import geometry
 from poselab import heatmaps as maps
-from poselab.codecs.grid import flipped_names, one_pose, only_person
-from poselab.outputs import AxisScores, AxisTarget
+from poselab.codecs.grid import flip_indices, single_person, single_pose
+from poselab.outputs import AxisLogits, AxisTarget
 from poselab.structures import InputError, Poses, Size, Skeleton
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class SimccCodec:
         A keypoint weighs nothing where it is not labelled or too far outside the bins: half a pixel
         beyond the first or last one, where smoothing is equal, else 3 sigma.
         """
-        points, labelled = only_person(keypoints, visibility)
+        points, labelled = single_person(keypoints, visibility)
         places = [(points[..., a] - o) / s for a, (s, o) in enumerate(self._axes())]
         lengths = self.bins[::-1]
         for place, length, sigma in zip(places, lengths, self.sigmas, strict=True):
@@ -109,13 +109,13 @@ class SimccCodec:
             return 1 - self.share
         return 1 / (sigma * (math.sqrt(2 * math.pi) if self.smoothing == "gaussian" else 2))
 
-    def decode(self, output: AxisScores) -> Poses:
+    def decode(self, output: AxisLogits) -> Poses:
         """Poses at the likeliest bins."""
         rows = (output.x.float(), output.y.float())
         (x, of_x), (y, of_y) = (maps.places(row) for row in rows)
         (scale_x, first_x), (scale_y, first_y) = self._axes()
         points = torch.stack([x * scale_x + first_x, y * scale_y + first_y], dim=-1)
-        return one_pose(points, self._scores(rows, (of_x, of_y)))
+        return single_pose(points, self._scores(rows, (of_x, of_y)))
 
     def _scores(self, rows: tuple[Tensor, Tensor], highest: tuple[Tensor, Tensor]) -> Tensor:
         """Scores (B, K) from logits (B, K, n) and the highest (B, K) of each axis."""
@@ -127,24 +127,24 @@ class SimccCodec:
         )
         return torch.maximum(x, y).exp().clamp(max=1)
 
-    def unflip(self, output: AxisScores) -> AxisScores:
+    def unflip(self, output: AxisLogits) -> AxisLogits:
         """Flip x, exchange left with right, and move as the pixel convention asks."""
-        names = flipped_names(self.skeleton, output.x.device)
+        names = flip_indices(self.skeleton, output.x.device)
         shift = round(self.convention.flip_shift(self.bins[1], self.input_size[1]))
         x = output.x[:, names].flip(-1)
         if shift < 0:  # "hrnet" pixels with several bins a pixel
             x = torch.cat([x[..., -shift:], x[..., -1:].expand(*x.shape[:-1], -shift)], dim=-1)
         elif shift > 0:
             x = torch.cat([x[..., :1].expand(*x.shape[:-1], shift), x[..., :-shift]], dim=-1)
-        return AxisScores(x=x, y=output.y[:, names])
+        return AxisLogits(x=x, y=output.y[:, names])
 
-    def merge(self, first: AxisScores, second: AxisScores) -> AxisScores:
+    def merge(self, first: AxisLogits, second: AxisLogits) -> AxisLogits:
         """The mean of the probabilities, as logits; of raw logits where those are the scores."""
         pairs = zip(first, second, strict=True)
         if self.score == "logit":
-            return AxisScores(*((a + b) / 2 for a, b in pairs))
+            return AxisLogits(*((a + b) / 2 for a, b in pairs))
         both = (torch.logaddexp(a.log_softmax(-1), b.log_softmax(-1)) for a, b in pairs)
-        return AxisScores(*(sum_ - math.log(2) for sum_ in both))
+        return AxisLogits(*(sum_ - math.log(2) for sum_ in both))
 
 
 def _bins(input_size: Size, split: float) -> Size:

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from poselab.models.blocks import map_layer
-from poselab.outputs import AxisScores
+from poselab.models.blocks import heatmap_layer
+from poselab.outputs import AxisLogits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,13 +32,13 @@ class SimccHead(nn.Module):
         self, *, features: Sequence[Feature], channels: int, bins: Size, cells: Size
     ) -> None:
         super().__init__()
-        self.maps = map_layer(features[-1].channels, channels)
+        self.maps = heatmap_layer(features[-1].channels, channels)
         self.x = nn.Linear(cells[0] * cells[1], bins[1])
         self.y = nn.Linear(cells[0] * cells[1], bins[0])
 
-    def forward(self, maps: list[Tensor]) -> AxisScores:
+    def forward(self, maps: list[Tensor]) -> AxisLogits:
         flat = self.maps(maps[-1]).flatten(2)
-        return AxisScores(x=self.x(flat), y=self.y(flat))
+        return AxisLogits(x=self.x(flat), y=self.y(flat))
 
 
 class RtmccHead(nn.Module):
@@ -59,7 +59,7 @@ class RtmccHead(nn.Module):
         keys: int = 128,
     ) -> None:
         super().__init__()
-        self.maps = map_layer(features[-1].channels, channels, kernel)
+        self.maps = heatmap_layer(features[-1].channels, channels, kernel)
         self.norm = ScaleNorm(cells[0] * cells[1])
         self.tokens = nn.Linear(cells[0] * cells[1], hidden, bias=False)
         self.attention = GatedAttention(hidden, keys)
@@ -68,10 +68,10 @@ class RtmccHead(nn.Module):
         for layer in (self.tokens, self.attention.split, self.attention.out, self.x, self.y):
             nn.init.normal_(layer.weight, std=0.01)
 
-    def forward(self, maps: list[Tensor]) -> AxisScores:
+    def forward(self, maps: list[Tensor]) -> AxisLogits:
         flat = self.maps(maps[-1]).flatten(2)
         tokens = self.attention(self.tokens(self.norm(flat)))
-        return AxisScores(x=self.x(tokens), y=self.y(tokens))
+        return AxisLogits(x=self.x(tokens), y=self.y(tokens))
 
 
 class ScaleNorm(nn.Module):

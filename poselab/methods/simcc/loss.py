@@ -10,7 +10,7 @@ from torch.nn import functional
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from poselab.outputs import AxisScores, AxisTarget
+    from poselab.outputs import AxisLogits, AxisTarget
 
 
 class AxisLoss(nn.Module):
@@ -36,7 +36,7 @@ class AxisLoss(nn.Module):
             raise InputError(f"expected beta above 0, got {beta}")
         self.beta, self.soften, self.mean_over_bins = beta, soften, mean_over_bins
 
-    def forward(self, output: AxisScores, target: AxisTarget) -> dict[str, Tensor]:
+    def forward(self, output: AxisLogits, target: AxisTarget) -> dict[str, Tensor]:
         """{"x": scalar, "y": scalar}."""
         return {
             "x": (self._divergence(output.x, target.x) * target.weight).mean(),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from poselab.codecs.grid import flipped_names
+from poselab.codecs.grid import flip_indices
 from poselab.methods.simcc.codec import SimccCodec
-from poselab.outputs import AxisScores
+from poselab.outputs import AxisLogits
 
 if TYPE_CHECKING:
     from poselab.structures import Poses
@@ -23,13 +23,13 @@ class SimdrCodec(SimccCodec):
 
     shift: ClassVar[int] = 1
 
-    def unflip(self, output: AxisScores) -> AxisScores:
+    def unflip(self, output: AxisLogits) -> AxisLogits:
         """Flip x, exchange left with right, and move x left by the authors' shift."""
-        names = flipped_names(self.skeleton, output.x.device)
+        names = flip_indices(self.skeleton, output.x.device)
         x = output.x[:, names].flip(-1)
         if self.shift:
             x = torch.cat([x[..., self.shift :], x[..., -self.shift :]], dim=-1)
-        return AxisScores(x=x, y=output.y[:, names])
+        return AxisLogits(x=x, y=output.y[:, names])
 
     def _scores(self, rows: tuple[Tensor, Tensor], highest: tuple[Tensor, Tensor]) -> Tensor:
         return torch.maximum(*_probabilities(rows, highest))
@@ -41,9 +41,9 @@ class GaussianSimdrCodec(SimdrCodec):
     Source: leeyegy/SimCC, lib/core/function.py, validate_sa_simdr.
     """
 
-    def merge(self, first: AxisScores, second: AxisScores) -> AxisScores:
+    def merge(self, first: AxisLogits, second: AxisLogits) -> AxisLogits:
         """The mean of the logits."""
-        return AxisScores(*((a + b) / 2 for a, b in zip(first, second, strict=True)))
+        return AxisLogits(*((a + b) / 2 for a, b in zip(first, second, strict=True)))
 
     def _scores(self, rows: tuple[Tensor, Tensor], highest: tuple[Tensor, Tensor]) -> Tensor:
         return torch.minimum(*_probabilities(rows, highest))
@@ -58,7 +58,7 @@ class MmposeSimccCodec(GaussianSimdrCodec):
 
     shift: ClassVar[int] = 0
 
-    def decode(self, output: AxisScores) -> Poses:
+    def decode(self, output: AxisLogits) -> Poses:
         """Poses at the highest bins."""
         poses = super().decode(output)
         found = poses.scores[..., None] > 0

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from poselab import heatmaps as maps
-from poselab.codecs.grid import MapCodec, one_pose, only_person
-from poselab.outputs import MapTarget
+from poselab.codecs.grid import GridCodec, single_person, single_pose
+from poselab.outputs import HeatmapTarget
 from poselab.structures import InputError, Poses
 
 _RESOLUTION = 0.25  # cells, measured: the blur of the offsets reaches past the disc of radius 3
 
 
 @dataclass(kw_only=True, eq=False)
-class UdpOffsetCodec(MapCodec):
+class UdpOffsetCodec(GridCodec):
     """Three maps a keypoint: the disc within ``radius`` cells, x offset and y offset over radius.
 
     Maps are ordered disc, x, y of the first keypoint, then the next, as in the authors' code.
@@ -45,9 +45,9 @@ class UdpOffsetCodec(MapCodec):
         """Worst error in input pixels two radii inside the map, nearer up to a radius."""
         return _RESOLUTION * self.grid.cell
 
-    def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> MapTarget:
+    def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> HeatmapTarget:
         """Maps and weight (B, 3K, h, w)."""
-        points, labelled = only_person(keypoints, visibility)
+        points, labelled = single_person(keypoints, visibility)
         cells = self.grid.to_cells(points)
         counts = labelled & self.grid.within(cells, self.radius)
         h, w = self.grid.size
@@ -58,17 +58,17 @@ class UdpOffsetCodec(MapCodec):
         planes = torch.stack([disc, disc * x[..., None, :], disc * y[..., :, None]], dim=2)
         known = counts.float()[..., None, None].expand_as(disc)
         weight = torch.stack([known, disc, disc], dim=2)
-        weight *= self.grid.usable_cells(loss_mask)[:, :, None]
-        return MapTarget(planes.flatten(1, 2), weight.flatten(1, 2))
+        weight *= self.grid.downsample_mask(loss_mask)[:, :, None]
+        return HeatmapTarget(planes.flatten(1, 2), weight.flatten(1, 2))
 
     def decode(self, output: Tensor) -> Poses:
         """Poses whose scores are the blurred discs' highest values."""
         heat, x, y = _planes(output.float().contiguous()).unbind(2)
-        smooth = maps.blur_whole(heat, maps.blur_taps(self.disc_blur))
+        smooth = maps.blur_same(heat, maps.blur_kernel(self.disc_blur))
         cells, values = maps.peaks(smooth)
         cells = self._start(cells, values)
-        offset = torch.stack([maps.blurred_at(m, cells, self.offset_blur) for m in (x, y)], dim=-1)
-        return one_pose(self.grid.to_pixels(cells + offset * self.radius), values)
+        offset = torch.stack([maps.blur_at(m, cells, self.offset_blur) for m in (x, y)], dim=-1)
+        return single_pose(self.grid.to_pixels(cells + offset * self.radius), values)
 
     def _start(self, cells: Tensor, values: Tensor) -> Tensor:
         """The cells (B, K, 2) whose offsets are read: those of the highest ``values`` (B, K)."""

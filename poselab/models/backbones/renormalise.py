@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-class OtherInput(nn.Module):
+class Renormalise(nn.Module):
     """Undoes ImageNet's normalisation (RGB) and applies another: (B, 3, H, W) → the same.
 
     mean and std: of the channels in ``order``, for pixels from 0 to 1.

@@ -28,7 +28,7 @@ class TimmBackbone(nn.Module):
     cuts off every layer that none of them needs, so that all parameters learn. HRNets give their
     raw branches (Sun et al. 2019), ViTs the normalised last tokens as a map (Xu et al. 2022).
     pretrained fetches timm's default weights, weights reads them from a file instead; input is
-    what their images need first (:class:`~poselab.models.backbones.renormalise.OtherInput`).
+    what their images need first (:class:`~poselab.models.backbones.renormalise.Renormalise`).
 
     Raises:
         InputError: unknown name, reduction or drop_path for it, an input size that it cannot take,

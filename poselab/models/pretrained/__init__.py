@@ -1,6 +1,14 @@
 """Checkpoints of other zoos: what their keys are called, and what they were trained as."""
 
-from poselab.models.pretrained.catalogue import CATALOGUE, LEFT_OUT, Published
-from poselab.models.pretrained.key_map import Converted, KeyMap, converted, listed
+from poselab.models.pretrained.catalogue import CATALOGUE, UNSUPPORTED, PretrainedModel
+from poselab.models.pretrained.key_map import ConvertedState, KeyMap, convert_state, listed
 
-__all__ = ["CATALOGUE", "LEFT_OUT", "Converted", "KeyMap", "Published", "converted", "listed"]
+__all__ = [
+    "CATALOGUE",
+    "UNSUPPORTED",
+    "ConvertedState",
+    "KeyMap",
+    "PretrainedModel",
+    "convert_state",
+    "listed",
+]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Published:
+class PretrainedModel:
     """One kind of checkpoint: ``experiment`` with ``changes`` is the run that it makes."""
 
     name: str
@@ -30,7 +30,7 @@ class Published:
 
 SIZES = ("256x192", "384x288")
 VITS = ("small", "base", "large", "huge")
-_INPUT = "+backbone.input._target_=poselab.models.backbones.renormalise.OtherInput"
+_INPUT = "+backbone.input._target_=poselab.models.backbones.renormalise.Renormalise"
 _BLUE_FIRST = (_INPUT, "+backbone.input.order=bgr")
 _RLE_INPUT = (
     _INPUT,
@@ -49,7 +49,7 @@ def _codec(name: str, module: str = "codecs.reference_heatmaps") -> str:
     return f"method.codec._target_=poselab.{module}.{name}"
 
 
-def _hrnet_code() -> Iterator[Published]:
+def _hrnet_code() -> Iterator[PretrainedModel]:
     """SimpleBaseline and HRNet."""
     reading, resnet, hrnet = (
         _codec("HrnetCodec"),
@@ -61,130 +61,136 @@ def _hrnet_code() -> Iterator[Published]:
         for size in sizes:
             for depth in (50, 101, 152):
                 name, base = f"simple_baseline_r{depth}_{of}{size}", f"heatmap_r{depth}_{size}"
-                yield Published(name, f"{suite}/{base}", resnet, (reading, *_BLUE_FIRST))
+                yield PretrainedModel(name, f"{suite}/{base}", resnet, (reading, *_BLUE_FIRST))
             for width in (32, 48):
                 base = f"{suite}/hrnet_w{width}_{size}"
-                yield Published(f"hrnet_w{width}_{of}{size}", base, hrnet, (reading,))
+                yield PretrainedModel(f"hrnet_w{width}_{of}{size}", base, hrnet, (reading,))
 
 
-def _dark() -> Iterator[Published]:
+def _dark() -> Iterator[PretrainedModel]:
     """DARK's code, whose grids share first and last pixel as UDP's do, and whose crops differ."""
     resnet, hrnet = repositories.POSE_RESNET, repositories.POSE_HRNET
     shown = ("framing._target_=poselab.data.dark_crop.DarkCrop", "framing.pixels=udp")
     wide, narrow = ((_codec(name), *_UNBIASED, *shown) for name in ("DarkCodec", "NarrowDarkCodec"))
-    yield Published("dark_r50_128x96", "coco/dark_r50_128x96", resnet, (*narrow, *_BLUE_FIRST))
-    yield Published("dark_w32_128x96", "coco/dark_w32_128x96", hrnet, narrow)
-    yield Published("dark_w48_128x96", "coco/dark_w48_128x96", hrnet, wide)
+    yield PretrainedModel(
+        "dark_r50_128x96", "coco/dark_r50_128x96", resnet, (*narrow, *_BLUE_FIRST)
+    )
+    yield PretrainedModel("dark_w32_128x96", "coco/dark_w32_128x96", hrnet, narrow)
+    yield PretrainedModel("dark_w48_128x96", "coco/dark_w48_128x96", hrnet, wide)
     for size in SIZES:
         for depth in (50, 101, 152):
             base = f"coco/heatmap_r{depth}_{size}"
-            yield Published(f"dark_r{depth}_{size}", base, resnet, (*wide, *_BLUE_FIRST))
+            yield PretrainedModel(f"dark_r{depth}_{size}", base, resnet, (*wide, *_BLUE_FIRST))
         for width in (32, 48):
-            yield Published(f"dark_w{width}_{size}", f"coco/hrnet_w{width}_{size}", hrnet, wide)
+            yield PretrainedModel(
+                f"dark_w{width}_{size}", f"coco/hrnet_w{width}_{size}", hrnet, wide
+            )
 
 
-def _udp() -> Iterator[Published]:
+def _udp() -> Iterator[PretrainedModel]:
     """UDP's disc and offsets, and its Gaussians; their HRNet is wide at its end for both."""
     offsets = _codec("UdpPoseCodec", _UDP_OFFSET)
     gaussian = (_codec("UdpPoseHeatmapCodec"), "framing.pixels=udp", *_UDP)
     resnet, hrnet = repositories.POSE_RESNET, repositories.POSE_HRNET
     for size in SIZES:
         base = f"udp_offset_r50_{size}"
-        yield Published(base, f"coco/{base}", resnet, (offsets, *_BLUE_FIRST))
+        yield PretrainedModel(base, f"coco/{base}", resnet, (offsets, *_BLUE_FIRST))
         for width in (32, 48):
             base = f"udp_offset_w{width}_{size}"
-            yield Published(base, f"coco/{base}", hrnet, (offsets,))
+            yield PretrainedModel(base, f"coco/{base}", hrnet, (offsets,))
     for suite, sizes in (("coco", SIZES), ("mpii", ("256x256",))):
         of = "" if suite == "coco" else "mpii_"
         for size in sizes:
             for depth in (50, 101, 152):
                 name, base = f"udp_r{depth}_{of}{size}", f"{suite}/heatmap_r{depth}_{size}"
-                yield Published(name, base, resnet, (*gaussian, *_BLUE_FIRST))
+                yield PretrainedModel(name, base, resnet, (*gaussian, *_BLUE_FIRST))
             for width in (32, 48):
                 name, base = f"udp_w{width}_{of}{size}", f"{suite}/hrnet_w{width}_{size}"
-                yield Published(name, base, hrnet, (*gaussian, f"backbone=hrnet_w{width}_wide"))
+                yield PretrainedModel(
+                    name, base, hrnet, (*gaussian, f"backbone=hrnet_w{width}_wide")
+                )
 
 
-def _simcc() -> Iterator[Published]:
+def _simcc() -> Iterator[PretrainedModel]:
     equal, gaussian = (
         _codec("SimdrCodec", _SIMCC),
         (_codec("GaussianSimdrCodec", _SIMCC), _SMOOTHED, "method.keypoint_threshold=0.005"),
     )
     resnet, hrnet = repositories.SIMCC_RESNET, repositories.SIMCC_HRNET
     for base in ("r50_256x192", "r101_256x192", "r50_384x288"):
-        yield Published(f"simcc_{base}", f"coco/simcc_{base}", resnet, (equal, *_BLUE_FIRST))
+        yield PretrainedModel(f"simcc_{base}", f"coco/simcc_{base}", resnet, (equal, *_BLUE_FIRST))
     for base in ("w32_256x192", "w48_256x192"):
-        yield Published(f"simcc_{base}", f"coco/simcc_{base}", hrnet, (equal,))
+        yield PretrainedModel(f"simcc_{base}", f"coco/simcc_{base}", hrnet, (equal,))
     base = "simcc_gaussian_r50_384x288"
-    yield Published(base, f"coco/{base}", resnet, (*gaussian, *_BLUE_FIRST))
+    yield PretrainedModel(base, f"coco/{base}", resnet, (*gaussian, *_BLUE_FIRST))
     base = "simcc_gaussian_w48_384x288"
-    yield Published(base, f"coco/{base}", hrnet, gaussian)
+    yield PretrainedModel(base, f"coco/{base}", hrnet, gaussian)
     name, base = "simcc_gaussian_w48_256x192", "coco/simcc_w48_256x192"
-    yield Published(
+    yield PretrainedModel(
         name, base, hrnet, (*gaussian, "method.codec.sigma=4.0", "method.keypoint_threshold=0.01")
     )
 
 
-def _regression() -> Iterator[Published]:
+def _regression() -> Iterator[PretrainedModel]:
     """RLE's own code, and mmpose's RLE and DeepPose."""
     reading, rle = (
         (_codec("HrnetCoordinateCodec", "codecs.coordinate"), *_COORDINATES),
         "coco/rle_r50_256x192",
     )
-    yield Published("rle_r50_256x192", rle, repositories.RLE, (*reading, *_RLE_INPUT))
+    yield PretrainedModel("rle_r50_256x192", rle, repositories.RLE, (*reading, *_RLE_INPUT))
     for depth in (50, 101, 152):
         made = (f"backbone=resnet{depth}", *reading)
         plain = (*made, "method.head.normalise=false")
-        yield Published(f"mmpose_rle_r{depth}_256x192", rle, mmpose.RLE, plain)
+        yield PretrainedModel(f"mmpose_rle_r{depth}_256x192", rle, mmpose.RLE, plain)
         base = "coco/direct_r50_256x192"
-        yield Published(f"mmpose_deeppose_r{depth}_256x192", base, mmpose.DEEPPOSE, made)
+        yield PretrainedModel(f"mmpose_deeppose_r{depth}_256x192", base, mmpose.DEEPPOSE, made)
     larger = (*plain, "framing.size=[384,288]")
-    yield Published("mmpose_rle_r152_384x288", rle, mmpose.RLE, larger)
+    yield PretrainedModel("mmpose_rle_r152_384x288", rle, mmpose.RLE, larger)
 
 
-def _mmpose() -> Iterator[Published]:
+def _mmpose() -> Iterator[PretrainedModel]:
     """Heatmaps, DARK, UDP and SimCC of mmpose 1.x."""
     reading = _codec("MmposeCodec")
     usual, wide = ((_codec(f"{of}MmposeDarkCodec"), *_UNBIASED) for of in ("", "Wide"))
     for size in SIZES:
         for depth in (50, 101, 152):
             base, keys = f"coco/heatmap_r{depth}_{size}", mmpose.HEATMAP_RESNET
-            yield Published(f"mmpose_heatmap_r{depth}_{size}", base, keys, (reading,))
+            yield PretrainedModel(f"mmpose_heatmap_r{depth}_{size}", base, keys, (reading,))
             dark = wide if (depth, size) == (152, "384x288") else usual
-            yield Published(f"mmpose_dark_r{depth}_{size}", base, keys, dark)
+            yield PretrainedModel(f"mmpose_dark_r{depth}_{size}", base, keys, dark)
         for width in (32, 48):
             base, keys = f"coco/hrnet_w{width}_{size}", mmpose.HEATMAP_HRNET
-            yield Published(f"mmpose_hrnet_w{width}_{size}", base, keys, (reading,))
-            yield Published(f"mmpose_dark_w{width}_{size}", base, keys, usual)
+            yield PretrainedModel(f"mmpose_hrnet_w{width}_{size}", base, keys, (reading,))
+            yield PretrainedModel(f"mmpose_dark_w{width}_{size}", base, keys, usual)
             base, name = f"coco/udp_w{width}_{size}", f"mmpose_udp_w{width}_{size}"
-            yield Published(name, base, keys, (_codec("MmposeUdpCodec"),))
+            yield PretrainedModel(name, base, keys, (_codec("MmposeUdpCodec"),))
         base, name = f"coco/simcc_r50_{size}", f"mmpose_simcc_r50_{size}"
         simcc = (_codec("MmposeSimccCodec", _SIMCC), _SMOOTHED, "method.keypoint_threshold=0.2")
-        yield Published(name, base, mmpose.SIMCC_RESNET, simcc)
+        yield PretrainedModel(name, base, mmpose.SIMCC_RESNET, simcc)
     offsets = (
         _codec("MmposeUdpOffsetCodec", _UDP_OFFSET),
         "method.codec.radius=3.5",
         "backbone=hrnet_w32",
     )
     base, name = "coco/udp_offset_w32_256x192", "mmpose_udp_offset_w32_256x192"
-    yield Published(name, base, mmpose.HEATMAP_HRNET, offsets)
+    yield PretrainedModel(name, base, mmpose.HEATMAP_HRNET, offsets)
 
 
-def _rtmpose() -> Iterator[Published]:
+def _rtmpose() -> Iterator[PretrainedModel]:
     """RTMPose, whose authors' code mmpose is, and the heatmaps that its backbones learn first."""
     reading = _codec("MmposeSimccCodec", _SIMCC)
     heatmaps = ("method=heatmap", "framing.pixels=udp", _codec("MmposeUdpCodec"), *_UDP)
     larger = (reading, "framing.size=[384,288]", "method.codec.sigma=[6.0,6.93]")
     for size in "tsml":
         base = f"coco/rtmpose_{size}_256x192"
-        yield Published(f"rtmpose_{size}_256x192", base, mmpose.RTMPOSE, (reading,))
+        yield PretrainedModel(f"rtmpose_{size}_256x192", base, mmpose.RTMPOSE, (reading,))
         name = f"mmpose_cspnext_{size}_256x192"
-        yield Published(name, base, mmpose.HEATMAP_CSPNEXT, heatmaps)
+        yield PretrainedModel(name, base, mmpose.HEATMAP_CSPNEXT, heatmaps)
         if size in "ml":
-            yield Published(f"rtmpose_{size}_384x288", base, mmpose.RTMPOSE, larger)
+            yield PretrainedModel(f"rtmpose_{size}_384x288", base, mmpose.RTMPOSE, larger)
 
 
-def _vitpose() -> Iterator[Published]:
+def _vitpose() -> Iterator[PretrainedModel]:
     theirs, mmposes = (_codec("VitposeCodec"),), (_codec("MmposeUdpCodec"),)
     others = (_codec("TransformersVitposeCodec"),)
     for size in VITS:
@@ -198,15 +204,15 @@ def _vitpose() -> Iterator[Published]:
                 ("mmpose_", in_mmpose, mmposes),
             ):
                 name, run = f"{zoo}vitpose_{size}{of}_256x192", f"{base}{of}_256x192"
-                yield Published(name, run, keys, changes)
+                yield PretrainedModel(name, run, keys, changes)
 
 
-def _keypoint_rcnn() -> Iterator[Published]:
+def _keypoint_rcnn() -> Iterator[PretrainedModel]:
     """torchvision's, whose labels are measured from pixels' corners."""
     corners = ("method.codec.labels=corner",)
     base = "coco/keypoint_rcnn_r50"
-    yield Published("keypoint_rcnn_r50", base, keypoint_rcnn.COCO_V1, corners)
-    yield Published("keypoint_rcnn_legacy_r50", base, keypoint_rcnn.USUAL, corners)
+    yield PretrainedModel("keypoint_rcnn_r50", base, keypoint_rcnn.COCO_V1, corners)
+    yield PretrainedModel("keypoint_rcnn_legacy_r50", base, keypoint_rcnn.USUAL, corners)
 
 
 _FAMILIES = (
@@ -222,7 +228,7 @@ _FAMILIES = (
 )
 CATALOGUE = {one.name: one for family in _FAMILIES for one in family()}
 
-LEFT_OUT = {
+UNSUPPORTED = {
     "vitpose_plus": "ViTPose+ has a mixture of experts in every layer, which no network here has",
     "caffe": "SimpleBaseline's Caffe ResNets stride in the first convolution of a block, ours in "
     "the second",

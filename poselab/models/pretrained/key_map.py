@@ -31,14 +31,14 @@ class KeyMap:
     steps: tuple[Step, ...] = ()
 
 
-class Converted(NamedTuple):
+class ConvertedState(NamedTuple):
     """weights by our keys, and the keys of the file that were left over."""
 
     weights: dict[str, Tensor]
     left_over: tuple[str, ...]
 
 
-def converted(state: State, rules: KeyMap, wanted: State) -> Converted:
+def convert_state(state: State, rules: KeyMap, wanted: State) -> ConvertedState:
     """The weights that a network with state ``wanted`` takes out of a checkpoint's ``state``.
 
     Raises:
@@ -60,7 +60,7 @@ def converted(state: State, rules: KeyMap, wanted: State) -> Converted:
     missing = [key for key in wanted if key not in weights]
     _refuse_other_keys(missing, unknown)
     _refuse_other_shapes(weights, wanted)
-    return Converted(weights, tuple(left_over))
+    return ConvertedState(weights, tuple(left_over))
 
 
 def _prepared(state: State, rules: KeyMap) -> State:
