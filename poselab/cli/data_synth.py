@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--seed", type=int, default=0, help="which images (default 0)")
     words.add_argument("--format", default="coco", choices=("coco", "mpii"), help="layout")
     words.add_argument("--size", default="256x256", help="HEIGHTxWIDTH (default 256x256)")
-    words.add_argument("--people", default="1-4", help="fewest-most an image (default 1-4)")
+    words.add_argument("--instances", default="1-4", help="fewest-most an image (default 1-4)")
     words.add_argument(
         "--turn", type=float, default=180.0, help="degrees people may turn away (default 180)"
     )
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         layout=arguments.format,
         size=_pair(arguments.size, "x", "--size HEIGHTxWIDTH"),
-        instances=_pair(arguments.instances, "-", "--people FEWEST-MOST"),
+        instances=_pair(arguments.instances, "-", "--instances FEWEST-MOST"),
         turn=arguments.turn,
     )
     out = generate(arguments.out, settings, arguments.workers)

@@ -97,7 +97,8 @@ def _show(metrics: Metrics) -> None:
         print("\n".join("".join(row) for row in rows))
     comparability = metrics.comparability
     print(
-        f"{comparability['people']} people in {comparability['images']} images of {comparability['annotations']}"
+        f"{comparability['instances']} instances in {comparability['images']} images of "
+        f"{comparability['annotations']}"
     )
 
 

@@ -192,7 +192,8 @@ def _title(comparison: Comparison) -> str:
 def _lead(comparison: Comparison) -> str:
     comparability = comparison.methods[0].metrics[0].comparability
     return (
-        f"{comparability['annotations']}: {comparability['images']:,} images, {comparability['people']:,} "
+        f"{comparability['annotations']}: {comparability['images']:,} images, "
+        f"{comparability['instances']:,} "
         f"people scored, {comparability['keypoints']} keypoints ({comparability['skeleton']})."
     )
 

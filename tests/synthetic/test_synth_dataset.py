@@ -264,7 +264,7 @@ def test_the_command_makes_a_dataset_and_says_where(tmp_path, capsys):
         "--size",
         "64x96",
     ]
-    assert main([*words, "--people", "1-2", "--format", "coco", "--workers", "1"]) == 0
+    assert main([*words, "--instances", "1-2", "--format", "coco", "--workers", "1"]) == 0
     assert capsys.readouterr().out.strip() == f"data: {tmp_path / 'd'}"
     assert len(list((tmp_path / "d/val2017").iterdir())) == 2
     assert cv2.imread(str(tmp_path / "d/train2017/000000000001.jpg")).shape == (64, 96, 3)
