@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -100,18 +100,27 @@ def _opener(path: Path) -> Callable[[], BinaryIO]:
     return lambda: io.BytesIO(text)
 
 
+def rounded(predictions: Predictions) -> Predictions:
+    """The predictions as they read back from a file: coordinates to a thousandth of a pixel,
+    keypoint scores to four digits."""
+    return replace(
+        predictions,
+        keypoints=np.round(predictions.keypoints, 3).astype(np.float64),
+        keypoint_scores=np.round(predictions.keypoint_scores, 4).astype(np.float64),
+    )
+
+
 def write_predictions(path: Path, predictions: Predictions) -> None:
-    """Write the COCO results format, whole or not at all; coordinates to a thousandth of a pixel.
+    """Write the COCO results format, :func:`rounded`, whole or not at all.
 
     Raises:
         InputError: the folder cannot be written, or the disk is full.
     """
     import orjson
 
+    predictions = rounded(predictions)
     points = np.concatenate(
-        [np.round(predictions.keypoints, 3), np.round(predictions.keypoint_scores, 4)[..., None]],
-        axis=-1,
-        dtype=np.float64,
+        [predictions.keypoints, predictions.keypoint_scores[..., None]], axis=-1
     ).reshape(len(predictions), 3 * predictions.keypoints.shape[1])
     parts = []
     for start in range(0, len(predictions), ROWS_AT_ONCE):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from poselab.data.dataset import Split
     from poselab.evaluation.evaluator import Evaluator
+    from poselab.evaluation.predictions import Predictions
     from poselab.evaluation.record import Metrics
 
 
@@ -42,11 +43,26 @@ def metrics_of(comparison: Comparison) -> Metrics:
 
 
 def report_run(
-    folder: Path, name: str, split: Split, evaluator: Evaluator, replicates: int
+    folder: Path,
+    name: str,
+    predictions: Predictions,
+    split: Split,
+    evaluator: Evaluator,
+    replicates: int,
 ) -> Metrics:
-    """Write a finished run's ``index.html``; its metrics record with confidence limits."""
-    comparison = compare_runs({name: folder}, split, evaluator, replicates)
-    page = folder / "index.html"
-    more = learning(read_curves(folder), comparison.primary_metric)
-    write_page(comparison, page, image_folder=split.images, more=more)
-    return metrics_of(comparison)
+    """Write a trained run's ``metrics.json``, and its ``index.html`` if there are replicates.
+
+    Returns the metrics, with confidence intervals if there are replicates.
+    """
+    comparability = read_comparability(folder)
+    if replicates:
+        run = Run(folder / "predictions" / "val.json", predictions, comparability)
+        comparison = compare({name: [run]}, split.annotations, evaluator, replicates)
+        more = learning(read_curves(folder), comparison.primary_metric)
+        write_page(comparison, folder / "index.html", image_folder=split.images, more=more)
+        metrics = metrics_of(comparison)
+    else:
+        metrics = evaluator(predictions, split.annotations)
+        metrics = replace(metrics, comparability=metrics.comparability | comparability)
+    metrics.write(folder / "metrics.json")
+    return metrics

@@ -17,12 +17,12 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import EMAWeightAveraging, LearningRateMonitor
 
 from poselab.data.images import read_image
-from poselab.evaluation.comparability import RUN, read_comparability
 from poselab.evaluation.predictions import read_predictions
 from poselab.evaluation.validation.checks import doubts_of_ranking
 from poselab.experiments import build, runs
 from poselab.experiments.comparability import run_comparability
-from poselab.experiments.fine_tuning import begin_from
+from poselab.experiments.fine_tuning import start_from_weights
+from poselab.experiments.manifest import start_run
 from poselab.experiments.reporting import report_run
 from poselab.io.checkpoints import KeptCheckpoint, read_checkpoint
 from poselab.io.files import read_json, replacing, write_json
@@ -30,12 +30,12 @@ from poselab.report.curves import draw_curves, read_curves
 from poselab.report.draw import contact_sheet, draw_poses, fit_into
 from poselab.training.callbacks import (
     DescribeCheckpoint,
-    EpochLines,
     PoseImages,
+    ProgressLines,
     SeedEachEpoch,
     Stopwatch,
 )
-from poselab.training.validation import PoseEvaluation, rehearse
+from poselab.training.validation import PoseEvaluation, check_scorable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,9 +70,9 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     conditions = run_comparability(data, module)
     evaluation = _evaluation(config, data, folder, conditions)
     one_by_one = bool((data.val_samples.items.person >= 0).all())
-    rehearse(evaluation.evaluator, data.val.annotations, one_by_one)
+    check_scorable(evaluation.evaluator, data.val.annotations, one_by_one)
     shown = _fit_for_output(config)
-    stopwatch = Stopwatch(runs.seconds(folder), folder / "run.json")
+    stopwatch = Stopwatch(runs.seconds_trained(folder), folder / "run.json")
     callbacks = [
         DescribeCheckpoint(build.CHECKPOINT_KEY, description),
         PoseImages(data.val_samples, _drawer(data)),
@@ -82,7 +82,7 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
         *_chosen(config, shown, evaluation.primary_metric),
     ]
     trainer = build.trainer(shown, folder, callbacks)
-    manifest = runs.begin(config, experiment, folder, data, module, conditions)
+    manifest = start_run(config, experiment, folder, data, module, conditions)
     with _wandb_inside(folder):
         for logger in trainer.loggers:
             logger.log_hyperparams(description["config"])
@@ -91,9 +91,10 @@ def train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
         return {}
     if evaluation.untrained_file.exists():
         manifest["untrained"] = read_json(evaluation.untrained_file, "metrics")
-    metrics = _validate_best(config, data, module, folder)
+    if not evaluation.file.exists():
+        _validate_checkpoint(config, data, module, evaluation, folder)
     draw_curves(read_curves(folder), evaluation.primary_metric, folder / "curves.png", experiment)
-    metrics = _reported(config, data, folder, experiment) or metrics
+    metrics = _reported(config, data, folder, experiment)
     manifest |= {"seconds": stopwatch.seconds(), "state": "finished"}
     write_json(folder / "run.json", manifest)
     return metrics.to_json()
@@ -112,19 +113,28 @@ def _begun(config: DictConfig, data: PoseData, folder: Path) -> PoseModule:
             config.backbone[key] = None if key == "weights" else False
     module = build.module(config, data.skeleton)
     if not (folder / "checkpoints" / "last.ckpt").exists():
-        begin_from(Path(config.weights), module, config)
+        start_from_weights(Path(config.weights), module, config)
     return module
 
 
-def _reported(config: DictConfig, data: PoseData, folder: Path, experiment: str) -> Metrics | None:
-    """Write the page and the metrics with their limits, if that is wanted."""
-    if not config.get("report"):
-        return None
-    print("resampling images for confidence limits, writing index.html ...", flush=True)
-    evaluator, replicates = build.evaluator(config), config.report.replicates
-    metrics = report_run(folder, experiment, data.val, evaluator, replicates)
-    metrics.write(folder / "metrics.json")
-    return metrics
+def _reported(config: DictConfig, data: PoseData, folder: Path, experiment: str) -> Metrics:
+    """Score the predictions of the best epoch; write metrics, images and, if wanted, the page."""
+    predictions = read_predictions(folder / "predictions" / "val.json")
+    evaluator = build.evaluator(config)
+    if evaluator.primary_metric == "AP":
+        above = config.module.get("keypoint_threshold")
+        counted = (
+            ""
+            if above is None
+            else f" (it counts keypoints above module.keypoint_threshold={above})"
+        )
+        for doubt in doubts_of_ranking(predictions, data.val.annotations):
+            print(f"warning: {doubt}{counted}", file=sys.stderr)
+    _draw_found(data, predictions, folder / "predictions" / "images.jpg")
+    replicates = config.report.replicates if config.get("report") else 0
+    if replicates:
+        print("resampling images for confidence intervals, writing index.html ...", flush=True)
+    return report_run(folder, experiment, predictions, data.val, evaluator, replicates)
 
 
 def _chosen(config: DictConfig, shown: DictConfig, primary_metric: str) -> list[pl.Callback]:
@@ -133,7 +143,7 @@ def _chosen(config: DictConfig, shown: DictConfig, primary_metric: str) -> list[
         SeedEachEpoch(config.seed),
         *([LearningRateMonitor()] if config.logger else []),
         *([EMAWeightAveraging(decay=config.ema)] if config.ema else []),
-        *([] if shown.trainer.enable_progress_bar else [EpochLines(primary_metric)]),
+        *([] if shown.trainer.enable_progress_bar else [ProgressLines(primary_metric)]),
     ]
 
 
@@ -183,33 +193,21 @@ def _wandb_inside(folder: Path) -> Iterator[None]:
             os.environ.pop(kind, None)
 
 
-def _validate_best(config: DictConfig, data: PoseData, module: PoseModule, folder: Path) -> Metrics:
-    """Write predictions, their images and metrics of the best checkpoint; the metrics.
+def _validate_checkpoint(
+    config: DictConfig, data: PoseData, module: PoseModule, evaluation: PoseEvaluation, folder: Path
+) -> None:
+    """Write the predictions of the checkpoint, of a run that never validated an epoch.
 
     On one device: nothing is left to merge, and averaging callbacks are out of the way.
     """
-    best = runs.checkpoint(folder)
-    build.restore(module, read_checkpoint(best, build.CHECKPOINT_KEY)["state_dict"], best)
-    evaluation = _evaluation(config, data, folder, read_comparability(folder)[RUN])
+    checkpoint = runs.best_checkpoint(folder)
+    weights = read_checkpoint(checkpoint, build.CHECKPOINT_KEY)["state_dict"]
+    build.restore(module, weights, checkpoint)
     alone = OmegaConf.merge(
         _fit_for_output(config), {"trainer": {"devices": 1, "strategy": "auto"}}
     )
     assert isinstance(alone, DictConfig)
     build.trainer(alone, None, [evaluation]).validate(module, datamodule=data, verbose=False)
-    assert evaluation.metrics is not None
-    found = read_predictions(evaluation.file)
-    if evaluation.primary_metric == "AP":
-        above = config.module.get("keypoint_threshold")
-        counted = (
-            ""
-            if above is None
-            else f" (it counts keypoints above module.keypoint_threshold={above})"
-        )
-        for doubt in doubts_of_ranking(found, data.val.annotations):
-            print(f"warning: {doubt}{counted}", file=sys.stderr)
-    _draw_found(data, found, evaluation.file.with_name("images.jpg"))
-    evaluation.metrics.write(folder / "metrics.json")
-    return evaluation.metrics
 
 
 def _draw_found(data: PoseData, predictions: Predictions, sheet: Path, count: int = 12) -> None:

@@ -1,4 +1,4 @@
-"""Validation through the very files and evaluators that score anybody's results."""
+"""Validation in training by the evaluators that score anybody's predictions files."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytorch_lightning as pl
 import torch.distributed
+from pytorch_lightning.callbacks import ModelCheckpoint
 
 from poselab.evaluation.comparability import RUN
 from poselab.evaluation.predictions import (
     Predictions,
     merge,
-    read_predictions,
+    rounded,
     write_predictions,
 )
+from poselab.evaluation.validation.checks import refuse as check_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,11 +29,12 @@ if TYPE_CHECKING:
 
 
 class PoseEvaluation(pl.Callback):
-    """After each validation, write all predictions to ``file``, score it and log it as val/NAME.
+    """After each validation, score all predictions, log val/NAME and write those of the best epoch.
 
-    What is scored is the file as it reads back, rounded coordinates and all: whoever scores it
-    again finds the very same figures. Under DDP rank 0 merges, writes and scores for all.
-    ``conditions`` (:func:`poselab.experiments.comparability.run_comparability`) become the contract's ``run``.
+    ``file`` always holds the predictions of the checkpoint that is kept as the best. Predictions
+    are scored rounded as the file stores them, so that anybody who scores the file finds the same
+    values. Under DDP rank 0 merges, scores and writes for all ranks. ``run_comparability`` (of
+    :func:`poselab.experiments.comparability.run_comparability`) becomes the record's ``run``.
     """
 
     def __init__(
@@ -39,13 +42,13 @@ class PoseEvaluation(pl.Callback):
         evaluator: Evaluator,
         annotations: Annotations,
         file: Path,
-        conditions: Mapping[str, Any] | None = None,
+        run_comparability: Mapping[str, Any] | None = None,
     ) -> None:
         self.evaluator, self.annotations, self.file = evaluator, annotations, file
-        self.conditions = conditions
-        self.metrics: Metrics | None = None
+        self.run_comparability = run_comparability
         self.untrained_file = file.with_name("untrained.json")
         self._shards: list[Predictions] = []
+        self._merged: Predictions | None = None
 
     @property
     def primary_metric(self) -> str:
@@ -59,54 +62,76 @@ class PoseEvaluation(pl.Callback):
     def on_validation_batch_end(
         self, trainer: pl.Trainer, module: Any, outputs: Any, *rest: Any
     ) -> None:
-        """Keep what was found in a batch."""
+        """Keep the predictions of a batch."""
         self._shards.append(outputs)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
-        """Merge, write, score, log; a whole sanity check scores the untrained network."""
+        """Merge, score, log; a sanity check over all images scores the untrained network."""
         if trainer.sanity_checking and trainer.num_sanity_val_steps != float("inf"):
             return
         shards = _from_all_ranks(self._shards, trainer.world_size)
-        merged = in_order(merge(shards))
-        metrics = self._scored(module.suppress(merged)) if trainer.is_global_zero else None
-        self.metrics = trainer.strategy.broadcast(metrics)
-        assert self.metrics is not None
+        metrics = None
+        if trainer.is_global_zero:
+            # Boxes stay out of the file: COCO would take a pose's size from them.
+            merged = module.suppress(in_order(merge(shards)))
+            self._merged = rounded(replace(merged, boxes=None))
+            metrics = self._score(self._merged)
+        metrics = trainer.strategy.broadcast(metrics)
+        assert metrics is not None
         if trainer.sanity_checking:
             if trainer.is_global_zero:
-                self.metrics.write(self.untrained_file)
+                metrics.write(self.untrained_file)
             return
-        for name, value in self.metrics.values.items():
-            shown = (
-                name == self.primary_metric
-            )  # the same on every rank, but Lightning asks to say so
-            module.log(f"val/{name}", value, prog_bar=shown, sync_dist=True)
+        for name, value in metrics.values.items():
+            primary = name == self.primary_metric
+            # The same on every rank, but Lightning warns unless sync_dist is set.
+            module.log(f"val/{name}", value, prog_bar=primary, sync_dist=True)
 
-    def _scored(self, found: Predictions) -> Metrics:
-        # Boxes stay out of the file: COCO would take a pose's size from them.
-        write_predictions(self.file, replace(found, boxes=None))
-        metrics = self.evaluator(read_predictions(self.file), self.annotations)
-        if self.conditions is None:
+    def on_validation_end(self, trainer: pl.Trainer, module: Any) -> None:
+        """Write the predictions if Lightning is about to keep this epoch as the best."""
+        if trainer.sanity_checking:
+            return
+        best = self._is_best(trainer)  # every rank must ask, because they decide together
+        if best and self._merged is not None:
+            write_predictions(self.file, self._merged)
+
+    def _is_best(self, trainer: pl.Trainer) -> bool:
+        monitor = f"val/{self.primary_metric}"
+        return all(
+            callback.check_monitor_top_k(trainer, trainer.callback_metrics[monitor])
+            for callback in trainer.checkpoint_callbacks
+            if isinstance(callback, ModelCheckpoint) and callback.monitor == monitor
+        )
+
+    def _score(self, predictions: Predictions) -> Metrics:
+        check_predictions(predictions, self.annotations)
+        metrics = self.evaluator(predictions, self.annotations)
+        if self.run_comparability is None:
             return metrics
-        return replace(metrics, comparability={**metrics.comparability, RUN: self.conditions})
+        record = {**metrics.comparability, RUN: self.run_comparability}
+        return replace(metrics, comparability=record)
 
 
-def rehearse(evaluator: Evaluator, annotations: Annotations, named: bool) -> None:
-    """Score the labels themselves, so that what cannot be scored fails before training does.
+def check_scorable(
+    evaluator: Evaluator, annotations: Annotations, with_annotation_ids: bool
+) -> None:
+    """Score the annotations themselves, so that what cannot be scored fails before training does.
 
-    ``named``: predictions will say which labelled person they answer for.
+    ``with_annotation_ids``: each prediction will name the instance that it is of.
 
     Raises:
         InputError: the evaluator needs what annotations or predictions do not have.
     """
     rows = np.flatnonzero((annotations.visibility > 0).any(axis=1) & ~annotations.crowd)
-    labels = Predictions(
+    ids = annotations.annotation_ids[rows]
+    perfect = Predictions(
         image_ids=annotations.image_ids[annotations.image_of()[rows]],
-        annotation_ids=annotations.annotation_ids[rows] if named else np.full(len(rows), -1),
+        annotation_ids=ids if with_annotation_ids else np.full(len(rows), -1),
         keypoints=np.asarray(annotations.keypoints[rows]),
         keypoint_scores=np.ones(annotations.visibility[rows].shape),
         scores=np.ones(len(rows)),
     )
-    evaluator(labels, annotations)
+    evaluator(perfect, annotations)
 
 
 def in_order(predictions: Predictions) -> Predictions:
