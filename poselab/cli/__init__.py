@@ -29,7 +29,7 @@ COMMANDS = {
     "compare": "say which of several results is better, by how much, and how sure that is",
     "detect": "find people in images, and write their boxes as a detections file",
     "detect train": "train a small detector of people in minutes",
-    "detect decompose": "say what a top-down run loses to its boxes, and what to missed people",
+    "detect costs": "say what a top-down run loses to undetected people and to poor boxes",
     "predict": "find poses in images with a trained run",
     "decode": "read one trained run by every decoder of heatmaps, and say what each is worth",
     "doctor": "check that every codec gives coordinates back, as a table and a plot",

@@ -72,8 +72,8 @@ def _one_run(config: DictConfig) -> None:
     ]
     composed, _ = compose("train", words)
     print(f"{row.label}, seed {config.seed}: {folder}", flush=True)
-    runs.expect_one_device(composed)
-    if runs.settle(composed, folder) is None:
+    runs.check_one_device(composed)
+    if runs.finished_metrics(composed, folder) is None:
         training.train(composed, folder, ablation.experiment)
 
 

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     expect_draws(arguments)
     expect_batches(arguments)
-    checkpoint = runs.checkpoint(arguments.run)
+    checkpoint = runs.best_checkpoint(arguments.run)
     module, config, _ = build.load(checkpoint)
     decoders = _known(module, arguments.decoders)
     if arguments.boxes is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poselab.experiments.configs import shipped
-from poselab.report.tables import Amount, Limited
+from poselab.report.tables import Estimate, Quantity
 
 if TYPE_CHECKING:
     from poselab.report.tables import Cell, Row
@@ -126,24 +126,24 @@ def _row(config: Any, folder: Path, name: str) -> Row:
     from poselab.experiments import train as training
     from poselab.io.files import read_json
 
-    runs.expect_one_device(config)
-    record = runs.settle(config, folder) or training.train(config, folder, name)
+    runs.check_one_device(config)
+    record = runs.finished_metrics(config, folder) or training.train(config, folder, name)
     manifest = read_json(folder / "run.json", "a run's manifest")
     cost = manifest["cost"]
     return {
         "method": name.rpartition("/")[2],
         **{key: _figure(key, record) for key in _FIGURES},
         "AP untrained": (manifest.get("untrained") or {}).get("AP"),
-        "epochs": _amount(config.trainer.max_epochs, ".0f"),
-        "parameters": Amount(cost["parameters"], f"{cost['parameters'] / 1e6:.2f} M"),
-        "GMACs": _amount(cost["gmacs"], ".3f"),
-        "images/s": _amount(_speed(folder, manifest), ".0f"),
-        "seconds": _amount(manifest["seconds"], ".0f"),
+        "epochs": _quantity(config.trainer.max_epochs, ".0f"),
+        "parameters": Quantity(cost["parameters"], f"{cost['parameters'] / 1e6:.2f} M"),
+        "GMACs": _quantity(cost["gmacs"], ".3f"),
+        "images/s": _quantity(_speed(folder, manifest), ".0f"),
+        "seconds": _quantity(manifest["seconds"], ".0f"),
     }
 
 
-def _amount(value: float, form: str) -> Amount:
-    return Amount(value, format(value, form))
+def _quantity(value: float, form: str) -> Quantity:
+    return Quantity(value, format(value, form))
 
 
 def _figure(key: str, record: dict[str, Any]) -> Cell:
@@ -151,7 +151,7 @@ def _figure(key: str, record: dict[str, Any]) -> Cell:
     limits = (record.get("interval") or {}).get(key)
     if key not in _LIMITED or limits is None:
         return record.get(key)
-    return Limited(record[key], *limits)
+    return Estimate(record[key], *limits)
 
 
 def _speed(folder: Path, manifest: dict[str, Any]) -> float:
@@ -163,7 +163,7 @@ def _speed(folder: Path, manifest: dict[str, Any]) -> float:
         from poselab.experiments.speed import images_per_second
         from poselab.io.files import write_json
 
-        module, config, _ = build.load(runs.checkpoint(folder))
+        module, config, _ = build.load(runs.best_checkpoint(folder))
         batch = next(iter(build.data(config).val_dataloader()))
         on_gpu = torch.cuda.is_available() and config.trainer.accelerator != "cpu"
         speed = images_per_second(module, batch, "cuda" if on_gpu else "cpu")

@@ -72,7 +72,7 @@ def _one_of_many(config: DictConfig) -> float:
     hydra = HydraConfig.get()
     name = hydra.runtime.choices.get("experiment") or "custom"
     expect_values(config)
-    runs.expect_one_device(config)
+    runs.check_one_device(config)
     folder = runs.new_folder(config, f"{name}/{hydra.job.override_dirname or 'base'}")
     record = training.train(config, folder, name)
     print(f"run: {folder}")
@@ -93,10 +93,10 @@ def _resume(folder: Path, changes: list[str]) -> int:
     """Go on with a run from its last checkpoint; a finished one only answers."""
     from poselab.experiments import runs
     from poselab.experiments import train as training
-    from poselab.experiments.resume import changed, expect_trained
+    from poselab.experiments.resume import changed, check_trained_here
 
-    config, experiment = runs.reopen(folder)
-    expect_trained(folder)
+    config, experiment = runs.load_run(folder)
+    check_trained_here(folder)
     config = changed(folder, config, changes)
     done = runs.is_finished(folder) and not changes
     if done or training.train(config, folder, experiment):

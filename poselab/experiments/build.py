@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from poselab.data import PoseData
     from poselab.data.framing import Framing
-    from poselab.datasets.sources import Sources
     from poselab.evaluation.evaluator import Evaluator
     from poselab.modules import PoseModule
 
@@ -158,25 +157,6 @@ def _refuse_untrained(estimator: PoseModule, built: PoseModule) -> None:
 def unchanged(estimator: PoseModule) -> PoseModule:
     """The module variant that is the method itself, with nothing around it."""
     return estimator
-
-
-def generated(
-    root: str,
-    images: int,
-    val: int,
-    layout: str = "coco",
-    size: tuple[int, int] = (256, 256),
-    instances: tuple[int, int] = (1, 4),
-    turn: float = 180.0,
-    seed: int = 0,
-) -> Sources:
-    """Sources of generated people, made first where they are not there yet."""
-    from poselab.datasets import sources as layouts
-    from poselab.synthetic import Settings, generate
-
-    sides, span = (size[0], size[1]), (instances[0], instances[1])
-    generate(Path(root), Settings(images, val, seed, layout, sides, span, turn))
-    return layouts.coco(root) if layout == "coco" else layouts.mpii(root)
 
 
 def evaluator(config: DictConfig) -> Evaluator:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from poselab.datasets.leaks.shared_images import image_files, shared_images
 from poselab.evaluation.metrics.person_boxes import person_average_precision
 from poselab.evaluation.record import image_set
-from poselab.grouping.pose_nms import SUPPRESSIONS
+from poselab.grouping.pose_nms import NMS_RULES
 from poselab.io.files import read_bytes
 from poselab.modules.pose_module import PoseModule
 from poselab.modules.top_down import TopDown
@@ -105,7 +105,7 @@ def _nms(module: PoseModule) -> dict[str, Any] | None:
     threshold = getattr(module, "nms", None)
     if threshold is None:
         return None
-    kind = SUPPRESSIONS[getattr(module, "nms_kind", "oks")][0]
+    kind = NMS_RULES[getattr(module, "nms_kind", "oks")][0]
     return {"kind": kind, "threshold": float(threshold)}
 
 

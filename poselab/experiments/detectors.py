@@ -1,22 +1,21 @@
-"""Which detector a person means: a name of conf/detector with changes, or a file."""
+"""Detectors of people: the shipped ones by name, with changes, or those in a file."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poselab.experiments.configs import conf_folder
+from poselab.experiments.detector_words import detector_overrides
 from poselab.experiments.device import usable_device
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from omegaconf import DictConfig
 
     from poselab.annotations.formats.detections import Detections
     from poselab.data import Split
-
-_BY_SUFFIX = {".json": "file", ".onnx": "yolo", ".ckpt": "tiny"}
 
 HELP = """A detector is one of
   {names}
@@ -27,112 +26,60 @@ come from its hub unless weights=FILE says otherwise. ultralytics is under the A
 PoseLab, and used only if you installed it and name it."""
 
 
-def names() -> list[str]:
+def detector_names() -> list[str]:
     """The detectors that PoseLab ships a config for."""
-    files = sorted((conf_folder() / "detector").glob("[!_]*.yaml"))
-    return [file.stem for file in files]
+    return [file.stem for file in sorted((conf_folder() / "detector").glob("[!_]*.yaml"))]
 
 
 def help_text() -> str:
-    """How to say which detector, for a command's help."""
-    return HELP.format(names=" ".join(names()))
+    """How to name a detector, for a command's help."""
+    return HELP.format(names=" ".join(detector_names()))
 
 
-def add_rules(arguments: argparse.ArgumentParser) -> None:
-    """The words that change which boxes stay."""
-    arguments.add_argument("--threshold", type=float, help="least score of a box (0.05)")
-    arguments.add_argument("--nms", type=float, help="IoU at which the worse box falls (0.65)")
-    arguments.add_argument("--most", type=int, help="most boxes of an image (100)")
-
-
-def rules_of(arguments: argparse.Namespace) -> dict[str, float]:
-    """The rules that a person changed."""
-    given = {key: getattr(arguments, key) for key in ("threshold", "nms", "most")}
-    return {key: value for key, value in given.items() if value is not None}
-
-
-def find(
+def detect_people(
     detector: str,
     split: Split,
     device: str = "cpu",
     batch_size: int = 8,
-    rules: dict[str, float] | None = None,
+    rules: Mapping[str, float] | None = None,
 ) -> Detections:
-    """The people that the detector finds in a split, behind a progress bar.
+    """The people that a detector finds in a split, behind a progress bar on a terminal.
+
+    ``detector`` is what a person writes: "NAME,KEY=VALUE,..." or a file. ``rules`` are values of
+    :class:`poselab.detection.finding.BoxRules` that replace the detector's own.
 
     Raises:
         InputError: no such detector, or it cannot be made or be used on these images.
     """
-    from rich.console import Console
-    from rich.progress import track
-
     from poselab.detection import find_people
-    from poselab.experiments import build
-    from poselab.experiments.compose import compose
 
-    changes = [f"detector.rules.{key}={value}" for key, value in (rules or {}).items()]
-    config = compose("detect", [*_overrides(detector), *changes])[0]
-    _refuse_missing(config, detector)
     if batch_size < 1:
         raise InputError(f"expected a batch size of 1 or more, got {batch_size}; correct it")
-    parts = build.node(config, "detector")
+    parts = _instantiated(detector, rules or {})
     try:
-        chosen = parts["rules"]()
-        made = parts["make"](table=split.annotations, device=usable_device(device))
+        box_rules = parts["rules"]()
+        network = parts["make"](table=split.annotations, device=usable_device(device))
     except TypeError as error:
         raise InputError(
             f"expected values that fit the detector {detector}, but {error}; see its file in "
             "conf/detector"
         ) from error
-
-    def watch(starts: Sequence[int]) -> Iterable[int]:
-        bar = Console(stderr=True)
-        shown = bar.is_terminal
-        return track(starts, "finding people", transient=True, console=bar, disable=not shown)
-
-    return find_people(made, split, chosen, batch_size, watch)
+    return find_people(network, split, box_rules, batch_size, _progress_bar)
 
 
-def _overrides(detector: str) -> list[str]:
-    """Hydra's words for a detector as a person says it."""
-    name, *changes = detector.split(",")
-    if name in names():
-        return [f"detector={name}", *map(_inside, changes)]
-    path = Path(name)
-    kind = _BY_SUFFIX.get(path.suffix.lower(), "tiny" if path.is_dir() else None)
-    if kind is None:
-        raise InputError(
-            f"expected a detector out of {', '.join(names())}, or a file (.json, .onnx, .ckpt), "
-            f"got {name!r}; see `poselab detect --help`"
-        )
-    if not path.exists():
-        raise InputError(f"expected a detector at {name}, found no such file; check the path")
-    return [f"detector={kind}", f"detector.weights={_quoted(name)}", *map(_inside, changes)]
+def _instantiated(detector: str, rules: Mapping[str, float]) -> Any:
+    """The partials of a detector's network and of its rules."""
+    from poselab.experiments import build
+    from poselab.experiments.compose import compose
+
+    changes = [f"detector.rules.{key}={value}" for key, value in rules.items()]
+    overrides = detector_overrides(detector, detector_names())
+    config = compose("detect", [*overrides, *changes])[0]
+    _check_complete(config, detector)
+    return build.node(config, "detector")
 
 
-def _inside(change: str) -> str:
-    key, equals, value = change.partition("=")
-    if not equals:
-        raise InputError(f"expected KEY=VALUE after a detector's comma, got {change!r}")
-    return f"detector.{key}={_quoted(value)}"
-
-
-def _quoted(value: str) -> str:
-    """Paths may hold what Hydra's grammar would read as its own; numbers stay numbers."""
-    plain = value.lower() in ("null", "true", "false") or _is_number(value)
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return value if plain else f"'{escaped}'"
-
-
-def _is_number(value: str) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _refuse_missing(config: Any, detector: str) -> None:
+def _check_complete(config: DictConfig, detector: str) -> None:
     from omegaconf import OmegaConf
 
     missing = [key for key in config.detector if OmegaConf.is_missing(config.detector, key)]
@@ -141,3 +88,12 @@ def _refuse_missing(config: Any, detector: str) -> None:
             f"expected {missing[0]}= for the detector {detector}, found none; say "
             f"{detector},{missing[0]}=FILE"
         )
+
+
+def _progress_bar(starts: Sequence[int]) -> Iterable[int]:
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    return track(starts, "detecting people", transient=True, console=console, disable=hidden)

@@ -25,7 +25,7 @@ _SEEN = ("framing.pixels", "backbone.input", "method.codec.labels")
 """What the same network must be shown in the same way, or its weights mean something else."""
 
 
-def begin_from(source: Path, module: PoseModule, config: DictConfig) -> None:
+def start_from_weights(source: Path, module: PoseModule, config: DictConfig) -> None:
     """Give a module the network of a run's best checkpoint, or of a checkpoint file.
 
     What the loss has learnt comes along where it is the same loss. Warns where inputs were shown
@@ -34,7 +34,7 @@ def begin_from(source: Path, module: PoseModule, config: DictConfig) -> None:
     Raises:
         InputError: no such checkpoint, or its network has other tensors.
     """
-    file = runs.checkpoint(source) if source.is_dir() else source
+    file = runs.best_checkpoint(source) if source.is_dir() else source
     content = read_checkpoint(file, build.CHECKPOINT_KEY)
     state, wanted = content["state_dict"], module.state_dict()
     _expect_equal(file, _of_net(state), _of_net(wanted))

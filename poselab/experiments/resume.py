@@ -30,7 +30,7 @@ FREE = (
 data lies is one, because a run that goes on compares the labels themselves."""
 
 
-def expect_trained(folder: Path) -> None:
+def check_trained_here(folder: Path) -> None:
     """Imported weights have no epoch from which training could go on.
 
     Raises:

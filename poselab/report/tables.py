@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import TYPE_CHECKING, NamedTuple
+
+from poselab.evaluation.statistics.estimate import Estimate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Limited(NamedTuple):
-    """A fraction with its confidence limits."""
-
-    value: float
-    low: float
-    high: float
-
-
-class Amount(NamedTuple):
-    """A number that is no fraction, and how a reader sees it."""
+class Quantity(NamedTuple):
+    """A number that is no fraction, such as a count of parameters, and its text in tables."""
 
     value: float
     text: str
 
 
-Cell = float | str | Limited | Amount | None
+Cell = float | str | Estimate | Quantity | None
 Row = dict[str, Cell]
 
 _SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
@@ -46,16 +41,28 @@ _SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
 def _text(value: Cell) -> str:
     if value is None:
         return "–"
-    if isinstance(value, Limited):
-        low, high = (f"{100 * limit:.1f}" for limit in value[1:])
+    if isinstance(value, Estimate):
+        low, high = (f"{100 * end:.1f}" for end in value[1:])
         return f"{100 * value.value:.1f} [{low}, {high}]"
-    if isinstance(value, Amount):
+    if isinstance(value, Quantity):
         return value.text
     return value if isinstance(value, str) else f"{100 * value:.1f}"
 
 
 def print_table(rows: Sequence[Row], caption: str = "") -> None:
     """Print rows with equal keys as a table on stdout."""
+    _render(rows, caption, None)
+
+
+def table_text(rows: Sequence[Row], caption: str = "") -> str:
+    """Rows with equal keys as the text of a table."""
+    out = StringIO()
+    _render(rows, caption, out)
+    return out.getvalue().rstrip("\n")
+
+
+def _render(rows: Sequence[Row], caption: str, out: StringIO | None) -> None:
+    """Draw a table into ``out`` (default: stdout)."""
     from rich.console import Console
     from rich.measure import Measurement
     from rich.table import Table
@@ -65,10 +72,10 @@ def print_table(rows: Sequence[Row], caption: str = "") -> None:
         table.add_column(name, justify="left" if n == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(_text(cell) for cell in row.values()))
-    # Wider than the terminal rather than cut: figures are what the table is for.
+    # Wider than the terminal rather than cut: the numbers are what the table is for.
     wide = Console(width=1000)
     wanted = Measurement.get(wide, wide.options, table).maximum
-    Console(width=max(Console().width, wanted)).print(table, markup=False)
+    Console(file=out, width=max(Console(file=out).width, wanted)).print(table, markup=False)
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -108,14 +115,14 @@ def _latex(text: str) -> str:
 def csv_text(rows: Sequence[Row]) -> str:
     """Rows with equal keys as comma-separated values; numbers stay fractions in full precision.
 
-    Limits have columns of their own.
+    Ends of confidence intervals have columns of their own.
     """
     import csv
     import io
 
-    limited = {name for row in rows for name, cell in row.items() if isinstance(cell, Limited)}
+    intervals = {name for row in rows for name, cell in row.items() if isinstance(cell, Estimate)}
     flat = [
-        {k: v for name, cell in row.items() for k, v in _flat(name, cell, name in limited)}
+        {k: v for name, cell in row.items() for k, v in _flat(name, cell, name in intervals)}
         for row in rows
     ]
     out = io.StringIO()
@@ -125,9 +132,9 @@ def csv_text(rows: Sequence[Row]) -> str:
     return out.getvalue()
 
 
-def _flat(name: str, cell: Cell, limited: bool) -> list[tuple[str, float | str]]:
-    """A cell's column, and those of its limits where the column has some."""
-    values = cell if isinstance(cell, Limited) else (cell, None, None)
-    columns = (name, f"{name} low", f"{name} high")[: 3 if limited else 1]
-    plain = (v.value if isinstance(v, Amount) else v for v in values)
+def _flat(name: str, cell: Cell, has_interval: bool) -> list[tuple[str, float | str]]:
+    """A cell's column, and those of its interval where the column has some."""
+    values = cell if isinstance(cell, Estimate) else (cell, None, None)
+    columns = (name, f"{name} low", f"{name} high")[: 3 if has_interval else 1]
+    plain = (v.value if isinstance(v, Quantity) else v for v in values)
     return [(k, "" if v is None else v) for k, v in zip(columns, plain, strict=False)]

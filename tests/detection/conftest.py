@@ -9,7 +9,7 @@ import torch
 
 from poselab import cli
 from poselab.data import Split
-from poselab.datasets import sources as layouts
+from poselab.datasets import coco
 from poselab.synthetic import Settings, generate
 
 
@@ -27,7 +27,7 @@ def instances(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def val(instances: Path) -> Split:
-    return layouts.coco(str(instances)).val.open()
+    return coco.files(instances).val.open()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""poselab detect, detect train, detect decompose and predict --detector."""
+"""poselab detect, detect train, detect costs and predict --detector."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from hydra.utils import get_method
 from poselab import cli
 from poselab.annotations.formats.detections import read_detections
 from poselab.data import Split
-from poselab.evaluation.comparability import between, read_comparability
+from poselab.evaluation.comparability import differences_from, read_comparability
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.metrics.person_boxes import person_precisions
 from poselab.evaluation.predictions import read_predictions
 from poselab.experiments import build
 from poselab.experiments.compose import compose
-from poselab.experiments.detectors import names
+from poselab.experiments.detectors import detector_names
 
 TINY = (
     "experiment=quickstart/heatmap",
@@ -43,7 +43,7 @@ def run(instances: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", detector_names())
 def test_every_shipped_detector_composes(name: str) -> None:
     config, _ = compose("detect", [f"detector={name}", "detector.rules.most=7"])
     assert build.node(config.detector, "rules")().most == 7
@@ -126,16 +126,16 @@ def test_what_boxes_cost_a_run(
     run: Path, trained: Path, val: Split, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     detector = "jittered,iou=0.9,miss=0.4"
-    given = ["detect", "decompose", str(run), "--out", str(tmp_path), "--device", "cpu"]
+    given = ["detect", "costs", str(run), "--out", str(tmp_path), "--device", "cpu"]
     given += ["--replicates", "50"]
     assert cli.main([*given, "--boxes", detector, str(trained)]) == 0
-    rows = json.loads((tmp_path / "decomposition.json").read_text())
+    rows = json.loads((tmp_path / "detection_costs.json").read_text())
     assert [row["name"] for row in rows] == ["ground_truth", detector, str(trained)]
     true, worse, _ = rows
-    assert (true["person_ap"], true["missed"], true["overlap"]) == (1.0, 0.0, 1.0)
-    assert true["ap"] == true["given"]
-    assert worse["missed"] == pytest.approx(0.4, abs=0.03)
-    assert worse["overlap"] == pytest.approx(0.9, abs=1e-3)  # boxes are in hundredths of pixels
+    assert (true["person_ap"], true["undetected_rate"], true["mean_iou"]) == (1.0, 0.0, 1.0)
+    assert true["ap"] == true["completed_ap"]
+    assert worse["undetected_rate"] == pytest.approx(0.4, abs=0.03)
+    assert worse["mean_iou"] == pytest.approx(0.9, abs=1e-3)  # boxes are in hundredths of pixels
     for row in rows:
         lost = sum(part["value"] for part in row["lost"].values())
         assert row["ap"] + lost == pytest.approx(1.0)
@@ -144,8 +144,8 @@ def test_what_boxes_cost_a_run(
     own = json.loads((run / "metrics.json").read_text())
     assert true["ap"] == pytest.approx(own["AP"], abs=1e-6)
     table = (tmp_path / "table.md").read_text()
-    assert "| missed people | poor boxes | pose errors |" in table
-    assert (tmp_path / "decomposition.png").stat().st_size > 1000
+    assert "| undetected | poor boxes | pose errors |" in table
+    assert (tmp_path / "detection_costs.png").stat().st_size > 1000
     assert "ground_truth" in capsys.readouterr().out
     # Whoever has the files gets the same figures, and hears of the boxes.
     file = tmp_path / "jittered-iou=0.9-miss=0.4.json"
@@ -154,8 +154,8 @@ def test_what_boxes_cost_a_run(
     found = read_predictions(file)
     assert OksEvaluator()(found, val.annotations).values["AP"] == worse["ap"]
     made = [read_comparability(f)["run"] for f in (file, tmp_path / "ground_truth.json")]
-    (difference,) = between({"run": made[0]}, {"run": made[1]})
-    assert difference.reason == f"boxes: {detector} (%.1f AP) against ground truth" % (
+    (difference,) = differences_from({"run": made[1]}, {"run": made[0]})
+    assert difference.reason == f"boxes: {detector} (%.1f AP) vs. ground truth" % (
         100 * worse["person_ap"]
     )
     page = (tmp_path / "index.html").read_text()

@@ -12,7 +12,7 @@ from poselab.data import Split
 from poselab.data.boxes import labelled_instances, moved_to_iou, spared
 from poselab.detection import BoxRules, Found, find_people
 from poselab.detection.known import ground_truth, jittered
-from poselab.evaluation.diagnosis.undetected import early_commitment
+from poselab.evaluation.diagnosis.undetected import match_boxes
 from poselab.structures import InputError
 
 ALL = BoxRules(threshold=0.0, nms=None, most=1000)
@@ -44,9 +44,9 @@ def test_jitter_is_measured_as_asked_whatever_the_batches(val: Split) -> None:
     found = find_people(detector, val, ALL, batch_size=5)
     count = len(labelled_instances(table).person)
     assert len(found.scores) == count - round(0.2 * count)
-    measured = early_commitment(found.image_ids, found.boxes, table)
-    assert measured.mean_overlap == pytest.approx(0.7, abs=1e-9)
-    assert measured.miss_rate == pytest.approx(round(0.2 * count) / count)
+    measured = match_boxes(found.image_ids, found.boxes, table)
+    assert measured.mean_iou == pytest.approx(0.7, abs=1e-9)
+    assert measured.undetected_rate == pytest.approx(round(0.2 * count) / count)
     again = find_people(jittered(table=table, device="cpu", iou=0.7, miss=0.2, seed=3), val, ALL)
     other = find_people(jittered(table=table, device="cpu", iou=0.7, miss=0.2, seed=4), val, ALL)
     assert found.boxes.tolist() == again.boxes.tolist()

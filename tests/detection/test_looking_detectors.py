@@ -12,7 +12,7 @@ import torch
 
 from poselab import geometry
 from poselab.data import Augment, Split
-from poselab.datasets import sources as layouts
+from poselab.datasets import coco
 from poselab.detection import Shown, find_people
 from poselab.detection.finding import BoxRules
 from poselab.detection.letterbox import letterboxed
@@ -215,7 +215,7 @@ def test_boxes_move_with_the_image(val: Split) -> None:
 
 def test_the_small_detector_learns(trained: Path, instances: Path) -> None:
     """On the very images that it saw: a loss or a decoder that is wrong gets nowhere here."""
-    seen = layouts.coco(str(instances)).train.open()
+    seen = coco.files(instances).train.open()
     found = find_people(TinyFinder(load(trained / "detector.ckpt"), "cpu"), seen, BoxRules())
     untrained = find_people(TinyFinder(TinyDetector(), "cpu"), seen, BoxRules(threshold=0.0))
     before, after = (person_precisions(*f, seen.annotations)["AP50"] for f in (untrained, found))

@@ -16,8 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 from poselab import cli
 from poselab.experiments import build
 from poselab.experiments.compose import compose
-from poselab.experiments.fine_tuning import begin_from
-from poselab.experiments.runs import reopen
+from poselab.experiments.fine_tuning import start_from_weights
+from poselab.experiments.runs import load_run
 from poselab.modules import PoseModule
 from poselab.skeletons import COCO17
 from poselab.structures import InputError
@@ -58,14 +58,14 @@ def test_training_begins_with_the_weights_and_resuming_keeps_its_own(
     begun = parameters(run)
     for key, value in parameters(source).items():
         torch.testing.assert_close(begun[key], value, rtol=1e-5, atol=1e-7)
-    assert reopen(run)[0].weights == str(moved)
+    assert load_run(run)[0].weights == str(moved)
     shutil.rmtree(moved)
     assert cli.main(["train", f"resume={run}", "trainer.max_epochs=2"]) == 0
 
 
 def test_a_file_will_do_as_well(source: Path) -> None:
     module, config = built("seed=1")
-    begin_from(source / "checkpoints" / "best.ckpt", module, config)
+    start_from_weights(source / "checkpoints" / "best.ckpt", module, config)
     state = module.state_dict()
     assert all(torch.equal(state[key], value) for key, value in parameters(source).items())
 
@@ -80,7 +80,7 @@ def test_what_the_loss_learnt_comes_along_where_it_fits(
     file = saved(first, config, tmp_path / "rle.ckpt")
     second, config = built(*change, experiment=RLE)
     fresh = {name: value.clone() for name, value in second.state_dict().items()}
-    begin_from(file, second, config)
+    start_from_weights(file, second, config)
     for name, value in second.state_dict().items():
         expected: Any = first.state_dict() if comes or name.startswith("net.") else fresh
         assert torch.equal(value, expected[name])
@@ -95,7 +95,7 @@ def test_what_the_loss_learnt_comes_along_where_it_fits(
 )
 def test_another_network_is_refused(change: str, said: str, source: Path) -> None:
     with pytest.raises(InputError, match=said) as caught:
-        begin_from(source, *built(change))
+        start_from_weights(source, *built(change))
     assert "choose the backbone, method and keypoints" in str(caught.value)
 
 
@@ -111,7 +111,7 @@ def test_weights_that_are_not_there_are_refused_before_anything_begins(
 
 def test_inputs_shown_otherwise_are_warned_of(source: Path) -> None:
     with pytest.warns(UserWarning, match=r"trained with framing\.pixels=centre, this run has udp"):
-        begin_from(source, *built("framing.pixels=udp"))
+        start_from_weights(source, *built("framing.pixels=udp"))
 
 
 def test_labels_measured_otherwise_are_warned_of(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_labels_measured_otherwise_are_warned_of(tmp_path: Path) -> None:
     OmegaConf.update(theirs, "method.codec.labels", "corner", force_add=True)
     file = saved(module, theirs, tmp_path / "corners.ckpt")
     with pytest.warns(UserWarning, match=r"method\.codec\.labels=corner, this run has None"):
-        begin_from(file, module, config)
+        start_from_weights(file, module, config)
 
 
 def test_imported_weights_are_not_resumed_and_the_way_is_told(

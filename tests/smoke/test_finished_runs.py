@@ -41,21 +41,21 @@ def finished(labels: Path, tmp_path: Path) -> Path:
 def test_a_finished_run_is_not_trained_again(finished: Path) -> None:
     elsewhere = OmegaConf.merge(CONFIG, {"runs": "there"})
     assert isinstance(elsewhere, DictConfig)
-    assert runs.settle(elsewhere, finished) == {"AP": 0.5}
+    assert runs.finished_metrics(elsewhere, finished) == {"AP": 0.5}
 
 
 def test_changed_labels_are_told(finished: Path, labels: Path) -> None:
     content = json.loads(labels.read_text())
     content["annotations"][0]["keypoints"][0] += 1
     labels.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="expected the val labels that") as told:
-        runs.settle(CONFIG, finished)
+    with pytest.raises(InputError, match="expected the val annotations that") as told:
+        runs.finished_metrics(CONFIG, finished)
     assert str(labels) in str(told.value)
 
 
 def test_labels_that_are_gone_cannot_be_asked(finished: Path, labels: Path) -> None:
     labels.unlink()
-    assert runs.settle(CONFIG, finished) == {"AP": 0.5}
+    assert runs.finished_metrics(CONFIG, finished) == {"AP": 0.5}
 
 
 def test_a_fingerprint_is_that_of_the_table(labels: Path, monkeypatch: pytest.MonkeyPatch) -> None:

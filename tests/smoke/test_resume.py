@@ -142,7 +142,7 @@ def test_a_finished_run_only_answers_and_can_train_longer(
     assert (folder / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
     assert cli.main(["train", f"resume={folder}", "trainer.max_epochs=5"]) == 0
     assert "epoch 5/5" in capsys.readouterr().out
-    assert runs.reopen(folder)[0].trainer.max_epochs == 5
+    assert runs.load_run(folder)[0].trainer.max_epochs == 5
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_what_would_be_another_run_is_refused(
 
 
 def test_what_only_observes_a_run_may_change(straight: Path) -> None:
-    config, _ = runs.reopen(straight)
+    config, _ = runs.load_run(straight)
     free = ["data.workers=2", "trainer.devices=1", "runs=there", "trainer.log_every_n_steps=1"]
     same = [f"method.codec.sigma={config.method.codec.sigma}", f"seed={config.seed}"]
     made = changed(straight, config, [*free, *same])
@@ -182,7 +182,7 @@ def test_other_labels_are_refused_and_moved_ones_are_not(
     shutil.copytree(instances, data)
     assert cli.main(words(data, folder)) == 0
     longer = ["train", f"resume={folder}", "trainer.max_epochs=2"]
-    for split, told in (("train", "the train labels"), ("val", "the val labels")):
+    for split, told in (("train", "the train annotations"), ("val", "the val annotations")):
         file = data / "annotations" / f"person_keypoints_{split}2017.json"
         kept, manifest = file.read_bytes(), (folder / "run.json").read_bytes()
         content = json.loads(kept)

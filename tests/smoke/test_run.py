@@ -101,7 +101,7 @@ def test_the_untrained_network_is_measured_when_asked(train: Train) -> None:
 def test_a_run_that_never_validated_measures_its_last_epoch(train: Train) -> None:
     folder = train("trainer.check_val_every_n_epoch=10")
     assert not (folder / "checkpoints" / "best.ckpt").exists()
-    assert runs.checkpoint(folder) == folder / "checkpoints" / "last.ckpt"
+    assert runs.best_checkpoint(folder) == folder / "checkpoints" / "last.ckpt"
     assert (folder / "metrics.json").exists()
 
 

@@ -1,0 +1,77 @@
+"""Training of the small detector of people, from a dataset's folder to its weights and AP."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytorch_lightning as pl
+
+from poselab.datasets import sources
+from poselab.detection.tiny_detector import TinyDetector, save
+from poselab.detection.training import fit
+from poselab.evaluation.metrics.person_boxes import person_precisions
+from poselab.experiments import build
+from poselab.experiments.compose import compose
+from poselab.experiments.detectors import detect_people
+from poselab.experiments.device import usable_device
+from poselab.io.files import write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from poselab.data import Split
+
+
+class DetectorRecipe(NamedTuple):
+    """How the detector is trained; ``size`` is the side of its square input in pixels."""
+
+    epochs: int = 8
+    batch_size: int = 16
+    size: int = 128
+    seed: int = 0
+    device: str = "auto"
+
+
+class TrainedDetector(NamedTuple):
+    """Person AP on that many validation images, and how long training took."""
+
+    person_ap: dict[str, float]
+    images: int
+    seconds: float
+
+
+def train_detector(data: Path | None, out: Path, recipe: DetectorRecipe) -> TrainedDetector:
+    """Train on a folder in COCO's layout (default: generated people); write weights and metrics.
+
+    Raises:
+        InputError: the dataset is missing or broken, or values of the recipe that cannot be meant.
+    """
+    train, val = _splits(data)
+    device = usable_device(recipe.device)
+    pl.seed_everything(recipe.seed, verbose=False)
+    detector = TinyDetector((recipe.size, recipe.size))
+    started = time.monotonic()
+    fit(
+        detector,
+        train,
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        accelerator=device.partition(":")[0],
+    )
+    seconds = time.monotonic() - started
+    save(detector, out / "detector.ckpt")
+    values = person_precisions(*detect_people(str(out), val, device), val.annotations)
+    record = {f"person_{key}": value for key, value in values.items()}
+    write_json(out / "metrics.json", {**record, "seconds": seconds})
+    return TrainedDetector(values, len(val.annotations), seconds)
+
+
+def _splits(data: Path | None) -> tuple[Split, Split]:
+    """The training and the validation images."""
+    if data is not None:
+        both = sources.coco(str(data))
+        return both.train.open(), both.val.open()
+    generated = build.node(compose("train", ["data=generated"])[0], "data")
+    return generated.train, generated.val

@@ -1,0 +1,53 @@
+"""Image files and folders that a person names, as a split."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from poselab.data.unlabelled import find_images, unlabelled
+from poselab.datasets.sources import Source
+from poselab.skeletons import COCO17
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from poselab.data import Split
+    from poselab.structures import Skeleton
+
+
+def image_split(inputs: Sequence[Path], skeleton: Skeleton = COCO17) -> Split:
+    """The images named, and those in the folders named, without annotations.
+
+    Raises:
+        InputError: something named does not exist, or is not an image.
+    """
+    images = [path.resolve() for path in find_images(inputs)]
+    return unlabelled(images, common_folder(images), skeleton)
+
+
+def annotated_split(inputs: Sequence[Path], annotations: Path) -> Split:
+    """The images of one folder with their annotations; images that are not there are left out.
+
+    Raises:
+        InputError: several folders, a missing file, or annotations of other images.
+    """
+    if len(inputs) != 1:
+        raise InputError(
+            f"expected one folder of images with --annotations, got {len(inputs)} sources; give "
+            "the folder that the annotations' file names start from"
+        )
+    return Source(annotations, inputs[0], present_only=True).open()
+
+
+def common_folder(images: Sequence[Path]) -> Path:
+    """The deepest folder that holds all the images."""
+    return Path(os.path.commonpath([str(path.parent) for path in images]))
+
+
+def image_files(split: Split) -> list[Path]:
+    """The files of a split's images, in the order of its table."""
+    table = split.annotations
+    return [split.images / table.file_name(row) for row in range(len(table))]

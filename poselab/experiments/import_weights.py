@@ -1,0 +1,148 @@
+"""Weights that others published, as a module of PoseLab and as a run."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from poselab import __version__
+from poselab.experiments import build, manifest, runs
+from poselab.experiments.comparability import run_comparability
+from poselab.experiments.compose import compose
+from poselab.experiments.published_models import published_model
+from poselab.io.checkpoints import WholeCheckpoints
+from poselab.models.backbones.weights import read_state
+from poselab.models.pretrained import convert_state
+from poselab.skeletons import COCO17, MPII16
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from omegaconf import DictConfig
+
+    from poselab.models.pretrained import ConvertedState, PretrainedModel
+    from poselab.modules import PoseModule
+    from poselab.structures import Skeleton
+
+
+class ImportedModel(NamedTuple):
+    """A module with published weights, its config and keypoints, and what the file held."""
+
+    published: PretrainedModel
+    module: PoseModule
+    config: DictConfig
+    skeleton: Skeleton
+    convert_state: ConvertedState
+
+
+def load_published(file: Path, model: str, overrides: Sequence[str] = ()) -> ImportedModel:
+    """The module that a published checkpoint makes; ``model`` is its name in the catalogue.
+
+    Raises:
+        InputError: no such model or file, or the file holds another model.
+    """
+    published = published_model(model)
+    if not file.is_file():
+        found = "a folder" if file.is_dir() else "no such file"
+        raise InputError(f"expected a checkpoint at {file}, found {found}; check the path")
+    config, skeleton = published_config(published, overrides)
+    module, taken = load_weights(file, published, config, skeleton)
+    return ImportedModel(published, module, config, skeleton, taken)
+
+
+def published_config(
+    published: PretrainedModel, overrides: Sequence[str] = ()
+) -> tuple[DictConfig, Skeleton]:
+    """The config of the run that a catalogue entry makes, and its keypoints.
+
+    The metric values that a paper reports for the experiment are left out: they belong to weights
+    trained by its recipe.
+    """
+    words = [f"experiment={published.experiment}", *published.changes, *overrides]
+    config, _ = compose("train", words)
+    if "pretrained" in config.backbone:
+        config.backbone.pretrained = False
+    config.published = {}
+    return config, {"coco": COCO17, "mpii": MPII16}[published.experiment.split("/")[0]]
+
+
+def load_weights(
+    file: Path, published: PretrainedModel, config: DictConfig, skeleton: Skeleton
+) -> tuple[PoseModule, ConvertedState]:
+    """The module of a config with the weights of ``file``, and what was taken from the file.
+
+    Raises:
+        InputError: the file holds no state dict, or that of another model.
+    """
+    state = read_state(file, published.name)
+    module = build.module(config, skeleton)
+    try:
+        taken = convert_state(state, published.keys, module.state_dict())
+    except InputError as error:
+        raise InputError(f"{file} as {published.name}: {error}") from error
+    module.load_state_dict(taken.weights)
+    return module.eval(), taken
+
+
+def import_run(
+    file: Path, model: str, folder: Path | None, overrides: Sequence[str] = ()
+) -> tuple[Path, ImportedModel]:
+    """Write a published checkpoint as a run; its folder (default: RUNS/imported/NAME/STAMP).
+
+    Raises:
+        InputError: as :func:`load_published`, or the folder has files in it.
+    """
+    imported = load_published(file, model, overrides)
+    config = imported.config
+    config.folder = None if folder is None else str(folder)
+    folder = runs.new_folder(config, f"imported/{imported.published.name}")
+    _write(folder, imported, _source_record(file, imported))
+    return folder, imported
+
+
+def _source_record(file: Path, imported: ImportedModel) -> dict[str, Any]:
+    published = imported.published
+    return {
+        "file": file.name,
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "model": published.name,
+        "experiment": published.experiment,
+        "changes": list(published.changes),
+        "left_over": list(imported.convert_state.left_over),
+    }
+
+
+def _write(folder: Path, imported: ImportedModel, source: dict[str, Any]) -> None:
+    """``run.json``, ``config.yaml`` and the checkpoint."""
+    config, module = imported.config, imported.module
+    record = {
+        "experiment": f"imported/{imported.published.name}",
+        "seed": config.seed,
+        "state": "imported",
+        "imported": source,
+        "command": sys.argv,
+        "started": manifest.now(),
+        "environment": {"poselab": __version__},
+        "cost": manifest.cost_record(config, module),
+    }
+    comparability = _comparability(config, module)
+    if comparability is not None:
+        record["comparability"] = comparability
+    content = {
+        "state_dict": module.state_dict(),
+        build.CHECKPOINT_KEY: build.described(config, imported.skeleton),
+    }
+    manifest.write_run(folder, config, record)
+    WholeCheckpoints().save_checkpoint(content, folder / "checkpoints" / "best.ckpt")
+
+
+def _comparability(config: DictConfig, module: PoseModule) -> dict[str, Any] | None:
+    """The comparability record, where the dataset that the run validates on is there."""
+    try:
+        return run_comparability(build.data(config), module)
+    except InputError as error:
+        print(f"the run predicts, but cannot validate yet: {error}", file=sys.stderr)
+        return None

@@ -1,0 +1,163 @@
+"""``run.json``: the environment, code, data and cost that a run's metric values depend on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from poselab.experiments import build
+from poselab.experiments.runs import read_manifest, seconds_trained
+from poselab.io.files import write_bytes, write_json
+from poselab.models.cost import cost
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from poselab.data import PoseData
+    from poselab.data.dataset import Split
+    from poselab.modules import PoseModule
+
+_PACKAGES = ("poselab", "torch", "pytorch-lightning", "timm", "numpy", "hotcoco", "pycocotools")
+
+
+def start_run(
+    config: DictConfig,
+    experiment: str,
+    folder: Path,
+    data: PoseData,
+    module: PoseModule,
+    comparability: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write ``run.json`` and ``config.yaml`` of a run that starts or goes on; the manifest.
+
+    ``comparability`` (:func:`poselab.experiments.comparability.run_comparability`) is kept in the
+    manifest, where `evaluate` and `compare` read it. A run that goes on keeps its start time.
+
+    Raises:
+        InputError: the folder cannot be written, or its run was trained on other annotations.
+    """
+    manifest = {
+        **_origin(config, experiment),
+        "data": {"train": _annotations_record(data.train), "val": _annotations_record(data.val)},
+        "cost": cost_record(config, module),
+        "comparability": dict(comparability),
+    }
+    if (folder / "run.json").exists():
+        before = read_manifest(folder)
+        _check_same_annotations(folder, before.get("data") or {}, manifest["data"])
+        manifest |= {"started": before["started"], "seconds": seconds_trained(folder)}
+    for unfinished in (folder / "checkpoints").glob(".*.ckpt"):  # left by a killed process
+        unfinished.unlink(missing_ok=True)
+    write_run(folder, config, manifest)
+    return manifest
+
+
+def write_run(folder: Path, config: DictConfig, manifest: Mapping[str, Any]) -> None:
+    """Write the two files that make a folder a run; the config last: with it, a run can go on.
+
+    Raises:
+        InputError: the folder cannot be written, or the disk is full.
+    """
+    write_json(folder / "run.json", manifest)
+    write_bytes(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
+
+
+def cost_record(config: DictConfig, module: PoseModule) -> dict[str, Any]:
+    """Parameters and multiply-adds of a module's network for one input of the config's size."""
+    height, width = build.framing(config).size
+    return dict(cost(module.net, (height, width))._asdict())
+
+
+def _origin(config: DictConfig, experiment: str) -> dict[str, Any]:
+    """What was asked for, when, and on which machine and code."""
+    return {
+        "experiment": experiment,
+        "seed": config.seed,
+        "state": "running",
+        "command": sys.argv,
+        "started": now(),
+        "environment": {
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "processor": processor(),
+            "gpus": [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())],
+            **{name: version(name) for name in _PACKAGES},
+        },
+        "git": _git_revision(),
+    }
+
+
+def now() -> str:
+    """The local time with its zone, to the second, as ISO 8601."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def processor() -> str:
+    """The processor's name, and how many of it the system counts."""
+    linux = Path("/proc/cpuinfo")  # Python knows the name everywhere else
+    text = linux.read_text() if linux.exists() else ""
+    match = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    name = match.group(1) if match else platform.processor() or platform.machine()
+    return f"{os.cpu_count()} × {name}"
+
+
+def _annotations_record(split: Split) -> dict[str, Any]:
+    table = split.annotations
+    return {
+        "annotations": table.source,
+        "fingerprint": table.fingerprint,
+        "images": len(table),
+        "instances": table.instances,
+    }
+
+
+def _check_same_annotations(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Epochs on different annotations are not one run; before the first epoch nothing is lost."""
+    if not (folder / "checkpoints" / "last.ckpt").exists():
+        return
+    for split, found in now.items():
+        trained = before.get(split) or found
+        if any(trained[key] != found[key] for key in ("fingerprint", "images", "instances")):
+            raise InputError(
+                f"expected the {split} annotations with which {folder} was trained "
+                f"({_in_words(trained)}), found others in {found['annotations']} "
+                f"({_in_words(found)}); restore them or train a new run"
+            )
+
+
+def _in_words(record: Mapping[str, Any]) -> str:
+    return (
+        f"{record['instances']} instances in {record['images']} images, fingerprint "
+        f"{record['fingerprint']}"
+    )
+
+
+def _git_revision() -> dict[str, Any] | None:
+    """Git commit of PoseLab's own checkout and whether it is changed; None outside of one."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ["git", *words],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+        return done.stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "changed": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,158 @@
+"""A trained or published model, ready to predict poses in images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from poselab.evaluation.comparability import RUN, read_comparability
+from poselab.experiments import build, runs
+from poselab.experiments.comparability import sample_comparability
+from poselab.experiments.device import usable_device
+from poselab.experiments.image_poses import ImagePoses
+from poselab.experiments.image_sources import image_split
+from poselab.experiments.predict import predict, samples_of
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from omegaconf import DictConfig
+
+    from poselab.annotations.formats.detections import Detections
+    from poselab.data import Split
+    from poselab.data.images import Image
+    from poselab.modules import PoseModule
+    from poselab.structures import Skeleton
+
+    Images = Path | str | Image | Sequence[Path | str | Image]
+
+
+def load(source: Path | str, model: str | None = None, device: str = "auto") -> Predictor:
+    """Load a run's folder, a checkpoint (.ckpt), or a file of weights that others published.
+
+    model: what a published file holds (`poselab import-weights --help` lists the names); needed
+    where the file's own name does not say it. device: "cpu", "cuda", ..., or the best there is.
+
+    Example::
+
+        poses = poselab.load("runs/quickstart/heatmap/2026-01-31_12-00-00").predict("photos")
+        poses = poselab.load("pose_hrnet_w32_256x192.pth").predict(image, boxes="boxes.json")
+
+    Raises:
+        InputError: no such run or file, or it holds another model.
+    """
+    source, device = Path(source), usable_device(device)
+    if model is None and (source.is_dir() or source.suffix == ".ckpt"):
+        checkpoint = runs.best_checkpoint(source) if source.is_dir() else source
+        return Predictor(source, *build.load(checkpoint), device)
+    from poselab.experiments.import_weights import load_published
+
+    imported = load_published(source, model or source.stem)
+    return Predictor(source, imported.module, imported.config, imported.skeleton, device)
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A module with its config, its keypoints and the device that it predicts on."""
+
+    source: Path
+    module: PoseModule
+    config: DictConfig
+    skeleton: Skeleton
+    device: str
+
+    def predict(
+        self,
+        images: Images,
+        boxes: Path | str | None = None,
+        detector: str | None = None,
+        batch_size: int = 16,
+    ) -> ImagePoses:
+        """The poses in images: files, folders of files, or arrays (H, W, 3) uint8 RGB.
+
+        A top-down model needs the boxes of people: ``boxes``, a detections file (COCO results
+        format), or ``detector``, a detector's name or file (`poselab detect --help`). Without
+        either, each image shows one person who fills it.
+
+        Raises:
+            InputError: an image is missing or broken, boxes for a model that takes none, or a
+                detector that finds nobody.
+        """
+        if boxes is not None or detector is not None:
+            self._check_takes_boxes()
+        temporary = TemporaryDirectory(prefix="poselab-")
+        split = image_split(_files(images, Path(temporary.name)), self.skeleton)
+        detections = None if detector is None else self._detected(detector, split)
+        if detections is not None:
+            boxes = _written(detections, Path(temporary.name))
+        framing = build.framing(self.config)
+        samples = samples_of(split, framing, None if boxes is None else Path(boxes))
+        made = sample_comparability(samples, self.module) | self._training()
+        if detector is not None:
+            made["boxes"]["detector"] = detector
+        predictions = predict(self.module, samples, batch_size, self.device)
+        return ImagePoses(split, predictions, made, detections, temporary)
+
+    @property
+    def top_down(self) -> bool:
+        """Whether the model sees one person at a time, and so needs boxes."""
+        return self.module.instances == "one"
+
+    def _check_takes_boxes(self) -> None:
+        if not self.top_down:
+            raise InputError(
+                "expected a top-down run with --detector or --boxes, got one of "
+                f"{type(self.module).__name__}, which finds people by itself; leave them out"
+            )
+
+    def _detected(self, detector: str, split: Split) -> Detections:
+        from poselab.experiments.detectors import detect_people
+
+        detections = detect_people(detector, split, self.device)
+        if not len(detections.scores):
+            raise InputError(
+                f"expected people in the images, {detector} found none; lower its threshold with "
+                f"{detector},rules.threshold=0.01, or give another"
+            )
+        return detections
+
+    def _training(self) -> dict[str, Any]:
+        """What the run says of its training data; nobody knows whether these images are in it."""
+        recorded = read_comparability(self.source) if self.source.is_dir() else {}
+        training = recorded.get(RUN, {}).get("training")
+        return {"training": training} if training else {}
+
+
+def _files(images: Images, folder: Path) -> list[Path]:
+    """The images as files and folders; arrays are written to ``folder`` first, without loss."""
+    several = [images] if isinstance(images, (str, Path, np.ndarray)) else list(images)
+    return [
+        _array_file(image, folder / f"array_{n:06d}.png")
+        if isinstance(image, np.ndarray)
+        else Path(image)
+        for n, image in enumerate(several)
+    ]
+
+
+def _array_file(image: Image, file: Path) -> Path:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise InputError(
+            f"expected an image as a uint8 array (H, W, 3), got {image.dtype} {image.shape}; "
+            "convert it to RGB from 0 to 255"
+        )
+    cv2.imwrite(str(file), image[:, :, ::-1])
+    return file
+
+
+def _written(detections: Detections, folder: Path) -> Path:
+    from poselab.detection.finding import write_detections
+
+    file = folder / "boxes.json"
+    write_detections(file, detections)
+    return file

@@ -1,0 +1,78 @@
+"""The published models whose weights can be imported, by name."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from poselab.models.pretrained import PretrainedModel
+
+MODELS = """\
+  simple_baseline_r{50,101,152}_{256x192,384x288,mpii_256x256}
+  hrnet_w{32,48}_{256x192,384x288,mpii_256x256}
+      microsoft/human-pose-estimation.pytorch, leoxiaobin/deep-high-resolution-net.pytorch
+  dark_r50_128x96 dark_w{32,48}_128x96
+  dark_r{50,101,152}_{256x192,384x288} dark_w{32,48}_{256x192,384x288}
+      ilovepose/DarkPose
+  udp_{r50,r101,r152,w32,w48}_{256x192,384x288,mpii_256x256}
+  udp_offset_{r50,w32,w48}_{256x192,384x288}
+      HuangJunJie2017/UDP-Pose (Gaussians; disc and offsets, of which files of UDPv1 want
+      --set method.codec.radius=3.5)
+  simcc_{r50,r101,w32,w48}_256x192 simcc_r50_384x288
+  simcc_gaussian_{r50,w48}_384x288 simcc_gaussian_w48_256x192
+      leeyegy/SimCC (simdr, sa_simdr)
+  rle_r50_256x192
+      Jeff-sjtu/res-loglikelihood-regression
+  vitpose_{small,base,large,huge}_256x192 vitpose_{small,base,large,huge}_simple_256x192
+      ViTAE-Transformer/ViTPose
+  transformers_vitpose_{small,base,large,huge}_256x192
+  transformers_vitpose_{small,base,large,huge}_simple_256x192
+      VitPoseForPoseEstimation of transformers: model.safetensors or pytorch_model.bin
+  mmpose_{heatmap,dark}_r{50,101,152}_{256x192,384x288}
+  mmpose_{hrnet,dark,udp}_w{32,48}_{256x192,384x288} mmpose_udp_offset_w32_256x192
+  mmpose_simcc_r50_{256x192,384x288}
+  mmpose_{rle,deeppose}_r{50,101,152}_256x192 mmpose_rle_r152_384x288
+  mmpose_vitpose_{small,base,large,huge}_256x192
+  mmpose_vitpose_{small,base,large,huge}_simple_256x192
+  rtmpose_{t,s,m,l}_256x192 rtmpose_{m,l}_384x288 mmpose_cspnext_{t,s,m,l}_256x192
+      open-mmlab/mmpose 1.x
+  keypoint_rcnn_r50 keypoint_rcnn_legacy_r50
+      torchvision: COCO_V1's file; any other, be it COCO_LEGACY's or of your own training"""
+
+_NAMES_OF_FILES = {
+    "pose_resnet_": "simple_baseline_r",
+    "pose_hrnet_": "hrnet_",
+    "udp_regress": "udp_offset",
+    "rtmpose_tiny": "rtmpose_t",
+    "cspnext_tiny": "cspnext_t",
+    "keypointrcnn_resnet50_fpn": "keypoint_rcnn_r50",
+}
+"""Names that the authors give their files, and ours."""
+
+
+def published_model(name: str) -> PretrainedModel:
+    """The catalogue's entry of a model; 256x192 may be left out, the authors' file names work too.
+
+    Raises:
+        InputError: there is no such model, or its weights fit no network here.
+    """
+    from poselab.models.pretrained import CATALOGUE, UNSUPPORTED
+
+    wanted = name.lower().replace("-", "_").replace("+", "_plus")
+    for theirs, ours in _NAMES_OF_FILES.items():
+        wanted = wanted.replace(theirs, ours)
+    for full in (wanted, f"{wanted}_256x192"):
+        if full in CATALOGUE:
+            return CATALOGUE[full]
+    for word, reason in UNSUPPORTED.items():
+        if word.replace("_", "") in wanted.replace("_", ""):
+            raise InputError(f"expected weights that fit a network here, got {name}: {reason}")
+    close = difflib.get_close_matches(wanted, CATALOGUE, n=3, cutoff=0.4)
+    advice = f"did you mean {' or '.join(close)}? " if close else ""
+    raise InputError(
+        f"expected the name of a published model, got {name!r}; {advice}`poselab import-weights "
+        "--help` lists all"
+    )
