@@ -92,6 +92,10 @@ class Annotations:
             return counted
         return np.where(self.recorded_keypoints < 0, counted, self.recorded_keypoints)
 
+    def scorable(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Mask (M,) of the people that metrics look for: with a labelled keypoint, and no crowd."""
+        return np.asarray((self.visibility > 0).any(axis=1) & ~self.crowd)
+
     def image_of(self) -> Ints:
         """The image row (M,) of every person."""
         return np.repeat(np.arange(len(self)), np.diff(self.first_person))

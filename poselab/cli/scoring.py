@@ -87,10 +87,10 @@ def _oks(arguments: argparse.Namespace) -> OksEvaluator:
 
 def _crowdpose(arguments: argparse.Namespace) -> Evaluator:
     from poselab.evaluation.metrics.crowding import CrowdEvaluator
-    from poselab.evaluation.metrics.several import Combined
+    from poselab.evaluation.metrics.several import SeveralMetrics
 
     oks = _oks(arguments)
-    return Combined([oks, CrowdEvaluator(oks)])
+    return SeveralMetrics([oks, CrowdEvaluator(oks)])
 
 
 def _pckh(arguments: argparse.Namespace) -> Evaluator:
@@ -107,10 +107,10 @@ def _pck(arguments: argparse.Namespace) -> Evaluator:
 
 def _wholebody(arguments: argparse.Namespace) -> Evaluator:
     from poselab.evaluation.metrics.body_parts import PartsEvaluator
-    from poselab.evaluation.metrics.several import Combined
+    from poselab.evaluation.metrics.several import SeveralMetrics
 
     oks = _oks(arguments)
-    return Combined([oks, PartsEvaluator(oks)])
+    return SeveralMetrics([oks, PartsEvaluator(oks)])
 
 
 _EVALUATORS: dict[str, Any] = {

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from poselab.structures import Floats, Ints, Skeleton
 
 
-def measured(tally: Tally) -> dict[str, float]:
+def measured(tally: Accumulator) -> dict[str, float]:
     """The figures of the set itself, every image once."""
     once = np.ones((1, len(tally.image_ids)), np.int64)
     return dict(zip(tally.keys, tally.figures(once)[0].tolist(), strict=True))
 
 
-class Tally(Protocol):
+class Accumulator(Protocol):
     """One method's answers on N images, summed up so that images can be counted again."""
 
     @property
@@ -40,7 +40,7 @@ class Tally(Protocol):
 
 
 @dataclass(frozen=True)
-class RateTally:
+class RateAccumulator:
     """Fractions of labelled joints that are right, as PCK and PCKh count.
 
     labelled (N, K) and, by the name of each figure, right (N, K): how many joints of each kind a
@@ -72,10 +72,10 @@ class RateTally:
 
 
 @dataclass(frozen=True)
-class JoinedTally:
+class JointAccumulator:
     """The figures of several tallies of the same images."""
 
-    parts: Sequence[Tally]
+    parts: Sequence[Accumulator]
 
     @property
     def keys(self) -> Sequence[str]:

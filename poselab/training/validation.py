@@ -122,7 +122,7 @@ def check_scorable(
     Raises:
         InputError: the evaluator needs what annotations or predictions do not have.
     """
-    rows = np.flatnonzero((annotations.visibility > 0).any(axis=1) & ~annotations.crowd)
+    rows = np.flatnonzero(annotations.scorable())
     ids = annotations.annotation_ids[rows]
     perfect = Predictions(
         image_ids=annotations.image_ids[annotations.image_of()[rows]],

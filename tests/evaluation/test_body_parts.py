@@ -86,7 +86,7 @@ def test_each_part_is_a_data_set_of_its_own(make_table: Make) -> None:
         part = slice(first, first + count)
         assert (values[f"AP/{name}"], values[f"AR/{name}"]) == expected(table, found, part), name
         first += count
-    assert measured(PartsEvaluator().tally(found, table)) == pytest.approx(values, abs=1e-12)
+    assert measured(PartsEvaluator().accumulate(found, table)) == pytest.approx(values, abs=1e-12)
 
 
 def test_other_skeletons_have_no_such_parts(make_table: Make) -> None:

@@ -9,28 +9,28 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
-from poselab.evaluation.accumulator import RateTally
+from poselab.evaluation.accumulator import RateAccumulator
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import Predictions
-from poselab.evaluation.statistics.bootstrap import Replicates, holm, resampled
+from poselab.evaluation.statistics.bootstrap import Replicates, holm, resample
 from poselab.skeletons import LSP14
 from poselab.structures import InputError
 
 K = len(LSP14)
 
 
-def tally(rights: np.ndarray) -> RateTally:
+def accumulate(rights: np.ndarray) -> RateAccumulator:
     """Images (N,) with so many of their 14 joints right."""
     right = np.arange(K)[None] < rights[:, None]
     ids = np.arange(1, len(rights) + 1)
-    return RateTally(ids, np.ones((len(rights), K)), {"PCK": right.astype(float)}, LSP14)
+    return RateAccumulator(ids, np.ones((len(rights), K)), {"PCK": right.astype(float)}, LSP14)
 
 
 def test_interval_is_that_of_the_binomial() -> None:
     """All-or-nothing images: the rate's standard error is known, √(p(1-p)/N)."""
     rng = np.random.default_rng(0)
     rights = np.where(rng.random(400) < 0.7, K, 0)
-    (drawn,) = resampled([[tally(rights)]], replicates=2000)
+    (drawn,) = resample([[tally(rights)]], replicates=2000)
     rate = (rights > 0).mean()
     error = np.sqrt(rate * (1 - rate) / 400)
     low, high = drawn.interval()
@@ -42,7 +42,7 @@ def test_interval_is_that_of_the_binomial() -> None:
 def test_pairing_cancels_what_methods_share() -> None:
     """One method is always one joint behind: the difference has no spread, the figures have."""
     rights = np.random.default_rng(1).integers(1, K + 1, 200)
-    better, worse = resampled([[tally(rights)], [tally(rights - 1)]], replicates=200)
+    better, worse = resample([[tally(rights)], [tally(rights - 1)]], replicates=200)
     difference = better.minus(worse)
     assert difference.value[0] == pytest.approx(1 / K)
     assert difference.low[0] == pytest.approx(difference.high[0])
@@ -75,7 +75,7 @@ def test_p_value_of_no_crossing_is_the_normal_tail() -> None:
 
 def test_same_method_twice_differs_by_nothing() -> None:
     rights = np.random.default_rng(2).integers(0, K + 1, 50)
-    one, other = resampled([[tally(rights)], [tally(rights)]], replicates=100)
+    one, other = resample([[tally(rights)], [tally(rights)]], replicates=100)
     difference = one.minus(other)
     assert not difference.value.any()
     np.testing.assert_array_equal(difference.p, 1.0)
@@ -83,7 +83,7 @@ def test_same_method_twice_differs_by_nothing() -> None:
 
 def test_seed_decides() -> None:
     rights = np.random.default_rng(3).integers(0, K + 1, 50)
-    first, again, other = (resampled([[tally(rights)]], 60, seed)[0].draws for seed in (4, 4, 5))
+    first, again, other = (resample([[tally(rights)]], 60, seed)[0].draws for seed in (4, 4, 5))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
@@ -92,7 +92,7 @@ def test_several_seeds_widen_the_interval() -> None:
     """Runs that differ by much more than images do: the second level shows it."""
     rights = np.full(500, 7)
     runs = [tally(rights + shift) for shift in (-3, 0, 3)]
-    together, alone = resampled([runs, [tally(rights)]], replicates=500)
+    together, alone = resample([runs, [tally(rights)]], replicates=500)
     assert together.values[0] == pytest.approx(0.5)
     assert alone.draws[:, 0].std() == pytest.approx(0, abs=1e-12)
     # The mean of three drawn out of three runs: deviation of the runs over √3.
@@ -101,7 +101,7 @@ def test_several_seeds_widen_the_interval() -> None:
 
 def test_other_images_are_refused() -> None:
     with pytest.raises(InputError, match="expected all methods scored on the same 5 images"):
-        resampled([[tally(np.full(5, 1))], [tally(np.full(6, 1))]], replicates=2)
+        resample([[tally(np.full(5, 1))], [tally(np.full(6, 1))]], replicates=2)
 
 
 def test_holm_by_hand() -> None:
@@ -153,8 +153,8 @@ def test_intervals_cover_the_true_difference(make_table: Callable[..., Annotatio
     for _ in range(SETS):
         part = table.select(np.sort(rng.choice(len(table), IMAGES, replace=False)))
         among = [found.take(np.isin(found.image_ids, part.image_ids)) for found in methods]
-        tallies = [[evaluator.tally(found, part)] for found in among]
-        one, other = resampled(tallies, replicates=200, seed=int(rng.integers(1 << 30)))
+        tallies = [[evaluator.accumulate(found, part)] for found in among]
+        one, other = resample(tallies, replicates=200, seed=int(rng.integers(1 << 30)))
         difference = one.minus(other)
         covered += bool(difference.low[0] <= first - second <= difference.high[0])
     assert first - second > 0.02

@@ -13,7 +13,7 @@ from poselab.annotations import Annotations
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.metrics.pck import PckEvaluator
 from poselab.evaluation.metrics.pckh import PckhEvaluator
-from poselab.evaluation.metrics.several import Combined
+from poselab.evaluation.metrics.several import SeveralMetrics
 from poselab.evaluation.predictions import Predictions
 from poselab.experiments.compose import compose
 from poselab.structures import InputError
@@ -33,7 +33,7 @@ def table(make_table: Make) -> Annotations:
 def test_both_records_in_one(table: Annotations, answer: Answer) -> None:
     found = answer(table, np.random.default_rng(1).normal(0, 10, (6, 17, 2)))
     oks, pckh = OksEvaluator(), PckhEvaluator()
-    combined = Combined([oks, pckh])
+    combined = SeveralMetrics([oks, pckh])
     assert combined.primary_metric == "AP"
     content: dict[str, Any] = combined(found, table).to_json()
     of_oks, of_pckh = oks(found, table).to_json(), pckh(found, table).to_json()
@@ -43,7 +43,7 @@ def test_both_records_in_one(table: Annotations, answer: Answer) -> None:
 
 
 def test_only_the_chosen_images_are_scored(table: Annotations, answer: Answer) -> None:
-    comparability = Combined([OksEvaluator(), PckEvaluator()])(
+    comparability = SeveralMetrics([OksEvaluator(), PckEvaluator()])(
         answer(table), table, [0, 2]
     ).comparability
     assert comparability["images"] == comparability["pck"]["images"] == 2
@@ -51,18 +51,18 @@ def test_only_the_chosen_images_are_scored(table: Annotations, answer: Answer) -
 
 def test_nothing_or_the_same_twice_is_refused(table: Annotations, answer: Answer) -> None:
     with pytest.raises(InputError, match="one evaluator or more"):
-        Combined([])
+        SeveralMetrics([])
     for again in (OksEvaluator(), OksEvaluator(max_detections=5)):
         with pytest.raises(InputError, match="got AP 2 times"):
-            Combined([OksEvaluator(), again])(answer(table), table)
+            SeveralMetrics([OksEvaluator(), again])(answer(table), table)
     parts = [PckhEvaluator(thresholds=(threshold,)) for threshold in (0.5, 0.1)]
     with pytest.raises(InputError, match="got PCKh-AUC 2 times"):
-        Combined(parts)(answer(table), table)
+        SeveralMetrics(parts)(answer(table), table)
 
 
 def test_conf_makes_it(table: Annotations, answer: Answer) -> None:
     config, _ = compose("train", ["evaluator=oks_pckh"])
     made = instantiate(config.evaluator)
-    assert made == Combined([OksEvaluator(), PckhEvaluator(match="best_oks")])
+    assert made == SeveralMetrics([OksEvaluator(), PckhEvaluator(match="best_oks")])
     values = made(answer(table), table).values
     assert (values["AP"], values["PCKh@0.5"]) == (1, 1)

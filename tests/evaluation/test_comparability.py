@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from comparability_records import CASES, DETECTED, OF_OTHERS, OKS, PCKH, RUN, WHOLE, changed
+from poselab.evaluation.comparability_fields import OF_METRIC, OF_RUN
 
 import poselab.evaluation
 from poselab.annotations import Annotations
@@ -26,13 +27,12 @@ from poselab.evaluation.comparability import (
     worst,
     write_comparability,
 )
-from poselab.evaluation.comparability_fields import OF_METRIC, OF_RUN
 from poselab.evaluation.metrics.body_parts import PartsEvaluator
 from poselab.evaluation.metrics.crowding import CrowdEvaluator
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.metrics.pck import PckEvaluator
 from poselab.evaluation.metrics.pckh import PckhEvaluator
-from poselab.evaluation.metrics.several import Combined
+from poselab.evaluation.metrics.several import SeveralMetrics
 from poselab.evaluation.predictions import Predictions
 from poselab.evaluation.record import annotation_comparability
 from poselab.skeletons import COCO17, WHOLEBODY133
@@ -162,7 +162,7 @@ EVALUATORS = [
     PckEvaluator(reference="box", match="best_oks"),
     CrowdEvaluator(),
     PartsEvaluator(),
-    Combined([OksEvaluator(), PckhEvaluator(), PckEvaluator()]),
+    SeveralMetrics([OksEvaluator(), PckhEvaluator(), PckEvaluator()]),
 ]
 
 
@@ -200,8 +200,8 @@ def test_every_field_that_evaluators_write_is_known(
 def test_a_metric_that_only_one_record_has_is_no_difference(
     table: Annotations, answer: Answer
 ) -> None:
-    both = Combined([OksEvaluator(), PckhEvaluator()])(answer(table), table).comparability
-    reverse = Combined([PckhEvaluator(), OksEvaluator()])(answer(table), table).comparability
+    both = SeveralMetrics([OksEvaluator(), PckhEvaluator()])(answer(table), table).comparability
+    reverse = SeveralMetrics([PckhEvaluator(), OksEvaluator()])(answer(table), table).comparability
     alone = PckhEvaluator()(answer(table), table).comparability
     for first, second in itertools.permutations([both, reverse, alone], 2):
         assert between(first | {"run": RUN}, second | {"run": RUN}) == []

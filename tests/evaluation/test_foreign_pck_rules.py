@@ -56,7 +56,7 @@ def test_only_the_held_out_are_scored_unless_asked(make_table: Make, answer: Ans
     found = answer(table).take(np.array([2, 3]))
     metrics = PckEvaluator()(found, table)
     assert (metrics.values["PCK@0.2"], metrics.comparability["instances"]) == (1.0, 2)
-    tally = PckEvaluator().tally(found, table)
+    tally = PckEvaluator().accumulate(found, table)
     assert tally.image_ids.tolist() == [2, 3]
     everybody = PckEvaluator()(found, table, table.image_ids)
     assert (

@@ -10,7 +10,7 @@ import pytest
 from poselab.annotations import Annotations
 from poselab.evaluation.metrics.pck import PckEvaluator
 from poselab.evaluation.metrics.pckh import PckhEvaluator
-from poselab.evaluation.metrics.several import Combined
+from poselab.evaluation.metrics.several import SeveralMetrics
 from poselab.evaluation.predictions import Predictions
 from poselab.skeletons import MPII16
 
@@ -57,5 +57,5 @@ def test_people_nobody_answers_lower_it(make_table: Make, answer: Answer) -> Non
 
 def test_it_stands_beside_pck_s_own(make_table: Make, answer: Answer) -> None:
     table = instances(make_table, 2)
-    both = Combined([PckhEvaluator(), PckEvaluator(reference="box")])
+    both = SeveralMetrics([PckhEvaluator(), PckEvaluator(reference="box")])
     assert {"AUC", "PCKh-AUC"} <= set(both(answer(table), table).values)

@@ -10,7 +10,7 @@ import pytest
 from coco_cases import case, plain_pycocotools
 
 from poselab.annotations import open_annotations
-from poselab.evaluation.metrics.average_precision import OksTally
+from poselab.evaluation.metrics.average_precision import OksAccumulator
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
 
@@ -43,9 +43,9 @@ def repeated(
     return {**ground_truth, "images": images, "annotations": annotations}, results
 
 
-def tally(gt: Path, dt: Path, engine: str, sigmas: list[float]) -> OksTally:
+def accumulate(gt: Path, dt: Path, engine: str, sigmas: list[float]) -> OksAccumulator:
     evaluator = OksEvaluator(engine=engine, sigmas=sigmas)
-    return evaluator.tally(read_predictions(dt), open_annotations(gt))
+    return evaluator.accumulate(read_predictions(dt), open_annotations(gt))
 
 
 @pytest.mark.parametrize("engine", ["hotcoco", "pycocotools"])

@@ -42,7 +42,7 @@ class Accumulated(NamedTuple):
     recall: Floats
 
 
-class OksTally:
+class OksAccumulator:
     """The ten COCO figures of one method, as a function of how often each image counts.
 
     Those of medium and large people only where the matching has these ranges.

@@ -15,7 +15,7 @@ from poselab.structures import InputError, Skeleton
 if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
     from poselab.evaluation.evaluator import ImageIds
-    from poselab.evaluation.metrics.average_precision import OksTally
+    from poselab.evaluation.metrics.average_precision import OksAccumulator
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
 
@@ -52,19 +52,21 @@ class PartsEvaluator:
         comparability = self.oks(predictions, annotations, image_ids).comparability
         return Metrics(values, comparability | {"metric": "oks of parts"})
 
-    def tally(
+    def accumulate(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
-    ) -> PartsTally:
+    ) -> PartsAccumulator:
         """See :class:`poselab.evaluation.evaluator.Evaluator`."""
         parts = _parts(predictions, annotations)
-        return PartsTally({name: self.oks.tally(*part, image_ids) for name, part in parts.items()})
+        return PartsAccumulator(
+            {name: self.oks.accumulate(*part, image_ids) for name, part in parts.items()}
+        )
 
 
 @dataclass(frozen=True)
-class PartsTally:
+class PartsAccumulator:
     """The figures of every part as a function of how often each image counts."""
 
-    parts: dict[str, OksTally]
+    parts: dict[str, OksAccumulator]
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -81,7 +83,7 @@ class PartsTally:
         return np.concatenate([_two(tally, weights) for tally in self.parts.values()], axis=1)
 
 
-def _two(tally: OksTally, weights: Ints) -> Floats:
+def _two(tally: OksAccumulator, weights: Ints) -> Floats:
     return tally.figures(weights)[:, [tally.keys.index(key) for key in FIGURES]]
 
 

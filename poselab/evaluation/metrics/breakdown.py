@@ -13,7 +13,7 @@ import numpy as np
 
 from poselab.evaluation.accumulator import measured
 from poselab.evaluation.matching.nearest import most_similar
-from poselab.evaluation.metrics.average_precision import OksTally
+from poselab.evaluation.metrics.average_precision import OksAccumulator
 from poselab.evaluation.metrics.crowding import overlaps
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def broken_down(
     matchings = [
         matching_within(evaluator, predictions, annotations, chosen, image_ids) for chosen in bins
     ]
-    figures = [measured(OksTally(matching)) for matching in matchings]
+    figures = [measured(OksAccumulator(matching)) for matching in matchings]
     return Breakdown(
         what,
         tuple(chosen.name for chosen in bins),

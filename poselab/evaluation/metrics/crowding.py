@@ -16,7 +16,7 @@ from poselab.evaluation.record import Metrics
 if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
     from poselab.evaluation.evaluator import ImageIds
-    from poselab.evaluation.metrics.average_precision import OksTally
+    from poselab.evaluation.metrics.average_precision import OksAccumulator
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
 
@@ -112,30 +112,30 @@ class CrowdEvaluator:
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
     ) -> Metrics:
         """See :class:`poselab.evaluation.evaluator.Evaluator`."""
-        tally = self.tally(predictions, annotations, image_ids)
+        tally = self.accumulate(predictions, annotations, image_ids)
         comparability = self.oks(predictions, annotations, image_ids).comparability
         index = {"crowd_index": tally.rule, "crowd_edges": list(self.edges)}
         return Metrics(measured(tally), comparability | {"metric": "oks by crowd index"} | index)
 
-    def tally(
+    def accumulate(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
-    ) -> CrowdTally:
+    ) -> CrowdAccumulator:
         """See :class:`poselab.evaluation.evaluator.Evaluator`."""
-        tally = self.oks.tally(predictions, annotations, image_ids)
+        tally = self.oks.accumulate(predictions, annotations, image_ids)
         index, rule = recorded_crowd_index(annotations), "recorded"
         if index is None:
             index, rule = np.round(crowd_index(annotations), 2), "computed from the labels"
         level = np.digitize(index, self.edges)
         order = np.argsort(annotations.image_ids)
         rows = order[np.searchsorted(annotations.image_ids[order], tally.image_ids)]
-        return CrowdTally(tally, level[rows], rule)
+        return CrowdAccumulator(tally, level[rows], rule)
 
 
 @dataclass(frozen=True)
-class CrowdTally:
+class CrowdAccumulator:
     """AP of the images of each level (N,) as a function of how often each image counts."""
 
-    oks: OksTally
+    oks: OksAccumulator
     level: Ints
     rule: str
     keys: ClassVar[tuple[str, ...]] = tuple(f"AP/{name}" for name in LEVELS)

@@ -10,7 +10,7 @@ import numpy as np
 from poselab.evaluation.accumulator import measured
 from poselab.evaluation.matching.nearest import pairs
 from poselab.evaluation.matching.similarity import joint_similarity
-from poselab.evaluation.metrics.average_precision import OksTally
+from poselab.evaluation.metrics.average_precision import OksAccumulator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +89,7 @@ def joint_average_precision(
         alone[:, joint] = annotations.visibility[:, joint]
         labels = replace(annotations, visibility=alone, recorded_keypoints=None, stored="")
         matching = evaluator.matching(predictions, labels, image_ids)
-        figures.append(measured(OksTally(matching))["AP"])
+        figures.append(measured(OksAccumulator(matching))["AP"])
     return np.array(figures)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from poselab.evaluation.accumulator import measured
 from poselab.evaluation.matching.coco import Matching, matching_of
 from poselab.evaluation.matching.engines import AREAS, MODULES, Problem, matched, problem
-from poselab.evaluation.metrics.average_precision import KEYS, OksTally
+from poselab.evaluation.metrics.average_precision import KEYS, OksAccumulator
 from poselab.evaluation.metrics.hotcoco_streaming import Evaluated, streamed
 from poselab.evaluation.record import Metrics, annotation_comparability
 from poselab.structures import InputError
@@ -62,10 +62,10 @@ class OksEvaluator:
 
     def scored(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
-    ) -> tuple[Metrics, OksTally]:
+    ) -> tuple[Metrics, OksAccumulator]:
         """The figures and the tally that they come of, by one matching; errors as when scoring."""
         asked, evaluation = self._matched(predictions, annotations, image_ids)
-        tally = OksTally(matching_of(evaluation, asked, predictions, annotations))
+        tally = OksAccumulator(matching_of(evaluation, asked, predictions, annotations))
         metrics = self._metrics(
             measured(tally), predictions, annotations, asked.chosen, asked.counted
         )
@@ -85,11 +85,11 @@ class OksEvaluator:
         asked, evaluation = self._matched(predictions, annotations, image_ids, areas)
         return matching_of(evaluation, asked, predictions, annotations, areas)
 
-    def tally(
+    def accumulate(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
-    ) -> OksTally:
+    ) -> OksAccumulator:
         """See :class:`poselab.evaluation.evaluator.Evaluator`."""
-        return OksTally(self.matching(predictions, annotations, image_ids))
+        return OksAccumulator(self.matching(predictions, annotations, image_ids))
 
     def _evaluated(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from poselab.evaluation.accumulator import RateTally, measured
+from poselab.evaluation.accumulator import RateAccumulator, measured
 from poselab.evaluation.matching.assignment import check_match, match_contract
 from poselab.evaluation.matching.one_per_instance import Answers, answers
 from poselab.evaluation.record import Metrics, annotation_comparability
@@ -76,14 +76,14 @@ class PckEvaluator:
         values = measured(self._tally(found, sizes, annotations))
         return Metrics(values, comparability | rule | match_contract(self.match, annotations))
 
-    def tally(
+    def accumulate(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
-    ) -> RateTally:
+    ) -> RateAccumulator:
         """See :class:`poselab.evaluation.evaluator.Evaluator`."""
         found, sizes = self._found(predictions, annotations, image_ids)
         return self._tally(found, sizes, annotations)
 
-    def _tally(self, found: Answers, sizes: Floats, annotations: Annotations) -> RateTally:
+    def _tally(self, found: Answers, sizes: Floats, annotations: Annotations) -> RateAccumulator:
         steps = 0.01 * np.arange(round(self.threshold / 0.01) + 1)
         shares = np.ones(len(steps))
         if self.area == "integral":
@@ -93,7 +93,7 @@ class PckEvaluator:
             f"PCK@{self.threshold:g}": partial(np.greater_equal, self.threshold),
             "AUC": lambda distances: (distances[..., None] <= steps) @ shares,
         }
-        return found.tally(sizes[found.rows], rules, annotations.skeleton)
+        return found.accumulate(sizes[found.rows], rules, annotations.skeleton)
 
     def _reference_of(self, annotations: Annotations) -> str:
         if self.reference == "box":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from poselab.evaluation.accumulator import RateTally, measured
+from poselab.evaluation.accumulator import RateAccumulator, measured
 from poselab.evaluation.matching.assignment import check_match, match_contract
 from poselab.evaluation.matching.one_per_instance import Answers, answers
 from poselab.evaluation.record import Metrics, annotation_comparability
@@ -72,18 +72,18 @@ class PckhEvaluator:
         values = measured(self._tally(found, annotations))
         return Metrics(values, comparability | rule | match_contract(self.match, annotations))
 
-    def tally(
+    def accumulate(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
-    ) -> RateTally:
+    ) -> RateAccumulator:
         """See :class:`poselab.evaluation.evaluator.Evaluator`."""
         return self._tally(self._found(predictions, annotations, image_ids), annotations)
 
-    def _tally(self, found: Answers, annotations: Annotations) -> RateTally:
+    def _tally(self, found: Answers, annotations: Annotations) -> RateAccumulator:
         rules: dict[str, Rule] = {
             f"PCKh@{t:g}": partial(np.greater_equal, t) for t in self.thresholds
         }
         rules["PCKh-AUC"] = _share_of_curve
-        return found.tally(head_sizes(annotations)[found.rows], rules, annotations.skeleton)
+        return found.accumulate(head_sizes(annotations)[found.rows], rules, annotations.skeleton)
 
     def _found(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from poselab.evaluation.accumulator import JoinedTally
+from poselab.evaluation.accumulator import JointAccumulator
 from poselab.evaluation.record import Metrics
 from poselab.structures import InputError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Combined:
+class SeveralMetrics:
     """The figures of all ``evaluators``, ranked by the first one's headline.
 
     The contract is the first one's; every other's whole contract lies in it under the name of its
@@ -56,12 +56,12 @@ class Combined:
             values |= other.values
         return Metrics(values, first.comparability | comparability_records)
 
-    def tally(
+    def accumulate(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
-    ) -> JoinedTally:
+    ) -> JointAccumulator:
         """See :class:`poselab.evaluation.evaluator.Evaluator`."""
-        parts = [one.tally(predictions, annotations, image_ids) for one in self.evaluators]
-        return JoinedTally(parts)
+        parts = [one.accumulate(predictions, annotations, image_ids) for one in self.evaluators]
+        return JointAccumulator(parts)
 
 
 def _refuse_repeated(names: list[str]) -> None:
