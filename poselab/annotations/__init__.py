@@ -1,6 +1,6 @@
-"""What people labelled: one reader a format, one columnar table, its cache and its checks."""
+"""Annotated images: one reader a format, one columnar table, its cache and its checks."""
 
-from poselab.annotations.opening import fingerprint_of, open_annotations
+from poselab.annotations.open import fingerprint_of, layout_of, open_annotations
 from poselab.annotations.table import Annotations
 
-__all__ = ["Annotations", "fingerprint_of", "open_annotations"]
+__all__ = ["Annotations", "fingerprint_of", "layout_of", "open_annotations"]

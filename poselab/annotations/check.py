@@ -1,9 +1,10 @@
-"""What is wrong with annotations and images, as findings that a person can act on.
+"""Problems of annotations and images, each with what to do about it.
 
-Opening a file refuses what no table can hold (see :func:`poselab.annotations.open_annotations`).
-Here is the rest. Errors break or falsify training: an image that is missing, cannot be decoded to
-its end, or has another size than annotated. Warnings do not: empty boxes, keypoints outside the
-image, counts that disagree, images listed again.
+Opening a file already raises errors about what no table can hold (see
+:func:`poselab.annotations.open_annotations`); these are the others. Errors break or falsify
+training: an image that is missing, cannot be decoded to its end, or has another size than
+annotated. Warnings do not: empty boxes, keypoints outside the image, counts that disagree, images
+listed again.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from poselab.structures import Ints, Size
 
 
-class Finding(NamedTuple):
-    """One thing that is wrong; row is the person's or image's row of the table, -1 for all."""
+class Problem(NamedTuple):
+    """One problem of a file; row is the person's or image's row of the table, -1 for none."""
 
     file: str
     row: int
@@ -30,8 +31,8 @@ class Finding(NamedTuple):
     severity: Literal["error", "warning"]
 
 
-def annotation_findings(table: Annotations) -> list[Finding]:
-    """Everything odd about the labels themselves, without looking at images."""
+def annotation_problems(table: Annotations) -> list[Problem]:
+    """All problems of the annotations themselves, without looking at images."""
     return [
         *empty_boxes(table),
         *keypoints_outside(table),
@@ -40,7 +41,7 @@ def annotation_findings(table: Annotations) -> list[Finding]:
     ]
 
 
-def empty_boxes(table: Annotations) -> list[Finding]:
+def empty_boxes(table: Annotations) -> list[Problem]:
     """People whose box has no area; framing falls back to their keypoints."""
     return _warnings(
         table,
@@ -49,85 +50,85 @@ def empty_boxes(table: Annotations) -> list[Finding]:
     )
 
 
-def keypoints_outside(table: Annotations) -> list[Finding]:
+def keypoints_outside(table: Annotations) -> list[Problem]:
     """People with a labelled keypoint outside their image, where its size is known."""
     sizes = table.sizes[table.image_of()][:, None, ::-1]
     outside = (table.keypoints < -0.5) | (table.keypoints > sizes - 0.5)
-    strange = outside.any(axis=2) & (table.visibility > 0) & (sizes > 0).all(axis=2)
+    labelled = (table.visibility > 0) & (sizes > 0).all(axis=2)
     return _warnings(
         table,
-        np.flatnonzero(strange.any(axis=1)),
+        np.flatnonzero((outside.any(axis=2) & labelled).any(axis=1)),
         "a labelled keypoint lies outside the image; mark it as not labelled",
     )
 
 
-def disagreeing_counts(table: Annotations) -> list[Finding]:
+def disagreeing_counts(table: Annotations) -> list[Problem]:
     """People whose ``num_keypoints`` is not the number of their labelled keypoints."""
     counted = np.count_nonzero(table.visibility, axis=1)
     return _warnings(
         table,
         np.flatnonzero(table.labelled() != counted),
-        "its num_keypoints is not the number of labelled keypoints; evaluation believes the former",
+        "its num_keypoints is not the number of labelled keypoints; evaluation uses the former",
     )
 
 
-def repeated_images(table: Annotations) -> list[Finding]:
-    """Image entries that were dropped because the same image came before."""
+def repeated_images(table: Annotations) -> list[Problem]:
+    """Image entries that were dropped because they repeat an earlier one."""
     if not table.repeated:
         return []
     sentence = f"{table.repeated} entries list an image again; each is read once"
-    return [Finding(table.source, -1, sentence, "warning")]
+    return [Problem(table.source, -1, sentence, "warning")]
 
 
-def _warnings(table: Annotations, rows: Ints, sentence: str) -> list[Finding]:
+def _warnings(table: Annotations, rows: Ints, sentence: str) -> list[Problem]:
     ids = table.annotation_ids[rows].tolist()
     return [
-        Finding(table.source, row, f"annotation {number}: {sentence}", "warning")
+        Problem(table.source, row, f"annotation {number}: {sentence}", "warning")
         for row, number in zip(rows.tolist(), ids, strict=True)
     ]
 
 
-def image_findings(
+def image_problems(
     table: Annotations, images: Path, decode: bool = True, threads: int = 4
-) -> Iterator[Finding | None]:
-    """What is wrong with each image's file, None where nothing is, in the table's order.
+) -> Iterator[Problem | None]:
+    """The problem of each image's file in the table's order, None where there is none.
 
-    Without ``decode`` it only looks whether the files are there.
+    Without ``decode`` only missing files are problems.
     """
 
-    def one(row: int) -> Finding | None:
+    def one(row: int) -> Problem | None:
         size = (int(table.sizes[row, 0]), int(table.sizes[row, 1]))
         file = images / table.file_name(row)
         sentence = image_sentence(file, size, decode)
-        return None if sentence is None else Finding(str(file), row, sentence, "error")
+        return None if sentence is None else Problem(str(file), row, sentence, "error")
 
     with ThreadPoolExecutor(threads) as pool:
         yield from pool.map(one, range(len(table)))
 
 
-def present_images(table: Annotations, images: Path) -> tuple[Annotations, list[Finding]]:
+def present_images(table: Annotations, images: Path) -> tuple[Annotations, list[Problem]]:
     """The table of the images that are there, and a warning about the others.
 
-    One of a folder with none of them is an error.
+    It is an error where none of them is there.
     """
     names = {file.name for file in images.iterdir()}
-    there = np.array([table.file_name(row) in names for row in range(len(table))], dtype=bool)
-    absent = int((~there).sum())
+    present = np.array([table.file_name(row) in names for row in range(len(table))], dtype=bool)
+    absent = int((~present).sum())
     if not absent:
         return table, []
     sentence = f"lacks {absent:,} of {len(table):,} annotated images"
-    if not there.any():
-        return table.select(there), [
-            Finding(str(images), -1, f"{sentence}; fetch those of the data set", "error")
+    if not present.any():
+        return table.select(present), [
+            Problem(str(images), -1, f"{sentence}; fetch those of the dataset", "error")
         ]
     rest = f"{sentence}, which training leaves out; fetch them if you want them"
-    return table.select(there), [Finding(str(images), -1, rest, "warning")]
+    return table.select(present), [Problem(str(images), -1, rest, "warning")]
 
 
 def image_sentence(file: Path, size: Size, decode: bool) -> str | None:
-    """What is wrong with one image's file of (height, width) ``size``; zeros: not known."""
+    """The problem of one image's file of (height, width) ``size``; zeros: not known."""
     if not file.is_file():
-        return "is missing; fetch the images of the data set"
+        return "is missing; fetch the images of the dataset"
     if not decode:
         return None
     from PIL import Image

@@ -114,8 +114,17 @@ def _kept(fingerprint: str, asked: str, path: Path) -> Annotations | None:
         return None
 
 
+def layout_of(path: Path) -> str:
+    """The layout of an annotation file, by its content.
+
+    Raises:
+        InputError: there is no such file, or it is of no layout that PoseLab reads.
+    """
+    return recognise(read_source(path))
+
+
 def recognise(source: Source) -> str:
-    """The layout of a file, by its content.
+    """The layout of a file that was read, by its content.
 
     Raises:
         InputError: it is of none that PoseLab reads.

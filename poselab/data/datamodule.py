@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from poselab.data.augment import Augment
     from poselab.data.framing import Framing
-    from poselab.datasets.sources import Sources
+    from poselab.datasets.base import DatasetFiles
 
 
 class EpochSampler(Sampler[Key]):
@@ -59,7 +59,11 @@ class PoseData(pl.LightningDataModule):
     """
 
     def __init__(
-        self, sources: Sources, batch_size: int = 32, workers: int = 2, limit: int | None = None
+        self,
+        sources: DatasetFiles,
+        batch_size: int = 32,
+        workers: int = 2,
+        limit: int | None = None,
     ) -> None:
         super().__init__()
         self.batch_size, self.workers = batch_size, workers

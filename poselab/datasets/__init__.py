@@ -1,1 +1,1 @@
-"""Where each dataset keeps its files, and images that two datasets share."""
+"""Where each dataset keeps its files, one file a dataset, and images that two datasets share."""

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poselab.datasets.leaks.shared_images import image_files, shared_images
+from poselab.datasets.leaks.shared_images import count_shared_images, image_files
 from poselab.evaluation.metrics.person_boxes import person_average_precision
 from poselab.evaluation.record import image_set
 from poselab.grouping.pose_nms import NMS_RULES
@@ -123,5 +123,5 @@ def _labels(split: Split) -> dict[str, Any]:
 def _overlap(data: PoseData) -> dict[str, Any]:
     """How many evaluation images were trained on, and how that was decided."""
     train, val = (image_files(s.annotations, s.images) for s in (data.train, data.val))
-    count, how = shared_images(train, val)
+    count, how = count_shared_images(train, val)
     return {"images": count, "decided_by": how}

@@ -1,6 +1,6 @@
-"""Generated people: images of articulated bodies with exact labels, in COCO and MPII layout."""
+"""Generated people: images of articulated bodies with exact annotations, as COCO or MPII."""
 
-from poselab.synthetic.dataset import generate
+from poselab.synthetic.dataset import generate, generated
 from poselab.synthetic.plan import Settings
 
-__all__ = ["Settings", "generate"]
+__all__ = ["Settings", "generate", "generated"]

@@ -7,15 +7,19 @@ import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poselab.datasets import coco, mpii
 from poselab.io.files import write_bytes
 from poselab.structures import InputError
 from poselab.synthetic.plan import SPLITS, Chunk, Settings, chunks, claim, collect, is_finished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from poselab.datasets.base import DatasetFiles
+    from poselab.structures import Size
 
 
 def generate(out: Path, settings: Settings, workers: int | None = None) -> Path:
@@ -41,6 +45,26 @@ def generate(out: Path, settings: Settings, workers: int | None = None) -> Path:
     return out
 
 
+def generated(
+    root: str,
+    *,
+    images: int,
+    val: int,
+    layout: str = "coco",
+    size: Size = (256, 256),
+    instances_per_image: tuple[int, int] = (1, 4),
+    turn: float = 180.0,
+    seed: int = 0,
+) -> DatasetFiles:
+    """The files of a generated dataset, made first where they are not there yet.
+
+    Arguments and errors are those of :class:`Settings`; numbers may come in lists, as from YAML.
+    """
+    sides, span = (size[0], size[1]), (instances_per_image[0], instances_per_image[1])
+    generate(Path(root), Settings(images, val, seed, layout, sides, span, turn))
+    return coco.files(root) if layout == "coco" else mpii.files(root)
+
+
 def paint_images(
     settings: Settings, split: str, numbers: range
 ) -> list[tuple[bytes, dict[str, Any]]]:
@@ -54,7 +78,7 @@ def paint_images(
     seeds = ([settings.seed, SPLITS.index(split), number] for number in numbers)
     rngs = [np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed))) for seed in seeds]
     images = []
-    scenes = sample_scenes(rngs, settings.size, settings.instances, settings.turn)
+    scenes = sample_scenes(rngs, settings.size, settings.instances_per_image, settings.turn)
     for rng, scene in zip(rngs, scenes, strict=True):
         quality = int(rng.integers(60, 96))
         _, jpeg = cv2.imencode(".jpg", scene.image, [cv2.IMWRITE_JPEG_QUALITY, quality])

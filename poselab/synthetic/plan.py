@@ -40,7 +40,7 @@ class Settings:
     seed: int = 0
     layout: str = "coco"
     size: Size = (256, 256)
-    instances: tuple[int, int] = (1, 4)
+    instances_per_image: tuple[int, int] = (1, 4)
     turn: float = 180.0
     painter: int = PAINTER
 
@@ -51,8 +51,12 @@ class Settings:
         _expect(self.layout in LAYOUTS, f"a layout out of {', '.join(LAYOUTS)}", self.layout)
         sides = all(64 <= side <= 2048 for side in self.size)
         _expect(sides, "a height and a width of 64 to 2048 pixels", self.size)
-        low, high = self.instances
-        _expect(0 <= low <= high <= 30, "0 to 30 people, fewest first", self.instances)
+        low, high = self.instances_per_image
+        _expect(
+            0 <= low <= high <= 30,
+            "0 to 30 people an image, fewest first",
+            self.instances_per_image,
+        )
         _expect(0 <= self.turn <= 180, "a turn of 0 to 180 degrees", self.turn)
 
     def count(self, split: str) -> int:

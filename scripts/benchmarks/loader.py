@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader
 
 from poselab.data import Augment, PersonCrop, PoseDataset, Split
 from poselab.data.datamodule import EpochSampler
-from poselab.datasets.sources import coco
+from poselab.datasets import coco
 from poselab.synthetic import Settings, generate
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def main() -> int:
 
 def open_split(root: str | None, folder: Path) -> Split:
     made = root or generate(folder / "instances", Settings(64, val=1, size=(480, 640)), workers=1)
-    return coco(str(made)).train.open()
+    return coco.files(made).train.open()
 
 
 def measured(samples: PoseDataset, pairs: int) -> Iterator[tuple[float, float]]:

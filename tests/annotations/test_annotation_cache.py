@@ -54,7 +54,7 @@ def test_a_settled_file_is_remembered_until_it_changes(write, monkeypatch):
     path = write(coco([person(1, 10, area=100.5)]))
     open_annotations(path)
     with monkeypatch.context() as without_reading:
-        without_reading.setattr("poselab.annotations.opening.read_source", None)
+        without_reading.setattr("poselab.annotations.open.read_source", None)
         assert open_annotations(path).areas[0] == 100.5
     write(coco([person(1, 10, area=900.5)]))
     assert open_annotations(path).areas[0] == 900.5

@@ -182,7 +182,7 @@ def test_a_single_file_with_images_elsewhere(root, capsys):
 def test_an_unknown_layout_is_refused(root, capsys):
     status, said = checked(capsys, root, "--layout", "mpi")
     assert status == 1
-    assert "expected a folder layout out of coco, mpii, lsp, flic, parse, got 'mpi'" in said
+    assert "expected a dataset out of coco, flic, lsp, mpii, parse, got 'mpi'" in said
 
 
 ODD = {
@@ -195,10 +195,10 @@ ODD = {
 @pytest.mark.parametrize("sentence", ODD)
 def test_oddities_are_warnings_about_the_guilty_alone(write, capsys, sentence):
     path = write(coco([good(1, 10), person(2, 20, **ODD[sentence])]))
-    (finding,) = check.annotation_findings(open_annotations(path))
-    assert (finding.file, finding.row, finding.severity) == (str(path), 1, "warning")
-    assert finding.sentence.startswith("annotation 2: ")
-    assert sentence in finding.sentence
+    (problem,) = check.annotation_problems(open_annotations(path))
+    assert (problem.file, problem.row, problem.severity) == (str(path), 1, "warning")
+    assert problem.sentence.startswith("annotation 2: ")
+    assert sentence in problem.sentence
     status, said = checked(capsys, path)
     assert status == 0
     assert f"warning: {path} annotation 2" in said
@@ -206,11 +206,11 @@ def test_oddities_are_warnings_about_the_guilty_alone(write, capsys, sentence):
 
 def test_a_keypoint_on_the_last_pixel_is_inside(write):
     edge = person(1, 10, keypoints=[119.5, 99.5, 2] * 17, num_keypoints=17)
-    assert check.annotation_findings(open_annotations(write(coco([edge])))) == []
+    assert check.annotation_problems(open_annotations(write(coco([edge])))) == []
 
 
-def test_images_listed_again_are_told(write):
+def test_images_listed_again_are_reported(write):
     content = coco([good(1, 10)])
     content["images"] *= 2
-    (finding,) = check.annotation_findings(open_annotations(write(content)))
-    assert finding.sentence.startswith("3 entries list an image again")
+    (problem,) = check.annotation_problems(open_annotations(write(content)))
+    assert problem.sentence.startswith("3 entries list an image again")

@@ -1,4 +1,4 @@
-"""Prints of images hold until a file changes, and are the bits that they claim to be."""
+"""Hashes of images are cached until a file changes, and are the bits that they claim to be."""
 
 from __future__ import annotations
 
@@ -9,56 +9,61 @@ from typing import Any
 import numpy as np
 from coco_labels import images
 
-from poselab.datasets.leaks import image_hashes as image_prints
-from poselab.datasets.leaks.image_hashes import Prints, perceptual_hashes, prints, thumbnail
+from poselab.datasets.leaks import image_hashes
+from poselab.datasets.leaks.image_hashes import (
+    ImageHashes,
+    hash_images,
+    perceptual_hashes,
+    thumbnail,
+)
 
 
-def taken(folder: Path, names: list[str]) -> Prints:
-    *steps, result = prints(folder, names)
+def hashed(folder: Path, names: list[str]) -> ImageHashes:
+    *steps, result = hash_images(folder, names)
     assert steps == [None] * len(names)
-    assert isinstance(result, Prints)
+    assert isinstance(result, ImageHashes)
     return result
 
 
-def test_prints_are_kept_until_a_file_changes(root: Path, monkeypatch: Any) -> None:
+def test_hashes_are_cached_until_a_file_changes(root: Path, monkeypatch: Any) -> None:
     folder = root / "train2017"
     names = [file.name for file in images(root, "train")]
-    first = taken(folder, names)
+    first = hashed(folder, names)
     decoded = []
     monkeypatch.setattr(
-        image_prints, "thumbnail", lambda content: decoded.append(1) or thumbnail(content)
+        image_hashes, "thumbnail", lambda content: decoded.append(1) or thumbnail(content)
     )
-    second = taken(folder, names)
+    second = hashed(folder, names)
     assert not decoded
     for before, after in zip(first[:4], second[:4], strict=True):
         assert np.array_equal(before, after)
     shutil.copy(folder / names[3], folder / names[4])
-    third = taken(folder, names)
+    third = hashed(folder, names)
     assert len(decoded) == 1
     assert third.hash[4] == third.hash[3] != first.hash[4]
 
 
-def test_an_interrupted_scan_goes_on_where_it_was(root: Path, monkeypatch: Any) -> None:
+def test_an_interrupted_scan_resumes(root: Path, monkeypatch: Any) -> None:
     folder = root / "train2017"
     names = [file.name for file in images(root, "train")]
-    steps = prints(folder, names, threads=1)
+    steps = hash_images(folder, names, threads=1)
     for _ in range(7):
         next(steps)
     steps.close()  # as Ctrl-C does
     decoded = []
     monkeypatch.setattr(
-        image_prints, "thumbnail", lambda content: decoded.append(1) or thumbnail(content)
+        image_hashes, "thumbnail", lambda content: decoded.append(1) or thumbnail(content)
     )
-    assert len(taken(folder, names).row) == 12
+    assert len(hashed(folder, names).row) == 12
     assert len(decoded) == 12 - 7
 
 
 def test_a_broken_cache_is_made_again(root: Path, cache_folder: Path) -> None:
     folder, names = root / "val2017", [file.name for file in images(root, "val")]
-    first = taken(folder, names)
-    (kept,) = cache_folder.glob("*.prints")
+    first = hashed(folder, names)
+    (kept,) = cache_folder.glob("*.hashes")
     kept.write_bytes(kept.read_bytes()[:-5])
-    assert np.array_equal(taken(folder, names).hash, first.hash)
+    assert np.array_equal(hashed(folder, names).hash, first.hash)
 
 
 def test_hashes_are_signs_of_the_cosine_transform() -> None:

@@ -16,15 +16,15 @@ from PIL import Image, ImageEnhance
 
 from poselab.annotations import open_annotations
 from poselab.cli import main
-from poselab.datasets.leaks.image_hashes import Prints, prints
+from poselab.datasets.leaks.image_hashes import ImageHashes, hash_images
 from poselab.datasets.leaks.shared_images import (
-    KINDS,
+    LEAK_KINDS,
     Leak,
-    confirmed,
-    likeness,
+    confirm,
+    correlation,
+    count_shared_images,
     near_hashes,
-    same_people,
-    shared_images,
+    same_keypoints,
     strongest,
 )
 
@@ -34,7 +34,7 @@ Data = Callable[[str], Path]
 def scanned(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, *words: Any
 ) -> tuple[int, Any, str]:
-    """Exit status, the pairs written, everything said."""
+    """Exit status, the pairs written, everything printed."""
     out = tmp_path / "leaks.json"
     out.unlink(missing_ok=True)
     status = main(["data", "leaks", *map(str, words), "--json", str(out)])
@@ -82,7 +82,7 @@ def test_a_changed_copy_is_found(
     for n in (0, 3, 5):
         change(Image.open(train[n])).save(val[n], quality=60)
     status, content, said = scanned(capsys, tmp_path, root, "--sheet", tmp_path / "sheet.png")
-    kind = "flipped" if change is flipped else "alike"
+    kind = "flipped" if change is flipped else "near duplicate"
     found = {(pair["train"], pair["val"], pair["kind"]) for pair in content["pairs"]}
     assert found == {(train[n].name, val[n].name, kind) for n in (0, 3, 5)}
     assert status == 1
@@ -92,11 +92,11 @@ def test_a_changed_copy_is_found(
     assert width > 3 * 2 * 160
 
 
-def test_the_same_file_is_told_as_such(root: Path, tmp_path: Path, capsys: Any) -> None:
+def test_the_same_file_is_reported_as_such(root: Path, tmp_path: Path, capsys: Any) -> None:
     shutil.copy(images(root, "train")[7], images(root, "val")[2])
     _, content, said = scanned(capsys, tmp_path, root)
     (pair,) = content["pairs"]
-    assert (pair["kind"], pair["distance"], pair["likeness"]) == ("same file", 0, 1.0)
+    assert (pair["kind"], pair["distance"], pair["correlation"]) == ("same file", 0, 1.0)
     assert pair["train"] == images(root, "train")[7].name
     assert "shared (1 same file)" in said
 
@@ -119,20 +119,20 @@ def test_missing_and_broken_images_are_counted_and_named(
     assert unread[str(train[2])] == "cannot be decoded (not an image)"
 
 
-def test_labels_alone_betray_the_same_people(write: Any, tmp_path: Path, capsys: Any) -> None:
+def test_annotations_alone_show_the_same_people(write: Any, tmp_path: Path, capsys: Any) -> None:
     first = write(coco([person(1, 10), person(2, 20)]), "train.json")
     second = write(coco([person(3, 10), person(2, 30, id=9)]), "val.json")
-    leaks = list(same_people(open_annotations(first), open_annotations(second)))
-    assert leaks == [Leak(1, 2, "same people")]
+    leaks = list(same_keypoints(open_annotations(first), open_annotations(second)))
+    assert leaks == [Leak(1, 2, "same keypoints")]
     status, content, said = scanned(capsys, tmp_path, first, second)
-    assert (status, content["compared"]) == (1, "labels")
-    assert "labels alone were compared" in said
+    assert (status, content["compared"]) == (1, "annotations")
+    assert "annotations alone were compared" in said
     few = {"keypoints": [5.0, 5.0, 2] * 2 + [0.0] * 45, "num_keypoints": 2}
     tables = [
         open_annotations(write(coco([person(1, 10), person(2, 20, **few)]), f"{name}.json"))
         for name in ("c", "d")
     ]
-    assert list(same_people(*tables)) == [Leak(0, 0, "same people")]
+    assert list(same_keypoints(*tables)) == [Leak(0, 0, "same keypoints")]
 
 
 def test_files_with_images_elsewhere(root: Path, tmp_path: Path, capsys: Any) -> None:
@@ -150,13 +150,13 @@ def test_files_with_images_elsewhere(root: Path, tmp_path: Path, capsys: Any) ->
             ["{root}/annotations/person_keypoints_val2017.json"],
             "expected VAL beside the annotation",
         ),
-        (["{root}/train2017"], "expected COCO or MPII annotations under"),
+        (["{root}/train2017"], "expected annotations of a training and a validation split under"),
         (["{root}", "--images", "nowhere"], "expected a folder of images at nowhere"),
         (["{root}", "--distance", "40"], "expected a distance of 0 to 32 bits, got 40"),
         (["{root}", "--images", "a", "b", "c"], "expected one or two folders"),
     ],
 )
-def test_wrong_use_is_told(
+def test_wrong_use_is_one_sentence(
     clean: Path, tmp_path: Path, capsys: Any, words: list[str], sentence: str
 ) -> None:
     status, _, said = scanned(capsys, tmp_path, *(word.format(root=clean) for word in words))
@@ -165,53 +165,57 @@ def test_wrong_use_is_told(
 
 
 def test_distances_of_known_hashes() -> None:
-    def known(*hashes: int) -> Prints:
+    def known(*hashes: int) -> ImageHashes:
         words = np.array(hashes, dtype=np.uint64)
         rows = np.arange(len(words)) * 10
-        return Prints(rows, np.zeros((len(words), 2), np.uint64), words, ~words, {})
+        return ImageHashes(rows, np.zeros((len(words), 2), np.uint64), words, ~words, {})
 
     full = 2**64 - 1
     train, val = known(0b0, 0b1111, 1 << 63), known(0b1, full)
     found = set(near_hashes(train, val, distance=3))
     assert found == {
-        Leak(0, 0, "alike", 1),
-        Leak(10, 0, "alike", 3),
-        Leak(20, 0, "alike", 2),
+        Leak(0, 0, "near duplicate", 1),
+        Leak(10, 0, "near duplicate", 3),
+        Leak(20, 0, "near duplicate", 2),
         Leak(0, 10, "flipped", 0),
         Leak(20, 10, "flipped", 1),
     }
 
 
 def test_the_surest_kind_of_a_pair_stays() -> None:
-    leaks = [Leak(0, 0, kind) for kind in reversed(KINDS)] + [Leak(1, 0, "alike", 2, 0.95)]
-    assert strongest(leaks) == [Leak(0, 0, "same file"), Leak(1, 0, "alike", 2, 0.95)]
+    leaks = [Leak(0, 0, kind) for kind in reversed(LEAK_KINDS)] + [
+        Leak(1, 0, "near duplicate", 2, 0.95)
+    ]
+    assert strongest(leaks) == [Leak(0, 0, "same file"), Leak(1, 0, "near duplicate", 2, 0.95)]
 
 
-def test_images_without_contrast_are_like_nothing() -> None:
+def test_images_without_contrast_correlate_with_none() -> None:
     flat, noise = np.full((64, 64), 9.0), np.random.default_rng(0).uniform(0, 255, (64, 64))
-    assert likeness(flat, flat) == likeness(flat, noise) == 0
-    assert likeness(noise, noise) == pytest.approx(1, abs=1e-4)
+    assert correlation(flat, flat) == correlation(flat, noise) == 0
+    assert correlation(noise, noise) == pytest.approx(1, abs=1e-4)
 
 
 @pytest.mark.parametrize("few", [100, 0])
-def test_what_training_looks_at_when_it_begins(root: Path, monkeypatch: Any, few: int) -> None:
-    """Small sets by content; others by name, confirmed by content."""
+def test_shared_images_counted_at_the_start_of_a_training(
+    root: Path, monkeypatch: Any, few: int
+) -> None:
+    """Small sets by content; others by name, confirm by content."""
     monkeypatch.setattr("poselab.datasets.leaks.shared_images._FEW", few)
     train, val = images(root, "train"), images(root, "val")
     shutil.copy(train[9], val[0])
     train[1].unlink()
-    count, how = shared_images(train, val)
+    count, how = count_shared_images(train, val)
     assert (count, how) == (
         (1, "content of the files") if few else (0, "content of the files that share a name")
     )
     for n in (2, 3):
         shutil.copy(train[n], val[n].with_name(train[n].name))
     renamed = [val[n].with_name(train[n].name) for n in (2, 3)]
-    assert shared_images(train, [*renamed, *val[4:]])[0] == 2
-    assert shared_images(train, train[4:])[0] == 8  # one folder for both
+    assert count_shared_images(train, [*renamed, *val[4:]])[0] == 2
+    assert count_shared_images(train, train[4:])[0] == 8  # one folder for both
 
 
-def test_real_splits_share_nothing_until_something_is_planted(
+def test_real_splits_share_nothing_until_copies_are_planted(
     shared_data: Data, tmp_path: Path, capsys: Any
 ) -> None:
     source = shared_data("coco/annotations").parent
@@ -246,11 +250,11 @@ def test_three_known_copies_in_leeds_sports_poses(shared_data: Data) -> None:
     train, val = train + names[:100], val + names[-100:]
     sides = []
     for side in (train, val):
-        *_, taken = prints(folder, side, kept=False)
-        assert isinstance(taken, Prints)
+        *_, taken = hash_images(folder, side, cached=False)
+        assert isinstance(taken, ImageHashes)
         sides.append(taken)
     files = [[folder / name for name in side] for side in (train, val)]
-    found = [leak for leak in confirmed(near_hashes(*sides), *files) if leak is not None]
+    found = [leak for leak in confirm(near_hashes(*sides), *files) if leak is not None]
     assert {(leak.train, leak.val, leak.kind) for leak in found} == {
-        (n, n, "alike") for n in range(3)
+        (n, n, "near duplicate") for n in range(3)
     }

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from poselab.data import Split
-from poselab.datasets.sources import coco
+from poselab.datasets import coco
+from poselab.datasets.base import Split
 from poselab.synthetic import Settings, generate
 
 
@@ -18,4 +18,4 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def split(root: Path) -> Split:
-    return coco(str(root)).train.open()
+    return coco.files(root).train.open()

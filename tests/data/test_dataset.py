@@ -14,10 +14,11 @@ import torch
 from pycocotools import mask
 
 from poselab import geometry
-from poselab.data import Augment, PersonCrop, PoseData, PoseDataset, Split, WholeImage
+from poselab.data import Augment, PersonCrop, PoseData, PoseDataset, WholeImage
 from poselab.data.boxes import detected_people, labelled_instances
 from poselab.data.datamodule import EpochSampler
-from poselab.datasets.sources import Sources, coco
+from poselab.datasets import coco
+from poselab.datasets.base import DatasetFiles, Split
 from poselab.structures import InputError, Sample
 
 CROP, WHOLE = PersonCrop((128, 96)), WholeImage((128, 128), max_instances=6)
@@ -52,7 +53,7 @@ def test_a_batch_is_its_samples(split: Split, framing: PersonCrop) -> None:
 
 def test_workers_change_nothing(root: Path) -> None:
     def epochs(workers: int) -> list[Sample]:
-        data = PoseData(coco(str(root)), batch_size=8, workers=workers)
+        data = PoseData(coco.files(root), batch_size=8, workers=workers)
         data.show(CROP, Augment(), seed=5)
         loader = data.train_dataloader()
         batches = []
@@ -68,7 +69,7 @@ def test_workers_change_nothing(root: Path) -> None:
 
 
 def test_collating_keeps_the_type_and_adds_the_batch(root: Path) -> None:
-    data = PoseData(coco(str(root)), batch_size=4, workers=0)
+    data = PoseData(coco.files(root), batch_size=4, workers=0)
     data.show(WHOLE, Augment(), seed=0)
     batch = next(iter(data.val_dataloader()))
     assert type(batch) is Sample
@@ -197,7 +198,7 @@ class TestBadImages:
     def broken(self, root: Path, tmp_path: Path, content: bytes | None) -> PoseDataset:
         copy = tmp_path / "instances"
         shutil.copytree(root, copy)
-        split = coco(str(copy)).train.open()
+        split = coco.files(copy).train.open()
         file = split.images / split.annotations.file_name(
             int(PoseDataset(split, CROP).items.image[0])
         )
@@ -220,12 +221,12 @@ class TestBadImages:
 
 def test_missing_root_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected a folder of images at .*data\.sources\.root"):
-        PoseData(coco(str(tmp_path / "nothing")))
+        PoseData(coco.files(tmp_path / "nothing"))
 
 
 def test_different_skeletons_are_refused(root: Path, tmp_path: Path) -> None:
-    train = coco(str(root)).train
-    content = json.loads(train.annotations.read_text())
+    train = coco.files(root).train
+    content = json.loads(train.annotations[0].read_text())
     content["categories"][0]["keypoints"] = ["head", "tail"]
     content["categories"][0]["skeleton"] = [[1, 2]]
     for record in content["annotations"]:
@@ -234,7 +235,7 @@ def test_different_skeletons_are_refused(root: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     other.write_text(json.dumps(content))
     with pytest.raises(InputError, match="expected one skeleton"):
-        PoseData(Sources(train, replace(train, annotations=other)))
+        PoseData(DatasetFiles(train, replace(train, annotations=(other,))))
 
 
 def test_contact_sheet_of_what_training_sees(root: Path, tmp_path: Path) -> None:
@@ -243,7 +244,7 @@ def test_contact_sheet_of_what_training_sees(root: Path, tmp_path: Path) -> None
     out = tmp_path / "sheet.png"
     words = ["experiment=quickstart/bottom_up", f"data.sources.root={root}"]
     sizes = ["data.sources.images=24", "data.sources.val=8", "data.sources.seed=4"]
-    sizes += ["data.sources.instances=[1,4]", "data.sources.turn=180"]
+    sizes += ["data.sources.instances_per_image=[1,4]", "data.sources.turn=180"]
     assert main(["data", "browse", *words, *sizes, "--out", str(out), "--count", "7"]) == 0
     sheet = cv2.imread(str(out))
     assert sheet.shape[0] > 2 * 160

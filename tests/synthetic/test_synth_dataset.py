@@ -264,7 +264,7 @@ def test_the_command_makes_a_dataset_and_says_where(tmp_path, capsys):
         "--size",
         "64x96",
     ]
-    assert main([*words, "--instances", "1-2", "--format", "coco", "--workers", "1"]) == 0
+    assert main([*words, "--instances-per-image", "1-2", "--format", "coco", "--workers", "1"]) == 0
     assert capsys.readouterr().out.strip() == f"data: {tmp_path / 'd'}"
     assert len(list((tmp_path / "d/val2017").iterdir())) == 2
     assert cv2.imread(str(tmp_path / "d/train2017/000000000001.jpg")).shape == (64, 96, 3)
@@ -275,8 +275,12 @@ def test_the_command_makes_a_dataset_and_says_where(tmp_path, capsys):
 
 
 def test_without_anybody_there_is_still_a_dataset(tmp_path):
-    root = generate(tmp_path / "d", Settings(3, instances=(0, 0), size=(64, 64)), workers=1)
+    root = generate(
+        tmp_path / "d", Settings(3, instances_per_image=(0, 0), size=(64, 64)), workers=1
+    )
     document = json.loads((root / "annotations/person_keypoints_train2017.json").read_bytes())
     assert len(document["images"]) == 3
-    mpii = generate(tmp_path / "m", Settings(3, layout="mpii", instances=(0, 0)), workers=1)
+    mpii = generate(
+        tmp_path / "m", Settings(3, layout="mpii", instances_per_image=(0, 0)), workers=1
+    )
     assert json.loads((mpii / "annotations/train.json").read_bytes()) == []

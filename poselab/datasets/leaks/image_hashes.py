@@ -1,8 +1,8 @@
-"""What an image's file and its content look like in a few bytes, so that copies are found.
+"""Hashes of image files and of their content, by which copies are found.
 
-A print is a digest of the file and two perceptual hashes, of the image and of its horizontal flip.
-Prints are kept beside the annotation cache, by folder, and hold while a file keeps its size and
-its time of change.
+An image has a digest of its file and two perceptual hashes, of itself and of its horizontal flip.
+Hashes are cached beside the annotation cache, one file a folder, and used again as long as an image
+keeps its size and its time of change.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Words = np.ndarray[Any, np.dtype[np.uint64]]
 
 _SIDE, _LOW = 32, 8
-_SAVE_EVERY = 2000  # images, so that an interrupted scan goes on where it was
+_SAVE_EVERY = 2000  # images, so that an interrupted scan resumes
 _RECORD = np.dtype(
     [("size", "i8"), ("changed", "i8"), ("digest", "u8", 2), ("hash", "u8"), ("flipped", "u8")]
 )
@@ -35,66 +35,66 @@ _VERSION = 1
 MISSING = "is missing"
 
 
-class Prints(NamedTuple):
-    """Prints of N images that could be read, in the order asked for.
+class ImageHashes(NamedTuple):
+    """Hashes of the N images that could be read, in the order of their names.
 
-    row (N,) among the files asked for; digest (N, 2), hash (N,) and flipped (N,) uint64.
-    ``faults`` are the files that could not be read, each with the reason.
+    row (N,) among the names given; digest (N, 2), hash (N,) and flipped (N,) uint64. ``unread``
+    holds the files that could not be read, each with the reason.
     """
 
     row: np.ndarray[Any, np.dtype[np.int64]]
     digest: Words
     hash: Words
     flipped: Words
-    faults: dict[str, str]
+    unread: dict[str, str]
 
 
-def prints(
-    folder: Path, names: Sequence[str], threads: int = 4, kept: bool = True
-) -> Iterator[Prints | None]:
-    """Take the prints of the images ``names`` in a folder: None for each one, then all of them.
+def hash_images(
+    folder: Path, names: Sequence[str], threads: int = 4, cached: bool = True
+) -> Iterator[ImageHashes | None]:
+    """Hash the images ``names`` of a folder: yields None for each one, then all hashes.
 
-    Each None is one image done, for a progress bar. ``kept``: use and extend the cache.
+    Each None is one image done, for a progress bar. ``cached``: use and extend the cache.
     """
-    known = _load(folder) if kept else {}
-    before, faults, taken = len(known), dict[str, str](), dict[str, Any]()
+    known = _load(folder) if cached else {}
+    before, unread, hashed = len(known), dict[str, str](), dict[str, Any]()
     try:
-        for n, (name, result) in enumerate(_taken(folder, names, known, threads), start=1):
+        for n, (name, result) in enumerate(_hash_all(folder, names, known, threads), start=1):
             if isinstance(result, str):
-                faults[str(folder / name)] = result
+                unread[str(folder / name)] = result
             else:
-                known[name] = taken[name] = result
-            if kept and n % _SAVE_EVERY == 0 and len(known) > before:
+                known[name] = hashed[name] = result
+            if cached and n % _SAVE_EVERY == 0 and len(known) > before:
                 _save(folder, known)
             yield None
     finally:
-        if kept and taken:
+        if cached and hashed:
             _save(folder, known)
-    row = np.array([n for n, name in enumerate(names) if name in taken], dtype=np.int64)
-    records = np.array([taken[names[n]] for n in row.tolist()], dtype=_RECORD)
-    yield Prints(row, records["digest"], records["hash"], records["flipped"], faults)
+    row = np.array([n for n, name in enumerate(names) if name in hashed], dtype=np.int64)
+    records = np.array([hashed[names[n]] for n in row.tolist()], dtype=_RECORD)
+    yield ImageHashes(row, records["digest"], records["hash"], records["flipped"], unread)
 
 
-def _taken(
+def _hash_all(
     folder: Path, names: Sequence[str], known: dict[str, Any], threads: int
 ) -> Iterator[tuple[str, Any]]:
     """Each name with its record, or with the reason why there is none."""
 
     def one(name: str) -> Any:
         try:
-            return _print(folder / name, known.get(name))
+            return _hash_file(folder / name, known.get(name))
         except FileNotFoundError:
             return MISSING
         except (OSError, SyntaxError, ValueError) as error:
-            unknown = "cannot identify" in str(error)
-            return f"cannot be decoded ({'not an image' if unknown else error})"
+            not_an_image = "cannot identify" in str(error)
+            return f"cannot be decoded ({'not an image' if not_an_image else error})"
 
     with ThreadPoolExecutor(threads) as pool:
         yield from zip(names, pool.map(one, names), strict=True)
 
 
-def _print(file: Path, before: Any) -> Any:
-    """The record of a file, the one of ``before`` where the file has not changed since."""
+def _hash_file(file: Path, before: Any) -> Any:
+    """The record of a file: ``before``, where the file has not changed since."""
     state = file.stat()
     stamp = (state.st_size, state.st_mtime_ns)
     if before is not None and stamp == (before[0], before[1]):
@@ -150,17 +150,17 @@ def _cosines() -> Floats:
     return np.asarray(waves)
 
 
-def _place(folder: Path) -> Path:
+def _cache_file(folder: Path) -> Path:
     name = hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:32]
-    return cache.folder() / f"{name}-{_VERSION}.prints"
+    return cache.folder() / f"{name}-{_VERSION}.hashes"
 
 
 def _load(folder: Path) -> dict[str, Any]:
-    """Records by name that were kept for a folder; none where the file is not whole."""
+    """The cached records of a folder by name; none where the cache file is not whole."""
     import orjson
 
     try:
-        head, _, body = _place(folder).read_bytes().partition(b"\n")
+        head, _, body = _cache_file(folder).read_bytes().partition(b"\n")
         names = orjson.loads(head)
         records = np.frombuffer(body, dtype=_RECORD)
         return dict(zip(names, records.tolist(), strict=True))
@@ -169,12 +169,12 @@ def _load(folder: Path) -> dict[str, Any]:
 
 
 def _save(folder: Path, known: dict[str, Any]) -> None:
-    """Keep records, or say once that they cannot be kept."""
+    """Write records to the cache, or warn once that this is impossible."""
     import orjson
 
     body = np.array(list(known.values()), dtype=_RECORD).tobytes()
     try:
-        with replacing(_place(folder)) as temporary:
+        with replacing(_cache_file(folder)) as temporary:
             temporary.write_bytes(orjson.dumps(list(known)) + b"\n" + body)
     except InputError as error:
         cache.warn_once(error)

@@ -1,4 +1,4 @@
-"""The two sets that `data leaks` looks at: labels, and the folders of their images."""
+"""The training and the evaluation set that are searched for shared images."""
 
 from __future__ import annotations
 
@@ -8,73 +8,80 @@ from typing import TYPE_CHECKING, NamedTuple
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    import argparse
+    from collections.abc import Sequence
     from pathlib import Path
 
     from poselab.annotations import Annotations
 
 
-class Side(NamedTuple):
-    """One set: its labels, the folder of its images (None: not at hand), what to call it."""
+class ImageSet(NamedTuple):
+    """Its name (training or evaluation), annotations and folder of images (None: unknown)."""
 
     name: str
     table: Annotations
     folder: Path | None
 
 
-def sides(arguments: argparse.Namespace) -> tuple[Side, Side]:
+def open_image_sets(
+    train: Path, val: Path | None, folders: Sequence[Path] = (), layout: str = "auto"
+) -> tuple[ImageSet, ImageSet]:
     """The training and the evaluation set.
 
+    ``train`` and ``val`` are annotation files, or folders of datasets, of which the training and
+    the validation split are taken; without ``val`` both are of ``train``. ``folders`` of images:
+    one for both sets or one for each; without, those beside the annotations.
+
     Raises:
-        InputError: a place is not there, is no data set, or VAL is missing.
+        InputError: a path does not exist, is no dataset, or ``val`` is missing.
     """
-    folders = list(arguments.images or [None])
     if len(folders) > 2:
         raise InputError(f"expected one or two folders of images, got {len(folders)}")
-    if arguments.val is None and not arguments.train.is_dir():
+    if val is None and not train.is_dir():
         raise InputError(
-            f"expected VAL beside the annotation file {arguments.train}, got none; give both, or "
+            f"expected VAL beside the annotation file {train}, got none; give both, or "
             "one folder that holds both splits"
         )
-    places = arguments.train, arguments.val or arguments.train
-    first, second = (
-        _side(place, part, folder, arguments.layout)
-        for part, (place, folder) in enumerate(zip(places, (folders[0], folders[-1]), strict=True))
+    first, last = (folders[0], folders[-1]) if folders else (None, None)
+    return (
+        _open(("training", 0), train, first, layout),
+        _open(("evaluation", 1), val or train, last, layout),
     )
-    return first, second
 
 
-def _side(place: Path, part: int, folder: Path | None, layout: str) -> Side:
-    """One set by its annotation file, or by the folder that holds it as a split."""
+def _open(split: tuple[str, int], place: Path, folder: Path | None, layout: str) -> ImageSet:
+    """One set by its annotation file, or by the folder that holds it as its nth split."""
     from poselab.annotations import open_annotations
 
-    name = ("training", "evaluation")[part]
+    name, number = split
     if folder is not None and not folder.is_dir():
         raise InputError(f"expected a folder of images at {folder}, found none; check the path")
     if place.is_dir():
-        place, beside = _split(place, part)
+        place, beside = _split_files(place, number)
     else:
         beside = _images_beside(place)
     table = open_annotations(place, layout)
     folder = folder or (beside if beside.is_dir() else None)
     if folder is None:
         print(f"warning: no images of {place} at {beside}; give --images", file=sys.stderr)
-    return Side(name, table, folder)
+    return ImageSet(name, table, folder)
 
 
-def _split(root: Path, part: int) -> tuple[Path, Path]:
-    """The annotation file and the image folder of a split of a data set's folder."""
-    from poselab.datasets.layouts import LAYOUTS, layout_of
+def _split_files(root: Path, number: int) -> tuple[Path, Path]:
+    """The annotation file and the image folder of a split of a dataset's folder."""
+    from poselab.datasets.recognise import all_datasets, dataset_in
 
-    layout = layout_of(root)
-    chosen = LAYOUTS[layout][part] if layout else None
-    file = chosen.found(root) if chosen else None
-    if chosen is None or file is None:
+    name = dataset_in(root)
+    # Splits of one file differ by image rows, which annotations that are opened here have all of.
+    splits = [s for s in (all_datasets()[name].files(root) if name else ()) if not s.by_content]
+    split = splits[number] if splits else None
+    file = split.checked_file() if split else None
+    if split is None or file is None:
+        wanted = split.name if split else "a training and a validation split"
         raise InputError(
-            f"expected {chosen.name if chosen else 'COCO or MPII'} annotations under {root}, found "
-            "none; see `poselab data check`, or give an annotation file"
+            f"expected annotations of {wanted} under {root}, found none; see `poselab data check`, "
+            "or give an annotation file"
         )
-    return file, root / chosen.images
+    return file, split.images
 
 
 def _images_beside(file: Path) -> Path:

@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poselab.annotations.table import Annotations
-    from poselab.datasets.leaks.image_hashes import Prints
+    from poselab.datasets.leaks.image_hashes import ImageHashes
     from poselab.structures import Floats, Ints
 
-Kind = Literal["same file", "alike", "flipped", "same people"]
-KINDS: tuple[Kind, ...] = ("same file", "alike", "flipped", "same people")
+LeakKind = Literal["same file", "near duplicate", "flipped", "same keypoints"]
+LEAK_KINDS: tuple[LeakKind, ...] = ("same file", "near duplicate", "flipped", "same keypoints")
 """From the surest to the least sure."""
 
 DISTANCE = 14
-"""Bits of 64 by which the hashes of copies may differ. Of 203 COCO images that finds, with the
-likeness below, all that were encoded again, shrunk to a third, brightened, or cropped by a fortieth
-on every side; 92 % of those cropped by a twentieth on every side, and half beyond that."""
+"""Bits of 64 by which the hashes of copies may differ. Of 203 COCO images this finds, with the
+correlation below, all that were encoded again, shrunk to a third, brightened, or cropped by a
+fortieth on every side; 92 % of those cropped by a twentieth on every side, and half beyond that."""
 
-LIKENESS = 0.9
-"""Correlation that two images have at least for a pair with near hashes to be one image."""
+CORRELATION = 0.9
+"""Least correlation at which two images with near hashes are one image."""
 
 _FEW = 10_000  # images whose content is compared when a training begins
-_FEWEST_KEYPOINTS = 3  # labelled alike by two people this seldom happens by chance
+_FEWEST_KEYPOINTS = 3  # two people seldom share so many by chance
 _BLOCK = 64
 _SIDE, _WINDOW, _ZOOMS = 64, 48, (64, 66, 68, 70, 72)
 
@@ -38,18 +38,18 @@ _SIDE, _WINDOW, _ZOOMS = 64, 48, (64, 66, 68, 70, 72)
 class Leak(NamedTuple):
     """An image of both sets: train and val are the image rows of their tables.
 
-    distance: bits by which the hashes differ, of 64; likeness: correlation of the grey images, -1
-    to 1. Both are None where the files were not compared.
+    distance: bits of 64 by which the hashes differ; correlation: of the grey images, -1 to 1. Both
+    are None where the files were not compared.
     """
 
     train: int
     val: int
-    kind: Kind
+    kind: LeakKind
     distance: int | None = None
-    likeness: float | None = None
+    correlation: float | None = None
 
 
-def same_files(train: Prints, val: Prints) -> Iterator[Leak]:
+def same_files(train: ImageHashes, val: ImageHashes) -> Iterator[Leak]:
     """Pairs whose files hold the same bytes."""
     rows: dict[tuple[int, ...], list[int]] = {}
     for row, digest in zip(train.row.tolist(), train.digest.tolist(), strict=True):
@@ -59,24 +59,28 @@ def same_files(train: Prints, val: Prints) -> Iterator[Leak]:
             yield Leak(other, row, "same file", 0, 1.0)
 
 
-def near_hashes(train: Prints, val: Prints, distance: int = DISTANCE) -> Iterator[Leak]:
+def near_hashes(train: ImageHashes, val: ImageHashes, distance: int = DISTANCE) -> Iterator[Leak]:
     """Pairs whose perceptual hashes, one of them perhaps flipped, differ in few bits.
 
-    They are alike only if :func:`likeness` says so: skies and lawns have near hashes too.
+    :func:`confirm` compares the images themselves: skies and lawns have near hashes too.
     """
+    kinds: tuple[tuple[LeakKind, Any], ...] = (
+        ("near duplicate", val.hash),
+        ("flipped", val.flipped),
+    )
     for start in range(0, len(val.row), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        for kind, hashes in (("alike", val.hash), ("flipped", val.flipped)):
+        for kind, hashes in kinds:
             apart = np.bitwise_count(hashes[rows, None] ^ train.hash[None])
             for n, m in np.argwhere(apart <= distance).tolist():
                 pair = int(train.row[m]), int(val.row[start + n])
-                yield Leak(*pair, "alike" if kind == "alike" else "flipped", int(apart[n, m]))
+                yield Leak(*pair, kind, int(apart[n, m]))
 
 
-def confirmed(
+def confirm(
     candidates: Iterable[Leak], train: Sequence[Path], val: Sequence[Path]
 ) -> Iterator[Leak | None]:
-    """Those of the candidates whose images are alike, None in place of each other one."""
+    """The candidates whose images correlate, and None in place of each other one."""
     seen: dict[Path, Floats] = {}
 
     def grey(file: Path) -> Floats:
@@ -86,15 +90,15 @@ def confirmed(
 
     for leak in candidates:
         first, second = grey(train[leak.train]), grey(val[leak.val])
-        value = likeness(first, second[:, ::-1] if leak.kind == "flipped" else second)
-        yield leak._replace(likeness=round(value, 3)) if value >= LIKENESS else None
+        value = correlation(first, second[:, ::-1] if leak.kind == "flipped" else second)
+        yield leak._replace(correlation=round(value, 3)) if value >= CORRELATION else None
 
 
-def likeness(first: Floats, second: Floats) -> float:
+def correlation(first: Floats, second: Floats) -> float:
     """Greatest correlation of the middle of either grey image (64, 64) with a part of the other.
 
     The middle is tried enlarged up to an eighth, as a copy that was cropped shows it. Images
-    without any contrast are like nothing.
+    without any contrast correlate with none (0).
     """
     import cv2
 
@@ -107,25 +111,25 @@ def likeness(first: Floats, second: Floats) -> float:
             corner = (side - _WINDOW) // 2
             zoomed = cv2.resize(inner, (side, side), interpolation=cv2.INTER_LINEAR)
             middle = zoomed[corner : corner + _WINDOW, corner : corner + _WINDOW]
-            found = cv2.matchTemplate(outer, np.ascontiguousarray(middle), cv2.TM_CCOEFF_NORMED)
-            best = max(best, float(found.max()))
+            matches = cv2.matchTemplate(outer, np.ascontiguousarray(middle), cv2.TM_CCOEFF_NORMED)
+            best = max(best, float(matches.max()))
     return best
 
 
-def same_people(train: Annotations, val: Annotations) -> Iterator[Leak]:
-    """Pairs in which a person has the very same three or more labelled keypoints."""
+def same_keypoints(train: Annotations, val: Annotations) -> Iterator[Leak]:
+    """Pairs of images that share a person with the very same three or more labelled keypoints."""
     if train.skeleton.keypoints != val.skeleton.keypoints:
         return
     images: dict[bytes, set[int]] = {}
-    for key, row in _people(train):
+    for key, row in _keypoint_keys(train):
         images.setdefault(key, set()).add(row)
-    found = {(other, row) for key, row in _people(val) for other in images.get(key, ())}
-    for other, row in sorted(found):
-        yield Leak(other, row, "same people")
+    pairs = {(other, row) for key, row in _keypoint_keys(val) for other in images.get(key, ())}
+    for other, row in sorted(pairs):
+        yield Leak(other, row, "same keypoints")
 
 
-def _people(table: Annotations) -> Iterator[tuple[bytes, int]]:
-    """What tells a person from others, to a tenth of a pixel, with the image's row."""
+def _keypoint_keys(table: Annotations) -> Iterator[tuple[bytes, int]]:
+    """The keypoints of each person to a tenth of a pixel, as bytes, with the image's row."""
     labelled = table.visibility > 0
     rows = np.flatnonzero(labelled.sum(axis=1) >= _FEWEST_KEYPOINTS)
     tenths = np.rint(table.keypoints[rows] * 10).astype(np.int32) * labelled[rows, :, None]
@@ -145,23 +149,23 @@ def strongest(leaks: Iterable[Leak]) -> list[Leak]:
 
 
 def _rank(leak: Leak) -> tuple[int, float]:
-    return KINDS.index(leak.kind), -(leak.likeness or 0.0)
+    return LEAK_KINDS.index(leak.kind), -(leak.correlation or 0.0)
 
 
-def shared_images(train: Sequence[Path], val: Sequence[Path]) -> tuple[int, str]:
+def count_shared_images(train: Sequence[Path], val: Sequence[Path]) -> tuple[int, str]:
     """How many of the evaluation images are training's too, and how that was decided.
 
     Cheap enough for the start of every training: of sets that are not small, only files that share
     a name are compared. Copies that were encoded again need ``poselab data leaks``.
     """
     few = len(train) + len(val) <= _FEW
-    alike = _size if few else _name
+    key = _size if few else _name
     sizes: dict[Any, list[Path]] = {}
     for file in train:
-        sizes.setdefault(alike(file), []).append(file)
+        sizes.setdefault(key(file), []).append(file)
     digests: dict[Path, bytes] = {}
     count = sum(
-        any(_same_content(file, other, digests) for other in sizes.get(alike(file), ()))
+        any(_same_content(file, other, digests) for other in sizes.get(key(file), ()))
         for file in val
     )
     return count, "content of the files" if few else "content of the files that share a name"
@@ -179,7 +183,7 @@ def _name(file: Path) -> str:
 
 
 def _same_content(first: Path, second: Path, digests: dict[Path, bytes]) -> bool:
-    """Whether two files hold the same bytes; one that cannot be read is like no other."""
+    """Whether two files hold the same bytes; one that cannot be read equals no other."""
     if first == second:
         return True
     for file in (first, second):

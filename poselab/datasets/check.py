@@ -1,0 +1,132 @@
+"""Check a dataset's folder, or one annotation file: what is missing or broken."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from poselab.annotations import open_annotations
+from poselab.annotations.check import (
+    Problem,
+    annotation_problems,
+    image_problems,
+    present_images,
+)
+from poselab.datasets.recognise import all_datasets, dataset_in
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from poselab.annotations import Annotations
+    from poselab.datasets.base import SplitFiles
+
+    Track = Callable[[Iterator[Any], int, str], Iterable[Any]]
+
+
+class SplitReport(NamedTuple):
+    """One split: its annotation file (None: missing) and the table of it (None: it does not
+    open), the folder of its images (None: missing, or not to be checked), and all problems."""
+
+    name: str
+    file: Path | None
+    table: Annotations | None
+    images: Path | None
+    problems: list[Problem]
+
+
+class Checks(NamedTuple):
+    """How to check: whether images are decoded, and what wraps (steps, number, description), as a
+    progress bar does."""
+
+    decode: bool
+    track: Track
+
+
+def check_folder(
+    root: Path, checks: Checks, dataset: str | None = None, images: Path | None = None
+) -> list[SplitReport]:
+    """Check every split of a dataset; ``images`` is its folder of images, if it is another one.
+
+    Raises:
+        InputError: the folder holds no known dataset, or ``dataset`` is none.
+    """
+    known = all_datasets()
+    if dataset is not None and dataset not in known:
+        raise InputError(f"expected a dataset out of {', '.join(known)}, got {dataset!r}")
+    name = dataset or dataset_in(root)
+    if name is None:
+        layouts = ", ".join(_layout(found.TITLE, found.files(root)) for found in known.values())
+        raise InputError(
+            f"expected a dataset in its official layout under {root} ({layouts}), found none of "
+            f"them; {how_to_get(root)}"
+        )
+    # Splits by image rows of one file, as LSP's, are checked once.
+    splits = {(split.annotations, split.images): split for split in known[name].files(root)}
+    return [_check_split(split, images or split.images, checks) for split in splits.values()]
+
+
+def check_file(
+    file: Path, checks: Checks, layout: str | None = None, images: Path | None = None
+) -> SplitReport:
+    """Check one annotation file, and its images if ``images`` is their folder."""
+    folder = images if images is not None and images.is_dir() else None
+    table, problems = _check(file, folder, checks, layout or "auto")
+    if images is not None and folder is None:
+        problems.append(Problem(str(images), -1, "is missing; check the path", "error"))
+    return SplitReport(file.name, file, table, folder, problems)
+
+
+def how_to_get(root: Path) -> str:
+    """Where to download the datasets with publishers' addresses."""
+    splits = [split for dataset in all_datasets().values() for split in dataset.files(root)]
+    addresses = dict.fromkeys(a for s in splits for a in (s.annotations_url, s.images_url))
+    return "get one from " + ", ".join(addresses)
+
+
+def _layout(title: str, splits: tuple[SplitFiles, ...]) -> str:
+    names = [name for split in splits for name in (_place(split), split.images.name)]
+    return f"{title}: {' + '.join(dict.fromkeys(names))}"
+
+
+def _place(split: SplitFiles) -> str:
+    return "*.mat" if split.by_content else split.annotations[0].parent.name
+
+
+def _check_split(split: SplitFiles, folder: Path, checks: Checks) -> SplitReport:
+    file = split.checked_file()
+    images = folder if folder.is_dir() else None
+    problems: list[Problem] = []
+    table = None
+    if file is None:
+        sentence = f"is missing; get it from {split.annotations_url}"
+        problems.append(Problem(str(split.annotations[0]), -1, sentence, "error"))
+    else:
+        table, problems = _check(file, images, checks, "auto", split.present_only)
+    if images is None:
+        sentence = f"is missing; unpack {split.images_url} there"
+        problems.append(Problem(str(folder), -1, sentence, "error"))
+    return SplitReport(split.name, file, table, images, problems)
+
+
+def _check(
+    file: Path, images: Path | None, checks: Checks, layout: str, present_only: bool = False
+) -> tuple[Annotations | None, list[Problem]]:
+    """The table of a file, if it opens, and the problems of it and of its images."""
+    try:
+        table = open_annotations(file, layout)
+    except InputError as error:
+        return None, [Problem(str(file), -1, str(error), "error")]
+    if table.file_name(0).endswith(".unknown"):  # a format that names no images
+        images = None
+    absent: list[Problem] = []
+    if images is not None and present_only:
+        table, absent = present_images(table, images)
+    problems = [*absent, *annotation_problems(table)]
+    if images is not None:
+        steps = image_problems(table, images, checks.decode, threads=os.cpu_count() or 1)
+        doing = f"{'decoding' if checks.decode else 'finding'} images in {images.name}"
+        found = checks.track(steps, len(table), doing)
+        problems += [problem for problem in found if problem is not None]
+    return table, problems

@@ -1,0 +1,56 @@
+"""Which dataset a folder holds: every file of this package with a ``TITLE`` describes one.
+
+A new dataset is one such file: ``TITLE``, and ``files(root)`` that says where its splits lie.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
+
+from poselab import datasets
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from poselab.datasets.base import SplitFiles
+
+
+class Dataset(Protocol):
+    """What a dataset's file says of it."""
+
+    @property
+    def TITLE(self) -> str:
+        """What papers call it."""
+
+    def files(self, root: str | Path) -> tuple[SplitFiles, ...]:
+        """Its splits below a root folder."""
+
+
+def all_datasets() -> dict[str, Dataset]:
+    """Every dataset by the name of its file."""
+    names = sorted(found.name for found in pkgutil.iter_modules(datasets.__path__))
+    modules = {name: import_module(f"poselab.datasets.{name}") for name in names}
+    return {
+        name: cast("Dataset", module)
+        for name, module in modules.items()
+        if hasattr(module, "TITLE")
+    }
+
+
+def dataset_in(root: Path) -> str | None:
+    """The name of the dataset that a folder holds, or holds a part of; None: none that is known.
+
+    Annotation files decide, and only without any the folders of images do.
+    """
+    known = {name: dataset.files(root) for name, dataset in all_datasets().items()}
+    for name, splits in known.items():
+        if any(split.checked_file() for split in splits):
+            return name
+    for name, splits in known.items():
+        # Many datasets call their only folder "images"; a file without a name of its own cannot
+        # be missed there.
+        if any(split.images.is_dir() and not split.by_content for split in splits):
+            return name
+    return None
