@@ -11,11 +11,11 @@ import torch
 
 from poselab.experiments import build
 from poselab.experiments.compose import compose
-from poselab.experiments.configs import conf_folder, shipped
+from poselab.experiments.configs import conf_folder, config_names, experiment_names
 from poselab.skeletons import COCO17, LSP14, MPII16
 from poselab.structures import InputError
 
-EXPERIMENTS, ABLATIONS = shipped("experiment"), shipped("ablation")
+EXPERIMENTS, ABLATIONS = experiment_names(), config_names("ablation")
 SKELETON = dict.fromkeys(("bench", "coco", "overfit", "quickstart"), COCO17)
 SKELETON |= {"mpii": MPII16, "lsp": LSP14}
 
@@ -91,9 +91,12 @@ def test_senseless_values_are_refused_at_once(wrong: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["framing=whole"], "whole"),
-        (["experiment=quickstart/bottom_up", "framing=person", "framing.size=[128,128]"], "crop"),
-        (["method=associative_embedding", "framing=whole"], "single-person"),
+        (["framing=whole_image"], "whole"),
+        (
+            ["experiment=quickstart/bottom_up", "framing=person_crop", "framing.size=[128,128]"],
+            "crop",
+        ),
+        (["method=associative_embedding", "framing=whole_image"], "single-person"),
         (["method.estimator._target_=poselab.modules.DirectRegression"], "CoordinateCodec"),
         (["method.codec.decoder=darker"], "darker"),
         (["framing.pixels=middle"], "middle"),

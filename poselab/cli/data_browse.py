@@ -8,7 +8,7 @@ from pathlib import Path
 _DESCRIPTION = """Draw a contact sheet of what training will see: augmented samples with labels.
 
   poselab data browse experiment=quickstart/heatmap --out sheet.png
-  poselab data browse data=coco data.sources.root=/data/coco augment=person_pixels --count 48
+  poselab data browse data=coco data.sources.root=/data/coco augment=person_crop_photometric --count 48
 
 Left limbs are drawn warm, right limbs cold, occluded keypoints too; what a crowd mask hides from a
 whole-image method is darkened."""

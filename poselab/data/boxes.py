@@ -134,7 +134,7 @@ def whole_images(annotations: Annotations, inhabited: bool) -> Items:
     if not (height * width).all():
         raise InputError(
             f"expected the sizes of images in {annotations.source} to show them whole, found "
-            "none (MPII and LSP have none); use framing=person"
+            "none (MPII and LSP have none); use framing=person_crop"
         )
     corner = np.full(len(images), -0.5)
     boxes = np.stack([corner, corner, width, height], axis=1)

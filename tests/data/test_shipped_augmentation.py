@@ -10,7 +10,7 @@ from poselab.experiments.compose import compose
 
 def test_pixel_augmentation_leaves_a_person_recognisable() -> None:
     """The median pixel changes by less than 40 levels, as holes and blur leave most pixels."""
-    config, _ = compose("train", ["augment=person_pixels"])
+    config, _ = compose("train", ["augment=person_crop_photometric"])
     augment = build.node(config, "augment")
     image = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 256, axis=1).repeat(3, axis=2)
     image[..., 0] //= 2

@@ -15,19 +15,25 @@ from torchvision.models.detection.roi_heads import heatmaps_to_keypoints, keypoi
 from poselab import geometry
 from poselab.data import Augment, PoseDataset
 from poselab.data.framing import WholeImage
-from poselab.data.short_side import WholeByShortSide
+from poselab.data.whole_image_short_side import WholeImageShortSide
 from poselab.experiments import build
 from poselab.experiments.compose import compose
 from poselab.methods.keypoint_rcnn.codec import RegionCodec
 from poselab.methods.keypoint_rcnn.module import KeypointRcnn
-from poselab.outputs import FoundPeople, LabelledPeople
+from poselab.outputs import DetectedInstances, InstanceTarget
 from poselab.skeletons import COCO17
 from poselab.structures import InputError, Sample
 from poselab.synthetic import Settings, generate
 
 SIDE = 128
 SMALL = (
-    *("method=keypoint_rcnn", "framing=whole", "module=whole", "augment=none", "flip_test=false"),
+    *(
+        "method=keypoint_rcnn",
+        "framing=whole_image",
+        "module=whole",
+        "augment=none",
+        "flip_test=false",
+    ),
     *(
         f"framing.size=[{SIDE},{SIDE}]",
         "framing.max_instances=5",
@@ -59,19 +65,19 @@ def batch_of(samples: Any) -> Sample:
     return made
 
 
-def as_found(instances: LabelledPeople) -> FoundPeople:
+def as_found(instances: InstanceTarget) -> DetectedInstances:
     """What a network that is always right finds."""
     scores = instances.valid.float()
-    return FoundPeople(
+    return DetectedInstances(
         instances.keypoints, instances.labelled.float(), instances.boxes, scores, instances.valid
     )
 
 
-def targets(module: KeypointRcnn, batch: Sample, monkeypatch: pytest.MonkeyPatch) -> LabelledPeople:
+def targets(module: KeypointRcnn, batch: Sample, monkeypatch: pytest.MonkeyPatch) -> InstanceTarget:
     """What the network is told to find."""
     told = []
 
-    def listen(maps: Any, instances: LabelledPeople) -> dict[str, Tensor]:
+    def listen(maps: Any, instances: InstanceTarget) -> dict[str, Tensor]:
         told.append(instances)
         return {f"loss_{name}": torch.zeros(()) for name in module.loss.weights}  # type: ignore[union-attr]
 
@@ -105,7 +111,7 @@ def test_half_pixels_by_hand() -> None:
 @pytest.mark.parametrize("flip", [0.0, 1.0])
 @pytest.mark.parametrize(
     "framing",
-    [WholeImage((128, 192)), WholeByShortSide((512, 512), short=320.0, long=500.0)],
+    [WholeImage((128, 192)), WholeImageShortSide((512, 512), short=320.0, long=500.0)],
     ids=["fitted", "short-side"],
 )
 def test_what_is_told_is_where_the_labels_say(
@@ -257,7 +263,7 @@ def precision(module: KeypointRcnn, batch: Sample, evaluate: Any, data: Any) -> 
 
 
 def test_a_short_side_is_as_long_as_asked() -> None:
-    framing = WholeByShortSide((1344, 1344))
+    framing = WholeImageShortSide((1344, 1344))
     for (width, height), scale in (((640, 480), 800 / 480), ((1000, 300), 1.333)):
         box = np.array([-0.5, -0.5, width, height])
         matrix = framing.matrix(framing.area(box))
@@ -265,7 +271,7 @@ def test_a_short_side_is_as_long_as_asked() -> None:
         middle = geometry.apply(matrix, np.array([[(width - 1) / 2, (height - 1) / 2]]))
         np.testing.assert_allclose(middle, [[671.5, 671.5]])
     with pytest.raises(InputError, match="expected framing.short up to framing.long"):
-        WholeByShortSide((1024, 1344))
+        WholeImageShortSide((1024, 1344))
 
 
 def test_another_head_is_refused() -> None:

@@ -23,7 +23,7 @@ from poselab.modules import PoseModule
 from poselab.structures import InputError
 
 SIZE, MOST = (96, 128), 3
-OURS = ["framing=whole", f"framing.size=[{SIZE[0]},{SIZE[1]}]", f"method.head.most={MOST}"]
+OURS = ["framing=whole_image", f"framing.size=[{SIZE[0]},{SIZE[1]}]", f"method.head.most={MOST}"]
 THEIRS = {"min_size": SIZE[0], "max_size": SIZE[1], "box_detections_per_img": MOST}
 
 

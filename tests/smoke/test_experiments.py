@@ -11,11 +11,11 @@ import torch
 
 from poselab.experiments import build
 from poselab.experiments.compose import compose
-from poselab.experiments.configs import shipped
+from poselab.experiments.configs import experiment_names
 
-EXPERIMENTS = shipped("experiment")
+EXPERIMENTS = experiment_names()
 SMALL_REGIONS = (
-    *("framing=whole", "method.neck.channels=16", "method.head.keypoint_widths=[16]"),
+    *("framing=whole_image", "method.neck.channels=16", "method.head.keypoint_widths=[16]"),
     *("method.head.box_width=32", "method.head.samples=64"),
 )
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class WholeByShortSide(WholeImage):
+class WholeImageShortSide(WholeImage):
     """The whole image in the middle of the input, its short side ``short`` pixels long, or less
     where its long side would be longer than ``long``.
 
