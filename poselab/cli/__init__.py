@@ -1,8 +1,8 @@
-"""The command line: one thin file a command, imported only when it is asked for.
+"""The command line: one thin file for each command, imported only when it is called.
 
 A command's file has ``parser()`` → argparse.ArgumentParser, whose description is its help, and
-``run(arguments)`` → exit status. Hydra commands take the raw words instead: ``main(words)``. A file
-that imports neither torch nor its kin may say ``LIGHT = True``, and starts and ends sooner.
+``run(arguments)`` → exit status. Commands with Hydra's grammar take the raw words instead:
+``main(words)``. A file that never imports torch may say ``LIGHT = True``: it starts and ends faster.
 """
 
 from __future__ import annotations
@@ -18,27 +18,28 @@ import poselab
 from poselab.structures import InputError
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM}
-"""Errors of a disk that is full, or that nobody may write to."""
+"""Errors of a disk that is full or not writable."""
 
 COMMANDS = {
     "train": "train one experiment: poselab train experiment=SUITE/NAME key=value ...",
+    "check": "try an experiment, and say what training it would cost",
     "suite": "train every experiment of a suite in one process, and print one table",
     "ablate": "answer one question with many runs: poselab ablate ablation=PAPER/QUESTION ...",
     "evaluate": "score anybody's predictions file against annotations",
-    "evaluate joints": "score every joint by itself, and ask whether keypoint scores mean anything",
-    "compare": "say which of several results is better, by how much, and how sure that is",
-    "detect": "find people in images, and write their boxes as a detections file",
+    "evaluate joints": "score every joint by itself, and say what keypoint scores are worth",
+    "compare": "say which of several results is better, by how much, and how certain that is",
+    "detect": "detect people in images, and write their boxes as a detections file",
     "detect train": "train a small detector of people in minutes",
     "detect costs": "say what a top-down run loses to undetected people and to poor boxes",
-    "predict": "find poses in images with a trained run",
-    "decode": "read one trained run by every decoder of heatmaps, and say what each is worth",
-    "doctor": "check that every codec gives coordinates back, as a table and a plot",
+    "predict": "predict the poses in images with a trained run or a published model",
+    "decode": "compare decoders of heatmaps on one trained run",
+    "doctor": "check that every codec decodes what it encodes, as a table and a plot",
     "import-weights": "turn a checkpoint of another zoo into a run",
     "data synth": "generate people in COCO or MPII layout",
     "data check": "say what is missing or broken in a dataset, and how to get it",
     "data leaks": "find images and people that training and evaluation sets share",
-    "data sigmas": "estimate OKS sigmas of your own keypoints from labels made twice, or residuals",
-    "data browse": "draw a contact sheet of what training will see",
+    "data sigmas": "estimate OKS sigmas of your own keypoints from annotations made twice, or residuals",
+    "data browse": "draw a contact sheet of training samples",
 }
 
 
@@ -54,7 +55,7 @@ def main(words: list[str] | None = None) -> int:
         status = _overview(words) if name is None else _dispatch(name, rest, own_process)
         sys.stdout.flush()
         return status
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (InputError, FloatingPointError, OSError) as error:
@@ -64,21 +65,21 @@ def main(words: list[str] | None = None) -> int:
         print(f"poselab {name}: {sentence}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"poselab {name}: interrupted; what was finished is kept", file=sys.stderr)
+        print(f"poselab {name}: interrupted; finished epochs are kept", file=sys.stderr)
         return 130
 
 
 def _sentence(error: Exception) -> str | None:
-    """What to tell a person about an error; None where only a traceback helps."""
+    """An error as one sentence for a person; None where only a traceback helps."""
     if isinstance(error, OSError):
         if error.errno not in _DISK:
             return None
         place = f"to write {error.filename}" if error.filename else "room to write"
         return f"expected {place}, but {error.strerror}; free or choose another place"
-    # What a loader's worker raises arrives as the text of its traceback.
-    said = str(error)
-    worker = said.startswith("Caught ") and " in DataLoader worker process" in said
-    return said.rstrip().rpartition(f"{type(error).__name__}: ")[2] if worker else said
+    # An error in a worker of the data loader arrives as the text of its traceback.
+    text = str(error)
+    from_worker = text.startswith("Caught ") and " in DataLoader worker process" in text
+    return text.rstrip().rpartition(f"{type(error).__name__}: ")[2] if from_worker else text
 
 
 def _split(words: list[str]) -> tuple[str | None, list[str]]:
@@ -93,10 +94,10 @@ def _split(words: list[str]) -> tuple[str | None, list[str]]:
 def _dispatch(name: str, rest: list[str], own_process: bool) -> int:
     module = importlib.import_module("poselab.cli." + name.replace(" ", "_").replace("-", "_"))
     if not getattr(module, "LIGHT", False):
-        from poselab.cli.library_messages import quiet
+        from poselab.cli.library_messages import hide_library_messages
 
-        quiet()
-    elif own_process:  # its last collections would take a third of the time of NumPy's import
+        hide_library_messages()
+    elif own_process:  # the collections at exit take a third as long as NumPy's import
         atexit.register(gc.freeze)
     if hasattr(module, "main"):
         return int(module.main(rest))
@@ -110,15 +111,14 @@ def _dispatch(name: str, rest: list[str], own_process: bool) -> int:
 
 
 def _overview(words: list[str]) -> int:
-    """Say which commands there are; wrong use when some other word was given."""
+    """Print the commands; status 2 when the words name none of them."""
     asked_for_help = words in ([], ["--help"], ["-h"])
     group = [c for c in COMMANDS if words and c.startswith(words[0] + " ")]
-    wanted = group or list(COMMANDS)
     width = max(map(len, COMMANDS)) + 2
     lines = ["usage: poselab COMMAND ...   (poselab COMMAND --help explains each)", ""]
-    lines += [f"  {name:<{width}}{COMMANDS[name]}" for name in wanted]
+    lines += [f"  {name:<{width}}{COMMANDS[name]}" for name in group or COMMANDS]
     if not asked_for_help and not group:
         print(f"poselab: expected a command, got {words[0]!r}\n", file=sys.stderr)
-    understood = asked_for_help or (bool(group) and words[1:] in (["--help"], ["-h"], []))
-    print("\n".join(lines), file=sys.stdout if understood else sys.stderr)
-    return 0 if understood else 2
+    right_use = asked_for_help or (bool(group) and words[1:] in (["--help"], ["-h"], []))
+    print("\n".join(lines), file=sys.stdout if right_use else sys.stderr)
+    return 0 if right_use else 2

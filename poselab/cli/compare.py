@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from poselab.annotations import Annotations
-    from poselab.evaluation.comparison import Comparison, Run
+    from poselab.evaluation.comparison import Comparison, PredictionsFile
 
 _EPILOG = """
   poselab compare hrnet.json ours.json --annotations person_keypoints_val2017.json --out compared
   poselab compare heatmap=runs/a,runs/b direct=runs/c,runs/d --annotations GT --out DIR
   poselab compare detections.mat valid-example.h5 --annotations valid.h5 --metric pckh --out DIR
 
-Writes DIR/index.html (opens from disk), table.md, table.tex, figures.csv and comparison.json.
+Writes DIR/index.html (opens from disk), table.md, table.tex, metrics.csv and comparison.json.
 Several files of one name, joined by commas, are seeds of one method. Exit status 0 compared, 1
 nothing comparable, 2 wrong use.
 """
@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, score, resample, print the table, write everything."""
-    scoring.expect_draws(arguments)
+    scoring.check_replicates(arguments)
     annotations = scoring.annotations_of(arguments)
     named = {
         name: [_read(path, annotations, scoring.kind_of(arguments)) for path in paths]
@@ -94,21 +94,21 @@ def _own_name(path: Path, among: list[Path]) -> str:
     return "/".join(parts[-length:])
 
 
-def _read(path: Path, annotations: Annotations, metric: str) -> Run:
+def _read(path: Path, annotations: Annotations, metric: str) -> PredictionsFile:
     """One file, checked; what is odd about it is said on stderr."""
     from poselab.evaluation.comparability import read_comparability
-    from poselab.evaluation.comparison import Run
+    from poselab.evaluation.comparison import PredictionsFile
     from poselab.evaluation.validation.checks import check
 
     poses = scoring.read_poses(path, annotations)
     for warning in check(poses, annotations, metric):
         print(f"warning: {path}: {warning}", file=sys.stderr)
     file = scoring.predictions_file(path)
-    return Run(file, poses, read_comparability(file))
+    return PredictionsFile(file, poses, read_comparability(file))
 
 
 def _compared(
-    arguments: argparse.Namespace, named: dict[str, list[Run]], annotations: Annotations
+    arguments: argparse.Namespace, named: dict[str, list[PredictionsFile]], annotations: Annotations
 ) -> Comparison:
     from poselab.evaluation.comparison import compare
 
@@ -135,7 +135,7 @@ def _write(comparison: Comparison, arguments: argparse.Namespace) -> None:
     from poselab.report.page import write_page
     from poselab.report.tables import csv_text, latex, markdown, print_table
 
-    marked = table.reasons(comparison)
+    marked = table.incomparable_methods(comparison)
     rows, notes = table.summary_rows(comparison, marked), table.notes(comparison, marked)
     out: Path = arguments.out
     text = markdown(rows) + "".join(f"\n{note}\n" for note in notes)
@@ -143,7 +143,7 @@ def _write(comparison: Comparison, arguments: argparse.Namespace) -> None:
         text += "\n" + markdown(table.pair_rows(comparison))
     write_bytes(out / "table.md", text.encode())
     write_bytes(out / "table.tex", latex(rows, notes).encode())
-    write_bytes(out / "figures.csv", csv_text(table.full_rows(comparison)).encode())
+    write_bytes(out / "metrics.csv", csv_text(table.metric_rows(comparison)).encode())
     write_json(out / "comparison.json", comparison.to_json())
     print_table(rows)
     if len(comparison.pairs) > 1:

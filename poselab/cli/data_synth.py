@@ -1,4 +1,4 @@
-"""poselab data synth: make images of people with exact labels."""
+"""poselab data synth: make images of people with exact annotations."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from poselab.structures import InputError
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's words."""
-    words = argparse.ArgumentParser(
-        description="Generate images of people with exact labels, in the official COCO or MPII "
-        "layout. The same seed always gives the same bytes; an interrupted call goes on."
+    """The command's arguments."""
+    arguments = argparse.ArgumentParser(
+        description="Generate images of people with exact annotations, in the official COCO or "
+        "MPII layout. The same seed always gives the same bytes; an interrupted call resumes."
     )
-    words.add_argument("out", metavar="OUT", type=Path, help="folder of the dataset")
-    words.add_argument("--images", type=int, default=1000, help="training images (default 1000)")
-    words.add_argument(
-        "--val", help="validation images: a number, or a share such as 0.2 (default)"
+    add = arguments.add_argument
+    add("out", metavar="OUT", type=Path, help="folder of the dataset")
+    add("--images", type=int, default=1000, help="training images (default 1000)")
+    add(
+        "--val", default="0.2", help="validation images: a number, or a share such as 0.2 (default)"
     )
-    words.add_argument("--seed", type=int, default=0, help="which images (default 0)")
-    words.add_argument("--format", default="coco", choices=("coco", "mpii"), help="layout")
-    words.add_argument("--size", default="256x256", help="HEIGHTxWIDTH (default 256x256)")
-    words.add_argument("--instances", default="1-4", help="fewest-most an image (default 1-4)")
-    words.add_argument(
-        "--turn", type=float, default=180.0, help="degrees people may turn away (default 180)"
-    )
-    words.add_argument("--workers", type=int, help="processes (default: one a core)")
-    return words
+    add("--seed", type=int, default=0, help="which images (default 0)")
+    add("--format", default="coco", choices=("coco", "mpii"), help="layout")
+    add("--size", default="256x256", help="HEIGHTxWIDTH (default 256x256)")
+    add("--instances-per-image", default="1-4", help="FEWEST-MOST people (default 1-4)")
+    add("--turn", type=float, default=180.0, help="degrees people may turn away (default 180)")
+    add("--workers", type=int, help="processes (default: one a core)")
+    return arguments
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Generate, and say where."""
+    """Generate, and print the folder."""
     from poselab.synthetic import Settings, generate
 
+    span = "--instances-per-image FEWEST-MOST"
     settings = Settings(
         arguments.images,
-        val=_val(arguments.val or "0.2", arguments.images),
+        val=_val(arguments.val, arguments.images),
         seed=arguments.seed,
         layout=arguments.format,
         size=_pair(arguments.size, "x", "--size HEIGHTxWIDTH"),
-        instances=_pair(arguments.instances, "-", "--instances FEWEST-MOST"),
+        instances_per_image=_pair(arguments.instances_per_image, "-", span),
         turn=arguments.turn,
     )
     out = generate(arguments.out, settings, arguments.workers)
@@ -49,12 +49,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _pair(text: str, between: str, what: str) -> tuple[int, int]:
+def _pair(text: str, separator: str, what: str) -> tuple[int, int]:
     """Two whole numbers; one stands for both."""
-    found = re.fullmatch(rf"(\d+)(?:{between}(\d+))?", text.strip())
-    if not found:
+    match = re.fullmatch(rf"(\d+)(?:{separator}(\d+))?", text.strip())
+    if not match:
         raise InputError(f"expected {what} in whole numbers, got {text!r}; correct the value")
-    return int(found[1]), int(found[2] or found[1])
+    return int(match[1]), int(match[2] or match[1])
 
 
 def _val(text: str, images: int) -> int:

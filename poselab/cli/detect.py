@@ -9,7 +9,7 @@ from poselab.cli.box_rules import add_box_rules, box_rules
 from poselab.experiments import detectors
 from poselab.experiments.device import add_device
 
-_DESCRIPTION = """Detect the people in images; write their boxes as a detections file in COCO's layout.
+_DESCRIPTION = """Detect the people in images; write their boxes as a detections file.
 
 framing.boxes=FILE, `poselab predict --boxes FILE` and other projects' code read what it writes.
 With --annotations it also prints the person AP of the boxes, and image ids are the annotations'.
@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Detect, write, and print the person AP where there are annotations."""
-    from poselab.detection.finding import write_detections
+    from poselab.detection.detect import write_detections
     from poselab.evaluation.metrics.person_boxes import person_precisions
     from poselab.experiments.image_sources import annotated_split, image_split
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poselab.cli.box_rules import add_box_rules, box_rules
-from poselab.cli.scoring import expect_draws
+from poselab.cli.scoring import check_replicates
 from poselab.experiments import detectors
 from poselab.experiments.device import add_device, usable_device
 
 if TYPE_CHECKING:
     from poselab.annotations.formats.detections import Detections
-    from poselab.data import Split
+    from poselab.datasets.base import Split
 
 _DESCRIPTION = """Say what a trained top-down run loses to the boxes it is given.
 
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     from poselab.report.detection_costs import detection_costs_section
     from poselab.report.page import write_page
 
-    expect_draws(arguments)
+    check_replicates(arguments)
     folder = arguments.run if arguments.run.is_dir() else arguments.run.parent
     out = arguments.out or folder / "boxes"
     device = usable_device(arguments.device)

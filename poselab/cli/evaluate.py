@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poselab.cli import scoring
-from poselab.cli.garbage import brief
+from poselab.cli.garbage_collection import garbage_collection_paused
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Score, warn on stderr, print the table, write the JSON."""
-    with brief():
+    with garbage_collection_paused():
         warnings, metrics = _score(arguments)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
@@ -63,7 +63,7 @@ def _score(arguments: argparse.Namespace) -> tuple[list[str], Metrics]:
     from poselab.evaluation.comparability import read_comparability
     from poselab.evaluation.statistics.bootstrap import with_intervals
     from poselab.evaluation.validation.checks import doubts, refuse
-    from poselab.io.background import meanwhile
+    from poselab.io.background import in_background
 
     if arguments.replicates < 0:
         raise InputError(
@@ -74,11 +74,11 @@ def _score(arguments: argparse.Namespace) -> tuple[list[str], Metrics]:
     refuse(predictions, annotations)
     evaluator = scoring.evaluator_of(arguments)
     doubting = partial(doubts, predictions, annotations, scoring.kind_of(arguments))
-    with meanwhile(doubting, worth_it=len(predictions) >= MANY) as doubted:
+    with in_background(doubting, worth_it=len(predictions) >= MANY) as doubted:
         metrics = evaluator(predictions, annotations)
         warnings = doubted()
     if arguments.replicates:
-        tally = evaluator.tally(predictions, annotations)
+        tally = evaluator.accumulate(predictions, annotations)
         metrics = with_intervals(metrics, tally, arguments.replicates)
     missing = metrics.comparability.get("instances_without_prediction")
     if missing:

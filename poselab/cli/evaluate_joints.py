@@ -59,13 +59,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _joints(predictions: Any, annotations: Any, engine: str) -> dict[str, dict[str, float]]:
     """Figures by joint; NaN where nobody has it labelled."""
-    from poselab.evaluation.metrics.joints import joint_average_precision, joint_figures
+    from poselab.evaluation.metrics.joints import joint_average_precision, joint_similarities
     from poselab.evaluation.metrics.oks import OksEvaluator
 
-    figures = joint_figures(predictions, annotations)
+    figures = joint_similarities(predictions, annotations)
     ap = joint_average_precision(OksEvaluator(engine), predictions, annotations)
     names = ["AP", "similarity", *(f"similarity>={t:g}" for t in figures.thresholds)]
-    columns = zip(ap, figures.similarity, *figures.found.T, strict=True)
+    columns = zip(ap, figures.similarity, *figures.reached.T, strict=True)
     return {
         joint: {"labelled": int(labelled), **dict(zip(names, map(float, values), strict=True))}
         for joint, labelled, values in zip(figures.joints, figures.labelled, columns, strict=True)

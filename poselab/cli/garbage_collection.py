@@ -1,4 +1,7 @@
-"""For commands that read, compute and print: no garbage to look for, in millions of live values."""
+"""Python's garbage collector, paused for commands that read, compute, print and end.
+
+Such a command creates no cycles, and a collection walks through all its millions of live values.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def brief() -> Iterator[None]:
-    """Pause the garbage collector, from before NumPy is imported."""
-    was_running = gc.isenabled()
+def garbage_collection_paused() -> Iterator[None]:
+    """Pause the collector; enter this before NumPy is imported."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was_running:
+        if was_enabled:
             gc.enable()

@@ -1,12 +1,12 @@
-"""Hush what libraries say to nobody in particular; real warnings stay."""
+"""Hides messages of libraries that no user can act on; real warnings stay."""
 
 from __future__ import annotations
 
 import logging
 import warnings
 
-_CHATTER = (
-    "pytorch_lightning.utilities.rank_zero",  # which devices there are, what else one could install
+_LOGGERS = (
+    "pytorch_lightning.utilities.rank_zero",  # available devices, packages to install
     "lightning_fabric.utilities.rank_zero",
     "lightning_fabric.utilities.seed",
     "torch.distributed.nn.jit.instantiator",
@@ -14,18 +14,18 @@ _CHATTER = (
 
 _WARNINGS = (
     r".*treespec, LeafSpec.* is deprecated",  # between Lightning and torch
-    r".*smaller than the logging interval",  # curves are of epochs
-    r".*does not have many workers",  # data.workers is the config's to choose
-    r".*Checkpoint directory .* exists and is not empty",  # so it is when a run goes on
+    r".*smaller than the logging interval",  # curves have one point an epoch
+    r".*does not have many workers",  # data.workers says how many
+    r".*Checkpoint directory .* exists and is not empty",  # as in every run that is resumed
     r".*Experiment logs directory .* exists",
     r".*tensorboardX. has been removed",
-    r".*module\(s\) in eval mode at the start of training",  # normalisation that is kept as it is
+    r".*module\(s\) in eval mode at the start of training",  # frozen normalisation layers
 )
 
 
-def quiet() -> None:
-    """Filter by logger and by message, before any of those libraries is imported."""
-    for name in _CHATTER:
+def hide_library_messages() -> None:
+    """Filter by logger and by message; call it before those libraries are imported."""
+    for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in _WARNINGS:
         warnings.filterwarnings("ignore", message=message)

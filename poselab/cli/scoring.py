@@ -86,11 +86,11 @@ def _oks(arguments: argparse.Namespace) -> OksEvaluator:
 
 
 def _crowdpose(arguments: argparse.Namespace) -> Evaluator:
-    from poselab.evaluation.metrics.crowding import CrowdEvaluator
+    from poselab.evaluation.metrics.crowding import CrowdPoseEvaluator
     from poselab.evaluation.metrics.several import SeveralMetrics
 
     oks = _oks(arguments)
-    return SeveralMetrics([oks, CrowdEvaluator(oks)])
+    return SeveralMetrics([oks, CrowdPoseEvaluator(oks)])
 
 
 def _pckh(arguments: argparse.Namespace) -> Evaluator:
@@ -122,17 +122,7 @@ _EVALUATORS: dict[str, Any] = {
 }
 
 
-def expect_batches(arguments: argparse.Namespace) -> None:
-    """Check ``--batch-size``.
-
-    Raises:
-        InputError: less than one.
-    """
-    if arguments.batch_size < 1:
-        raise InputError(f"expected --batch-size of 1 or more, got {arguments.batch_size}")
-
-
-def expect_draws(arguments: argparse.Namespace) -> None:
+def check_replicates(arguments: argparse.Namespace) -> None:
     """Check ``--replicates`` of a command that compares.
 
     Raises:

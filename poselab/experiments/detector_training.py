@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytorch_lightning as pl
 
-from poselab.datasets import sources
-from poselab.detection.tiny_detector import TinyDetector, save
-from poselab.detection.training import fit
+from poselab.datasets import coco
+from poselab.detection.tiny_detector import TinyDetectorModule, save
+from poselab.detection.tiny_training import train_tiny_detector
 from poselab.evaluation.metrics.person_boxes import person_precisions
 from poselab.experiments import build
 from poselab.experiments.compose import compose
@@ -20,7 +20,7 @@ from poselab.io.files import write_json
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from poselab.data import Split
+    from poselab.datasets.base import Split
 
 
 class DetectorRecipe(NamedTuple):
@@ -50,9 +50,9 @@ def train_detector(data: Path | None, out: Path, recipe: DetectorRecipe) -> Trai
     train, val = _splits(data)
     device = usable_device(recipe.device)
     pl.seed_everything(recipe.seed, verbose=False)
-    detector = TinyDetector((recipe.size, recipe.size))
+    detector = TinyDetectorModule((recipe.size, recipe.size))
     started = time.monotonic()
-    fit(
+    train_tiny_detector(
         detector,
         train,
         epochs=recipe.epochs,
@@ -71,7 +71,7 @@ def train_detector(data: Path | None, out: Path, recipe: DetectorRecipe) -> Trai
 def _splits(data: Path | None) -> tuple[Split, Split]:
     """The training and the validation images."""
     if data is not None:
-        both = sources.coco(str(data))
-        return both.train.open(), both.val.open()
-    generated = build.node(compose("train", ["data=generated"])[0], "data")
+        files = coco.files(data)
+        return files.train.open(), files.val.open()
+    generated = build.instantiate_section(compose("train", ["data=generated"])[0], "data")
     return generated.train, generated.val

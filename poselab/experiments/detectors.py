@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from poselab.annotations.formats.detections import Detections
-    from poselab.data import Split
+    from poselab.datasets.base import Split
 
 HELP = """A detector is one of
   {names}
@@ -46,12 +46,12 @@ def detect_people(
     """The people that a detector finds in a split, behind a progress bar on a terminal.
 
     ``detector`` is what a person writes: "NAME,KEY=VALUE,..." or a file. ``rules`` are values of
-    :class:`poselab.detection.finding.BoxRules` that replace the detector's own.
+    :class:`poselab.detection.detect.BoxRules` that replace the detector's own.
 
     Raises:
         InputError: no such detector, or it cannot be made or be used on these images.
     """
-    from poselab.detection import find_people
+    from poselab.detection import run_detector
 
     if batch_size < 1:
         raise InputError(f"expected a batch size of 1 or more, got {batch_size}; correct it")
@@ -64,7 +64,7 @@ def detect_people(
             f"expected values that fit the detector {detector}, but {error}; see its file in "
             "conf/detector"
         ) from error
-    return find_people(network, split, box_rules, batch_size, _progress_bar)
+    return run_detector(network, split, box_rules, batch_size, _progress_bar)
 
 
 def _instantiated(detector: str, rules: Mapping[str, float]) -> Any:
@@ -76,7 +76,7 @@ def _instantiated(detector: str, rules: Mapping[str, float]) -> Any:
     overrides = detector_overrides(detector, detector_names())
     config = compose("detect", [*overrides, *changes])[0]
     _check_complete(config, detector)
-    return build.node(config, "detector")
+    return build.instantiate_section(config, "detector")
 
 
 def _check_complete(config: DictConfig, detector: str) -> None:

@@ -1,4 +1,4 @@
-"""Training that begins with the weights of a run, trained here or imported."""
+"""Training that starts from the weights of a run, trained here or imported."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
     State = Mapping[str, Tensor]
 
-_SEEN = ("framing.pixels", "backbone.input", "method.codec.labels")
-"""What the same network must be shown in the same way, or its weights mean something else."""
+_INPUT_KEYS = ("framing.pixels", "backbone.input", "method.codec.labels")
+"""What a network's input looks like: with other values, the same weights mean something else."""
 
 
 def start_from_weights(source: Path, module: PoseModule, config: DictConfig) -> None:
-    """Give a module the network of a run's best checkpoint, or of a checkpoint file.
+    """Load the network of a run's best checkpoint, or of a checkpoint file, into a module.
 
-    What the loss has learnt comes along where it is the same loss. Warns where inputs were shown
-    otherwise than ``config`` says.
+    The loss's own weights are loaded too where it is the same loss. Warns if the weights were
+    trained on inputs that look different from those of ``config``.
 
     Raises:
         InputError: no such checkpoint, or its network has other tensors.
@@ -37,15 +37,19 @@ def start_from_weights(source: Path, module: PoseModule, config: DictConfig) -> 
     file = runs.best_checkpoint(source) if source.is_dir() else source
     content = read_checkpoint(file, build.CHECKPOINT_KEY)
     state, wanted = content["state_dict"], module.state_dict()
-    _expect_equal(file, _of_net(state), _of_net(wanted))
-    if not differing(state, wanted):
+    _check_same_network(file, _network_state(state), _network_state(wanted))
+    if not differing_tensors(state, wanted):
         module.load_state_dict(state)
     else:
-        module.net.load_state_dict({k.removeprefix("net."): v for k, v in _of_net(state).items()})
-    _warn_of_other_inputs(file, OmegaConf.create(content[build.CHECKPOINT_KEY]["config"]), config)
+        module.net.load_state_dict(
+            {k.removeprefix("net."): v for k, v in _network_state(state).items()}
+        )
+    _warn_of_different_inputs(
+        file, OmegaConf.create(content[build.CHECKPOINT_KEY]["config"]), config
+    )
 
 
-def differing(state: State, wanted: State) -> list[str]:
+def differing_tensors(state: State, wanted: State) -> list[str]:
     """Names, each with both shapes, of tensors that only one state has or that differ in shape."""
 
     def shape(of: State, name: str) -> str:
@@ -58,22 +62,22 @@ def differing(state: State, wanted: State) -> list[str]:
     ]
 
 
-def _of_net(state: State) -> dict[str, Tensor]:
+def _network_state(state: State) -> dict[str, Tensor]:
     return {name: value for name, value in state.items() if name.startswith("net.")}
 
 
-def _expect_equal(file: Path, state: State, wanted: State) -> None:
-    other = differing(state, wanted)
-    if other:
+def _check_same_network(file: Path, state: State, wanted: State) -> None:
+    different = differing_tensors(state, wanted)
+    if different:
         raise InputError(
-            f"expected weights={file} to be of this config's network, found {len(other)} of "
-            f"{len(wanted)} tensors otherwise, such as {other[0]}; choose the backbone, method and "
-            "keypoints that they were trained with"
+            f"expected weights={file} to be of this config's network, found {len(different)} of "
+            f"{len(wanted)} tensors different, such as {different[0]}; choose the backbone, method "
+            "and keypoints that they were trained with"
         )
 
 
-def _warn_of_other_inputs(file: Path, theirs: Any, ours: DictConfig) -> None:
-    for key in _SEEN:
+def _warn_of_different_inputs(file: Path, theirs: Any, ours: DictConfig) -> None:
+    for key in _INPUT_KEYS:
         before, now = (OmegaConf.select(config, key) for config in (theirs, ours))
         if before != now:
             warnings.warn(

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from poselab.data.images import read_image
-from poselab.data.unlabelled import DRAWINGS, LIST, PREDICTIONS
-from poselab.detection.finding import write_detections
+from poselab.datasets.image_folder import DRAWINGS, LIST, PREDICTIONS
+from poselab.detection.detect import write_detections
 from poselab.evaluation.comparability import write_comparability
 from poselab.evaluation.predictions import write_predictions
 from poselab.experiments.image_sources import image_files
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
     from poselab.annotations.formats.detections import Detections
-    from poselab.data import Split
     from poselab.data.images import Image
+    from poselab.datasets.base import Split
     from poselab.evaluation.predictions import Predictions
 
 THRESHOLD = 0.2

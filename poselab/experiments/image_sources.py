@@ -6,15 +6,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poselab.data.unlabelled import find_images, unlabelled
-from poselab.datasets.sources import Source
+from poselab.datasets.base import SplitFiles
+from poselab.datasets.image_folder import find_images, unannotated_split
 from poselab.skeletons import COCO17
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from poselab.data import Split
+    from poselab.datasets.base import Split
     from poselab.structures import Skeleton
 
 
@@ -25,7 +25,7 @@ def image_split(inputs: Sequence[Path], skeleton: Skeleton = COCO17) -> Split:
         InputError: something named does not exist, or is not an image.
     """
     images = [path.resolve() for path in find_images(inputs)]
-    return unlabelled(images, common_folder(images), skeleton)
+    return unannotated_split(images, common_folder(images), skeleton)
 
 
 def annotated_split(inputs: Sequence[Path], annotations: Path) -> Split:
@@ -39,7 +39,8 @@ def annotated_split(inputs: Sequence[Path], annotations: Path) -> Split:
             f"expected one folder of images with --annotations, got {len(inputs)} sources; give "
             "the folder that the annotations' file names start from"
         )
-    return Source(annotations, inputs[0], present_only=True).open()
+    files = SplitFiles("", (annotations,), inputs[0], present_only=True)
+    return files.open()
 
 
 def common_folder(images: Sequence[Path]) -> Path:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from poselab.annotations.formats.detections import Detections
-    from poselab.data import Split
     from poselab.data.images import Image
+    from poselab.datasets.base import Split
     from poselab.modules import PoseModule
     from poselab.structures import Skeleton
 
@@ -102,7 +102,7 @@ class Predictor:
     @property
     def top_down(self) -> bool:
         """Whether the model sees one person at a time, and so needs boxes."""
-        return self.module.instances == "one"
+        return not self.module.multi_person
 
     def _check_takes_boxes(self) -> None:
         if not self.top_down:
@@ -151,7 +151,7 @@ def _array_file(image: Image, file: Path) -> Path:
 
 
 def _written(detections: Detections, folder: Path) -> Path:
-    from poselab.detection.finding import write_detections
+    from poselab.detection.detect import write_detections
 
     file = folder / "boxes.json"
     write_detections(file, detections)

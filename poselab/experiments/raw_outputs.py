@@ -1,4 +1,4 @@
-"""Outputs of a network kept on disk, so that decoders can be compared without running it again."""
+"""Outputs of a network on disk, so that decoders can be compared without running it again."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import orjson
 import torch
+from rich.progress import track
 from torch.utils.data import DataLoader
 
 from poselab.io.files import read_bytes, replacing
@@ -15,7 +16,7 @@ from poselab.outputs import map_tensors
 from poselab.structures import Frame, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from torch import Tensor
@@ -27,21 +28,21 @@ _FRAMES = "frames.npz"
 
 
 class RawOutputs(NamedTuple):
-    """Merged outputs (N, C, h, w) of N inputs, mapped from a file, and what each one shows."""
+    """Heatmaps (N, C, h, w) of N inputs, memory-mapped, and the frame of each input."""
 
-    maps: Any
+    heatmaps: Any
     frame: Frame
 
     def batches(self, size: int, device: str) -> Iterator[tuple[Tensor, Frame]]:
-        """Outputs float32 and frames of ``size`` inputs at a time, on a device."""
-        for start in range(0, len(self.maps), size):
+        """Heatmaps (float32) and frames of ``size`` inputs at a time, on a device."""
+        for start in range(0, len(self.heatmaps), size):
             rows = slice(start, start + size)
-            maps = torch.from_numpy(np.array(self.maps[rows])).to(device).float()
-            yield maps, Frame(*(torch.from_numpy(part[rows]).to(device) for part in self.frame))
+            heatmaps = torch.from_numpy(np.array(self.heatmaps[rows])).to(device).float()
+            yield heatmaps, Frame(*(torch.from_numpy(part[rows]).to(device) for part in self.frame))
 
 
-def key(checkpoint: Path, settings: Any) -> str:
-    """What names the outputs of a checkpoint under settings (plain values): a digest of both.
+def outputs_key(checkpoint: Path, settings: Any) -> str:
+    """The folder name of a checkpoint's outputs under settings (plain values): a digest of both.
 
     Raises:
         InputError: no such checkpoint.
@@ -52,7 +53,7 @@ def key(checkpoint: Path, settings: Any) -> str:
 
 
 def read_outputs(folder: Path) -> RawOutputs | None:
-    """The outputs that ``folder`` holds whole, if it does."""
+    """The outputs in ``folder``; None unless they are complete."""
     files = folder / "outputs.npy", folder / _FRAMES
     if not all(file.exists() for file in files):
         return None
@@ -62,45 +63,40 @@ def read_outputs(folder: Path) -> RawOutputs | None:
 
 
 def write_outputs(
-    folder: Path,
-    module: PoseModule,
-    samples: PoseDataset,
-    batch_size: int,
-    precision: str,
-    track: Callable[[Any], Any],
+    folder: Path, module: PoseModule, samples: PoseDataset, batch_size: int, precision: str
 ) -> RawOutputs:
-    """Run the module, flip test included, over all samples; its outputs, kept in ``folder``.
+    """Run the module over all samples, flip test included; its outputs, kept in ``folder``.
 
     precision: "float32", or "float16" for half the disk and positions good to about 0.01 cells.
-    The maps get their name last, so that a folder is whole or not there.
+    The heatmaps' file gets its name last, so that a folder is complete or not there.
 
     Raises:
-        InputError: the output is no stack of maps, or the disk is full.
+        InputError: the output is not a tensor of heatmaps, or the disk is full.
     """
     loader: Any = DataLoader(samples, batch_size=batch_size)
     frames: list[Frame] = []
     with replacing(folder / "outputs.npy") as temporary, torch.inference_mode():
         stored, row = None, 0
-        for batch in track(loader):
-            here = map_tensors(lambda part: part.to(module.device), batch)
-            output = module.flip_tested(module(here.image), here.image)
+        for batch in track(loader, "running the network", transient=True):
+            on_device = map_tensors(lambda part: part.to(module.device), batch)
+            output = module.flip_tested(module(on_device.image), on_device.image)
             if not isinstance(output, torch.Tensor):
-                raise InputError("expected a method whose output is maps, got another kind")
+                raise InputError("expected a method whose output is heatmaps, got another kind")
             values = output.cpu().numpy().astype(precision)
             if stored is None:
-                stored = _room(temporary, len(samples), values)
+                stored = _empty_array(temporary, len(samples), values)
             stored[row : row + len(values)] = values
             row += len(values)
             frames.append(batch.frame)
         _write_frames(folder / _FRAMES, frames)
-        del stored  # written out before it gets its name
-    made = read_outputs(folder)
-    assert made is not None
-    return made
+        del stored  # flushes before the file gets its name
+    outputs = read_outputs(folder)
+    assert outputs is not None
+    return outputs
 
 
-def _room(file: Path, rows: int, like: Any) -> Any:
-    """An empty array of ``rows`` such inputs, mapped to a file."""
+def _empty_array(file: Path, rows: int, like: Any) -> Any:
+    """A memory-mapped array for the outputs of ``rows`` inputs."""
     shape = (rows, *like.shape[1:])
     return np.lib.format.open_memmap(file, mode="w+", dtype=like.dtype, shape=shape)
 

@@ -1,4 +1,4 @@
-"""Going on with a run that exists: what may change then, and what would make it another run."""
+"""Which changes a run may resume with, and which would make it another run."""
 
 from __future__ import annotations
 
@@ -22,19 +22,21 @@ _TRAINER = (
     *("accelerator", "devices", "num_nodes", "strategy", "benchmark"),
     *("enable_progress_bar", "enable_model_summary", "profiler", "detect_anomaly"),
 )
-FREE = (
+RESUMABLE = (
     *(f"trainer.{key}" for key in _TRAINER),
     *("data.workers", "data.sources.root", "logger", "report", "runs", "published"),
 )
-"""Keys, with all below them, that prolong a run, observe it, or say where it computes. Where the
-data lies is one, because a run that goes on compares the labels themselves."""
+"""Keys, with all below them, that prolong a run, observe it, or say where it computes.
+
+The data's folder is one of them, because a run that goes on compares the annotations themselves.
+"""
 
 
 def check_trained_here(folder: Path) -> None:
-    """Imported weights have no epoch from which training could go on.
+    """Check that a run was trained and not imported: imported weights have no epoch to resume.
 
     Raises:
-        InputError: they are what ``folder`` holds; tells how to fine-tune them.
+        InputError: the weights were imported; the message says how to fine-tune them.
     """
     manifest = read_json(folder / "run.json", "a run's manifest")
     if not isinstance(manifest, dict) or manifest.get("state") != "imported":
@@ -47,16 +49,16 @@ def check_trained_here(folder: Path) -> None:
     )
 
 
-def changed(folder: Path, config: DictConfig, changes: Sequence[str]) -> DictConfig:
+def with_changes(folder: Path, config: DictConfig, changes: Sequence[str]) -> DictConfig:
     """The config of the run in ``folder`` with KEY=VALUE changes.
 
     Raises:
-        InputError: a key that is not there, or one that would make it another run.
+        InputError: an unknown key, or a change that would make it another run.
     """
     before = config.copy()
     OmegaConf.set_struct(config, True)
     for change in changes:
-        _expect_single(folder, config, change)
+        _check_single_value(folder, config, change)
     try:
         config.merge_with_dotlist(list(changes))
     except OmegaConfBaseException as error:
@@ -66,14 +68,14 @@ def changed(folder: Path, config: DictConfig, changes: Sequence[str]) -> DictCon
         ) from None
     expect_values(config)
     for change in changes:
-        _expect_free(folder, before, config, change)
+        _check_resumable(folder, before, config, change)
     if config.trainer.max_epochs < before.trainer.max_epochs:
-        _expect_ahead(folder, config.trainer.max_epochs)
+        _check_epochs_ahead(folder, config.trainer.max_epochs)
     return config
 
 
-def _expect_single(folder: Path, config: DictConfig, change: str) -> None:
-    """Only single values can change: what was composed once is not composed again."""
+def _check_single_value(folder: Path, config: DictConfig, change: str) -> None:
+    """A change must name a single value: config groups are not composed again."""
     key, equals, _ = change.partition("=")
     if not equals or OmegaConf.is_dict(_selected(config, key)):
         raise InputError(
@@ -92,10 +94,10 @@ def _selected(config: DictConfig, key: str) -> Any:
         return None
 
 
-def _expect_free(folder: Path, before: DictConfig, after: DictConfig, change: str) -> None:
+def _check_resumable(folder: Path, before: DictConfig, after: DictConfig, change: str) -> None:
     key = change.partition("=")[0]
     old, new = (OmegaConf.select(config, key) for config in (before, after))
-    if old != new and not any(key == free or key.startswith(f"{free}.") for free in FREE):
+    if old != new and not any(key == free or key.startswith(f"{free}.") for free in RESUMABLE):
         raise InputError(
             f"expected only changes that prolong or observe a run when resuming (trainer.max_epochs"
             f", data.workers, logger, ...), got {change} where {folder} has {old}; train a new run "
@@ -103,8 +105,8 @@ def _expect_free(folder: Path, before: DictConfig, after: DictConfig, change: st
         )
 
 
-def _expect_ahead(folder: Path, wanted: int) -> None:
-    """A run cannot have trained for fewer epochs than it did."""
+def _check_epochs_ahead(folder: Path, wanted: int) -> None:
+    """A run must not end before the epoch that it has reached."""
     from poselab.experiments import build
     from poselab.io.checkpoints import read_checkpoint
 

@@ -25,12 +25,12 @@ def images_per_second(
     module = module.to(device).eval()
     ready = map_tensors(lambda tensor: tensor.to(device), batch)
     flip_test, module.flip_test = module.flip_test, False
-    best, begun = float("inf"), time.perf_counter()
+    best, started = float("inf"), time.perf_counter()
     with torch.inference_mode():
-        module.predict_step(ready, 0)  # plans kernels, fills caches
-        while best == float("inf") or time.perf_counter() - begun < seconds:
-            start = time.perf_counter()
+        module.predict_step(ready, 0)  # warms up kernels and caches
+        while best == float("inf") or time.perf_counter() - started < seconds:
+            before = time.perf_counter()
             module.predict_step(ready, 0)
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.perf_counter() - before)
     module.flip_test = flip_test
     return len(batch.image) / best

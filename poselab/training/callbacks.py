@@ -1,4 +1,4 @@
-"""Small duties around training: exact resumption, checkpoints that explain themselves, images."""
+"""Callbacks of every run: exact resumption, self-contained checkpoints, images, run time."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 
 class SeedEachEpoch(pl.Callback):
-    """Seed what is random inside the network by run and epoch, so that a resumed run repeats it.
+    """Seeds torch by run, epoch and rank, so that a resumed run draws the same random numbers.
 
-    Once more before the first batch: a loader that starts draws a number, which it does before the
-    epoch where a run begins or goes on, and in the epoch elsewhere.
+    It seeds before the first batch again, because a data loader draws a number when it starts:
+    before the first epoch of a session, but within all later ones.
     """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Seed torch's generators."""
+        """Seed."""
         self._seed(trainer)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Seed them again before the first batch."""
+        """Seed again."""
         if batch_idx == 0:
             self._seed(trainer)
 
@@ -44,35 +44,8 @@ class SeedEachEpoch(pl.Callback):
         torch.manual_seed(int(seeds.generate_state(1)[0]))
 
 
-class EpochLines(pl.Callback):
-    """One printed line an epoch, for files and pipes, where a progress bar would be litter."""
-
-    def __init__(self, primary_metric: str) -> None:
-        self.primary_metric, self._started = primary_metric, 0.0
-
-    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Start the clock."""
-        self._started = time.monotonic()
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Print, after any validation."""
-        if not trainer.is_global_zero:
-            return
-        figures, words = trainer.callback_metrics, []
-        if "train/loss" in figures:
-            words.append(f"loss {float(figures['train/loss']):.4g}")
-        if f"val/{self.primary_metric}" in figures:
-            words.append(
-                f"{self.primary_metric} {100 * float(figures[f'val/{self.primary_metric}']):.1f}"
-            )
-        words.append(f"({time.monotonic() - self._started:.0f} s)")
-        print(
-            f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", *words, sep="  ", flush=True
-        )
-
-
 class DescribeCheckpoint(pl.Callback):
-    """Put plain values under a key of every checkpoint: it can then be loaded without its run."""
+    """Adds plain values to every checkpoint under ``key``, so that it loads without its run."""
 
     def __init__(self, key: str, description: Mapping[str, Any]) -> None:
         self.key, self.description = key, dict(description)
@@ -85,10 +58,10 @@ class DescribeCheckpoint(pl.Callback):
 
 
 class PoseImages(pl.Callback):
-    """After each validation, log the first samples of ``samples`` with their poses drawn.
+    """After each validation, logs the first ``count`` samples with their predicted poses drawn.
 
-    ``draw(image (H, W, 3), keypoints (P, K, 2), scores (P, K))`` gives the image; loggers without
-    images are left out.
+    ``draw(image (H, W, 3), keypoints (P, K, 2), scores (P, K))`` returns the drawing. Loggers that
+    take no images are left out.
     """
 
     def __init__(self, samples: PoseDataset, draw: Callable[..., Any], count: int = 8) -> None:
@@ -96,7 +69,7 @@ class PoseImages(pl.Callback):
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
         """Draw and log."""
-        loggers = [log for log in trainer.loggers if _takes_images(log)]
+        loggers = [log for log in trainer.loggers if _accepts_images(log)]
         if not loggers or trainer.sanity_checking or not trainer.is_global_zero:
             return
         images = np.stack([self.samples[i].image for i in range(self.count)])
@@ -113,7 +86,7 @@ class PoseImages(pl.Callback):
             _log_images(logger, drawn, trainer.global_step)
 
 
-def _takes_images(logger: Any) -> bool:
+def _accepts_images(logger: Any) -> bool:
     return isinstance(logger, (pl.loggers.TensorBoardLogger, pl.loggers.WandbLogger))
 
 
@@ -125,18 +98,19 @@ def _log_images(logger: Any, images: list[Any], step: int) -> None:
         logger.experiment.add_image(f"val/pose_{i}", image, step, dataformats="HWC")
 
 
-class Stopwatch(pl.Callback):
-    """Seconds that a run took, those of earlier sessions included; noted in ``file`` each epoch."""
+class RunTime(pl.Callback):
+    """Keeps the seconds that a run has taken, all its sessions together, in its manifest."""
 
-    def __init__(self, before: float, file: Path) -> None:
-        self.before, self.file, self.started = before, file, time.monotonic()
+    def __init__(self, seconds_before: float, manifest: Path) -> None:
+        self.seconds_before, self.manifest = seconds_before, manifest
+        self.started = time.monotonic()
 
     def seconds(self) -> float:
-        """Until now."""
-        return self.before + time.monotonic() - self.started
+        """The seconds until now."""
+        return self.seconds_before + time.monotonic() - self.started
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Note them."""
+        """Write them."""
         if trainer.is_global_zero:
-            manifest = read_json(self.file, "a run's manifest")
-            write_json(self.file, manifest | {"seconds": self.seconds()})
+            content = read_json(self.manifest, "a run's manifest")
+            write_json(self.manifest, content | {"seconds": self.seconds()})

@@ -33,7 +33,7 @@ import torch
 from lightning_fabric.utilities import move_data_to_device
 from torch.utils.data import DataLoader, Dataset
 
-from poselab.cli.library_messages import quiet
+from poselab.cli.library_messages import hide_library_messages
 from poselab.data import PoseDataset
 from poselab.data.boxes import Items
 from poselab.experiments import build
@@ -210,7 +210,7 @@ def told(rounds: list[list[Pace]], arguments: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    quiet()
+    hide_library_messages()
     warnings.filterwarnings("ignore", message=".*but have no `val_dataloader`")
     cv2.setNumThreads(0)
     try:

@@ -21,7 +21,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from poselab.cli.library_messages import quiet
+from poselab.cli.library_messages import hide_library_messages
 from poselab.experiments import build
 from poselab.experiments.compose import compose
 from poselab.skeletons import COCO17
@@ -101,7 +101,7 @@ def bare_steps(module: Any, batch: Sample, arguments: argparse.Namespace) -> lis
     for _ in range(arguments.steps + 1):
         starts.append(time.perf_counter())
         optimizer.zero_grad()
-        loss = 0.5 * ((net(image) - target.maps).square() * target.weight).mean()
+        loss = 0.5 * ((net(image) - target.heatmaps).square() * target.weight).mean()
         loss.backward()
         optimizer.step()
         loss.item()
@@ -110,5 +110,5 @@ def bare_steps(module: Any, batch: Sample, arguments: argparse.Namespace) -> lis
 
 
 if __name__ == "__main__":
-    quiet()
+    hide_library_messages()
     sys.exit(main())

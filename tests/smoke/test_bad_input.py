@@ -44,7 +44,7 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Any:
         ("method.codec={radius: 2}", "expected keys that method.codec has, got others"),
         ("method=heatmop", "'heatmop'; did you mean heatmap?"),
         ("experiment=quickstart/heatmop", "did you mean quickstart/heatmap?"),
-        ("framing=whole_image", "framing of one person for HeatmapRegression, got WholeImage"),
+        ("framing=whole_image", "framing of one person for TopDown, got WholeImage"),
         ("+framing.paddin=2", "'framing.paddin'; did you mean framing.padding?"),
         ("method.codec.decoder=darker", "darker"),
         ("backbone._target_=poselab.models.backbones.Tiny", "backbone"),

@@ -17,7 +17,7 @@ from flow import words
 
 from poselab import cli
 from poselab.experiments import runs
-from poselab.experiments.resume import changed
+from poselab.experiments.resume import with_changes
 from poselab.training.callbacks import SeedEachEpoch
 
 EPOCHS = "trainer.max_epochs=4"
@@ -171,7 +171,7 @@ def test_what_only_observes_a_run_may_change(straight: Path) -> None:
     config, _ = runs.load_run(straight)
     free = ["data.workers=2", "trainer.devices=1", "runs=there", "trainer.log_every_n_steps=1"]
     same = [f"method.codec.sigma={config.method.codec.sigma}", f"seed={config.seed}"]
-    made = changed(straight, config, [*free, *same])
+    made = with_changes(straight, config, [*free, *same])
     assert (made.data.workers, made.runs) == (2, "there")
 
 

@@ -48,7 +48,7 @@ def test_the_last_line_says_where_the_run_is(
     instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flags = [w for w in words(instances, tmp_path) if not w.startswith("folder=")]
-    ranked = "module.keypoint_threshold=null"  # after one epoch no keypoint scores above 0.2, and that is told
+    ranked = "postprocess.keypoint_threshold=null"  # after one epoch no keypoint scores above 0.2, and that is told
     assert cli.main([*flags, f"runs={tmp_path}/runs", ranked]) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()

@@ -61,7 +61,7 @@ def test_averaged_weights_are_validated_and_kept(train: Train) -> None:
     folder = train("ema=0.9", "trainer.max_epochs=2", "trainer.check_val_every_n_epoch=2")
     made = checkpoint(folder)
     current, averaged = made["current_model_state"], made["state_dict"]
-    name = "net.head.maps.weight"
+    name = "net.head.final_layer.weight"
     assert not torch.equal(current[name], averaged[name])
     best = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
     assert torch.equal(best[name], averaged[name])
@@ -80,10 +80,10 @@ def test_of_equal_epochs_the_last_is_best(train: Train) -> None:
 def test_scores_that_rank_nothing_are_told(
     train: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train("module.keypoint_threshold=0.999")
+    train("postprocess.keypoint_threshold=0.999")
     (warning,) = [line for line in capsys.readouterr().err.splitlines() if "warning:" in line]
     assert "scores are 0, so the order of the file ranks the poses" in warning
-    train("module.keypoint_threshold=null", name="all")
+    train("postprocess.keypoint_threshold=null", name="all")
     assert "warning:" not in capsys.readouterr().err
 
 

@@ -41,7 +41,7 @@ def test_metrics_do_not_depend_on_the_processes(instances: Path, tmp_path: Path)
     assert "sync_dist" not in done.stderr  # every figure is of all ranks
     (folder,) = (tmp_path / "runs" / "quickstart" / "heatmap").iterdir()
     assert done.stdout.splitlines()[-1] == f"run: {folder}"
-    assert done.stdout.count("run: ") == done.stdout.count("epoch 1/1") == 1
+    assert done.stdout.count("run: ") == done.stdout.count("epoch 1/1  loss ") == 1
     two = read_predictions(folder / "predictions" / "val.json")
     one = predictions_of_one_process(folder)
     assert len(two) == len(set(two.annotation_ids.tolist())) == len(one) > 8

@@ -1,0 +1,100 @@
+"""Ablations: one question, answered by rows of runs with several seeds each."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+
+from poselab.experiments import runs
+from poselab.experiments.compose import compose, hand_to_hydra, searching
+from poselab.experiments.train import train_run
+from poselab.io.files import read_json, write_bytes
+from poselab.report.tables import markdown, print_table
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from omegaconf import DictConfig
+
+    from poselab.report.tables import Row
+
+
+def run_ablation(words: Sequence[str]) -> Path:
+    """Train every row of an ablation with every seed, print the table; the table's file.
+
+    words: ``ablation=PAPER/QUESTION`` and overrides of Hydra's grammar. Finished runs are not
+    trained again, interrupted ones go on.
+
+    Raises:
+        InputError: no ablation is named, or a run's config cannot be used.
+    """
+    config, choices = compose("ablate", words)
+    if choices.get("ablation") is None:
+        raise InputError("expected ablation=PAPER/QUESTION, got none; see poselab ablate --help")
+    rows, seeds = config.ablation.rows, config.ablation.seeds
+    sweep = [f"row={','.join(map(str, range(len(rows))))}", f"seed={','.join(map(str, seeds))}"]
+    print(f"{config.ablation.question} {len(rows)} rows, {len(seeds)} seeds.", flush=True)
+    hand_to_hydra("ablate", [*words, *sweep, "--multirun"], _train_one)
+    return _write_table(config, str(choices["ablation"]))
+
+
+def _train_one(config: DictConfig) -> None:
+    """Train one row with one seed, unless it is finished."""
+    ablation, hydra = config.ablation, HydraConfig.get()
+    row = ablation.rows[config.row]
+    folder = _folder(config, hydra.runtime.choices["ablation"], row.label, config.seed)
+    composed, _ = compose(
+        "train",
+        [
+            searching(hydra.searchpath),
+            f"experiment={ablation.experiment}",
+            *(ablation.get("overrides") or ()),
+            *row.overrides,
+            *config.overrides,
+            f"seed={config.seed}",
+        ],
+    )
+    print(f"{row.label}, seed {config.seed}: {folder}", flush=True)
+    runs.check_one_device(composed)
+    if runs.finished_metrics(composed, folder) is None:
+        train_run(composed, folder, ablation.experiment)
+
+
+def _folder(config: DictConfig, name: str, label: str, seed: int) -> Path:
+    slug = re.sub(r"[^\w.]+", "-", label).strip("-")
+    return Path(config.runs) / "ablation" / name / slug / f"seed-{seed}"
+
+
+def _write_table(config: DictConfig, name: str) -> Path:
+    """Print the table, and write it as Markdown beside the runs; the file."""
+    ablation = config.ablation
+    rows = [_table_row(config, name, row) for row in ablation.rows]
+    caption = f"{ablation.paper}. Comparable: {ablation.comparable}."
+    print_table(rows, caption)
+    file = Path(config.runs) / "ablation" / name / "table.md"
+    write_bytes(file, f"{ablation.question}\n\n{markdown(rows)}\n{caption}\n".encode())
+    return file
+
+
+def _table_row(config: DictConfig, name: str, row: Any) -> Row:
+    """Ours beside the published value, for each metric."""
+    seeds = list(config.ablation.seeds)
+    folders = [_folder(config, name, row.label, seed) for seed in seeds]
+    records = [read_json(folder / "metrics.json", "metrics") for folder in folders]
+    cells: Row = {"row": str(row.label)}
+    for metric in config.ablation.metrics:
+        values = [100 * record[metric] for record in records]
+        spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
+        published = (row.published or {}).get(metric)
+        difference = None if published is None else mean(values) - published
+        cells[f"{metric} ours"] = f"{mean(values):.1f}{spread}"
+        cells[f"{metric} published"] = "–" if published is None else f"{published:.1f}"
+        cells[f"{metric} difference"] = "–" if difference is None else f"{difference:+.1f}"
+    cells["seeds"] = str(len(seeds))
+    cells["source"] = str(row.get("source") or "–")
+    return cells

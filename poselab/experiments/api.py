@@ -1,0 +1,106 @@
+"""What ``import poselab`` offers for experiments; the commands call the same functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poselab.experiments import runs
+from poselab.experiments.compose import compose
+from poselab.experiments.predictor import load
+from poselab.experiments.resume import check_trained_here, with_changes
+from poselab.experiments.run import Run
+from poselab.experiments.train import train_run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from poselab.experiments.image_poses import ImagePoses
+    from poselab.experiments.predictor import Images
+
+    Overrides = Sequence[str] | Mapping[str, Any]
+
+__all__ = ["load", "predict", "resume", "train"]
+
+
+def train(
+    experiment: str | None, overrides: Overrides = (), config_dir: Path | str | None = None
+) -> Run:
+    """Train an experiment by its name SUITE/NAME; the finished run.
+
+    overrides: "key=value" words of Hydra's grammar, as on the command line, or a mapping from
+    dotted keys to values. config_dir: a folder with configs of your own.
+
+    Example::
+
+        run = poselab.train("quickstart/heatmap", {"trainer.max_epochs": 3, "seed": 1})
+        print(run)  # its metrics as a table
+
+    Raises:
+        InputError: no such experiment or key, or a dataset that is not there; nothing is trained.
+    """
+    words = [] if experiment is None else [f"experiment={experiment}"]
+    words += override_words(overrides)
+    if config_dir is not None:
+        words += ["--config-dir", str(config_dir)]
+    config, choices = compose("train", words)
+    name = choices.get("experiment") or "custom"
+    folder = runs.new_folder(config, name)
+    train_run(config, folder, name)
+    return Run(folder)
+
+
+def resume(folder: Path | str, overrides: Overrides = ()) -> Run:
+    """Go on with a run from its last checkpoint; a finished run without changes stays as it is.
+
+    overrides: changes that prolong or observe the run, such as ``{"trainer.max_epochs": 20}``.
+
+    Raises:
+        InputError: no such run, imported weights, or a change that would make it another run.
+    """
+    folder, changes = Path(folder), override_words(overrides)
+    config, experiment = runs.load_run(folder)
+    check_trained_here(folder)
+    config = with_changes(folder, config, changes)
+    if changes or not runs.is_finished(folder):
+        train_run(config, folder, experiment)
+    return Run(folder)
+
+
+def predict(
+    source: Path | str, images: Images, boxes: Path | str | None = None, detector: str | None = None
+) -> ImagePoses:
+    """Load a model and predict poses in images; see :func:`load` and ``Predictor.predict``.
+
+    Example::
+
+        poses = poselab.predict("runs/imported/hrnet", "photos", detector="runs/detector")
+        print(poses)  # how many in which image
+        poses.write("poses")  # what `poselab predict` writes
+
+    Raises:
+        InputError: no such model or image.
+    """
+    return load(source).predict(images, boxes, detector)
+
+
+def override_words(overrides: Overrides) -> list[str]:
+    """Overrides as "key=value" words of Hydra's grammar."""
+    if isinstance(overrides, Mapping):
+        return [f"{key}={_word(value)}" for key, value in overrides.items()]
+    return list(overrides)
+
+
+def _word(value: Any) -> str:
+    """A value in Hydra's grammar; strings are quoted, so that they may hold any character."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{_word(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(_word, value)) + "]"
+    if isinstance(value, (int, float)):
+        return str(value)
+    escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -1,0 +1,102 @@
+"""A run's folder as an object: what it recorded, its metrics, its predictions, its module."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from poselab.evaluation.predictions import read_predictions
+from poselab.evaluation.record import Metrics
+from poselab.experiments.runs import best_checkpoint, is_finished, load_run, read_manifest
+from poselab.io.files import read_json
+from poselab.report.tables import Estimate, table_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from omegaconf import DictConfig
+
+    from poselab.evaluation.predictions import Predictions
+    from poselab.modules import PoseModule
+    from poselab.report.tables import Cell
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that was trained or imported; ``print(run)`` shows its metrics as a table.
+
+    A run is a path too: ``poselab.load(run)``, ``poselab.evaluate(run, annotations)``.
+    """
+
+    folder: Path
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """The content of ``run.json``: environment, data, cost, seconds, comparability."""
+        return dict(read_manifest(self.folder))
+
+    @property
+    def experiment(self) -> str:
+        """The name of its experiment."""
+        return load_run(self.folder)[1]
+
+    @property
+    def config(self) -> DictConfig:
+        """Its resolved config."""
+        return load_run(self.folder)[0]
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has trained to its end and has metrics."""
+        return is_finished(self.folder)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint of the best epoch, or of the last if it never validated."""
+        return best_checkpoint(self.folder)
+
+    @property
+    def metrics(self) -> Metrics:
+        """The metric values on the validation images, as fractions, with their intervals.
+
+        Raises:
+            InputError: the run is not finished.
+        """
+        record = read_json(self.folder / "metrics.json", "metrics")
+        interval = record.pop("interval", {})
+        comparability = record.pop("comparability", {})
+        values = {key: math.nan if v is None else float(v) for key, v in record.items()}
+        intervals = {key: (float(low), float(high)) for key, (low, high) in interval.items()}
+        return Metrics(values, comparability, intervals)
+
+    @property
+    def predictions(self) -> Predictions:
+        """The poses that the best checkpoint predicts in the validation images.
+
+        Raises:
+            InputError: the run has not validated yet.
+        """
+        return read_predictions(self.folder / "predictions" / "val.json")
+
+    def module(self) -> PoseModule:
+        """The Lightning module with the weights of the best checkpoint, on the CPU, to evaluate."""
+        from poselab.experiments import build
+
+        return build.load(self.checkpoint)[0]
+
+    def __str__(self) -> str:
+        if not self.is_finished:
+            return f"{self.folder}: {self.manifest.get('state', 'unknown')}"
+        metrics = self.metrics
+        rows: list[dict[str, Cell]] = [
+            {"metric": key, "%": Estimate(value, *metrics.interval[key])}
+            if key in metrics.interval
+            else {"metric": key, "%": None if math.isnan(value) else value}
+            for key, value in metrics.values.items()
+        ]
+        return table_text(rows, str(self.folder))

@@ -1,0 +1,135 @@
+"""Suites: several experiments trained in one process and compared in one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from poselab.experiments import build, runs
+from poselab.experiments.compose import compose
+from poselab.experiments.configs import suite_rows
+from poselab.experiments.reporting import compare_runs
+from poselab.experiments.speed import images_per_second
+from poselab.experiments.train import train_run
+from poselab.io.files import read_json, write_bytes, write_json
+from poselab.report.page import write_page
+from poselab.report.tables import Estimate, Quantity, csv_text, markdown, print_table
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from omegaconf import DictConfig
+
+    from poselab.report.tables import Cell, Row
+
+_METRICS = ("AP", "AP50", "AP75", "AR", "PCKh@0.5")
+_WITH_INTERVAL = ("AP", "PCKh@0.5")
+"""Metrics whose confidence intervals the table has room for."""
+
+
+def suite_experiments(
+    suite: str, wanted: Sequence[str] = (), folders: Sequence[Path] = ()
+) -> list[str]:
+    """The full names of a suite's experiments, or of those that are wanted.
+
+    ``folders`` hold configs of the user's own.
+
+    Raises:
+        InputError: there is no such suite, or it has no such experiment.
+    """
+    experiments = {name.rpartition("/")[2]: name for name in suite_rows(suite.rstrip("/"), folders)}
+    if unknown := [name for name in wanted if name not in experiments]:
+        raise InputError(
+            f"expected experiments of {suite} out of {', '.join(experiments)}, got {unknown[0]!r}; "
+            "choose some of these, or none for all"
+        )
+    return [experiments[name] for name in wanted] or list(experiments.values())
+
+
+def run_suite(experiments: Sequence[str], overrides: Sequence[str]) -> Path:
+    """Train the experiments of one suite, print and write their table; the suite's folder.
+
+    Finished runs are not trained again, interrupted ones go on from their last epoch. Where the
+    config asks for a report, ``index.html`` compares the runs.
+
+    Raises:
+        InputError: a config cannot be used, or a run's folder holds another run.
+    """
+    configs = [compose("train", [f"experiment={name}", *overrides])[0] for name in experiments]
+    place = Path(configs[0].runs) / "suite"
+    rows = []
+    for n, (name, config) in enumerate(zip(experiments, configs, strict=True), start=1):
+        print(f"[{n}/{len(experiments)}] {name}: {place / name}", flush=True)
+        rows.append(_train_row(config, place / name, name))
+    folder = place / experiments[0].rpartition("/")[0]
+    _write_tables(rows, folder)
+    if configs[0].get("report") and len(experiments) > 1:
+        _write_page(configs[0], {name: place / name for name in experiments}, folder)
+    return folder
+
+
+def _train_row(config: DictConfig, folder: Path, name: str) -> Row:
+    """Train unless the run is finished; its row of the table."""
+    runs.check_one_device(config)
+    record = runs.finished_metrics(config, folder) or train_run(config, folder, name)
+    manifest = runs.read_manifest(folder)
+    cost = manifest["cost"]
+    return {
+        "method": name.rpartition("/")[2],
+        **{key: _metric_cell(key, record) for key in _METRICS},
+        "AP untrained": (manifest.get("untrained") or {}).get("AP"),
+        "epochs": _quantity(config.trainer.max_epochs, ".0f"),
+        "parameters": Quantity(cost["parameters"], f"{cost['parameters'] / 1e6:.2f} M"),
+        "GMACs": _quantity(cost["gmacs"], ".3f"),
+        "images/s": _quantity(_measured_speed(folder, manifest), ".0f"),
+        "seconds": _quantity(manifest["seconds"], ".0f"),
+    }
+
+
+def _quantity(value: float, form: str) -> Quantity:
+    return Quantity(value, format(value, form))
+
+
+def _metric_cell(key: str, record: Mapping[str, Any]) -> Cell:
+    interval = (record.get("interval") or {}).get(key)
+    if key not in _WITH_INTERVAL or interval is None:
+        return record.get(key)
+    return Estimate(record[key], *interval)
+
+
+def _measured_speed(folder: Path, manifest: dict[str, Any]) -> float:
+    """Images a second that a finished run predicts, measured once and kept in its manifest."""
+    if "images_per_second" not in manifest:
+        module, config, _ = build.load(runs.best_checkpoint(folder))
+        batch = next(iter(build.data(config).val_dataloader()))
+        on_gpu = torch.cuda.is_available() and config.trainer.accelerator != "cpu"
+        speed = images_per_second(module, batch, "cuda" if on_gpu else "cpu")
+        manifest["images_per_second"] = speed
+        write_json(folder / "run.json", manifest)
+    return float(manifest["images_per_second"])
+
+
+def _write_tables(rows: list[Row], folder: Path) -> None:
+    print_table(rows, "on the validation images, by which the best epoch was chosen too")
+    for name, text in (("table.md", markdown(rows)), ("table.csv", csv_text(rows))):
+        write_bytes(folder / name, text.encode())
+
+
+def _write_page(config: DictConfig, folders: Mapping[str, Path], out: Path) -> None:
+    """The page that compares the runs that predicted the same images as the first."""
+    records = {
+        name: read_json(folder / "metrics.json", "metrics")["comparability"]
+        for name, folder in folders.items()
+    }
+    first = next(iter(records.values()))
+    same = {
+        name.rpartition("/")[2]: folders[name]
+        for name, record in records.items()
+        if all(record[key] == first[key] for key in ("fingerprint", "image_set"))
+    }
+    split = build.data(config).val
+    comparison = compare_runs(same, split, build.evaluator(config), config.report.replicates)
+    write_page(comparison, out / "index.html", image_folder=split.images)

@@ -1,0 +1,61 @@
+"""Lightning's training loop, leaving the process as it was."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pytorch_lightning as pl
+
+    from poselab.data import PoseData
+    from poselab.modules import PoseModule
+
+_LAUNCHER_VARIABLES = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
+"""What Lightning leaves in the environment of a process that started others."""
+
+_WANDB_VARIABLES = ("WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR")
+
+
+def fit(trainer: pl.Trainer, module: PoseModule, data: PoseData, checkpoint: Path | None) -> None:
+    """Train, from a checkpoint if there is one; afterwards this is a single process again.
+
+    Raises:
+        FloatingPointError: the loss is not finite.
+        KeyboardInterrupt: a person stopped it.
+    """
+    before = dict(os.environ)
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
+    except SystemExit:
+        if trainer.interrupted:  # Lightning answers Ctrl-C by exiting
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+        for name in _LAUNCHER_VARIABLES:
+            if name not in before:
+                os.environ.pop(name, None)
+
+
+@contextmanager
+def wandb_files_in(folder: Path) -> Iterator[None]:
+    """Keep the caches, settings and staged files of Weights & Biases in ``folder``."""
+    place = str((folder / "wandb" / ".local").resolve())
+    unset = [name for name in _WANDB_VARIABLES if name not in os.environ]
+    os.environ.update(dict.fromkeys(unset, place))
+    try:
+        yield
+    finally:
+        if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
+            sys.modules["wandb"].finish()  # the next run of this process is another one
+        for name in unset:
+            os.environ.pop(name, None)
