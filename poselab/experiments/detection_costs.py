@@ -12,7 +12,7 @@ import numpy as np
 
 from poselab.annotations.formats.detections import read_detections
 from poselab.evaluation.comparability import RUN, read_comparability, write_comparability
-from poselab.evaluation.comparison import Run
+from poselab.evaluation.comparison import PredictionsFile
 from poselab.evaluation.diagnosis.detection_costs import BoxSource
 from poselab.evaluation.diagnosis.undetected import match_boxes
 from poselab.evaluation.metrics.person_boxes import person_average_precision
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poselab.annotations.formats.detections import Detections
-    from poselab.data import Split
     from poselab.data.boxes import Items
     from poselab.data.framing import PersonCrop
+    from poselab.datasets.base import Split
     from poselab.evaluation.diagnosis.detection_costs import DetectionCost
     from poselab.evaluation.predictions import Predictions
     from poselab.modules import TopDown
@@ -94,8 +94,8 @@ def box_source(name: str, detections: Detections, run: TopDownRun, out: Path) ->
     Writes to ``out`` the poses, their comparability record and, unless they are ground truth, the
     boxes.
     """
-    from poselab.data.boxes import found_people
-    from poselab.detection.finding import write_detections
+    from poselab.data.boxes import detected_instances
+    from poselab.detection.detect import write_detections
 
     annotations, file = run.split.annotations, out / f"{_file_stem(name)}.json"
     boxes_file = file.with_suffix(".boxes.json")
@@ -104,7 +104,7 @@ def box_source(name: str, detections: Detections, run: TopDownRun, out: Path) ->
         write_detections(boxes_file, detections)
         detections = read_detections(boxes_file)
     matches = match_boxes(detections.image_ids, detections.boxes, annotations)
-    shards = [run.predict(found_people(annotations, detections, source=name))]
+    shards = [run.predict(detected_instances(annotations, detections, source=name))]
     predictions = completed = run.write(shards[0], file)
     if len(matches.undetected):
         scores = detections.scores[matches.box[matches.box >= 0]]
@@ -118,7 +118,7 @@ def box_source(name: str, detections: Detections, run: TopDownRun, out: Path) ->
         person_ap=person_ap,
         num_boxes=len(detections.scores),
         matches=matches,
-        run=Run(file, predictions, {RUN: recorded}),
+        run=PredictionsFile(file, predictions, {RUN: recorded}),
         completed=completed,
     )
 

@@ -1,4 +1,4 @@
-"""What the page needs to know of every method, put together from the evaluation's parts."""
+"""What the report shows of every method, computed by the evaluation's parts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.diagnosis.diagnosis import costs, diagnose
+from poselab.evaluation.diagnosis import diagnose, error_costs
 from poselab.evaluation.metrics.breakdown import (
     OVERLAPS,
     SIZES,
@@ -17,7 +17,7 @@ from poselab.evaluation.metrics.breakdown import (
 )
 from poselab.evaluation.metrics.calibration import pose_calibration
 from poselab.evaluation.metrics.crowding import overlaps
-from poselab.evaluation.metrics.joints import joint_figures
+from poselab.evaluation.metrics.joints import joint_similarities
 from poselab.evaluation.metrics.oks import OksEvaluator
 
 if TYPE_CHECKING:
@@ -25,90 +25,98 @@ if TYPE_CHECKING:
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.comparison import Comparison, Method
-    from poselab.evaluation.diagnosis.diagnosis import Cost, Diagnosis
+    from poselab.evaluation.diagnosis import Diagnosis, ErrorCost
     from poselab.evaluation.metrics.breakdown import Breakdown
     from poselab.evaluation.metrics.calibration import Calibration
-    from poselab.evaluation.metrics.joints import JointFigures
+    from poselab.evaluation.metrics.joints import JointSimilarities
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
 
+MAX_DETECTIONS = 20
+"""Poses of an image that are diagnosed under metrics other than COCO's, as many as COCO counts."""
 
-class Bins(NamedTuple):
-    """A grouping of people: labels, and which one (M,) each person belongs to, -1 for none."""
+
+class InstanceGroups(NamedTuple):
+    """A grouping of instances: the groups' labels, and the group (M,) of each, -1 for none."""
 
     labels: tuple[str, ...]
-    of_person: Ints
+    of_instance: Ints
 
 
 class Analysis(NamedTuple):
-    """One method, person by person: the first run of several.
+    """One method, instance by instance; of several runs the first.
 
-    What belongs to COCO's metric alone is None or empty under others: precision (3, 101) at OKS
-    0.5, 0.75 and the mean over 0.5:0.95, costs of errors, breakdowns.
+    What belongs to COCO's metric alone is None or empty for other metrics: precision (3, 101) at
+    OKS 0.5, 0.75 and the mean over 0.5:0.95, costs of errors, breakdowns.
     """
 
     name: str
     predictions: Predictions
     diagnosis: Diagnosis
-    joints: JointFigures
+    joints: JointSimilarities
     calibration: Calibration
     precision: Floats | None = None
-    costs: Sequence[Cost] = ()
+    costs: Sequence[ErrorCost] = ()
     breakdowns: Sequence[Breakdown] = ()
 
 
 def analyse(comparison: Comparison) -> tuple[Analysis, ...]:
     """All methods in the comparison's order."""
-    return tuple(_analysed(method, comparison.annotations) for method in comparison.methods)
+    return tuple(_analyse_method(method, comparison.annotations) for method in comparison.methods)
 
 
-def _analysed(method: Method, annotations: Annotations) -> Analysis:
-    predictions, comparability = method.runs[0].predictions, method.metrics[0].comparability
-    evaluator = _oks_evaluator(comparability)
+def _analyse_method(method: Method, annotations: Annotations) -> Analysis:
+    predictions, record = method.runs[0].predictions, method.metrics[0].comparability
+    evaluator = _oks_evaluator(record)
     sigmas = None if evaluator is None else evaluator.sigmas
-    most = 20 if evaluator is None else evaluator.max_detections
-    match = str(comparability.get("match", "best_oks"))
-    common = Analysis(
+    most = MAX_DETECTIONS if evaluator is None else evaluator.max_detections
+    match = str(record.get("match", "best_oks"))
+    analysis = Analysis(
         name=method.name,
         predictions=predictions,
         diagnosis=diagnose(predictions, annotations, None, sigmas, most),
-        joints=joint_figures(predictions, annotations, match=match, sigmas=sigmas),
+        joints=joint_similarities(predictions, annotations, match=match, sigmas=sigmas),
         calibration=pose_calibration(predictions, annotations, match=match, sigmas=sigmas),
     )
-    return common if evaluator is None else _with_costs(common, annotations, evaluator)
+    return analysis if evaluator is None else _with_oks_parts(analysis, annotations, evaluator)
 
 
-def _with_costs(common: Analysis, annotations: Annotations, evaluator: OksEvaluator) -> Analysis:
-    predictions = common.predictions
-    ask = (evaluator, predictions, annotations)
-    return common._replace(
-        precision=_precision(evaluator, predictions, annotations),
-        costs=costs(predictions, annotations, common.diagnosis, evaluator),
-        breakdowns=[by_size(*ask), by_crowding(*ask), by_labelled_joints(*ask)],
+def _with_oks_parts(
+    analysis: Analysis, annotations: Annotations, evaluator: OksEvaluator
+) -> Analysis:
+    predictions = analysis.predictions
+    scored = (evaluator, predictions, annotations)
+    return analysis._replace(
+        precision=_precision(*scored),
+        costs=error_costs(predictions, annotations, analysis.diagnosis, evaluator),
+        breakdowns=[by_size(*scored), by_crowding(*scored), by_labelled_joints(*scored)],
     )
 
 
-def _oks_evaluator(comparability: Mapping[str, Any]) -> OksEvaluator | None:
-    """The evaluator that a record of COCO's figures was made with; None of other metrics."""
-    if comparability.get("metric") != "oks":
+def _oks_evaluator(record: Mapping[str, Any]) -> OksEvaluator | None:
+    """The evaluator that a record of COCO's metric was made by; None for other metrics."""
+    if record.get("metric") != "oks":
         return None
-    given = comparability["sigmas"] if comparability["sigmas_from"] == "user" else None
-    return OksEvaluator(comparability["engine"], given, comparability["max_detections"])
+    sigmas = record["sigmas"] if record["sigmas_from"] == "user" else None
+    return OksEvaluator(record["engine"], sigmas, record["max_detections"])
 
 
 def _precision(
     evaluator: OksEvaluator, predictions: Predictions, annotations: Annotations
 ) -> Floats:
-    """Precision (3, 101) at OKS 0.5, 0.75 and on average, people of all sizes."""
-    precision = evaluator.tally(predictions, annotations).accumulated().precision[0, 0]
+    """Precision (3, 101) at OKS 0.5, 0.75 and on average, for instances of all sizes."""
+    precision = evaluator.accumulate(predictions, annotations).precision_recall().precision[0, 0]
     return np.stack([precision[0], precision[5], precision.mean(axis=0)])
 
 
-def groups_of(annotations: Annotations) -> dict[str, Bins]:
-    """By what the page's images can be filtered, beside joints and errors."""
-    limits = [high for _, high in SIZES.values()][:-1]
-    size = np.searchsorted(limits, annotations.areas, side="left")
+def instance_groups(annotations: Annotations) -> dict[str, InstanceGroups]:
+    """The groupings by which the report's images can be filtered, besides joints and errors."""
+    edges = [high for _, high in SIZES.values()][:-1]
+    size = np.searchsorted(edges, annotations.areas, side="left")
     crowding = np.searchsorted(OVERLAPS, overlaps(annotations), side="right") - 1
-    bounded = (f"{low:g} to {high:g}" for low, high in pairwise(OVERLAPS))
-    labels = (*bounded, f"{OVERLAPS[-1]:g} and more")
-    return {"size": Bins(tuple(SIZES), size), "crowding": Bins(labels, crowding)}
+    ranges = (f"{low:g} to {high:g}" for low, high in pairwise(OVERLAPS))
+    labels = (*ranges, f"{OVERLAPS[-1]:g} and more")
+    return {
+        "size": InstanceGroups(tuple(SIZES), size),
+        "crowding": InstanceGroups(labels, crowding),
+    }

@@ -6,15 +6,23 @@ import csv
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from poselab.report.plots import WIDE, make_plot, new_figure
+from poselab.report.svg import method_colour
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from poselab.report.plots import Plot, Tooltips
 
 Curves = dict[str, dict[int, float]]
 """Metric → epoch → value."""
 
 
 def read_curves(folder: Path) -> Curves:
-    """All curves of a run; where a resumed run went through an epoch again, the later counts."""
+    """All curves of a run; where a resumed run repeated an epoch, the later values count."""
     curves: Curves = defaultdict(dict)
     for file in sorted(folder.glob("logs/version_*/metrics.csv"), key=_version):
         with file.open(newline="") as lines:
@@ -32,7 +40,7 @@ def _version(file: Path) -> int:
 
 
 def draw_curves(curves: Curves, primary_metric: str, file: Path, title: str = "") -> None:
-    """A PNG with the loss of both splits on the left and the headline metric on the right."""
+    """A PNG with the losses of both splits on the left and the primary metric on the right."""
     from matplotlib.figure import Figure
 
     from poselab.io.files import replacing
@@ -52,6 +60,38 @@ def draw_curves(curves: Curves, primary_metric: str, file: Path, title: str = ""
     right.set(xlabel="epoch", ylabel=f"{primary_metric} (%)", ylim=(0, 100), title=title)
     with replacing(file) as temporary:
         figure.savefig(temporary, dpi=110)
+
+
+def learning_curve_plot(curves: Curves, primary_metric: str) -> Plot | None:
+    """The report's plot of loss and primary metric over epochs; None without any."""
+    losses = [name for name in ("train/loss", "val/loss") if name in curves]
+    metrics = [name for name in (f"val/{primary_metric}",) if name in curves]
+    panels = [names for names in (losses, metrics) if names]
+    if not panels:
+        return None
+
+    def draw(_: Tooltips) -> Figure:
+        figure = new_figure(WIDE, 3.4)
+        for n, names in enumerate(panels):
+            axes = figure.add_subplot(1, len(panels), n + 1)
+            title, scale = (f"{primary_metric} (%)", 100) if names is metrics else ("loss", 1)
+            _draw_panel(axes, {name: curves[name] for name in names}, title, scale)
+        return figure
+
+    caption = "As recorded by the run's logger."
+    return make_plot("learning", "Learning curves", caption, draw, wide=True)
+
+
+def _draw_panel(axes: Axes, curves: Curves, title: str, scale: float) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    for m, (name, curve) in enumerate(curves.items()):
+        epochs, values = _points(curve)
+        scaled = [scale * value for value in values]
+        axes.plot(epochs, scaled, color=method_colour(m), marker=".", label=name)
+    axes.set(xlabel="epoch", title=title)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(loc="best")
 
 
 def _points(curve: dict[int, float]) -> tuple[list[int], list[float]]:

@@ -18,24 +18,26 @@ _SHIFT = 4
 """Fractional bits of OpenCV's sub-pixel drawing."""
 
 
-def draw_poses(image: Image, keypoints: Floats, shown: Any, skeleton: Skeleton) -> Image:
-    """A copy of an image (H, W, 3) RGB with people's keypoints (P, K, 2) and limbs on it.
+def draw_poses(image: Image, keypoints: Floats, mask: Any, skeleton: Skeleton) -> Image:
+    """A copy of an image (H, W, 3) RGB with poses (P, K, 2): keypoints where ``mask`` (P, K), limbs
+    where it holds for both ends.
 
-    shown (P, K) bool. Left limbs are drawn warm, right ones cold, those in between green; people
-    differ in brightness.
+    Left limbs have a warm colour, right ones a cold one, the others are green; people differ in
+    brightness.
     """
     drawn = np.ascontiguousarray(image).copy()
-    thick = max(1, round(min(image.shape[:2]) / 128))
-    for n, (points, seen) in enumerate(zip(keypoints, np.asarray(shown, dtype=bool), strict=True)):
-        light = 1.0 - 0.12 * (n % 4)
+    thickness = max(1, round(min(image.shape[:2]) / 128))
+    for n, (points, known) in enumerate(zip(keypoints, np.asarray(mask, dtype=bool), strict=True)):
+        brightness = 1.0 - 0.12 * (n % 4)
         ends = np.round(np.nan_to_num(points) * (1 << _SHIFT)).astype(int)
         for a, b in skeleton.limb_index:
-            if seen[a] and seen[b]:
-                colour = _colour((skeleton.keypoints[a], skeleton.keypoints[b]), light)
-                cv2.line(drawn, *_pair(ends, a, b), colour, thick, cv2.LINE_AA, _SHIFT)
-        for k in np.flatnonzero(seen):
-            colour = _colour((skeleton.keypoints[k],), light)
-            radius = round(1.2 * thick * (1 << _SHIFT))
+            if known[a] and known[b]:
+                colour = _colour((skeleton.keypoints[a], skeleton.keypoints[b]), brightness)
+                limb = (_point(ends[a]), _point(ends[b]))
+                cv2.line(drawn, *limb, colour, thickness, cv2.LINE_AA, _SHIFT)
+        for k in np.flatnonzero(known):
+            colour = _colour((skeleton.keypoints[k],), brightness)
+            radius = round(1.2 * thickness * (1 << _SHIFT))
             cv2.circle(drawn, _point(ends[k]), radius, colour, -1, cv2.LINE_AA, _SHIFT)
     return drawn
 
@@ -64,17 +66,13 @@ def fit_into(image: Image, size: Size) -> Image:
     return fitted
 
 
-def _colour(names: tuple[str, ...], light: float) -> tuple[int, int, int]:
+def _colour(names: tuple[str, ...], brightness: float) -> tuple[int, int, int]:
     left = all(name.startswith("left_") for name in names)
     right = all(name.startswith("right_") for name in names)
     hue = 0.06 if left else 0.58 if right else 0.33
-    r, g, b = (round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.85, light))
+    r, g, b = (round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.85, brightness))
     return r, g, b
 
 
 def _point(end: Any) -> tuple[int, int]:
     return int(end[0]), int(end[1])
-
-
-def _pair(ends: Any, a: int, b: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    return _point(ends[a]), _point(ends[b])

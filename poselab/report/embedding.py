@@ -1,4 +1,4 @@
-"""Images made small enough to stand inside a page."""
+"""Images made small enough to be embedded in a page."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ LONG_SIDE = 640
 QUALITY = 78
 
 
-def embedded(
+def embed_images(
     annotations: Annotations, folder: Path, rows: Iterable[int], most: int
 ) -> dict[int, str]:
-    """JPEG data URIs by image row, of the first ``most`` of ``rows`` that lie in ``folder``.
+    """JPEG data URIs by image row, of the first ``most`` of ``rows`` whose file is in ``folder``.
 
     Raises:
         InputError: none of the images is there, or one cannot be read.
@@ -38,23 +38,21 @@ def embedded(
             uris[row] = _uri(path)
     if most and len(annotations) and not uris:
         raise InputError(
-            f"expected images such as {annotations.file_name(0) or 'named by the labels'} in "
+            f"expected images such as {annotations.file_name(0) or 'named by the annotations'} in "
             f"{folder}, found none of {len(annotations)}; give the folder that holds them"
         )
     return uris
 
 
-def measured(annotations: Annotations, folder: Path) -> Annotations:
-    """The same with sizes that the labels lack, from the heads of images that lie in ``folder``.
-
-    Images are never turned, whatever way up a camera says that they are.
-    """
+def with_image_sizes(annotations: Annotations, folder: Path) -> Annotations:
+    """The annotations with the sizes they lack, read from the headers of images in ``folder``."""
     from PIL import Image
 
     sizes = np.array(annotations.sizes)
     for row in np.flatnonzero(sizes.min(axis=1) <= 0).tolist():
         path = folder / annotations.file_name(row)
-        with suppress(OSError), Image.open(path) as image:  # what is no image stays unknown
+        # Annotations are in stored pixels, so that a camera's orientation flag does not matter.
+        with suppress(OSError), Image.open(path) as image:  # other files have no size
             sizes[row] = image.height, image.width
     return replace(annotations, sizes=sizes, stored="")
 
@@ -62,9 +60,9 @@ def measured(annotations: Annotations, folder: Path) -> Annotations:
 def _uri(path: Path) -> str:
     import cv2
 
-    read = np.frombuffer(path.read_bytes(), np.uint8)
-    # Labels are in the stored pixels, whatever way up a camera says that they are.
-    image = cv2.imdecode(read, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    content = np.frombuffer(path.read_bytes(), np.uint8)
+    # Annotations are in stored pixels, whatever a camera's orientation flag says.
+    image = cv2.imdecode(content, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise InputError(f"expected an image in {path}, found something else; is it cut off?")
     scale = min(1.0, LONG_SIDE / max(image.shape[:2]))

@@ -1,4 +1,4 @@
-"""One HTML file that shows a comparison: tables, plots and the images behind every figure."""
+"""One HTML file that shows a comparison: tables, plots and the images behind every value."""
 
 from __future__ import annotations
 
@@ -10,18 +10,33 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import poselab
 from poselab.evaluation.metrics.joint_groups import scored
 from poselab.io.files import write_bytes
-from poselab.report import comparison_table
-from poselab.report import error_plots as of_joints
-from poselab.report import plots as whole
-from poselab.report.analysis import analyse, groups_of
-from poselab.report.embedding import LONG_SIDE, embedded, measured
-from poselab.report.page_data import MOST_IMAGES, MOST_UNMATCHED, by_disagreement, page_data
+from poselab.report.analysis import analyse, instance_groups
+from poselab.report.comparison_table import incomparable_methods, notes
+from poselab.report.curves import learning_curve_plot
+from poselab.report.embedding import LONG_SIDE, embed_images, with_image_sizes
+from poselab.report.error_plots import (
+    STATUSES,
+    error_costs_plot,
+    joint_errors_plot,
+    joint_rates_plot,
+    joint_rows,
+    similarity_plot,
+)
+from poselab.report.page_data import MAX_IMAGES, MAX_UNMATCHED, by_disagreement, page_data
 from poselab.report.page_tables import (
-    contract_rows,
+    comparability_rows,
     linked_costs,
-    linked_errors,
+    linked_joint_errors,
     linked_pairs,
     linked_summary,
+)
+from poselab.report.plots import (
+    MAX_DRAWN,
+    breakdown_plot,
+    calibration_plot,
+    forest_plot,
+    precision_recall_plot,
+    primary_metric_plot,
 )
 
 if TYPE_CHECKING:
@@ -35,8 +50,8 @@ if TYPE_CHECKING:
 
 
 class Section(NamedTuple):
-    """A part of the page: a table and notes to it, plots side by side, and tables to unfold by
-    their captions."""
+    """A section of the page: a table with notes, plots side by side, and tables to unfold by their
+    captions."""
 
     name: str
     heading: str
@@ -46,30 +61,36 @@ class Section(NamedTuple):
     notes: Sequence[str] = ()
 
 
-More = Callable[[Sequence["Analysis"]], Sequence[Section]]
-"""Makes sections of a page's own out of what is known of every method."""
+ExtraSections = Callable[[Sequence["Analysis"]], Sequence[Section]]
+"""Makes further sections of a page from what is known of every method."""
 
 
-def nothing_more(_: Sequence[Analysis]) -> Sequence[Section]:
-    """No sections but those that every page has."""
+def no_extra_sections(_: Sequence[Analysis]) -> Sequence[Section]:
+    """Only the sections that every page has."""
     return ()
+
+
+def learning_section(curves: Curves, primary_metric: str) -> ExtraSections:
+    """The section of a training run's curves."""
+    plots = _existing(learning_curve_plot(curves, primary_metric))
+    return lambda _: [Section("learning", "Training", plots, [])]
 
 
 def write_page(
     comparison: Comparison,
     out: Path,
     image_folder: Path | None = None,
-    shown: int = 60,
+    max_images: int = 60,
     title: str = "",
-    notes: Sequence[str] = (),
-    more: More = nothing_more,
+    extra_notes: Sequence[str] = (),
+    sections: ExtraSections = no_extra_sections,
 ) -> Path:
     """Write the page of a comparison, or of one method alone, whole or not at all.
 
-    ``image_folder`` is the folder of the images, of which the ``shown`` that methods differ most about
-    are put into the page, and which says how large images are where the labels do not; ``notes``
-    stand below the summary after its own; ``more`` makes sections that come first, whose plots
-    replace the page's own of the same names.
+    ``image_folder`` holds the images; the ``max_images`` on which methods differ most are embedded
+    in the page, and sizes that the annotations lack are read there. ``extra_notes`` stand below the
+    summary's own. ``sections`` makes sections that come first, whose plots replace the page's own
+    plots of the same names.
 
     Raises:
         InputError: the file cannot be written, or none of the images is in ``image_folder``.
@@ -77,107 +98,119 @@ def write_page(
     analyses = analyse(comparison)
     images: dict[int, str] = {}
     if image_folder is not None:
-        comparison = replace(comparison, annotations=measured(comparison.annotations, image_folder))
-        order = by_disagreement(comparison.annotations, analyses).tolist()
-        images = embedded(comparison.annotations, image_folder, order, shown)
-    content = _content(comparison, analyses, more(analyses))
-    if any(len(method.runs) > 1 for method in comparison.methods):
-        content["notes"].append("Errors, bins, curves and images below are of the first seed.")
-    content["notes"] += notes
-    content["title"] = title or _title(comparison)
-    content["about"] = _about(comparison, len(images))
-    groups = groups_of(comparison.annotations)
-    data = page_data(comparison.annotations, analyses, groups, of_joints.KINDS, images)
-    content |= {"groups": list(groups), "data": in_script(data)}
-    write_bytes(out, _rendered(content).encode())
+        annotations = with_image_sizes(comparison.annotations, image_folder)
+        comparison = replace(comparison, annotations=annotations)
+        order = by_disagreement(annotations, analyses).tolist()
+        images = embed_images(annotations, image_folder, order, max_images)
+    groups = instance_groups(comparison.annotations)
+    data = page_data(comparison.annotations, analyses, groups, STATUSES, images)
+    content = {
+        **_summary_content(comparison),
+        **_section_content(comparison, analyses, sections(analyses)),
+        "title": title or _title(comparison),
+        "lead": _lead(comparison),
+        "about": _about_images(comparison, len(images)),
+        "groups": list(groups),
+        "data": json_in_script(data),
+    }
+    content["notes"] += extra_notes
+    write_bytes(out, _render(content).encode())
     return out
 
 
-def in_script(data: Any) -> str:
-    """JSON that no text inside can end early: it goes between script tags."""
+def json_in_script(data: Any) -> str:
+    """JSON that can stand between script tags: no text inside can close them."""
     import orjson
 
     text = orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS).decode()
     return text.replace("<", "\\u003c")
 
 
-def _rendered(content: dict[str, Any]) -> str:
+def _render(content: dict[str, Any]) -> str:
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    here = resources.files("poselab.report")
-    content["css"], content["script"], template = (
-        (here / f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js", "html")
+    folder = resources.files("poselab.report")
+    css, script, template = (
+        (folder / f"page.{suffix}").read_text(encoding="utf-8") for suffix in ("css", "js", "html")
     )
-    return environment.from_string(template).render(content)
+    page = environment.from_string(template)
+    return page.render(content, css=css, script=script, version=poselab.__version__)
 
 
-def _content(
-    comparison: Comparison, analyses: Sequence[Analysis], first: Sequence[Section]
-) -> dict[str, Any]:
-    marked = comparison_table.reasons(comparison)
-    taken = {plot.name for section in first for plot in section.plots}
-    own = (
-        section._replace(plots=[plot for plot in section.plots if plot.name not in taken])
-        for section in _sections(comparison, analyses)
-    )
-    parts = [s for s in (*first, *own) if s.plots or s.tables]
-    headings = [("summary", "Summary"), *((s.name, s.heading) for s in parts)]
+def _summary_content(comparison: Comparison) -> dict[str, Any]:
+    """The first section, and the table of comparability records at the end."""
+    marked = incomparable_methods(comparison)
+    lines = notes(comparison, marked)
+    if any(len(method.runs) > 1 for method in comparison.methods):
+        lines.append("Errors, bins, curves and images below are of each method's first run (seed).")
     return {
-        "lead": _lead(comparison),
-        "sections": [*headings, ("browser", "Images"), ("comparability", "Conditions")],
         "summary": linked_summary(comparison, marked),
-        "notes": comparison_table.notes(comparison, marked),
+        "notes": lines,
         "pairs": linked_pairs(comparison) if len(comparison.pairs) > 1 else [],
-        "head": _there(whole.primary_metric(comparison), whole.forest(comparison)),
-        "parts": parts,
+        "summary_plots": _existing(primary_metric_plot(comparison), forest_plot(comparison)),
         "methods": [method.name for method in comparison.methods],
-        "kinds": of_joints.KINDS[1:],
-        "comparability": contract_rows(comparison),
-        "version": poselab.__version__,
+        "errors": STATUSES[1:],
+        "comparability": comparability_rows(comparison),
     }
 
 
-def _there(*plots: Plot | None) -> list[Plot]:
+def _section_content(
+    comparison: Comparison, analyses: Sequence[Analysis], extra: Sequence[Section]
+) -> dict[str, Any]:
+    replaced = {plot.name for section in extra for plot in section.plots}
+    standard = (
+        section._replace(plots=[plot for plot in section.plots if plot.name not in replaced])
+        for section in _standard_sections(comparison, analyses)
+    )
+    sections = [s for s in (*extra, *standard) if s.plots or s.tables]
+    headings = [("summary", "Summary"), *((s.name, s.heading) for s in sections)]
+    return {
+        "sections": sections,
+        "headings": [*headings, ("browser", "Images"), ("comparability", "Comparability")],
+    }
+
+
+def _existing(*plots: Plot | None) -> list[Plot]:
     return [plot for plot in plots if plot is not None]
 
 
-def learning(curves: Curves, primary_metric: str) -> More:
-    """The section of a training run's curves."""
-    plots = _there(whole.learning(curves, primary_metric))
-    return lambda _: [Section("learning", "Training", plots, [])]
-
-
-def _sections(comparison: Comparison, analyses: Sequence[Analysis]) -> list[Section]:
-    skeleton = comparison.annotations.skeleton
-    metric = comparison.methods[0].metrics[0].comparability["metric"]
-    rows = of_joints.joint_rows(skeleton, scored(skeleton) if metric != "oks" else None)
-    best = analyses[: whole.MOST_DRAWN]
-    of_joint = _drawn(
-        len(analyses),
-        of_joints.joint_rates(replace(comparison, methods=comparison.methods[: whole.MOST_DRAWN])),
-        of_joints.costs(best),
-        of_joints.similarities(best, rows),
-    )
-    of_joint += _there(of_joints.joint_errors(analyses, rows, guessed=skeleton.sigmas is None))
-    tables = [("Errors of each joint as a table", linked_errors(analyses, rows))]
-    if all(analysis.costs for analysis in analyses):
-        tables.insert(0, ("What errors cost as a table", linked_costs(analyses)))
-    instances = _drawn(len(analyses), whole.breakdowns(best))
-    ranked = _drawn(len(analyses), whole.precision_recall(best), whole.calibrations(best))
+def _standard_sections(comparison: Comparison, analyses: Sequence[Analysis]) -> list[Section]:
+    best = analyses[:MAX_DRAWN]
+    breakdowns = _of_best(len(analyses), breakdown_plot(best))
+    scores = _of_best(len(analyses), precision_recall_plot(best), calibration_plot(best))
     return [
-        Section("joints", "Errors and joints", of_joint, tables),
-        Section("instances", "People", instances, []),
-        Section("scores", "Ranking and scores", ranked, []),
+        _joint_section(comparison, analyses),
+        Section("breakdowns", "Size and crowding", breakdowns, []),
+        Section("scores", "Ranking and scores", scores, []),
     ]
 
 
-def _drawn(methods: int, *plots: Plot | None) -> list[Plot]:
-    """The plots there are, saying so where they leave methods out."""
-    if methods <= whole.MOST_DRAWN:
-        return _there(*plots)
-    left = f" The best {whole.MOST_DRAWN} of {methods} methods."
-    return [plot._replace(caption=plot.caption + left) for plot in _there(*plots)]
+def _joint_section(comparison: Comparison, analyses: Sequence[Analysis]) -> Section:
+    skeleton = comparison.annotations.skeleton
+    is_oks = comparison.methods[0].metrics[0].comparability["metric"] == "oks"
+    rows = joint_rows(skeleton, None if is_oks else scored(skeleton))
+    best = analyses[:MAX_DRAWN]
+    plots = _of_best(
+        len(analyses),
+        joint_rates_plot(replace(comparison, methods=comparison.methods[:MAX_DRAWN])),
+        error_costs_plot(best),
+        similarity_plot(best, rows),
+    )
+    plots += _existing(joint_errors_plot(analyses, rows, guessed_sigmas=skeleton.sigmas is None))
+    tables = [("Errors of each joint as a table (%)", linked_joint_errors(analyses, rows))]
+    if all(analysis.costs for analysis in analyses):
+        costs = ("What errors cost as a table (points of AP)", linked_costs(analyses))
+        tables.insert(0, costs)
+    return Section("joints", "Errors and joints", plots, tables)
+
+
+def _of_best(methods: int, *plots: Plot | None) -> list[Plot]:
+    """The plots that exist, with a note where they leave methods out."""
+    if methods <= MAX_DRAWN:
+        return _existing(*plots)
+    note = f" The best {MAX_DRAWN} of {methods} methods."
+    return [plot._replace(caption=plot.caption + note) for plot in _existing(*plots)]
 
 
 def _title(comparison: Comparison) -> str:
@@ -190,29 +223,28 @@ def _title(comparison: Comparison) -> str:
 
 
 def _lead(comparison: Comparison) -> str:
-    comparability = comparison.methods[0].metrics[0].comparability
+    record = comparison.methods[0].metrics[0].comparability
     return (
-        f"{comparability['annotations']}: {comparability['images']:,} images, "
-        f"{comparability['instances']:,} "
-        f"people scored, {comparability['keypoints']} keypoints ({comparability['skeleton']})."
+        f"{record['annotations']}: {record['images']:,} images, {record['instances']:,} scored "
+        f"instances, {record['keypoints']} keypoints ({record['skeleton']})."
     )
 
 
-def _about(comparison: Comparison, images: int) -> str:
+def _about_images(comparison: Comparison, embedded: int) -> str:
     """What the image browser shows and what it leaves out."""
-    held = min(len(comparison.annotations), MOST_IMAGES)
-    most = "" if held == len(comparison.annotations) else " of the largest errors"
+    held = min(len(comparison.annotations), MAX_IMAGES)
+    largest = "" if held == len(comparison.annotations) else " with the largest errors"
     text = (
-        f"{held:,} images{most}: the labels, for every person the pose that answers for them, "
-        f"and at most {MOST_UNMATCHED} poses of nobody an image and method, the best that score "
-        "above the lowest tenth of the others."
+        f"{held:,} images{largest}: the ground truth, the pose matched to each instance, and the "
+        f"unmatched poses with the highest scores, at most {MAX_UNMATCHED} per image and method "
+        "(none below the lowest tenth of the matched poses' scores)."
     )
     if comparison.pairs:
-        text += " Disagreement is the widest spread of one person's OKS over the methods shown."
-    if images:
-        which = "on which methods differ most" if comparison.pairs else "of the worst poses"
+        text += " Disagreement: the widest spread of one instance's OKS over the methods shown."
+    if embedded:
+        which = "on which methods differ most" if comparison.pairs else "with the worst poses"
         text += (
-            f" Of the images in the folder given, the {images} {which} are inside the page, "
-            f"{LONG_SIDE} pixels long."
+            f" The {embedded} images of the given folder {which} are embedded in the page, with a "
+            f"long side of {LONG_SIDE} pixels."
         )
     return text

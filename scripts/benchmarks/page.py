@@ -25,7 +25,7 @@ import orjson
 from evaluate_oks import detections
 
 from poselab.annotations import open_annotations
-from poselab.evaluation.comparison import Comparison, Run, compare
+from poselab.evaluation.comparison import Comparison, PredictionsFile, compare
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
 from poselab.report.page import write_page
@@ -68,7 +68,7 @@ def compared(annotations: Path, folder: Path) -> Comparison:
     for spread in SPREADS:
         points = poses.keypoints + spread * rng.normal(size=poses.keypoints.shape)
         moved = dataclasses.replace(poses, keypoints=points)
-        named[f"moved {spread:g} pixels"] = [Run(found, moved, {})]
+        named[f"moved {spread:g} pixels"] = [PredictionsFile(found, moved, {})]
     return compare(named, table, OksEvaluator(), replicates=50)
 
 

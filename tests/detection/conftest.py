@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from poselab import cli
-from poselab.data import Split
 from poselab.datasets import coco
+from poselab.datasets.base import Split
 from poselab.synthetic import Settings, generate
 
 

@@ -12,7 +12,7 @@ from hydra.utils import get_method
 
 from poselab import cli
 from poselab.annotations.formats.detections import read_detections
-from poselab.data import Split
+from poselab.datasets.base import Split
 from poselab.evaluation.comparability import differences_from, read_comparability
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.metrics.person_boxes import person_precisions
@@ -45,8 +45,8 @@ def run(instances: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", detector_names())
 def test_every_shipped_detector_composes(name: str) -> None:
-    config, _ = compose("detect", [f"detector={name}", "detector.rules.most=7"])
-    assert build.node(config.detector, "rules")().most == 7
+    config, _ = compose("detect", [f"detector={name}", "detector.rules.max_boxes=7"])
+    assert build.instantiate_section(config.detector, "rules")().max_boxes == 7
     assert config.detector.make["_target_"].startswith("poselab.detection.")
     assert inspect.signature(get_method(config.detector.make["_target_"])).parameters.keys() >= {
         "table",
@@ -71,7 +71,7 @@ def test_a_detections_file_with_its_person_ap(
     found = read_detections(out)
     assert set(found.image_ids.tolist()) <= set(val.annotations.image_ids.tolist())
     # The file is a detector in its turn, and the rules apply to it.
-    assert cli.main([*given, "--detector", str(out), "--most", "1", "--threshold", "0.5"]) == 0
+    assert cli.main([*given, "--detector", str(out), "--max-boxes", "1", "--threshold", "0.5"]) == 0
     again = read_detections(out)
     assert again.image_ids.tolist() == np.unique(found.image_ids).tolist()
     assert cli.main([*given, "--detector", "jittered,iou=0.6,miss=0.5,seed=2"]) == 0
@@ -98,7 +98,7 @@ def test_images_without_labels(instances: Path, trained: Path, tmp_path: Path) -
         ("jittered,io=0.5", "io"),
         ("fcos,weights=nowhere.pth", "nowhere.pth"),
         ("file.json", "found no such file"),
-        ("jittered,rules.most=few", "conf/detector"),
+        ("jittered,rules.max_boxes=few", "conf/detector"),
     ],
 )
 def test_wrong_detectors_are_refused_in_one_sentence(

@@ -11,25 +11,32 @@ import pytest
 import torch
 
 from poselab import geometry
-from poselab.data import Augment, Split
+from poselab.data import Augment
 from poselab.datasets import coco
-from poselab.detection import Shown, find_people
-from poselab.detection.finding import BoxRules
-from poselab.detection.letterbox import letterboxed
-from poselab.detection.tiny import PointLoss, Points, cells_of, heat_of, people_at
-from poselab.detection.tiny_data import BoxedImages
-from poselab.detection.tiny_detector import TinyDetector, TinyFinder, load, save
+from poselab.datasets.base import Split
+from poselab.detection import DetectorInput, run_detector
+from poselab.detection.detect import BoxFilter
+from poselab.detection.letterbox import letterbox
+from poselab.detection.tiny_data import BoxDataset
+from poselab.detection.tiny_detector import TinyDetector, TinyDetectorModule, load, save
+from poselab.detection.tiny_network import (
+    CentreLoss,
+    CentreOutput,
+    centre_heatmap,
+    decode_boxes,
+    to_cells,
+)
 from poselab.detection.torchvision_detector import TorchvisionDetector
-from poselab.detection.yolo_layouts import LAYOUTS, recognised
+from poselab.detection.yolo_formats import YOLO_FORMATS, recognise
 from poselab.evaluation.metrics.person_boxes import person_precisions
 from poselab.structures import InputError
 
 
 @pytest.fixture
-def image(tmp_path: Path) -> Shown:
+def image(tmp_path: Path) -> DetectorInput:
     path = tmp_path / "a.png"
     cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8))
-    return Shown(1, path)
+    return DetectorInput(1, path)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +48,7 @@ def image(tmp_path: Path) -> Shown:
         "fcos_resnet50_fpn",
     ],
 )
-def test_torchvision_gives_what_the_network_says_of_people(name: str, image: Shown) -> None:
+def test_torchvision_gives_what_the_network_says_of_people(name: str, image: DetectorInput) -> None:
     torch.manual_seed(0)
     sides = None if "320" in name else (64, 96)
     detector = TorchvisionDetector(name, None, classes=3, person=2, sides=sides)
@@ -84,7 +91,7 @@ def test_letterboxed_boxes_come_back(centred: bool) -> None:
     """A bright block keeps its place: found in the input, it is where it was in the image."""
     image = np.zeros((100, 300, 3), dtype=np.uint8)
     image[20:60, 200:280] = 255
-    placed = letterboxed(image, (128, 160), centred)
+    placed = letterbox(image, (128, 160), centred)
     bright = placed.image[..., 0] > 200
     rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
     corners = np.array([[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]], dtype=np.float64)
@@ -112,13 +119,13 @@ def rows_of(layout: str, size: tuple[int, int], box: tuple[float, ...]) -> list[
     return [output]
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", YOLO_FORMATS)
 def test_layouts_are_recognised_and_read(layout: str) -> None:
     size, box = (64, 96), (10.0, 20.0, 30.0, 60.0)
     outputs = rows_of(layout, size, box)
     shapes = [output.shape for output in outputs]
-    assert recognised(shapes, size) == ("yolox" if layout == "yolox_decoded" else layout)
-    corners, scores = LAYOUTS[layout].read([output[0] for output in outputs], size, 0)
+    assert recognise(shapes, size) == ("yolox" if layout == "yolox_decoded" else layout)
+    corners, scores = YOLO_FORMATS[layout].read([output[0] for output in outputs], size, 0)
     best = int(np.argmax(scores))
     assert scores[best] == pytest.approx(0.72)
     assert corners[best] == pytest.approx(box)
@@ -126,7 +133,7 @@ def test_layouts_are_recognised_and_read(layout: str) -> None:
 
 def test_unknown_outputs_are_refused() -> None:
     with pytest.raises(InputError, match="YOLO"):
-        recognised([(1, 1000)], (64, 64))
+        recognise([(1, 1000)], (64, 64))
 
 
 def test_missing_packages_are_said_in_one_sentence(
@@ -146,7 +153,7 @@ def test_missing_packages_are_said_in_one_sentence(
 
 
 def test_ultralytics_is_asked_as_its_package_documents(
-    monkeypatch: pytest.MonkeyPatch, image: Shown
+    monkeypatch: pytest.MonkeyPatch, image: DetectorInput
 ) -> None:
     from types import SimpleNamespace
 
@@ -176,22 +183,22 @@ def test_points_say_where_their_boxes_are() -> None:
     """Maps made of the target itself decode to it, wherever in the input the box lies."""
     edges = torch.tensor([[[10.0, 20.0, 40.5, 90.0], [70.0, 3.0, 100.0, 50.0]]])
     present = torch.ones(1, 2, dtype=torch.bool)
-    cells = cells_of(edges)
-    heat = heat_of(cells, present, (24, 32))
+    cells = to_cells(edges)
+    heat = centre_heatmap(cells, present, (24, 32))
     assert heat.max() == 1
     sides = torch.zeros(1, 4, 24, 32)
     for box in cells[0]:
         x, y = torch.floor((box[:2] + box[2:]) / 2 + 0.5).long().tolist()
         here = torch.tensor([x, y, x, y])
         sides[0, :, y, x] = (box - here).abs()
-    found = Points(torch.logit(heat.clamp(1e-4, 1 - 1e-4)), sides)
-    corners, scores = people_at(found, most=5)
+    found = CentreOutput(torch.logit(heat.clamp(1e-4, 1 - 1e-4)), sides)
+    corners, scores = decode_boxes(found, max_boxes=5)
     order = corners[0, :2, 0].argsort()
     assert corners[0, :2][order] == pytest.approx(edges[0].numpy(), abs=1e-3)
     assert scores[0, 1] > 0.99
     assert scores[0, 2] < 0.01
-    loss = PointLoss()(found, cells, present)
-    worse = PointLoss()(found._replace(sides=sides + 1), cells, present)
+    loss = CentreLoss()(found, cells, present)
+    worse = CentreLoss()(found._replace(sides=sides + 1), cells, present)
     assert worse["box"] > loss["box"]
     assert worse["heat"] == loss["heat"]
 
@@ -199,12 +206,12 @@ def test_points_say_where_their_boxes_are() -> None:
 def test_boxes_move_with_the_image(val: Split) -> None:
     """Edges go back to the annotated boxes through the matrix of the input."""
     for augment in (None, Augment(flip=1.0, scale=0.2, degrees=0.0, shift=0.05)):
-        item = BoxedImages(val, (128, 160), augment)[0]
+        item = BoxDataset(val, (128, 160), augment)[0]
         rows = list(val.annotations.rows(0))
         count = int(item.present.sum())
         assert count == len(rows)
         corners = geometry.apply(
-            item.to_image.astype(np.float64), item.edges[:count].reshape(-1, 2)
+            item.to_image.astype(np.float64), item.corners[:count].reshape(-1, 2)
         )
         corners = corners.reshape(-1, 2, 2)
         low, high = corners.min(axis=1), corners.max(axis=1)
@@ -216,8 +223,10 @@ def test_boxes_move_with_the_image(val: Split) -> None:
 def test_the_small_detector_learns(trained: Path, instances: Path) -> None:
     """On the very images that it saw: a loss or a decoder that is wrong gets nowhere here."""
     seen = coco.files(instances).train.open()
-    found = find_people(TinyFinder(load(trained / "detector.ckpt"), "cpu"), seen, BoxRules())
-    untrained = find_people(TinyFinder(TinyDetector(), "cpu"), seen, BoxRules(threshold=0.0))
+    found = run_detector(TinyDetector(load(trained / "detector.ckpt"), "cpu"), seen, BoxFilter())
+    untrained = run_detector(
+        TinyDetector(TinyDetectorModule(), "cpu"), seen, BoxFilter(threshold=0.0)
+    )
     before, after = (person_precisions(*f, seen.annotations)["AP50"] for f in (untrained, found))
     assert before < 0.05 < 0.3 < after
 
@@ -225,9 +234,9 @@ def test_the_small_detector_learns(trained: Path, instances: Path) -> None:
 def test_the_small_detector_is_kept(trained: Path, val: Split, tmp_path: Path) -> None:
     detector = load(trained / "detector.ckpt")
     save(detector, tmp_path / "again.ckpt")
-    found = find_people(TinyFinder(detector, "cpu"), val, BoxRules())
-    again = find_people(TinyFinder(load(tmp_path / "again.ckpt"), "cpu"), val, BoxRules(), 1)
+    found = run_detector(TinyDetector(detector, "cpu"), val, BoxFilter())
+    again = run_detector(TinyDetector(load(tmp_path / "again.ckpt"), "cpu"), val, BoxFilter(), 1)
     assert again.scores == pytest.approx(found.scores, abs=1e-5)
     assert again.boxes == pytest.approx(found.boxes, abs=1e-2)
     with pytest.raises(InputError, match="multiples of 32"):
-        TinyDetector((100, 100))
+        TinyDetectorModule((100, 100))

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from poselab import cli
 from poselab.annotations.formats.detections import read_detections
-from poselab.detection import Shown
+from poselab.detection import DetectorInput
 from poselab.detection.onnx_detector import OnnxDetector
 from poselab.structures import InputError
 
@@ -23,14 +23,14 @@ CELLS = sum((SIZE[0] // s) * (SIZE[1] // s) for s in STRIDES)
 
 
 @pytest.fixture
-def images(tmp_path: Path) -> list[Shown]:
+def images(tmp_path: Path) -> list[DetectorInput]:
     """Grey, 40 × 60, with a red block of 10 × 10 at a place of its own in each."""
     shown = []
     for n, (x, y) in enumerate([(5, 10), (40, 25), (25, 0)], start=1):
         image = np.full((40, 60, 3), 120, np.uint8)
         image[y : y + 10, x : x + 10] = (0, 0, 255)  # BGR
         cv2.imwrite(str(tmp_path / f"{n}.png"), image)
-        shown.append(Shown(n, tmp_path / f"{n}.png"))
+        shown.append(DetectorInput(n, tmp_path / f"{n}.png"))
     return shown
 
 
@@ -100,7 +100,7 @@ def saved(layout: str, file: Path, batch: int | str) -> Path:
 @pytest.mark.parametrize("batch", ["any", 2])
 @pytest.mark.parametrize("layout", ["yolox", "yolov8"])
 def test_what_the_network_sees_comes_back_in_the_image(
-    layout: str, batch: int | str, images: list[Shown], tmp_path: Path
+    layout: str, batch: int | str, images: list[DetectorInput], tmp_path: Path
 ) -> None:
     """40 × 60 becomes 64 × 96, a scale of 1.6: a cell of 16 is the block of 10."""
     detector = OnnxDetector(saved(layout, tmp_path / "net.onnx", batch))
@@ -121,11 +121,11 @@ def test_what_the_network_sees_comes_back_in_the_image(
 
 
 def test_a_network_in_a_file_is_a_detector_of_the_command(
-    images: list[Shown], tmp_path: Path
+    images: list[DetectorInput], tmp_path: Path
 ) -> None:
     file, out = saved("yolov8", tmp_path / "net.onnx", 1), tmp_path / "boxes.json"
     given = ["detect", *(str(p.path) for p in images), "--detector", str(file)]
-    assert cli.main([*given, "--out", str(out), "--most", "1", "--device", "cpu"]) == 0
+    assert cli.main([*given, "--out", str(out), "--max-boxes", "1", "--device", "cpu"]) == 0
     found = read_detections(out)
     assert found.image_ids.tolist() == [1, 2, 3]
     assert found.scores == pytest.approx(np.ones(3), abs=0.06)

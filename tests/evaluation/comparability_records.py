@@ -1,4 +1,4 @@
-"""Whole contracts, and what is to be said when one field of them differs."""
+"""Complete comparability records, and how a difference in one field of them is reported."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ RUN = {
     },
     "overlap": {"images": 0, "decided_by": "file names"},
 }
-WHOLE = OKS | {"run": RUN}
+COMPLETE = OKS | {"run": RUN}
 DETECTED = {
     "kind": "detected",
     "file": "COCO_val2017_detections",
@@ -50,14 +50,14 @@ DETECTED = {
 PCKH = {"metric": "pckh", "fingerprint": "m0", "images": 3, "image_set": "q", "instances": 4}
 
 
-OF_OTHERS = {
+FIELDS_OF_OTHER_METRICS = {
     *("metric", "rule", "auc", "thresholds", "unscored", "match"),
     *("crowd_index", "crowd_edges"),
 }
 
 
 def changed(**changes: Any) -> dict[str, Any]:
-    """A whole contract of which the named fields, of either part, are different."""
+    """A complete record in which the named fields are different."""
     run = {key: value for key, value in changes.items() if key in RUN and key != "boxes"}
     if isinstance(changes.get("boxes"), dict):
         run["boxes"] = changes["boxes"]
@@ -69,105 +69,104 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     (
         "incomparable",
         "oks.fingerprint",
-        "labels: mine.json against person_keypoints_val2017.json",
+        "annotations: mine.json vs. person_keypoints_val2017.json",
         changed(annotations="mine.json", fingerprint="f9"),
     ),
     (
         "incomparable",
         "oks.fingerprint",
-        "labels: two files of different content called person_keypoints_val2017.json",
+        "annotations: two files of different content called person_keypoints_val2017.json",
         changed(fingerprint="f9"),
     ),
     (
         "incomparable",
         "oks.images",
-        "2,346 against 5,000 images",
+        "2,346 vs. 5,000 images",
         changed(images=2346, image_set="a2", instances=6000),
     ),
     (
         "incomparable",
         "oks.image_set",
-        "as many images (5,000), but not the same ones",
+        "the same number of images (5,000), but other images",
         changed(image_set="a2"),
     ),
-    ("incomparable", "oks.instances", "6,351 against 6,352 scored people", changed(instances=6351)),
+    ("incomparable", "oks.instances", "6,351 vs. 6,352 scored instances", changed(instances=6351)),
     (
         "incomparable",
         "oks.skeleton",
-        "skeleton: crowdpose14 against coco17",
+        "skeleton: crowdpose14 vs. coco17",
         changed(skeleton="crowdpose14", keypoints=14, sigmas=[0.079]),
     ),
-    ("incomparable", "oks.keypoints", "16 against 17 keypoints", changed(keypoints=16)),
+    ("incomparable", "oks.keypoints", "16 vs. 17 keypoints", changed(keypoints=16)),
     (
         "incomparable",
         "oks.sigmas",
-        "sigmas: guessed against published",
+        "sigmas: guessed vs. published",
         changed(sigmas=[0.05, 0.05], sigmas_from="guess"),
     ),
     (
         "incomparable",
         "oks.sigmas",
-        "sigmas: other values for 1 keypoints",
+        "sigmas: different values for 1 keypoints",
         changed(sigmas=[0.026, 0.05]),
     ),
     (
         "incomparable",
         "oks.area",
-        "area of people: 0.53 box against annotated",
+        "area of instances: 0.53 box vs. annotated",
         changed(area="0.53 box"),
     ),
     (
         "incomparable",
         "oks.boxes",
-        "labelled boxes: around keypoints against annotated",
+        "annotated boxes: around keypoints vs. annotated",
         changed(boxes="around keypoints"),
     ),
     (
         "incomparable",
         "oks.max_detections",
-        "the best 100 against 20 poses of an image",
+        "detections per image: at most 100 vs. 20",
         changed(max_detections=100),
     ),
     (
         "unequal",
         "oks.detection_area",
-        "size of a pose, by which APM and APL sort: its boxes against its keypoints",
+        "area of a pose, for APM and APL: from boxes vs. from keypoints",
         changed(detection_area="boxes"),
     ),
     (
         "unequal",
         "run.boxes",
-        "boxes: COCO_val2017_detections (56.4 AP) against ground truth",
+        "boxes: COCO_val2017_detections (56.4 AP) vs. ground truth",
         changed(boxes=DETECTED),
     ),
-    ("unequal", "run.flip_test", "flip test: off against on", changed(flip_test=False)),
+    ("unequal", "run.flip_test", "flip test: off vs. on", changed(flip_test=False)),
     (
         "unequal",
         "run.flip_shift",
-        "flip test moves maps by 0 against 1 cells",
+        "flip test shifts heatmaps by 0 vs. 1 cells",
         changed(flip_shift=0),
     ),
-    ("unequal", "run.pixels", "pixel convention: udp against hrnet", changed(pixels="udp")),
+    ("unequal", "run.pixels", "pixel convention: udp vs. hrnet", changed(pixels="udp")),
     (
         "unequal",
         "run.input_size",
-        "input of 384 × 288 against 256 × 192 pixels (height × width)",
+        "input size: 384 × 288 vs. 256 × 192 pixels (height × width)",
         changed(input_size=[384, 288]),
     ),
-    ("unequal", "run.padding", "boxes enlarged 1 against 1.25 times", changed(padding=1.0)),
+    ("unequal", "run.padding", "boxes enlarged 1 vs. 1.25 times", changed(padding=1.0)),
     (
         "unequal",
         "run.score",
-        "score of a pose: mean of all keypoint scores against "
+        "score of a pose: mean of all keypoint scores vs. "
         "box score · mean of keypoint scores above 0.2",
         changed(score="mean of all keypoint scores"),
     ),
-    ("unequal", "run.nms", "NMS: none against OKS 0.9", changed(nms=None)),
+    ("unequal", "run.nms", "NMS: none vs. OKS 0.9", changed(nms=None)),
     (
         "unequal",
         "run.training",
-        "trained on aic.json (210,000 images) against "
-        "person_keypoints_train2017.json (118,287 images)",
+        "trained on aic.json (210,000 images) vs. person_keypoints_train2017.json (118,287 images)",
         changed(training={"annotations": "aic.json", "fingerprint": "f2", "images": 210_000}),
     ),
     (
@@ -179,7 +178,7 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     (
         "unknown",
         "run",
-        "unknown: this results file says nothing of its boxes, flip test, scores, NMS and "
+        "unknown: this predictions file does not record its boxes, flip test, scores, NMS and "
         "training data",
         OKS,
     ),

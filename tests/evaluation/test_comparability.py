@@ -1,4 +1,4 @@
-"""Records are marked where ranking them would deceive, with the reason in words."""
+"""Differences between comparability records, with reasons in words."""
 
 from __future__ import annotations
 
@@ -13,22 +13,29 @@ from typing import Any
 
 import numpy as np
 import pytest
-from comparability_records import CASES, DETECTED, OF_OTHERS, OKS, PCKH, RUN, WHOLE, changed
-from poselab.evaluation.comparability_fields import OF_METRIC, OF_RUN
+from comparability_records import (
+    CASES,
+    COMPLETE,
+    DETECTED,
+    FIELDS_OF_OTHER_METRICS,
+    OKS,
+    PCKH,
+    RUN,
+    changed,
+)
 
 import poselab.evaluation
 from poselab.annotations import Annotations
 from poselab.evaluation.comparability import (
-    between,
-    differences,
-    doubts,
-    parts,
+    differences_from,
+    metric_records,
     read_comparability,
-    worst,
+    record_warnings,
     write_comparability,
 )
+from poselab.evaluation.comparability.fields import METRIC_FIELDS, RUN_FIELDS
 from poselab.evaluation.metrics.body_parts import PartsEvaluator
-from poselab.evaluation.metrics.crowding import CrowdEvaluator
+from poselab.evaluation.metrics.crowding import CrowdPoseEvaluator
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.metrics.pck import PckEvaluator
 from poselab.evaluation.metrics.pckh import PckhEvaluator
@@ -43,19 +50,18 @@ Answer = Callable[..., Predictions]
 
 
 @pytest.mark.parametrize(("severity", "field", "reason", "comparability"), CASES)
-def test_each_difference_has_its_words_and_stands_alone(
+def test_each_difference_is_reported_alone_in_words(
     severity: str, field: str, reason: str, comparability: dict[str, Any]
 ) -> None:
-    assert differences([WHOLE, comparability]) == [[], [(field, severity, reason)]]
-    assert differences([WHOLE, comparability], reference=1)[1] == []
+    assert differences_from(COMPLETE, comparability) == [(field, severity, reason)]
 
 
 def test_every_field_has_a_case() -> None:
-    told = {field.partition(".")[::2] for _, field, _, _ in CASES}
-    assert {name for part, name in told if part == "run"} - {""} == set(OF_RUN)
-    of_oks = {name for part, name in told if part == "oks"}
-    neutral = {name for name, field in OF_METRIC.items() if field.severity == "neutral"}
-    assert of_oks | neutral | OF_OTHERS == set(OF_METRIC)
+    reported = {field.partition(".")[::2] for _, field, _, _ in CASES}
+    assert {name for part, name in reported if part == "run"} - {""} == set(RUN_FIELDS)
+    of_oks = {name for part, name in reported if part == "oks"}
+    neutral = {name for name, field in METRIC_FIELDS.items() if field.severity == "neutral"}
+    assert of_oks | neutral | FIELDS_OF_OTHER_METRICS == set(METRIC_FIELDS)
 
 
 def test_pckh_at_a_tenth_is_not_pckh_at_eleven_hundredths() -> None:
@@ -63,82 +69,82 @@ def test_pckh_at_a_tenth_is_not_pckh_at_eleven_hundredths() -> None:
     legacy = PCKH | {"thresholds": {"PCKh@0.1": 0.11}, "run": RUN}
     spelt_out = PCKH | {"thresholds": {"PCKh@0.1": 0.1}, "run": RUN}
     for other in (PCKH | {"run": RUN}, spelt_out):
-        (found,) = between(legacy, other)
-        assert found == (
+        (difference,) = differences_from(other, legacy)
+        assert difference == (
             "pckh.thresholds",
             "incomparable",
-            "PCKh@0.1 counts 0.11, the other 0.10",
+            "PCKh@0.1: threshold 0.11 vs. 0.10",
         )
-    assert between(spelt_out, PCKH | {"run": RUN}) == []
+    assert differences_from(PCKH | {"run": RUN}, spelt_out) == []
 
 
 def test_other_metrics_and_their_rules() -> None:
     pckh = OKS | PCKH | {"run": RUN}
-    assert ("metric", "incomparable", "metric: pckh against oks") in between(pckh, WHOLE)
+    assert ("metric", "incomparable", "metric: pckh vs. oks") in differences_from(COMPLETE, pckh)
     for key, value in {"rule": "d <= 0.2", "auc": "mean", "match": "best_oks"}.items():
-        (found,) = between(pckh | {key: value}, pckh | {key: "x"})
-        assert (found.field, found.severity) == (f"pckh.{key}", "incomparable")
-        assert f"{value}" in found.reason
-    (found,) = between(pckh | {"unscored": ["pelvis", "neck"]}, pckh | {"unscored": []})
-    assert found.reason == "joints left out: pelvis, neck against none"
+        (difference,) = differences_from(pckh | {key: "x"}, pckh | {key: value})
+        assert (difference.field, difference.severity) == (f"pckh.{key}", "incomparable")
+        assert f"{value}" in difference.reason
+    (difference,) = differences_from(
+        pckh | {"unscored": []}, pckh | {"unscored": ["pelvis", "neck"]}
+    )
+    assert difference.reason == "joints left out: pelvis, neck vs. none"
 
 
-def test_what_is_no_condition_is_no_difference() -> None:
+def test_neutral_fields_make_no_difference() -> None:
     same = changed(engine="pycocotools", annotations="copy.json", instances_without_prediction=3)
-    assert between(same, WHOLE) == []
-    by_the_way = changed(
+    assert differences_from(COMPLETE, same) == []
+    neutral = changed(
         overlap={"images": 0, "decided_by": "content"}, boxes={"kind": "labelled", "note": 1}
     )
-    assert between(by_the_way, WHOLE) == []
+    assert differences_from(COMPLETE, neutral) == []
 
 
 def test_boxes_of_one_name_and_other_content_or_threshold() -> None:
     first = changed(boxes=DETECTED)
-    (found,) = between(changed(boxes=DETECTED | {"fingerprint": "d1"}), first)
-    assert found.reason == (
+    (difference,) = differences_from(first, changed(boxes=DETECTED | {"fingerprint": "d1"}))
+    assert difference.reason == (
         "boxes: two files of different content called COCO_val2017_detections (56.4 AP)"
     )
-    (found,) = between(changed(boxes=DETECTED | {"threshold": 0.5}), first)
-    assert "(56.4 AP) from score 0.5 against COCO" in found.reason
-    (found,) = between(changed(boxes={"kind": "none"}, padding=None), first)
-    assert found.reason.startswith("boxes: none (whole images) against COCO")
+    (difference,) = differences_from(first, changed(boxes=DETECTED | {"threshold": 0.5}))
+    assert "(56.4 AP) from score 0.5 vs. COCO" in difference.reason
+    (difference,) = differences_from(first, changed(boxes={"kind": "none"}, padding=None))
+    assert difference.reason.startswith("boxes: none (whole images) vs. COCO")
 
 
 def test_order_does_not_matter() -> None:
-    comparability_records = [WHOLE, *(case[3] for case in CASES)]
+    comparability_records = [COMPLETE, *(case[3] for case in CASES)]
     for a, b in itertools.combinations(comparability_records, 2):
-        there, back = between(a, b), between(b, a)
+        there, back = differences_from(a, b), differences_from(b, a)
         assert {d[:2] for d in there} == {d[:2] for d in back}
-        assert worst(there) == worst(back)
+        assert [d.severity for d in there] == [d.severity for d in back]
 
 
-def test_a_whole_contract_equals_its_copy_however_it_was_stored() -> None:
-    for comparability in (WHOLE, *(case[3] for case in CASES)):
+def test_a_complete_record_equals_its_stored_copy() -> None:
+    for comparability in (COMPLETE, *(case[3] for case in CASES)):
         again = json.loads(json.dumps(comparability))
         expected = [] if "run" in comparability else ["unknown"]
-        assert [d.severity for d in between(comparability, again)] == expected
+        assert [d.severity for d in differences_from(again, comparability)] == expected
 
 
-def test_the_gravest_comes_first() -> None:
-    found = between(OKS | {"area": "0.53 box", "detection_area": "boxes"}, WHOLE)
-    assert [d.severity for d in found] == ["incomparable", "unequal", "unknown"]
-    assert worst(found) == "incomparable"
-    assert worst([]) is None
+def test_the_most_severe_comes_first() -> None:
+    differences = differences_from(COMPLETE, OKS | {"area": "0.53 box", "detection_area": "boxes"})
+    assert [d.severity for d in differences] == ["incomparable", "unequal", "unknown"]
 
 
-def test_a_field_nobody_has_heard_of_is_told() -> None:
-    (found,) = between(changed(new_rule="a") | {"new_rule": "a"}, WHOLE | {"new_rule": "b"})
-    assert found == ("oks.new_rule", "unequal", "new rule: a against b")
-    (found,) = between(WHOLE | {"new_rule": "a"}, WHOLE)
-    assert found == ("oks.new_rule", "unknown", "unknown: only one record says its new rule")
+def test_an_unlisted_field_is_reported() -> None:
+    (difference,) = differences_from(COMPLETE | {"new_rule": "b"}, COMPLETE | {"new_rule": "a"})
+    assert difference == ("oks.new_rule", "unequal", "new rule: a vs. b")
+    (difference,) = differences_from(COMPLETE, COMPLETE | {"new_rule": "a"})
+    assert difference == ("oks.new_rule", "unknown", "unknown: only one record has new rule")
 
 
-def test_doubts_need_no_second_record() -> None:
-    assert doubts(WHOLE) == []
-    assert doubts(changed(overlap={"images": 3})) == [
+def test_warnings_need_no_second_record() -> None:
+    assert record_warnings(COMPLETE) == []
+    assert record_warnings(changed(overlap={"images": 3})) == [
         "training images include 3 of the evaluation images"
     ]
-    assert "says nothing of its boxes" in doubts(OKS)[0]
+    assert "does not record its boxes" in record_warnings(OKS)[0]
 
 
 def instances(make_table: Make, skeleton: Skeleton = COCO17) -> Annotations:
@@ -160,21 +166,21 @@ EVALUATORS = [
     PckhEvaluator(match="best_oks"),
     PckEvaluator(),
     PckEvaluator(reference="box", match="best_oks"),
-    CrowdEvaluator(),
+    CrowdPoseEvaluator(),
     PartsEvaluator(),
     SeveralMetrics([OksEvaluator(), PckhEvaluator(), PckEvaluator()]),
 ]
 
 
 def test_no_evaluator_is_forgotten() -> None:
-    """Whoever adds one must say in the list above which fields it writes."""
-    found = set()
-    for module in pkgutil.iter_modules(poselab.evaluation.__path__):
-        content = vars(importlib.import_module(f"poselab.evaluation.{module.name}")).values()
-        found |= {
+    """A new evaluator must be added to the list above, so that its fields are checked."""
+    evaluators = set()
+    for module in pkgutil.walk_packages(poselab.evaluation.__path__, "poselab.evaluation."):
+        content = vars(importlib.import_module(module.name)).values()
+        evaluators |= {
             kind for kind in content if isinstance(kind, type) and hasattr(kind, "primary_metric")
         }
-    made = {kind for kind in found if not getattr(kind, "_is_protocol", False)}
+    made = {kind for kind in evaluators if not getattr(kind, "_is_protocol", False)}
     assert made == {type(evaluator) for evaluator in EVALUATORS}
 
 
@@ -185,16 +191,16 @@ def test_every_field_that_evaluators_write_is_known(
     whole = isinstance(evaluator, PartsEvaluator)
     table = instances(make_table, WHOLEBODY133 if whole else COCO17)
     comparability = evaluator(answer(table), table).comparability
-    for part in parts(comparability).values():
-        assert part.keys() <= OF_METRIC.keys()
+    for part in metric_records(comparability).values():
+        assert part.keys() <= METRIC_FIELDS.keys()
         for key in part.keys() - {"metric"}:
             other = copy.deepcopy(comparability) | {"run": RUN}
             holder = other if other["metric"] == part["metric"] else other[part["metric"]]
             holder[key] = [*part[key], 1] if isinstance(part[key], list) else f"not {part[key]}"
-            found = between(comparability | {"run": RUN}, other)
-            neutral = OF_METRIC[key].severity == "neutral"
-            assert bool(found) != neutral, key
-    assert between(comparability | {"run": RUN}, comparability | {"run": RUN}) == []
+            differences = differences_from(other, comparability | {"run": RUN})
+            neutral = METRIC_FIELDS[key].severity == "neutral"
+            assert bool(differences) != neutral, key
+    assert differences_from(comparability | {"run": RUN}, comparability | {"run": RUN}) == []
 
 
 def test_a_metric_that_only_one_record_has_is_no_difference(
@@ -204,20 +210,20 @@ def test_a_metric_that_only_one_record_has_is_no_difference(
     reverse = SeveralMetrics([PckhEvaluator(), OksEvaluator()])(answer(table), table).comparability
     alone = PckhEvaluator()(answer(table), table).comparability
     for first, second in itertools.permutations([both, reverse, alone], 2):
-        assert between(first | {"run": RUN}, second | {"run": RUN}) == []
+        assert differences_from(second | {"run": RUN}, first | {"run": RUN}) == []
 
 
-def test_as_many_other_images_are_told(table: Annotations, answer: Answer) -> None:
+def test_as_many_other_images_are_reported(table: Annotations, answer: Answer) -> None:
     for evaluator in (OksEvaluator(), PckhEvaluator(), PckEvaluator()):
         first, second = (
             evaluator(answer(table), table, chosen).comparability | {"run": RUN}
             for chosen in ([0, 1], [0, 2])
         )
-        (found,) = between(first, second)
-        assert found.reason == "as many images (2), but not the same ones"
+        (difference,) = differences_from(second, first)
+        assert difference.reason == "the same number of images (2), but other images"
 
 
-def test_the_digest_tells_which_images(table: Annotations) -> None:
+def test_the_digest_identifies_the_images(table: Annotations) -> None:
     def digest(*asked: Any) -> Any:
         return annotation_comparability(table, 2, 4, *asked)["image_set"]
 
@@ -225,13 +231,13 @@ def test_the_digest_tells_which_images(table: Annotations) -> None:
     assert digest() == digest([2, 1, 0])
 
 
-def test_a_run_leaves_its_part_beside_its_predictions(tmp_path: Path) -> None:
+def test_a_run_records_conditions_beside_its_predictions(tmp_path: Path) -> None:
     file = tmp_path / "run" / "predictions" / "val.json"
     file.parent.mkdir(parents=True)
     file.write_text("[]")
     assert read_comparability(file) == {}
     manifest = tmp_path / "run" / "run.json"
-    manifest.write_text(json.dumps({"seed": 0}))  # of a version that kept no contract
+    manifest.write_text(json.dumps({"seed": 0}))  # without a comparability record
     assert read_comparability(file) == {}
     manifest.write_text(json.dumps({"comparability": RUN}))
     assert read_comparability(file) == read_comparability(tmp_path / "run") == {"run": RUN}
@@ -245,10 +251,10 @@ def test_a_run_leaves_its_part_beside_its_predictions(tmp_path: Path) -> None:
         read_comparability(file)
 
 
-def test_a_file_may_have_a_contract_of_its_own(tmp_path: Path) -> None:
-    file = tmp_path / "predictions" / "found.json"
+def test_a_file_may_have_a_record_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "predictions" / "poses.json"
     write_comparability(file, {"flip_test": False})
-    assert read_comparability(file) == {}  # of predictions that are not there
+    assert read_comparability(file) == {}  # the predictions file is missing
     file.write_text("[]")
     (tmp_path / "run.json").write_text(json.dumps({"comparability": RUN}))
     assert read_comparability(file) == {"run": {"flip_test": False}}

@@ -1,4 +1,4 @@
-"""Errors put into perfect predictions: as many of each are found again, and what they cost."""
+"""Errors injected into perfect predictions: all are counted, and correcting them restores AP."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
+from poselab.evaluation.diagnosis import (
+    KeypointStatus,
+    diagnose,
+    error_breakdown,
+    error_costs,
+)
 from poselab.evaluation.diagnosis.costs import CORRECTIONS
-from poselab.evaluation.diagnosis.diagnosis import Kind, breakdown, costs, diagnose
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import Predictions
 from poselab.skeletons import COCO17, LSP14, MPII16
@@ -27,15 +32,15 @@ TWELVE = Skeleton(
 )
 SKELETONS = [COCO17, LSP14, MPII16, TWELVE]
 AREA = 10_000.0
-PEOPLE, A_IMAGE = 90, 3
+PEOPLE, PER_IMAGE = 90, 3
 
 
 class Scene:
-    """Perfect poses of people far apart, three an image, into which errors are put.
+    """Perfect poses of people far apart, three an image, into which errors are injected.
 
-    Joints are 80 pixels apart or more, three times as far as the widest falloff reaches at
-    similarity 0.5. A joint takes part in one error at most, and a person has two wrong ones at
-    most. ``locked`` people have errors of their own.
+    Joints are 80 pixels apart or more, three times the distance at which the largest sigma gives
+    similarity 0.5. A joint takes part in at most one error, and a person has at most two wrong
+    joints. ``locked`` people have errors of the whole pose.
     """
 
     def __init__(
@@ -46,9 +51,9 @@ class Scene:
         instances = np.zeros((*shape, 3))
         instances[..., 0] = 100.0 * np.arange(shape[1]) + self.rng.uniform(-10, 10, shape)
         instances[..., 1] = self.rng.uniform(0, 1000, shape)
-        instances[..., 1] += 5000 * (np.arange(PEOPLE) % A_IMAGE)[:, None]
+        instances[..., 1] += 5000 * (np.arange(PEOPLE) % PER_IMAGE)[:, None]
         instances[..., 2] = self.rng.choice([0, 1, 2], shape, p=[hidden, 0.2, 0.8 - hidden])
-        self.images = np.arange(PEOPLE) // A_IMAGE
+        self.images = np.arange(PEOPLE) // PER_IMAGE
         areas = np.full(PEOPLE, AREA)
         self.table = make_table(instances, skeleton, images=self.images, areas=areas)
         self.points, self.free = instances[..., :2].copy(), instances[..., 2] > 0
@@ -58,13 +63,13 @@ class Scene:
         self.more: list[tuple[int, Any, float]] = []
 
     def claim(self, count: int, partner: Partner) -> list[tuple[int, int, int, int]]:
-        """Joints to put an error into (person, joint), each with another one that it concerns."""
+        """Free joints (person, joint) for an error, each with another one that it involves."""
         found: list[tuple[int, int, int, int]] = []
         for site in self.rng.permutation(self.free.size).tolist():
             person, joint = divmod(site, self.free.shape[1])
             other, its = partner(person, joint)
-            loss_mask = self.free[person, joint] and self.free[other, its]
-            if not loss_mask or self.locked[[person, other]].any():
+            both_free = self.free[person, joint] and self.free[other, its]
+            if not both_free or self.locked[[person, other]].any():
                 continue
             if max(self.errors[person], self.errors[other]) < 2 and len(found) < count:
                 self.free[person, joint] = self.free[other, its] = False
@@ -74,7 +79,7 @@ class Scene:
         return found
 
     def lock(self, count: int) -> list[int]:
-        """People without errors that get one of their own."""
+        """People without errors, for an error of the whole pose."""
         whole = np.flatnonzero((self.errors == 0) & ~self.locked)
         instances: list[int] = self.rng.choice(whole, count, replace=False).tolist()
         self.locked[instances] = True
@@ -87,10 +92,10 @@ class Scene:
         return person, self.skeleton.flip_index[joint]
 
     def neighbour(self, person: int, joint: int) -> tuple[int, int]:
-        return person - person % A_IMAGE + (person + 1) % A_IMAGE, joint
+        return person - person % PER_IMAGE + (person + 1) % PER_IMAGE, joint
 
     def away(self, similarity: float) -> Any:
-        """How far (K,) a joint of that similarity is from its label."""
+        """How far (K,) a joint of that similarity is from its ground truth."""
         return 2 * np.array(self.skeleton.oks_sigmas) * np.sqrt(-2 * np.log(similarity) * AREA)
 
     def jitter(self, count: int, similarity: float = 0.51) -> None:
@@ -131,7 +136,7 @@ class Scene:
             self.more.append((int(self.rng.choice(self.images)), pose, score))
 
     def overtake(self, count: int) -> int:
-        """Surer doubles with every joint at similarity 0.6, which are jitters; how many joints."""
+        """Duplicates with higher scores, all joints jitters of similarity 0.6; returns how many."""
         instances = self.lock(count)
         for person in instances:
             pose = self.points[person] + self.away(0.6)[:, None] * [1, 0]
@@ -160,88 +165,98 @@ def test_all_errors_together_are_counted(make_table: Make, skeleton: Skeleton, s
     scene.swap(9)
     scene.exchange(5)
     scene.background(6)
-    found = scene.predictions()
-    diagnosis = diagnose(found, scene.table)
-    counted = dict(zip(Kind, diagnosis.counts_by_joint().sum(axis=0).tolist(), strict=True))
-    good = counted.pop(Kind.GOOD)
+    predictions = scene.predictions()
+    diagnosis = diagnose(predictions, scene.table)
+    totals = diagnosis.counts_by_joint().sum(axis=0).tolist()
+    counted = dict(zip(KeypointStatus, totals, strict=True))
+    good = counted.pop(KeypointStatus.GOOD)
     assert counted == {"jitter": 23 + jitters, "inversion": 11, "swap": 19, "miss": 7}
-    assert good == (scene.table.visibility[~diagnosis.missed] > 0).sum() - sum(counted.values())
-    by_kind = {c.kind: c.count for c in costs(found, scene.table, diagnosis, OksEvaluator())}
-    instances = {"score": 3, "background": 6, "false negative": 4, "grouping": 10}
-    assert by_kind == {str(kind): count for kind, count in counted.items()} | instances
-    assert len(diagnosis.doubles) == 3
-    for rows in breakdown(diagnosis, scene.table).values():
-        for kind in Kind:
-            in_bins = sum(row.count for row in rows if row.kind == kind)
-            assert in_bins == diagnosis.is_kind(kind).sum()
+    matched = scene.table.visibility[~diagnosis.false_negatives] > 0
+    assert good == matched.sum() - sum(counted.values())
+    costs = error_costs(predictions, scene.table, diagnosis, OksEvaluator())
+    others = {"score": 3, "background false positive": 6, "false negative": 4, "grouping": 10}
+    assert {c.error: c.count for c in costs} == {str(e): n for e, n in counted.items()} | others
+    assert len(diagnosis.duplicates) == 3
+    for rows in error_breakdown(diagnosis, scene.table).values():
+        for error in KeypointStatus:
+            in_bins = sum(row.count for row in rows if row.error == error)
+            assert in_bins == diagnosis.has_status(error).sum()
 
 
-def one_error(scene: Scene, kind: str) -> None:
-    """So many errors of a kind that they cost AP."""
-    if kind == "jitter":  # one alone would hardly show
+def one_error(scene: Scene, error: str) -> None:
+    """As many errors of one type as it takes to cost AP."""
+    if error == "jitter":  # one alone would hardly show
         scene.jitter(2 * PEOPLE)
-    elif kind == "score":
+    elif error == "score":
         scene.overtake(20)
     else:
         put = {"miss": scene.miss, "swap": scene.swap, "inversion": scene.inversion}
-        put |= {"background": scene.background, "false negative": scene.drop}
-        (put | {"grouping": scene.exchange})[kind](20)
+        put |= {"background false positive": scene.background, "false negative": scene.drop}
+        (put | {"grouping": scene.exchange})[error](20)
 
 
 @pytest.mark.parametrize("skeleton", [COCO17, LSP14, TWELVE], ids=lambda s: s.name)
-@pytest.mark.parametrize("kind", CORRECTIONS)
-def test_correcting_the_only_kind_of_error_leaves_none(
-    make_table: Make, skeleton: Skeleton, kind: str
+@pytest.mark.parametrize("error", CORRECTIONS)
+def test_correcting_the_only_error_restores_ap(
+    make_table: Make, skeleton: Skeleton, error: str
 ) -> None:
     """With all joints labelled a corrected miss or jitter leaves an OKS over 0.95."""
     scene = Scene(make_table, skeleton, 5, hidden=0.0)
-    if kind == "miss":
+    if error == "miss":
         scene.errors += 1  # one each
-    one_error(scene, str(kind))
-    found = scene.predictions()
-    before = OksEvaluator()(found, scene.table).values["AP"]
-    diagnosis = diagnose(found, scene.table)
-    done = {c.kind: c for c in costs(found, scene.table, diagnosis, OksEvaluator())}
+    one_error(scene, str(error))
+    predictions = scene.predictions()
+    before = OksEvaluator()(predictions, scene.table).values["AP"]
+    diagnosis = diagnose(predictions, scene.table)
+    done = {c.error: c for c in error_costs(predictions, scene.table, diagnosis, OksEvaluator())}
     assert before < 0.99
-    assert done[kind].ap == pytest.approx(1.0, abs=1e-9)
+    assert done[error].ap == pytest.approx(1.0, abs=1e-9)
     for cost in done.values():
         assert cost.gain == pytest.approx(cost.ap - before, abs=1e-9)
         assert cost.gain >= 0
-        if cost.count == 0 and cost.kind != "score":
+        if cost.count == 0 and cost.error != "score":
             assert cost.gain == 0
 
 
 @pytest.mark.parametrize("skeleton", SKELETONS, ids=lambda s: s.name)
 def test_perfect_predictions_have_nothing_to_gain(make_table: Make, skeleton: Skeleton) -> None:
     scene = Scene(make_table, skeleton, 0)
-    found = scene.predictions()
-    diagnosis = diagnose(found, scene.table)
+    predictions = scene.predictions()
+    diagnosis = diagnose(predictions, scene.table)
     assert diagnosis.shares().tolist() == [1, 0, 0, 0, 0]
-    done = costs(found, scene.table, diagnosis, OksEvaluator())
+    done = error_costs(predictions, scene.table, diagnosis, OksEvaluator())
     assert {(cost.count, round(cost.ap, 9), round(cost.gain, 9)) for cost in done} == {
         (0, 1.0, 0.0)
     }
 
 
 @pytest.mark.parametrize(
-    ("kind", "left"),
-    [(Kind.MISS, Kind.JITTER), *((k, Kind.GOOD) for k in (Kind.JITTER, Kind.INVERSION, Kind.SWAP))],
+    ("error", "left"),
+    [
+        (KeypointStatus.MISS, KeypointStatus.JITTER),
+        *(
+            (k, KeypointStatus.GOOD)
+            for k in (KeypointStatus.JITTER, KeypointStatus.INVERSION, KeypointStatus.SWAP)
+        ),
+    ],
 )
-def test_what_corrected_joints_become(make_table: Make, kind: Kind, left: Kind) -> None:
+def test_what_corrected_joints_become(
+    make_table: Make, error: KeypointStatus, left: KeypointStatus
+) -> None:
     """The least correction: a miss becomes a jitter, others good, and no other joint moves."""
     scene = Scene(make_table, COCO17, 1)
     scene.miss(12)
     scene.jitter(12)
     scene.inversion(12)
     scene.swap(12)
-    found = scene.predictions()
-    before = diagnose(found, scene.table)
-    corrected, table = CORRECTIONS[kind](found, scene.table, before)
+    predictions = scene.predictions()
+    before = diagnose(predictions, scene.table)
+    corrected, table = CORRECTIONS[error](predictions, scene.table, before)
     assert table is scene.table
     after = diagnose(corrected, table)
-    expected = np.where(before.is_kind(kind), left.code, before.joint)
-    np.testing.assert_array_equal(after.joint, expected)
-    assert (corrected.keypoints != found.keypoints).any(axis=-1).sum() == 12
+    expected = np.where(before.has_status(error), left.code, before.status)
+    np.testing.assert_array_equal(after.status, expected)
+    assert (corrected.keypoints != predictions.keypoints).any(axis=-1).sum() == 12
 
 
 def test_few_pairs_at_a_time_give_the_same(
@@ -251,10 +266,10 @@ def test_few_pairs_at_a_time_give_the_same(
     scene.overtake(5)
     scene.swap(20)
     scene.exchange(20)
-    found = scene.predictions()
-    whole = diagnose(found, scene.table)
+    predictions = scene.predictions()
+    whole = diagnose(predictions, scene.table)
     monkeypatch.setattr("poselab.evaluation.matching.pairs.JOINTS_AT_ONCE", 50)
-    part = diagnose(found, scene.table)
-    for one, other in zip(whole.joints, part.joints, strict=True):
+    part = diagnose(predictions, scene.table)
+    for one, other in zip(whole.keypoints, part.keypoints, strict=True):
         np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(whole.optimal, part.optimal)
+    np.testing.assert_array_equal(whole.optimal_scores, part.optimal_scores)

@@ -1,4 +1,4 @@
-"""Whom boxes leave out, by hand."""
+"""Which instances boxes detect, by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
-from poselab.evaluation.diagnosis.undetected import early_commitment
+from poselab.evaluation.diagnosis.undetected import match_boxes
 from poselab.skeletons import COCO17
 
 
@@ -37,38 +37,38 @@ def labelled(boxes: list[list[float]], images: list[int], crowd: list[bool]) -> 
     )
 
 
-def test_one_box_shows_one_person() -> None:
-    """Two people side by side share one box; the better fit has it, the other is missed."""
+def test_one_box_detects_one_person() -> None:
+    """Two people share one box: the better fit gets it, the other is undetected."""
     table = labelled([[0, 0, 10, 10], [2, 0, 10, 10]], [0, 0], [False, False])
-    found = early_commitment(np.array([10]), np.array([[0.0, 0.0, 10.0, 10.0]]), table)
-    assert found.box.tolist() == [0, -1]
-    assert found.missed.tolist() == [1]
-    assert (found.miss_rate, found.mean_overlap) == (0.5, 1.0)
+    matches = match_boxes(np.array([10]), np.array([[0.0, 0.0, 10.0, 10.0]]), table)
+    assert matches.box.tolist() == [0, -1]
+    assert matches.undetected.tolist() == [1]
+    assert (matches.undetected_rate, matches.mean_iou) == (0.5, 1.0)
 
 
-def test_dealing_finds_most() -> None:
-    """Each person is overlapped by both boxes; giving each the nearest would leave one out."""
+def test_matching_is_optimal() -> None:
+    """Both boxes overlap both people; matching greedily would leave one out."""
     table = labelled([[0, 0, 10, 10], [3, 0, 10, 10]], [0, 0], [False, False])
     boxes = np.array([[2.0, 0.0, 10.0, 10.0], [5.0, 0.0, 10.0, 10.0]])
-    found = early_commitment(np.array([10, 10]), boxes, table)
-    assert found.box.tolist() == [0, 1]
-    assert found.overlap.tolist() == [pytest.approx(8 / 12), pytest.approx(8 / 12)]
+    matches = match_boxes(np.array([10, 10]), boxes, table)
+    assert matches.box.tolist() == [0, 1]
+    assert matches.iou.tolist() == [pytest.approx(8 / 12), pytest.approx(8 / 12)]
 
 
 def test_loose_boxes_other_images_and_crowds() -> None:
     boxes = [[0, 0, 10, 10], [50, 50, 10, 10], [0, 0, 10, 10]]
     table = labelled(boxes, [0, 0, 1], [False, True, False])
     given = np.array([[6.0, 0.0, 10.0, 10.0], [0.0, 0.0, 10.0, 10.0]])  # IoU 4/16; image 12
-    found = early_commitment(np.array([10, 12]), given, table)
-    assert found.instances.tolist() == [0, 2]
-    assert found.missed.tolist() == [0, 2]
-    assert found.miss_rate == 1
-    assert np.isnan(found.mean_overlap)
-    looser = early_commitment(np.array([10, 12]), given, table, least=0.25)
-    assert looser.missed.tolist() == [2]
+    matches = match_boxes(np.array([10, 12]), given, table)
+    assert matches.instances.tolist() == [0, 2]
+    assert matches.undetected.tolist() == [0, 2]
+    assert matches.undetected_rate == 1
+    assert np.isnan(matches.mean_iou)
+    looser = match_boxes(np.array([10, 12]), given, table, min_iou=0.25)
+    assert looser.undetected.tolist() == [2]
 
 
 def test_no_box_at_all() -> None:
     table = labelled([[0, 0, 10, 10]], [0], [False])
-    found = early_commitment(np.zeros(0, np.int64), np.zeros((0, 4)), table)
-    assert found.missed.tolist() == [0]
+    matches = match_boxes(np.zeros(0, np.int64), np.zeros((0, 4)), table)
+    assert matches.undetected.tolist() == [0]

@@ -1,9 +1,9 @@
 """Errors as the program of Ronchi and Perona (2017) counts them on real annotations.
 
-Its figures come from github.com/matteorr/coco-analyze (commit 9eb8a0a) with areas from 0 to 1e10,
-the OKS threshold 0.1 for matches and one kind corrected at a time. Two things were mended there:
-calls that NumPy no longer has, and, for AP, the distance that corrected joints keep from the label,
-which lacked the factor 2 of COCO's falloffs.
+The values come from github.com/matteorr/coco-analyze (commit 9eb8a0a) with areas from 0 to 1e10,
+the OKS threshold 0.1 for matches and one error corrected at a time. Two things were fixed there:
+calls that NumPy no longer has, and, for AP, the distance of corrected keypoints from the ground
+truth, which lacked the factor 2 of COCO's sigmas.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from poselab.annotations import open_annotations
-from poselab.evaluation.diagnosis.diagnosis import costs, diagnose
+from poselab.evaluation.diagnosis import diagnose, error_costs
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import Predictions, read_predictions
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Data = Callable[[str], Path]
 
-# counts of good, jitter, inversion, swap and miss, and AP with one kind corrected
+# counts of good, jitter, inversion, swap and miss, and AP with one error corrected
 XTCOCO = (
     [160, 8, 3, 0, 10],
     {"miss": 0.892504, "swap": 0.860890, "inversion": 0.861575, "jitter": 0.861575},
@@ -56,21 +56,22 @@ def degraded(annotations: Annotations) -> Predictions:
 
 
 def compare(
-    found: Predictions, annotations: Annotations, expected: tuple[list[int], dict[str, float]]
+    predictions: Predictions, annotations: Annotations, expected: tuple[list[int], dict[str, float]]
 ) -> None:
-    diagnosis = diagnose(found, annotations)
+    diagnosis = diagnose(predictions, annotations)
     counts, corrected = expected
     assert diagnosis.counts_by_joint().sum(axis=0).tolist() == counts
-    done = {cost.kind: cost for cost in costs(found, annotations, diagnosis, OksEvaluator())}
-    # the program moves joints along x, which changes how like they are to other people
-    assert {kind: done[kind].ap for kind in corrected} == pytest.approx(corrected, abs=2e-4)
+    costs = error_costs(predictions, annotations, diagnosis, OksEvaluator())
+    done = {cost.error: cost for cost in costs}
+    # The program moves keypoints along x, which changes their similarity to other people's.
+    assert {error: done[error].ap for error in corrected} == pytest.approx(corrected, abs=2e-4)
     assert all(cost.gain >= -1e-3 for cost in done.values())
 
 
 def test_real_predictions_of_four_images(shared_data: Data) -> None:
     annotations = open_annotations(shared_data("oks-cases/xtcocoapi_example/gt.json"), cache=False)
-    found = read_predictions(shared_data("oks-cases/xtcocoapi_example/predictions.json"))
-    compare(found, annotations, XTCOCO)
+    predictions = read_predictions(shared_data("oks-cases/xtcocoapi_example/predictions.json"))
+    compare(predictions, annotations, XTCOCO)
 
 
 def test_degraded_labels_of_538_images(shared_data: Data) -> None:

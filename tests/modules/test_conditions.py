@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from poselab.evaluation.comparability import between
-from poselab.evaluation.comparability_fields import OF_RUN
+from poselab.evaluation.comparability import differences_from
+from poselab.evaluation.comparability.fields import RUN_FIELDS
 from poselab.experiments import build
 from poselab.experiments.comparability import run_comparability
 from poselab.experiments.compose import compose
@@ -34,7 +34,7 @@ def conditions(root: Path, *words: str) -> dict:
 
 def test_labelled_boxes_and_the_usual_rules(instances: Path) -> None:
     found = conditions(instances, "framing.pixels=hrnet")
-    assert found.keys() == OF_RUN.keys()
+    assert found.keys() == RUN_FIELDS.keys()
     assert found == json.loads(json.dumps(found))  # plain values only
     assert found["boxes"] == {"kind": "labelled"}
     assert (found["flip_test"], found["flip_shift"], found["pixels"]) == (True, 1, "hrnet")
@@ -49,11 +49,11 @@ def test_every_choice_is_told(instances: Path) -> None:
     for word, field in {
         "flip_test=false": "run.flip_test",
         "module=single_person": "run.score run.nms",
-        "module.nms=null": "run.nms",
+        "postprocess.nms=null": "run.nms",
         "framing.padding=1": "run.padding",
         "data.limit=3": "run.training",
     }.items():
-        found = between(OKS | {"run": conditions(instances, word)}, usual)
+        found = differences_from(usual, OKS | {"run": conditions(instances, word)})
         assert " ".join(difference.field for difference in found) == field
         assert {difference.severity for difference in found} == {"unequal"}
 

@@ -1,4 +1,4 @@
-"""Two methods whose errors are known."""
+"""Two methods with known errors."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ import pytest
 from known_errors import COARSE, FINE, IMAGES, coarse, poses, table
 
 from poselab.annotations import Annotations
-from poselab.evaluation.comparison import Comparison, Run, compare
+from poselab.evaluation.comparison import Comparison, PredictionsFile, compare
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.skeletons import COCO17, MPII16
 
 
 @pytest.fixture(scope="session")
-def labels() -> Annotations:
+def annotations() -> Annotations:
     """Thirty images 640 wide of two people: a medium one on the left, a large one, apart."""
     return table(COCO17)
 
 
 @pytest.fixture(scope="session")
-def comparison(labels: Annotations) -> Comparison:
-    named = {COARSE: coarse(labels), FINE: poses(labels, labels.keypoints)}
-    runs = {name: [Run(Path("x.json"), found, {})] for name, found in named.items()}
-    return compare(runs, labels, OksEvaluator(), replicates=50)
+def comparison(annotations: Annotations) -> Comparison:
+    named = {COARSE: coarse(annotations), FINE: poses(annotations, annotations.keypoints)}
+    runs = {
+        name: [PredictionsFile(Path("x.json"), predictions, {})]
+        for name, predictions in named.items()
+    }
+    return compare(runs, annotations, OksEvaluator(), replicates=50)
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +37,12 @@ def by_heads() -> Comparison:
 
     heads = np.tile([0.0, 0.0, 30.0, 40.0], (2 * IMAGES, 1))
     instances = table(MPII16, head_boxes=heads)
-    found = poses(
+    predictions = poses(
         instances, instances.keypoints + np.random.default_rng(2).normal(0, 9, (60, 16, 2))
     )
-    return compare({"heads": [Run(Path("x.json"), found, {})]}, instances, PckhEvaluator(), 50)
+    return compare(
+        {"heads": [PredictionsFile(Path("x.json"), predictions, {})]},
+        instances,
+        PckhEvaluator(),
+        50,
+    )

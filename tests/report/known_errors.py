@@ -1,4 +1,4 @@
-"""Labels of thirty images, and poses whose errors are known, image by image."""
+"""Annotations of thirty images, and poses with known errors, image by image."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 IMAGES = 30
 FINE, COARSE = "fine & <b>dear</b> $a$", 'coarse </script><!--"'
-INVERTED, MISSED, UNFOUND, NOBODY, POOR = 103, 105, 108, 109, 111
-"""Ids of the images in which the coarse method errs, each in its own way."""
+INVERTED, MISSED, UNDETECTED, BACKGROUND, POOR = 103, 105, 108, 109, 111
+"""Ids of the images in which the coarse method has an error, a different one in each."""
 
 
 def table(skeleton: Skeleton, **columns: Any) -> Annotations:
@@ -48,33 +48,33 @@ def table(skeleton: Skeleton, **columns: Any) -> Annotations:
     )
 
 
-def poses(labels: Annotations, keypoints: Any, kept: Any = slice(None)) -> Predictions:
-    rows = np.arange(labels.instances)[kept]
+def poses(annotations: Annotations, keypoints: Any, kept: Any = slice(None)) -> Predictions:
+    rows = np.arange(annotations.instances)[kept]
     scores = 0.5 + 0.4 * np.random.default_rng(1).random(len(rows))
     return Predictions(
-        labels.image_ids[labels.image_of()][rows],
-        labels.annotation_ids[rows],
+        annotations.image_ids[annotations.image_of()][rows],
+        annotations.annotation_ids[rows],
         keypoints[rows],
         np.ones((len(rows), keypoints.shape[1])),
         scores,
     )
 
 
-def coarse(labels: Annotations) -> Predictions:
-    """Right but for the named images, where the first person (the medium one) is not."""
-    points = labels.keypoints.copy()
-    first = {name: 2 * (name - 100) for name in (INVERTED, MISSED, UNFOUND, NOBODY, POOR)}
+def coarse(annotations: Annotations) -> Predictions:
+    """Exact except for the first person (the medium one) of the images named above."""
+    points = annotations.keypoints.copy()
+    first = {name: 2 * (name - 100) for name in (INVERTED, MISSED, UNDETECTED, BACKGROUND, POOR)}
     left, right = COCO17.index("left_wrist"), COCO17.index("right_wrist")
     points[first[INVERTED], [left, right]] = points[first[INVERTED], [right, left]]
     points[first[MISSED], left] += [0, 400]
     points[first[POOR]] += 13
-    kept = np.delete(np.arange(labels.instances), first[UNFOUND])
-    found = poses(labels, points, kept)
-    stray = labels.keypoints[first[NOBODY]] + [200, 330]
+    kept = np.delete(np.arange(annotations.instances), first[UNDETECTED])
+    predictions = poses(annotations, points, kept)
+    stray = annotations.keypoints[first[BACKGROUND]] + [200, 330]
     return Predictions(
-        np.append(found.image_ids, NOBODY),
-        np.append(found.annotation_ids, -1),
-        np.concatenate([found.keypoints, stray[None]]),
-        np.ones((len(found) + 1, 17)),
-        np.append(found.scores, 0.95),
+        np.append(predictions.image_ids, BACKGROUND),
+        np.append(predictions.annotation_ids, -1),
+        np.concatenate([predictions.keypoints, stray[None]]),
+        np.ones((len(predictions) + 1, 17)),
+        np.append(predictions.scores, 0.95),
     )

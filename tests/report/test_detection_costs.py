@@ -1,4 +1,4 @@
-"""Where points go with boxes that leave people out, show them badly, or show all: by hand."""
+"""What boxes cost that miss people, are poor, or are perfect: by hand."""
 
 from __future__ import annotations
 
@@ -10,137 +10,152 @@ from known_errors import coarse, poses
 from test_page import Tags, plots
 
 from poselab.annotations import Annotations
-from poselab.evaluation.comparison import Comparison, Run, compare
+from poselab.evaluation.comparison import Comparison, PredictionsFile, compare
+from poselab.evaluation.diagnosis import diagnose, error_costs
 from poselab.evaluation.diagnosis.detection_costs import (
-    BOXED,
-    EARLY,
-    BoxCost,
-    Boxes,
-    apart,
-    box_costs,
+    DETECTED_FALSE_NEGATIVE,
+    UNDETECTED,
+    BoxSource,
+    DetectionCost,
+    detection_costs,
+    split_false_negatives,
 )
-from poselab.evaluation.diagnosis.diagnosis import costs, diagnose
-from poselab.evaluation.diagnosis.undetected import Commitment
+from poselab.evaluation.diagnosis.undetected import BoxMatches
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import Predictions
-from poselab.report.decomposition import boxes_section, decomposition_rows, ends
+from poselab.report.detection_costs import (
+    bar_ends,
+    detection_cost_rows,
+    detection_costs_section,
+)
 from poselab.report.page import write_page
 
 LOST = np.array([0, 3, 8, 20, 40, 41])
-"""Rows of people whom the blind detector does not show."""
+"""Rows of people whom the blind detector misses."""
 EVALUATOR = OksEvaluator()
 
 
 def source(
-    labels: Annotations, name: str, found: Predictions, missed: np.ndarray, given: Predictions
-) -> Boxes:
-    instances = np.arange(labels.instances)
+    annotations: Annotations,
+    name: str,
+    predictions: Predictions,
+    missed: np.ndarray,
+    completed: Predictions,
+) -> BoxSource:
+    instances = np.arange(annotations.instances)
     box = np.where(np.isin(instances, missed), -1, instances)
-    shown = Commitment(instances, box, np.where(box < 0, 0.0, 0.9))
-    return Boxes(name, 0.5, 60, shown, Run(Path(f"{name}.json"), found, {}), given)
+    matches = BoxMatches(instances, box, np.where(box < 0, 0.0, 0.9))
+    run = PredictionsFile(Path(f"{name}.json"), predictions, {})
+    return BoxSource(name, 0.5, 60, matches, run, completed)
 
 
 @pytest.fixture(scope="module")
-def measured(labels: Annotations) -> tuple[Comparison, list[BoxCost]]:
-    """Poses on true boxes and, of a blind detector, without those of some, are without error;
-    those of a coarse one err as known, nobody being left out by its boxes."""
-    right, nobody = poses(labels, labels.keypoints), np.zeros(0, np.int64)
-    some = right.take(np.delete(np.arange(labels.instances), LOST))
+def measured(annotations: Annotations) -> tuple[Comparison, list[DetectionCost]]:
+    """Poses on ground-truth boxes are exact, and so are those of a blind detector, which misses
+    some people; a coarse detector misses nobody, but its poses have the known errors."""
+    exact, nobody = poses(annotations, annotations.keypoints), np.zeros(0, np.int64)
+    some = exact.take(np.delete(np.arange(annotations.instances), LOST))
     sources = [
-        source(labels, "ground_truth", right, nobody, right),
-        source(labels, "blind", some, LOST, right),
-        source(labels, "coarse", coarse(labels), nobody, coarse(labels)),
+        source(annotations, "ground_truth", exact, nobody, exact),
+        source(annotations, "blind", some, LOST, exact),
+        source(annotations, "coarse", coarse(annotations), nobody, coarse(annotations)),
     ]
-    return box_costs(sources, labels, EVALUATOR, replicates=60)
+    return detection_costs(sources, annotations, EVALUATOR, replicates=60)
 
 
-def test_points_go_where_they_were_lost(
-    labels: Annotations, measured: tuple[Comparison, list[BoxCost]]
+def test_parts_are_what_was_lost(
+    annotations: Annotations, measured: tuple[Comparison, list[DetectionCost]]
 ) -> None:
     comparison, (ground_truth, blind, poor) = measured
     assert comparison.methods[0].name == "ground_truth"
     assert ground_truth.ap == (1.0, 1.0, 1.0)
-    assert ground_truth.early == ground_truth.boxes == ground_truth.poses == (0.0, 0.0, 0.0)
+    assert (
+        ground_truth.undetected
+        == ground_truth.poor_boxes
+        == ground_truth.pose_errors
+        == (0.0, 0.0, 0.0)
+    )
     assert np.isnan(ground_truth.p)
-    # 54 of 60 people are found with full precision: 91 of COCO's 101 recalls are reached.
+    # 54 of 60 people are detected with full precision: 91 of COCO's 101 recalls are reached.
     assert blind.ap.value == pytest.approx(91 / 101)
-    assert blind.early.value == pytest.approx(10 / 101)
-    assert blind.boxes == (0.0, 0.0, 0.0)
-    assert poor.early.value == 0.0
-    assert poor.boxes.value == pytest.approx(1 - poor.ap.value)
-    assert 0 < poor.boxes.value < 0.2
+    assert blind.undetected.value == pytest.approx(10 / 101)
+    assert blind.poor_boxes == (0.0, 0.0, 0.0)
+    assert poor.undetected.value == 0.0
+    assert poor.poor_boxes.value == pytest.approx(1 - poor.ap.value)
+    assert 0 < poor.poor_boxes.value < 0.2
     for cost in (ground_truth, blind, poor):
-        parts = (cost.ap, cost.early, cost.boxes, cost.poses)
+        parts = (cost.ap, cost.undetected, cost.poor_boxes, cost.pose_errors)
         assert sum(part.value for part in parts) == pytest.approx(1.0)
-        assert ends(cost)[-1] == pytest.approx(100.0)
+        assert bar_ends(cost)[-1] == pytest.approx(100.0)
 
 
-def test_limits_are_those_of_the_comparison(
-    labels: Annotations, measured: tuple[Comparison, list[BoxCost]]
+def test_intervals_are_those_of_the_comparison(
+    annotations: Annotations, measured: tuple[Comparison, list[DetectionCost]]
 ) -> None:
-    """Every source is drawn with the others: a part's limits are those of the paired difference."""
+    """All sources share their bootstrap samples: intervals are those of paired differences."""
     comparison, (_, blind, poor) = measured
     for cost in (blind, poor):
         pair = comparison.pair("ground_truth", cost.source.name)
         place = comparison.keys.index("AP")
         apart = (pair.difference.value[place], pair.difference.high[place])
-        assert (-cost.from_truth.value, -cost.from_truth.low) == pytest.approx(apart)
+        assert (-cost.difference.value, -cost.difference.low) == pytest.approx(apart)
         assert cost.p == pair.p_corrected
-    lost = (blind.early.low, blind.early.high)
-    assert lost == pytest.approx((-blind.from_truth.high, -blind.from_truth.low))
+    lost = (blind.undetected.low, blind.undetected.high)
+    assert lost == pytest.approx((-blind.difference.high, -blind.difference.low))
     alone = {"blind": [blind.source.run]}
-    again = compare(alone, labels, EVALUATOR, replicates=60).methods[0].replicates.interval()
-    assert (blind.ap.low, blind.ap.high) == pytest.approx([limits[0] for limits in again])
+    again = compare(alone, annotations, EVALUATOR, replicates=60).methods[0].replicates.interval()
+    assert (blind.ap.low, blind.ap.high) == pytest.approx([ends[0] for ends in again])
 
 
-def test_people_without_a_box_are_an_error_of_their_own(
-    labels: Annotations, measured: tuple[Comparison, list[BoxCost]]
+def test_undetected_instances_are_an_error_of_their_own(
+    annotations: Annotations, measured: tuple[Comparison, list[DetectionCost]]
 ) -> None:
     _, (_, blind, poor) = measured
-    for cost, early, boxed in ((blind, len(LOST), 0), (poor, 0, 1)):
-        found = cost.source.run.predictions
-        diagnosis = diagnose(found, labels)
-        own = costs(found, labels, diagnosis, EVALUATOR)
-        told = apart(own, cost, diagnosis, labels, EVALUATOR)
-        by_kind = {each.kind: each for each in told}
-        assert next(iter(by_kind)) == EARLY
-        assert "false negative" not in by_kind
-        assert (by_kind[EARLY].count, by_kind[BOXED].count) == (early, boxed)
-        assert by_kind[EARLY].gain == cost.early.value
-        assert (by_kind[BOXED].gain > 0) == (boxed > 0)
-        assert by_kind["miss"] in own
-        # A false negative splits; what it costs altogether is what it cost before.
-        (before,) = (each for each in own if each.kind == "false negative")
-        assert by_kind[EARLY].gain + by_kind[BOXED].gain == pytest.approx(before.gain, abs=1e-9)
+    for cost, undetected, detected in ((blind, len(LOST), 0), (poor, 0, 1)):
+        predictions = cost.source.run.predictions
+        diagnosis = diagnose(predictions, annotations)
+        costs = error_costs(predictions, annotations, diagnosis, EVALUATOR)
+        split = split_false_negatives(costs, cost, diagnosis, annotations, EVALUATOR)
+        first, others = split[0], {each.error: each for each in split[1:]}
+        assert (first.error, first.count) == (UNDETECTED, undetected)
+        assert first.gain == cost.undetected.value
+        assert "false negative" not in others
+        despite_box = others[DETECTED_FALSE_NEGATIVE]
+        assert despite_box.count == detected
+        assert (despite_box.gain > 0) == (detected > 0)
+        assert others["miss"] in costs
+        # The two parts together cost what false negatives cost.
+        (before,) = (each for each in costs if each.error == "false negative")
+        assert first.gain + despite_box.gain == pytest.approx(before.gain, abs=1e-9)
 
 
-def test_parts_below_zero_are_not_drawn(measured: tuple[Comparison, list[BoxCost]]) -> None:
-    """Scores of boxes may rank poses better than true boxes, which all score the same."""
+def test_parts_below_zero_are_not_drawn(measured: tuple[Comparison, list[DetectionCost]]) -> None:
+    """Scores of boxes may rank poses better than ground-truth boxes, which all score the same."""
     from dataclasses import replace
 
     _, (_, blind, _) = measured
     part = type(blind.ap)
-    parts = {"ap": 0.6, "early": 0.1, "boxes": -0.05, "poses": 0.35}
+    parts = {"ap": 0.6, "undetected": 0.1, "poor_boxes": -0.05, "pose_errors": 0.35}
     cost = replace(blind, **{name: part(v, v, v) for name, v in parts.items()})
-    assert ends(cost) == pytest.approx([60, 70, 70, 100])
-    assert decomposition_rows([cost])[0]["poor boxes"] == "-5.0 [-5.0, -5.0]"
+    assert bar_ends(cost) == pytest.approx([60, 70, 70, 100])
+    assert detection_cost_rows([cost])[0]["poor boxes"] == "-5.0 [-5.0, -5.0]"
 
 
 def test_the_page_has_a_section_of_boxes(
-    labels: Annotations, measured: tuple[Comparison, list[BoxCost]], tmp_path: Path
+    annotations: Annotations, measured: tuple[Comparison, list[DetectionCost]], tmp_path: Path
 ) -> None:
-    comparison, found = measured
-    more = boxes_section(found, labels, EVALUATOR)
-    text = write_page(comparison, tmp_path / "index.html", more=more).read_text()
+    comparison, costs = measured
+    sections = detection_costs_section(costs, annotations, EVALUATOR)
+    text = write_page(comparison, tmp_path / "index.html", sections=sections).read_text()
     assert {"points", "coverage", "costs"} <= plots(text)
     ids = Tags(text).ids()
     assert len(ids) == len(set(ids))
     assert "#0000" not in text
     section = text[text.index('id="boxes"') : text.index('id="joints"')]
-    assert "9.9 [" in section  # what the blind detector lost
+    assert "9.9 [" in section  # what the blind detector loses
     assert "6 (10.0 %)" in section
-    assert f">{EARLY}<" in section
+    assert f">{UNDETECTED}<" in section
     labelled = [
         a["aria-label"] for tag, a in Tags(section).seen if tag == "a" and "aria-label" in a
     ]
-    assert "blind: missed people 9.9" in labelled
+    assert "blind: undetected 9.9" in labelled

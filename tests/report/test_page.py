@@ -1,4 +1,4 @@
-"""The page as a file: whole, alone, escaped, and only with what was measured."""
+"""The page as a file: complete, self-contained, escaped, and only with what was measured."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from known_errors import COARSE, FINE, UNFOUND, poses
+from known_errors import COARSE, FINE, UNDETECTED, poses
 
 from poselab.annotations import Annotations
-from poselab.evaluation.comparison import Comparison, Run, compare
+from poselab.evaluation.comparison import Comparison, PredictionsFile, compare
 from poselab.evaluation.metrics.oks import OksEvaluator
-from poselab.report.page import in_script, learning, write_page
+from poselab.report.page import json_in_script, learning_section, write_page
 from poselab.structures import InputError
 
 
@@ -49,21 +49,21 @@ def plots(text: str) -> set[str]:
 @pytest.fixture(scope="module")
 def text(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> str:
     out = tmp_path_factory.mktemp("page") / "deep" / "index.html"
-    assert write_page(comparison, out, notes=["A word & more."]) == out
+    assert write_page(comparison, out, extra_notes=["A word & more."]) == out
     assert [file.name for file in out.parent.iterdir()] == ["index.html"]
     return out.read_text()
 
 
-def test_nothing_outside_the_file_is_named(text: str) -> None:
+def test_the_page_refers_to_no_other_file(text: str) -> None:
     addresses = re.findall(r"\w+://[^\"' <]*", text)
-    assert set(addresses) == {"http://www.w3.org/2000/svg"}  # a name that nobody fetches
+    assert set(addresses) == {"http://www.w3.org/2000/svg"}  # a namespace, never fetched
     tags = Tags(text)
     sources = [a.get("src") or a.get("href") for _, a in tags.seen if a.get("src") or a.get("href")]
     assert all(source.startswith("#") for source in sources if source)
     assert not any(tag in ("link", "iframe", "img") for tag, _ in tags.seen)
 
 
-def test_names_are_text_wherever_they_stand(text: str) -> None:
+def test_names_are_escaped_everywhere(text: str) -> None:
     tags = Tags(text)
     assert [a.get("id") for tag, a in tags.seen if tag == "script"] == ["data", None]
     data = json.loads(tags.scripts["data"])
@@ -76,8 +76,8 @@ def test_names_are_text_wherever_they_stand(text: str) -> None:
 
 def test_script_text_survives_hostile_strings() -> None:
     hostile = {"a": "</script><script>alert(1)</script><!-- \u2028"}
-    assert "<" not in in_script(hostile)
-    assert json.loads(in_script(hostile)) == hostile
+    assert "<" not in json_in_script(hostile)
+    assert json.loads(json_in_script(hostile)) == hostile
 
 
 def test_every_link_leads_somewhere(text: str) -> None:
@@ -92,53 +92,59 @@ def test_every_link_leads_somewhere(text: str) -> None:
 
 
 def test_a_page_of_oks_has_all_its_parts(text: str) -> None:
-    wanted = {"primary_metric", "forest", "costs", "similarity", "joint-errors", "breakdowns"}
+    wanted = {"primary-metric", "forest", "costs", "similarity", "joint-errors", "breakdowns"}
     assert wanted | {"precision", "calibration"} == plots(text)
     assert "#0000" not in text  # every stand-in became a colour of the page
 
 
 def test_one_method_by_pckh_shows_what_there_is(by_heads: Comparison, tmp_path: Path) -> None:
     curves = {"train/loss": {0: 2.0, 1: 1.0}, "val/PCKh@0.5": {0: 0.1, 1: 0.2}}
-    more = learning(curves, by_heads.primary_metric)
-    text = write_page(by_heads, tmp_path / "page.html", more=more).read_text()
-    wanted = {"primary_metric", "rates", "joint-errors", "similarity", "learning", "calibration"}
+    sections = learning_section(curves, by_heads.primary_metric)
+    text = write_page(by_heads, tmp_path / "page.html", sections=sections).read_text()
+    wanted = {"primary-metric", "rates", "joint-errors", "similarity", "learning", "calibration"}
     assert plots(text) == wanted
     assert ">pelvis<" not in text[: text.index('id="browser"')]  # PCKh does not count it
 
 
-def test_a_method_that_found_nobody_has_a_page_too(labels: Annotations, tmp_path: Path) -> None:
-    nobody = poses(labels, labels.keypoints, slice(0))
-    named = {"nobody": [Run(Path("x.json"), nobody, {})]}
+def test_a_method_without_predictions_has_a_page_too(
+    annotations: Annotations, tmp_path: Path
+) -> None:
+    nothing = poses(annotations, annotations.keypoints, slice(0))
+    named = {"empty": [PredictionsFile(Path("x.json"), nothing, {})]}
     text = write_page(
-        compare(named, labels, OksEvaluator(), 20), tmp_path / "page.html"
+        compare(named, annotations, OksEvaluator(), 20), tmp_path / "page.html"
     ).read_text()
     assert "calibration" not in plots(text)
     assert ">0.0</a>" in text
 
 
-def test_of_many_methods_the_best_are_drawn_and_all_are_told(
-    labels: Annotations, tmp_path: Path
+def test_of_many_methods_plots_show_the_best_and_tables_all(
+    annotations: Annotations, tmp_path: Path
 ) -> None:
-    noise = np.random.default_rng(0).normal(size=labels.keypoints.shape)
-    found = {f"off by {n:02}": poses(labels, labels.keypoints + n * noise) for n in range(10)}
-    runs = {name: [Run(Path("x.json"), one, {})] for name, one in found.items()}
-    text = write_page(compare(runs, labels, OksEvaluator(), 20), tmp_path / "page.html").read_text()
+    noise = np.random.default_rng(0).normal(size=annotations.keypoints.shape)
+    found = {
+        f"off by {n:02}": poses(annotations, annotations.keypoints + n * noise) for n in range(10)
+    }
+    runs = {name: [PredictionsFile(Path("x.json"), one, {})] for name, one in found.items()}
+    text = write_page(
+        compare(runs, annotations, OksEvaluator(), 20), tmp_path / "page.html"
+    ).read_text()
     figures = re.findall(r"<figure.*?</figure>", text, re.DOTALL)
-    crowded = [f for f in figures if f.split('"')[1] not in ("plot-headline", "plot-forest")]
+    crowded = [f for f in figures if f.split('"')[1] not in ("plot-primary-metric", "plot-forest")]
     assert len(crowded) == len(figures) - 2 == 6
     assert all("The best 8 of 10" in f or "The first 6 methods" in f for f in crowded)
     assert not any("off by 09" in f for f in crowded)
     costs = text.split("What errors cost as a table")[1].split("</table>")[0]
     assert costs.count("<tr>") == 1 + 10
-    assert "all 10 methods: the results file says nothing of its boxes" in text
+    assert "all 10 methods: the predictions file does not record its boxes" in text
 
 
-def test_of_several_seeds_the_page_says_which_it_shows(
-    labels: Annotations, comparison: Comparison, tmp_path: Path
+def test_of_several_seeds_the_page_names_the_one_shown(
+    annotations: Annotations, comparison: Comparison, tmp_path: Path
 ) -> None:
     runs = [run for method in comparison.methods for run in method.runs]
-    several = compare({"both": runs}, labels, OksEvaluator(), 20)
-    sentence = "are of the first seed"
+    several = compare({"both": runs}, annotations, OksEvaluator(), 20)
+    sentence = "are of each method's first run"
     assert sentence in write_page(several, tmp_path / "page.html").read_text()
     assert sentence not in write_page(comparison, tmp_path / "page.html").read_text()
 
@@ -147,47 +153,51 @@ def test_of_several_seeds_the_page_says_which_it_shows(
 def folder(tmp_path: Path) -> Path:
     images = tmp_path / "images"
     images.mkdir()
-    for name in (UNFOUND, 101, 102):
+    for name in (UNDETECTED, 101, 102):
         image = np.full((960, 1280, 3), 90, np.uint8)
         cv2.imwrite(str(images / f"{name}.jpg"), image)
     return images
 
 
-def test_images_that_differ_most_are_inside(
+def test_images_that_differ_most_are_embedded(
     comparison: Comparison, tmp_path: Path, folder: Path
 ) -> None:
-    text = write_page(comparison, tmp_path / "page.html", image_folder=folder, shown=1).read_text()
-    assert "Of the images in the folder given, the 1 on which methods differ most" in text
+    text = write_page(
+        comparison, tmp_path / "page.html", image_folder=folder, max_images=1
+    ).read_text()
+    assert "The 1 images of the given folder on which methods differ most" in text
     (place, uri), *others = json.loads(Tags(text).scripts["data"])["pixels"].items()
-    assert (int(place), others) == (UNFOUND - 100, [])
+    assert (int(place), others) == (UNDETECTED - 100, [])
     assert uri.startswith("data:image/jpeg;base64,")
     assert len(uri) < 20_000  # half as wide and high as the file
 
 
-def test_sizes_that_labels_lack_are_those_of_the_images(
-    labels: Annotations, tmp_path: Path, folder: Path
+def test_missing_sizes_are_read_from_the_images(
+    annotations: Annotations, tmp_path: Path, folder: Path
 ) -> None:
-    """MPII's labels know no sizes: a pose outside of all labels is drawn inside its image."""
-    sizes = np.array(labels.sizes)
+    """MPII has no image sizes: a pose far from all annotations is drawn inside its image."""
+    sizes = np.array(annotations.sizes)
     sizes[:] = 0
-    unsized = dataclasses.replace(labels, sizes=sizes)
-    far = poses(labels, labels.keypoints + np.array([600.0, 400.0]))
-    found = compare({"far": [Run(Path("x.json"), far, {})]}, unsized, OksEvaluator(), 20)
+    unsized = dataclasses.replace(annotations, sizes=sizes)
+    far = poses(annotations, annotations.keypoints + np.array([600.0, 400.0]))
+    found = compare(
+        {"far": [PredictionsFile(Path("x.json"), far, {})]}, unsized, OksEvaluator(), 20
+    )
     text = write_page(found, tmp_path / "page.html", image_folder=folder).read_text()
     images = json.loads(Tags(text).scripts["data"])["images"]
-    there = [images["id"].index(name) for name in (UNFOUND, 101, 102)]
+    there = [images["id"].index(name) for name in (UNDETECTED, 101, 102)]
     assert [(images["width"][n], images["height"][n]) for n in there] == [(1280, 960)] * 3
-    assert (images["width"][0], images["height"][0]) != (1280, 960)  # whose file is not there
+    assert (images["width"][0], images["height"][0]) != (1280, 960)  # its file is missing
     assert not unsized.sizes.any()
 
 
-def test_a_folder_without_these_images_is_refused(comparison: Comparison, tmp_path: Path) -> None:
+def test_a_folder_without_these_images_raises(comparison: Comparison, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected images such as 100\.jpg"):
         write_page(comparison, tmp_path / "page.html", image_folder=tmp_path)
     assert not (tmp_path / "page.html").exists()
 
 
-def test_rows_that_cannot_be_ranked_say_why(comparison: Comparison, tmp_path: Path) -> None:
+def test_incomparable_rows_are_marked(comparison: Comparison, tmp_path: Path) -> None:
     best, other = comparison.methods
     fewer = dataclasses.replace(
         other.metrics[0], comparability=other.metrics[0].comparability | {"fingerprint": "1"}

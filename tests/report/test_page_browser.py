@@ -1,6 +1,7 @@
 """The page in headless Chromium: what a reader clicks and types, and what the page then shows.
 
-A script put into a copy of the page plays the reader and leaves what it saw as the page's text.
+A script inserted into a copy of the page acts as the reader, and its observations become the page's
+text.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from known_errors import COARSE, FINE, IMAGES, INVERTED, MISSED, NOBODY, POOR, UNFOUND
+from known_errors import BACKGROUND, COARSE, FINE, IMAGES, INVERTED, MISSED, POOR, UNDETECTED
 
 from poselab.evaluation.comparison import Comparison
 from poselab.report.page import write_page
@@ -61,7 +62,7 @@ def page(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture
 def visit(page: Path, tmp_path: Path) -> Visit:
-    """Play a reader on the page; what they saw, and what Chromium wrote of its console."""
+    """Act as a reader on the page; returns observations and Chromium's console messages."""
 
     def play(script: str, address: str = "", more: str = "") -> tuple[dict[str, Any], str]:
         copy = tmp_path / "copy.html"
@@ -76,31 +77,31 @@ def visit(page: Path, tmp_path: Path) -> Visit:
         done = subprocess.run(
             [*words, copy.as_uri() + address], capture_output=True, text=True, timeout=100
         )
-        said = "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
+        console = "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
         text = done.stdout.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-        return json.loads(text[text.index("SAW") + 3 : text.rindex("WAS")]), said
+        return json.loads(text[text.index("SAW") + 3 : text.rindex("WAS")]), console
 
     return play
 
 
-def test_opens_at_the_largest_disagreement_without_a_word(visit: Visit) -> None:
-    saw, said = visit("saw.ids = ids(); saw.now = now(); saw.poses = poses();")
-    assert saw["now"] == UNFOUND
+def test_opens_at_the_largest_disagreement_without_messages(visit: Visit) -> None:
+    saw, console = visit("saw.ids = ids(); saw.now = now(); saw.poses = poses();")
+    assert saw["now"] == UNDETECTED
     assert len(saw["ids"]) == 24
-    assert set(saw["ids"][:4]) == {UNFOUND, POOR, MISSED, INVERTED}
+    assert set(saw["ids"][:4]) == {UNDETECTED, POOR, MISSED, INVERTED}
     assert saw["poses"] == 2
-    assert said == ""
+    assert console == ""
 
 
-def test_a_load_from_the_network_would_be_seen(visit: Visit) -> None:
-    _, said = visit("", more='<img src="http://example.org/a.png">')
-    assert "example.org" in said
+def test_a_load_from_the_network_would_be_reported(visit: Visit) -> None:
+    _, console = visit("", more='<img src="http://example.org/a.png">')
+    assert "example.org" in console
 
 
 def test_filters_find_the_images_with_the_error(visit: Visit) -> None:
-    saw, said = visit(
+    saw, console = visit(
         """
-        for (const error of ["inversion", "miss", "false negative", "background"]) {
+        for (const error of ["inversion", "miss", "false negative", "background false positive"]) {
           await choose("error", error);
           saw[error] = ids();
         }
@@ -113,21 +114,21 @@ def test_filters_find_the_images_with_the_error(visit: Visit) -> None:
         saw.large = ids();
         await press("c");
         await choose("size", "large");
-        saw.everybody = one("#count").textContent;
+        saw.instances = one("#count").textContent;
         await choose("crowding", "0.5 and more");
         saw.crowded = [ids(), one("#which").textContent];
         """
     )
     assert saw["inversion"] == [POOR, INVERTED]
     assert saw["miss"] == [POOR, MISSED]
-    assert saw["false negative"] == [UNFOUND]
-    assert saw["background"] == [NOBODY]
+    assert saw["false negative"] == [UNDETECTED]
+    assert saw["background false positive"] == [BACKGROUND]
     assert saw["wrist"] == [POOR, INVERTED, MISSED]  # two wrong joints are worse than one
     assert saw["knee"] == [POOR]
-    assert saw["large"] == []  # the coarse method errs with medium people alone
-    assert saw["everybody"] == f"{IMAGES} of {IMAGES} images, {IMAGES} people"
+    assert saw["large"] == []  # the coarse method has errors on medium people only
+    assert saw["instances"] == f"{IMAGES} of {IMAGES} images, {IMAGES} instances"
     assert saw["crowded"] == [[], "No image passes these filters."]
-    assert said == ""
+    assert console == ""
 
 
 def test_an_error_of_another_method_does_not_pass(visit: Visit) -> None:
@@ -137,7 +138,7 @@ def test_an_error_of_another_method_does_not_pass(visit: Visit) -> None:
 
 
 def test_keys_move_and_toggle(visit: Visit) -> None:
-    saw, said = visit(
+    saw, console = visit(
         """
         const first = ids();
         await press("j");
@@ -158,7 +159,7 @@ def test_keys_move_and_toggle(visit: Visit) -> None:
         await press("1");
         await press("2");
         await press("g");
-        saw.truth = all("#canvas .truth").length;
+        saw.ground_truth = all("#canvas .ground-truth").length;
         await press("j", one("#f-sort"));
         saw.typed = now() === first[1];
         await press("?");
@@ -166,16 +167,16 @@ def test_keys_move_and_toggle(visit: Visit) -> None:
         """
     )
     assert saw.pop("pressed") == [True, False]
-    assert saw.pop("apart") == "0.00 apart"
+    assert saw.pop("apart") == "OKS differs by 0.00"
     assert saw.pop("none") == [[False, False], 0]
     assert saw.pop("page") == IMAGES - 24
     assert (saw.pop("poses"), saw.pop("ground_truth")) == (1, 0)
     assert saw == dict.fromkeys(("second", "third", "again", "typed", "help"), True)
-    assert said == ""
+    assert console == ""
 
 
 def test_plots_and_cells_lead_to_their_images_and_back_again(visit: Visit) -> None:
-    saw, said = visit(
+    saw, console = visit(
         """
         const bar = leading("#plot-joint-errors", "error=inversion", "joint=wrist", "=coarse");
         saw.words = bar.getAttribute("aria-label");
@@ -201,33 +202,35 @@ def test_plots_and_cells_lead_to_their_images_and_back_again(visit: Visit) -> No
     assert saw["top"]
     assert saw["forest"] == [24, "", "disagreement"]
     assert saw["back"] == [INVERTED]
-    assert saw["cell"] == ["medium", COARSE, UNFOUND]
+    assert saw["cell"] == ["medium", COARSE, UNDETECTED]
     assert saw["nav"] == "medium"  # a link to a section leaves the view alone
-    assert said == ""
+    assert console == ""
 
 
 def test_an_address_is_a_view(visit: Visit) -> None:
-    address = f"#sort=worst&error=miss&joint=wrist&image={MISSED}&truth=0"
-    saw, _ = visit("saw.now = now(); saw.truth = all('#canvas .truth').length;", address)
+    address = f"#sort=worst&error=miss&joint=wrist&image={MISSED}&ground_truth=0"
+    saw, _ = visit(
+        "saw.now = now(); saw.ground_truth = all('#canvas .ground-truth').length;", address
+    )
     assert saw == {"now": MISSED, "ground_truth": 0}
-    saw, said = visit("saw.now = now();", "#sort=none&error=<b>&joint=&show=&image=zebra")
+    saw, console = visit("saw.now = now();", "#sort=none&error=<b>&joint=&show=&image=zebra")
     assert "error" in saw  # nothing passes: there is no image to name
-    assert said == ""
+    assert console == ""
 
 
-def test_what_is_drawn_lies_where_it_was_found(visit: Visit, comparison: Comparison) -> None:
+def test_poses_are_drawn_where_they_were_predicted(visit: Visit, comparison: Comparison) -> None:
     saw, _ = visit(
         f"""
         await go("#image={MISSED}");
-        saw.found = all("#canvas .pose")[1].querySelector("circle.wrong title").textContent;
+        saw.title = all("#canvas .pose")[1].querySelector("circle.wrong title").textContent;
         const circle = all("#canvas .pose")[1].querySelector("circle.wrong");
         saw.at = [Number(circle.getAttribute("cx")), Number(circle.getAttribute("cy"))];
-        saw.row = all("#figures tbody tr")[0].textContent;
+        saw.row = all("#instances tbody tr")[0].textContent;
         """
     )
-    labels = comparison.annotations
-    x, y = labels.keypoints[2 * (MISSED - 100), labels.skeleton.index("left_wrist")]
-    assert saw["found"] == f"{COARSE}: left wrist, miss"
+    annotations = comparison.annotations
+    x, y = annotations.keypoints[2 * (MISSED - 100), annotations.skeleton.index("left_wrist")]
+    assert saw["title"] == f"{COARSE}: left wrist, miss"
     assert saw["at"] == pytest.approx([x + 0.5, y + 400.5], abs=0.1)
     assert "1.00" in saw["row"]
     assert "1 miss" in saw["row"]

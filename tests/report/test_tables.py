@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from poselab.report.tables import Amount, Limited, Row, csv_text, latex, markdown
+from poselab.report.tables import Estimate, Quantity, Row, csv_text, latex, markdown
 
 
-def test_what_latex_would_print_otherwise_is_escaped() -> None:
-    """Its default font encoding prints a bare < as an inverted !, and > as an inverted ?."""
+def test_latex_is_escaped() -> None:
+    """LaTeX's default font encoding prints a bare < as an inverted !, and > as an inverted ?."""
     text = latex([{"a_b": "x & y †", "p": "<0.001"}], ["p >= 0.05 is 5 % · 1"])
     assert r"a\_b & p \\" in text
     assert r"x \& y $^\dagger$ & \textless{}0.001 \\" in text
     assert r"p \textgreater{}= 0.05 is 5 \% $\cdot$ 1" in text
 
 
-def test_limits_have_columns_of_their_own_where_programs_read() -> None:
+def test_intervals_have_columns_of_their_own_in_csv() -> None:
     rows: list[Row] = [
-        {"method": "a", "AP": Limited(0.5, 0.25, 0.625), "size": Amount(901000, "0.90 M")},
+        {"method": "a", "AP": Estimate(0.5, 0.25, 0.625), "size": Quantity(901000, "0.90 M")},
         {"method": "b", "AP": None, "size": None},
     ]
     assert markdown(rows).splitlines()[2:] == [

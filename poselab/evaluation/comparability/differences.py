@@ -1,41 +1,33 @@
-"""Whether two figures may be ranked against each other, and if not, why, in words.
-
-A contract says what a figure depends on. Its top level is what an evaluator writes, other metrics'
-contracts lie in it under their names (:class:`poselab.evaluation.metrics.several.Combined`), and ``run``
-holds how the predictions were made, where a run left that beside them.
-"""
+"""In what two comparability records differ, and what makes a single one questionable."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from poselab.evaluation.comparability_fields import (
-    OF_METRIC,
-    OF_RUN,
-    SPOKEN,
-    Field,
+from poselab.evaluation.comparability.fields import (
+    METRIC_FIELDS,
+    RUN,
+    RUN_CONDITIONS,
+    RUN_FIELDS,
     Severity,
-    overlap_in_words,
-    unheard_of,
+    unlisted_field,
 )
-from poselab.io.files import read_json, write_json
+from poselab.evaluation.comparability.wording import describe_overlap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    ComparabilityRecord = Mapping[str, Any]
+    from poselab.evaluation.comparability.fields import ComparabilityRecord, RecordField
 
-RUN = "run"
 _ORDER: tuple[Severity, ...] = ("incomparable", "unequal", "unknown")
 
 
-class Difference(NamedTuple):
-    """One thing in which two records differ.
+class RecordDifference(NamedTuple):
+    """One field in which two records differ.
 
-    ``field`` is its path, "oks.sigmas" or "run.boxes". ``severity``: "incomparable", the figures
-    measure different things; "unequal", they measure the same of methods that did not work under
-    the same conditions; "unknown", a record does not say. ``reason`` names this record's value
+    ``field`` is its path, such as "oks.sigmas" or "run.boxes". ``severity``: "incomparable", the
+    values measure different things; "unequal", they measure the same of methods that worked under
+    different conditions; "unknown", a record lacks the field. ``reason`` names this record's value
     first, then the reference's.
     """
 
@@ -44,123 +36,87 @@ class Difference(NamedTuple):
     reason: str
 
 
-def differences(
-    comparability_records: Sequence[ComparabilityRecord], reference: int = 0
-) -> list[list[Difference]]:
-    """In what each contract differs from the ``reference`` one, the gravest first.
+def differences_from(
+    reference: ComparabilityRecord, record: ComparabilityRecord
+) -> list[RecordDifference]:
+    """In what a record differs from the reference, the most severe difference first.
 
-    The reference's own list is empty. Swapping two contracts changes no field and no severity. A
-    contract that says everything does not differ from its copy; of what both leave out nobody knows
-    whether it is the same. What a comparison is about (input size, say) is a difference too:
-    callers leave it out by its ``field``.
+    Swapping the two changes no field and no severity. A complete record does not differ from its
+    copy; whether conditions that neither records were the same is unknown. What a comparison is
+    about (input size, say) is a difference too: callers leave it out by its ``field``.
     """
-    return [
-        [] if n == reference else between(comparability, comparability_records[reference])
-        for n, comparability in enumerate(comparability_records)
-    ]
+    all_of_them = [*_metric_differences(record, reference), *_run_differences(record, reference)]
+    return sorted(_without_repeats(all_of_them), key=lambda d: _ORDER.index(d.severity))
 
 
-def between(mine: ComparabilityRecord, other: ComparabilityRecord) -> list[Difference]:
-    """In what one contract differs from another, the gravest first; see :func:`differences`."""
-    found = [*_between_metrics(mine, other), *_between_runs(mine, other)]
-    told = {difference.reason: difference for difference in reversed(found)}
-    kept = [difference for difference in found if told[difference.reason] is difference]
-    return sorted(kept, key=lambda difference: _ORDER.index(difference.severity))
+def _without_repeats(differences: Sequence[RecordDifference]) -> list[RecordDifference]:
+    """The first of those with the same reason: several metrics share their annotations."""
+    first = {difference.reason: difference for difference in reversed(differences)}
+    return [difference for difference in differences if first[difference.reason] is difference]
 
 
-def worst(found: Sequence[Difference]) -> Severity | None:
-    """The gravest severity; None where nothing differs."""
-    return next((s for s in _ORDER if any(d.severity == s for d in found)), None)
-
-
-def doubts(comparability: ComparabilityRecord) -> list[str]:
-    """What makes a figure doubtful without any other beside it, in words."""
-    run = comparability.get(RUN)
+def record_warnings(record: ComparabilityRecord) -> list[str]:
+    """What makes metric values questionable without any comparison, in words."""
+    run = record.get(RUN)
     if not run:
-        return [f"the results file says nothing of its {SPOKEN}"]
+        return [f"the predictions file does not record its {RUN_CONDITIONS}"]
     overlap = run.get("overlap") or {}
-    return [overlap_in_words(overlap)] if overlap.get("images") else []
+    return [describe_overlap(overlap)] if overlap.get("images") else []
 
 
-def read_comparability(path: Path) -> dict[str, Any]:
-    """``{"run": ...}`` as the run that made a predictions file left it; empty where none did.
-
-    ``path`` is a run's folder, a file in its ``predictions``, or a file with a contract of its own
-    (:func:`write_comparability`); merge the result into what an evaluator writes.
-
-    Raises:
-        InputError: the run's manifest or the file's contract is broken.
-    """
-    manifest = _manifest(Path(path))
-    content = read_json(manifest, "a run's contract") if manifest else None
-    recorded = content.get("comparability") if isinstance(content, dict) else None
-    return {RUN: recorded} if recorded else {}
+def metric_records(record: ComparabilityRecord) -> dict[str, ComparabilityRecord]:
+    """The record of each metric by the metric's name."""
+    nested = {k: v for k, v in record.items() if isinstance(v, dict) and "metric" in v}
+    top = {k: v for k, v in record.items() if k not in nested and k != RUN}
+    return {str(top.get("metric", "?")): top, **nested}
 
 
-def write_comparability(path: Path, run: ComparabilityRecord) -> None:
-    """Write beside a predictions file, as NAME.comparability.json, how its poses were made.
-
-    Raises:
-        InputError: the folder cannot be written, or the disk is full.
-    """
-    write_json(_own_contract(path), {"comparability": dict(run)})
-
-
-def _own_contract(path: Path) -> Path:
-    return path.with_name(f"{path.stem}.comparability.json")
-
-
-def _manifest(path: Path) -> Path | None:
-    """The file that says how predictions were made: their own, or their run's."""
-    if path.is_file() and _own_contract(path).is_file():
-        return _own_contract(path)
-    folder = path if path.is_dir() else path.parent.parent
-    foreign = path.is_file() and path.parent.name != "predictions"
-    manifest = folder / "run.json"
-    return manifest if manifest.is_file() and not foreign else None
-
-
-def parts(comparability: ComparabilityRecord) -> dict[str, ComparabilityRecord]:
-    """The contract of each metric by the metric's name."""
-    nested = {k: v for k, v in comparability.items() if isinstance(v, dict) and "metric" in v}
-    own = {k: v for k, v in comparability.items() if k not in nested and k != RUN}
-    return {str(own.get("metric", "?")): own, **nested}
-
-
-def _between_metrics(mine: ComparabilityRecord, other: ComparabilityRecord) -> Iterator[Difference]:
+def _metric_differences(
+    record: ComparabilityRecord, reference: ComparabilityRecord
+) -> Iterator[RecordDifference]:
     """The differences of each metric that both measure, or else of the first ones."""
-    ours, theirs = parts(mine), parts(other)
+    ours, theirs = metric_records(record), metric_records(reference)
     shared = sorted(ours.keys() & theirs.keys())
     if not shared:
         first, second = (next(iter(each.values())) for each in (ours, theirs))
-        yield from _between_parts(first, second, OF_METRIC, "")
+        yield from _field_differences(first, second, METRIC_FIELDS, "")
     for name in shared:
-        yield from _between_parts(ours[name], theirs[name], OF_METRIC, f"{name}.")
+        yield from _field_differences(ours[name], theirs[name], METRIC_FIELDS, f"{name}.")
 
 
-def _between_runs(mine: ComparabilityRecord, other: ComparabilityRecord) -> Iterator[Difference]:
-    a, b = mine.get(RUN), other.get(RUN)
-    if a and b:
-        yield from _between_parts(a, b, OF_RUN, f"{RUN}.")
+def _run_differences(
+    record: ComparabilityRecord, reference: ComparabilityRecord
+) -> Iterator[RecordDifference]:
+    ours, theirs = record.get(RUN), reference.get(RUN)
+    if ours and theirs:
+        yield from _field_differences(ours, theirs, RUN_FIELDS, f"{RUN}.")
+        return
+    if theirs:
+        who = "this predictions file does not record"
+    elif ours:
+        who = "the other predictions file does not record"
     else:
-        both, one = "neither results file says anything", "results file says nothing"
-        who = f"this {one}" if b else f"the other {one}" if a else both
-        yield Difference(RUN, "unknown", f"unknown: {who} of its {SPOKEN}")
+        who = "neither predictions file records"
+    yield RecordDifference(RUN, "unknown", f"unknown: {who} its {RUN_CONDITIONS}")
 
 
-def _between_parts(
-    a: ComparabilityRecord, b: ComparabilityRecord, fields: Mapping[str, Field], prefix: str
-) -> Iterator[Difference]:
-    """The differences of two flat contracts by what ``fields`` say of each field."""
-    known = {
-        name: fields.get(name) or unheard_of(name) for name in dict.fromkeys([*fields, *a, *b])
-    }
+def _field_differences(
+    a: ComparabilityRecord,
+    b: ComparabilityRecord,
+    fields: Mapping[str, RecordField],
+    prefix: str,
+) -> Iterator[RecordDifference]:
+    """The differences of two flat records, as ``fields`` describe them."""
+    names = dict.fromkeys([*fields, *a, *b])
+    known = {name: fields.get(name) or unlisted_field(name) for name in names}
     differing = {name for name, field in known.items() if not field.same(name, a, b)}
     for name, field in known.items():
-        if name not in differing or field.severity == "neutral" or differing & {*field.after}:
+        implied = differing & {*field.implied_by}
+        if name not in differing or field.severity == "neutral" or implied:
             continue
+        # Without thresholds a record means those that the metrics' names say.
         if name != "thresholds" and not (name in a and name in b):
-            reason = f"unknown: only one record says its {name.replace('_', ' ')}"
-            yield Difference(prefix + name, "unknown", reason)
+            reason = f"unknown: only one record has {name.replace('_', ' ')}"
+            yield RecordDifference(prefix + name, "unknown", reason)
         else:
-            yield Difference(prefix + name, field.severity, field.say(a, b))
+            yield RecordDifference(prefix + name, field.severity, field.describe(a, b))

@@ -1,164 +1,184 @@
-"""The AP that each kind of error costs: predictions without it, scored by the evaluator itself."""
+"""What each type of error costs: the AP gained by correcting it, by the evaluator itself."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.diagnosis.keypoint_errors import NEAR, RIGHT, Kind
+from poselab.evaluation.diagnosis.keypoint_errors import (
+    DETECTED_SIMILARITY,
+    GOOD_SIMILARITY,
+    KeypointStatus,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.diagnosis.diagnosis import Diagnosis
-    from poselab.evaluation.evaluator import ImageIds
+    from poselab.evaluation.images import ImageIds
     from poselab.evaluation.metrics.oks import OksEvaluator
     from poselab.evaluation.predictions import Predictions
-    from poselab.structures import Floats, Ints
+    from poselab.structures import Floats, Ints, Mask
 
-    Mask = np.ndarray[Any, np.dtype[np.bool_]]
     Corrected = tuple[Predictions, Annotations]
+    Correction = Callable[[Predictions, Annotations, Diagnosis], Corrected]
 
-SCORE, BACKGROUND, FALSE_NEGATIVE, GROUPING = "score", "background", "false negative", "grouping"
+SCORE, BACKGROUND = "score", "background false positive"
+FALSE_NEGATIVE, GROUPING = "false negative", "grouping"
 
 
-class Cost(NamedTuple):
-    """A kind of error, how often it happens, AP with all of these corrected, and AP gained so.
+class ErrorCost(NamedTuple):
+    """A type of error, how often it happens, AP with all of these corrected, and the AP gained.
 
-    ``count`` is of joints for kinds of :class:`Kind` and for grouping, of people for score and
-    false negative, of poses for background. ``ap`` is NaN where nobody is left to be found.
+    ``count`` is of keypoints for keypoint errors and grouping, of instances for score errors and
+    false negatives, of poses for background false positives. ``ap`` is NaN where no instance is
+    left to score.
     """
 
-    kind: str
+    error: str
     count: int  # type: ignore[assignment]  # a field instead of the method of tuples
     ap: float
     gain: float
 
 
-def costs(
+def error_costs(
     predictions: Predictions,
     annotations: Annotations,
     diagnosis: Diagnosis,
     evaluator: OksEvaluator,
     image_ids: ImageIds = None,
-) -> list[Cost]:
-    """The AP gained when one kind of error alone is corrected, for each kind.
+) -> list[ErrorCost]:
+    """The AP gained when one type of error alone is corrected, for each type.
 
-    Corrections are the least ones that make an error another thing, after Ronchi and Perona (ICCV
-    2017): a joint moves towards its label until its similarity is 0.85 for a jitter, 0.5 for a miss
-    (which is then a jitter), and for an inversion or a swap as great as it was to the wrong joint.
-    Poses get the scores ``diagnosis.optimal``; background poses are left out, without others moving
-    up; false negatives become people who need not be found; a grouping error takes the joint from
-    where another pose has it. A gain is hardly ever below 0: after a correction COCO's greedy
-    matching may find somebody fewer at a threshold.
+    Arguments must be those that were diagnosed. Corrections are the least ones that remove an
+    error, after Ronchi and Perona (ICCV 2017): a keypoint moves towards its ground truth until its
+    similarity is 0.85 for a jitter, 0.5 for a miss (which is then a jitter), and for an inversion
+    or a swap as great as it was to the wrong keypoint. Poses get ``diagnosis.optimal_scores``;
+    background false positives are removed, and no lower-ranked pose of the image replaces them;
+    false negatives become instances that are ignored; a grouping error takes the keypoint from the
+    pose that has it. A gain is hardly ever below 0: after a correction COCO's greedy matching may
+    match one instance fewer at some threshold.
 
-    The authors' program differs: it moves joints to half these distances (without the factor 2 of
-    COCO's falloffs), ranks by the OKS with the most similar person and soft suppression, and takes
-    for background, threshold by threshold, whatever found nobody. Arguments must be those that were
-    diagnosed.
+    The authors' program differs: it moves keypoints to half these distances (without the factor 2
+    of COCO's sigmas), ranks by the OKS with the most similar instance and soft suppression, and
+    counts as background, threshold by threshold, whatever was not matched.
     """
 
     def ap(corrected: Corrected) -> float:
         return evaluator(*corrected, image_ids).values["AP"]
 
-    before = ap((predictions.take(diagnosis.considered), annotations))
-    done = []
-    for kind, correct in CORRECTIONS.items():
-        count = _count(kind, diagnosis)
-        works = count > 0 or kind == SCORE  # ranking may improve where no single person is to blame
-        after = ap(correct(predictions, annotations, diagnosis)) if works else before
-        done.append(Cost(str(kind), count, after, after - before))
-    return done
+    before = ap((predictions.take(diagnosis.evaluated), annotations))
+    costs = []
+    for error, correct in CORRECTIONS.items():
+        count = _count(error, diagnosis)
+        # A better ranking may raise AP although no single instance has a score error.
+        changes = count > 0 or error == SCORE
+        after = ap(correct(predictions, annotations, diagnosis)) if changes else before
+        costs.append(ErrorCost(str(error), count, after, after - before))
+    return costs
 
 
-def _count(kind: str, diagnosis: Diagnosis) -> int:
+def _count(error: str, diagnosis: Diagnosis) -> int:
     masks = {
-        SCORE: diagnosis.misranked,
+        SCORE: diagnosis.score_errors,
         BACKGROUND: np.ones(len(diagnosis.background)),
-        FALSE_NEGATIVE: diagnosis.missed,
-        GROUPING: diagnosis.grouping,
+        FALSE_NEGATIVE: diagnosis.false_negatives,
+        GROUPING: diagnosis.grouping_errors,
     }
-    mask = masks[kind] if kind in masks else diagnosis.is_kind(Kind(kind))
+    mask = masks[error] if error in masks else diagnosis.has_status(KeypointStatus(error))
     return int(np.count_nonzero(mask))
 
 
-def _moved(kind: Kind) -> Callable[[Predictions, Annotations, Diagnosis], Corrected]:
-    """The correction of a kind of joint."""
+def _correct_keypoints(status: KeypointStatus) -> Correction:
+    """The correction of one keypoint error."""
 
     def correct(
         predictions: Predictions, annotations: Annotations, diagnosis: Diagnosis
     ) -> Corrected:
-        person, joint = np.nonzero(diagnosis.is_kind(kind))
-        similarity = LEAST.get(kind, diagnosis.joints.nearest[person, joint])
+        instance, joint = np.nonzero(diagnosis.has_status(status))
+        row, target = diagnosis.pose_of[instance], annotations.keypoints[instance, joint]
+        wrong_similarity = diagnosis.keypoints.best_similarity[instance, joint]
+        similarity = CORRECTED_SIMILARITY.get(status, wrong_similarity)
         spread = 2 * np.array(diagnosis.sigmas)[joint]
-        wanted = spread * np.sqrt(-2 * np.log(similarity) * annotations.areas[person])
-        row, label = diagnosis.pose[person], annotations.keypoints[person, joint]
-        away = predictions.keypoints[row, joint] - label
-        away *= (INSIDE * wanted / np.hypot(away[:, 0], away[:, 1]))[:, None]
-        return _placed(predictions, diagnosis, (row, joint), label + away), annotations
+        distance = spread * np.sqrt(-2 * np.log(similarity) * annotations.areas[instance])
+        offset = predictions.keypoints[row, joint] - target
+        offset *= (INSIDE * distance / np.hypot(offset[:, 0], offset[:, 1]))[:, None]
+        return _with_keypoints(predictions, diagnosis, (row, joint), target + offset), annotations
 
     return correct
 
 
-def _placed(
-    predictions: Predictions, diagnosis: Diagnosis, where: tuple[Ints, Ints], places: Floats
+def _with_keypoints(
+    predictions: Predictions, diagnosis: Diagnosis, where: tuple[Ints, Ints], points: Floats
 ) -> Predictions:
-    """The considered poses with other places (n, 2) of some joints, (n,) rows and (n,) joints."""
+    """The evaluated poses with other coordinates (n, 2) of some keypoints, given by their rows
+    (n,) and joints (n,)."""
     keypoints = predictions.keypoints.copy()
-    keypoints[where] = places
-    return replace(predictions, keypoints=keypoints).take(diagnosis.considered)
+    keypoints[where] = points
+    return replace(predictions, keypoints=keypoints).take(diagnosis.evaluated)
 
 
-def _grouped(predictions: Predictions, annotations: Annotations, diagnosis: Diagnosis) -> Corrected:
-    person, joint = np.nonzero(diagnosis.grouping)
-    found = predictions.keypoints[diagnosis.joints.found_in[person, joint], joint]
-    where = (diagnosis.pose[person], joint)
-    return _placed(predictions, diagnosis, where, found), annotations
-
-
-def _rescored(
+def _correct_grouping(
     predictions: Predictions, annotations: Annotations, diagnosis: Diagnosis
 ) -> Corrected:
-    return replace(predictions, scores=diagnosis.optimal), annotations
+    instance, joint = np.nonzero(diagnosis.grouping_errors)
+    points = predictions.keypoints[diagnosis.keypoints.grouped_into[instance, joint], joint]
+    where = (diagnosis.pose_of[instance], joint)
+    return _with_keypoints(predictions, diagnosis, where, points), annotations
 
 
-def _without_background(
+def _correct_scores(
     predictions: Predictions, annotations: Annotations, diagnosis: Diagnosis
 ) -> Corrected:
-    kept = diagnosis.considered.copy()
+    return replace(predictions, scores=diagnosis.optimal_scores), annotations
+
+
+def _remove_background(
+    predictions: Predictions, annotations: Annotations, diagnosis: Diagnosis
+) -> Corrected:
+    kept = diagnosis.evaluated.copy()
     kept[diagnosis.background] = False
     return predictions.take(kept), annotations
 
 
-def _without_missed(
+def _ignore_false_negatives(
     predictions: Predictions, annotations: Annotations, diagnosis: Diagnosis
 ) -> Corrected:
-    fewer = without_people(annotations, diagnosis.missed)
-    return predictions.take(diagnosis.considered), fewer
+    fewer = ignoring_instances(annotations, diagnosis.false_negatives)
+    return predictions.take(diagnosis.evaluated), fewer
 
 
-def without_people(annotations: Annotations, instances: Mask) -> Annotations:
-    """The labels where these people (M,) need not be found.
-
-    The evaluator ignores people who have 0 labelled joints on record.
-    """
+def ignoring_instances(annotations: Annotations, instances: Mask) -> Annotations:
+    """The annotations in which the evaluator ignores these instances (M,)."""
+    # COCO's metric ignores instances that have 0 keypoints on record.
     labelled = np.where(instances, 0, annotations.labelled())
     return replace(annotations, recorded_keypoints=labelled, stored="")
 
 
 INSIDE = 1 - 1e-6
-"""What rounding must not undo: a corrected joint lies that much nearer than the limit."""
+"""Corrected keypoints lie that much nearer than the threshold, so that rounding cannot undo it."""
 
-LEAST = {Kind.MISS: NEAR, Kind.JITTER: RIGHT}
-"""The similarity that a corrected joint gets, where it is not the one it has to another joint."""
+CORRECTED_SIMILARITY = {
+    KeypointStatus.MISS: DETECTED_SIMILARITY,
+    KeypointStatus.JITTER: GOOD_SIMILARITY,
+}
+"""The similarity of a corrected keypoint, where it is not that to the wrong keypoint."""
 
-CORRECTIONS: dict[str, Callable[[Predictions, Annotations, Diagnosis], Corrected]] = {
-    **{kind: _moved(kind) for kind in (Kind.MISS, Kind.SWAP, Kind.INVERSION, Kind.JITTER)},
-    SCORE: _rescored,
-    BACKGROUND: _without_background,
-    FALSE_NEGATIVE: _without_missed,
-    GROUPING: _grouped,
+CORRECTIONS: dict[str, Correction] = {
+    **{
+        status: _correct_keypoints(status)
+        for status in (
+            KeypointStatus.MISS,
+            KeypointStatus.SWAP,
+            KeypointStatus.INVERSION,
+            KeypointStatus.JITTER,
+        )
+    },
+    SCORE: _correct_scores,
+    BACKGROUND: _remove_background,
+    FALSE_NEGATIVE: _ignore_false_negatives,
+    GROUPING: _correct_grouping,
 }

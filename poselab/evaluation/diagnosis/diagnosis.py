@@ -1,96 +1,93 @@
-"""Error diagnosis: what is wrong with predictions, person by person and joint by joint.
+"""Error diagnosis: what is wrong with predictions, instance by instance and joint by joint.
 
 After Ronchi and Perona, "Benchmarking and Error Diagnosis in Multi-Instance Pose Estimation" (ICCV
-2017), for any skeleton and any number of people. Kinds of joints are in
-:mod:`poselab.evaluation.diagnosis.keypoint_errors`, the AP that each error costs in
-:mod:`poselab.evaluation.diagnosis.costs`, shares by joint, size, crowding and visibility in
-:mod:`poselab.evaluation.diagnosis.breakdown`.
+2017), for any skeleton and any number of instances.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poselab.evaluation.diagnosis.breakdown import Row as Row
-from poselab.evaluation.diagnosis.breakdown import breakdown as breakdown
-from poselab.evaluation.diagnosis.costs import Cost as Cost
-from poselab.evaluation.diagnosis.costs import costs as costs
-from poselab.evaluation.diagnosis.keypoint_errors import UNKNOWN as UNKNOWN
-from poselab.evaluation.diagnosis.keypoint_errors import Joints, joints_of
-from poselab.evaluation.diagnosis.keypoint_errors import Kind as Kind
-from poselab.evaluation.diagnosis.matching import match, parties
+from poselab.evaluation.diagnosis.keypoint_errors import (
+    KeypointDiagnosis,
+    KeypointStatus,
+    diagnose_keypoints,
+)
+from poselab.evaluation.diagnosis.pose_matching import match_poses, select
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
-    from poselab.evaluation.evaluator import ImageIds
+    from poselab.evaluation.images import ImageIds
     from poselab.evaluation.predictions import Predictions
-    from poselab.structures import Floats, Ints
-
-    Mask = np.ndarray[Any, np.dtype[np.bool_]]
+    from poselab.structures import Floats, Ints, Mask
 
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
-    """What N poses and M people of K joints have to do with each other.
+    """The errors of N poses on M instances of K keypoints.
 
-    People: scored (M,) bool, who counts: has labelled joints, is no crowd, is in a chosen image;
-    pose (M,), the prediction row that answers for the person, -1 for nobody, which for a scored
-    person is a false negative; oks (M,) of that pose, 0 where nobody answers, NaN for people who do
-    not count; misranked (M,) bool, score errors: a pose with OKS 0.5 or more that answers for
-    nobody better is ranked above the pose most like the person.
+    Instances: scored (M,) bool, those that count: labelled, no crowd, in a chosen image; pose_of
+    (M,), the row of the matched prediction, -1 for none, which for a scored instance is a false
+    negative; oks (M,) of that pose, 0 without one, NaN for instances that are not scored;
+    score_errors (M,) bool: a left-over pose with OKS 0.5 or more scores higher than the pose that
+    is most similar to the instance.
 
-    Joints: joint (M, K) uint8, codes of :class:`Kind`, UNKNOWN (255) where it is not labelled or
-    nobody answers; joints, what else is known of them.
+    Keypoints: keypoints, arrays (M, K) of what is known of each.
 
-    Poses: considered (N,) bool, the ``max_detections`` best of each chosen image; background (F,)
-    rows of those that are like nobody, background false positives; doubles (D,) rows of those that
-    answer for nobody because better-scored poses took whom they are like; optimal (N,), scores
-    that rank all poses as best they can be ranked: the OKS with the person that a pose is left with
-    when the most similar pairs are matched first; below 0 for all others.
+    Poses: evaluated (N,) bool, the ``max_detections`` best of each chosen image; background (F,)
+    rows of poses that are similar to no instance, background false positives; duplicates (D,) rows
+    of poses whose instances were all matched to poses with higher scores; optimal_scores (N,)
+    rank all poses in the best possible way: the OKS with the instance that a pose gets when the
+    most similar pairs are matched first; below 0 for poses without an instance.
 
-    sigmas (K,) are the falloffs that all similarities are measured with.
+    sigmas (K,) are those of every similarity.
     """
 
     scored: Mask
-    pose: Ints
+    pose_of: Ints
     oks: Floats
-    misranked: Mask
-    joint: Ints
-    joints: Joints
-    considered: Mask
+    score_errors: Mask
+    keypoints: KeypointDiagnosis
+    evaluated: Mask
     background: Ints
-    doubles: Ints
-    optimal: Floats
+    duplicates: Ints
+    optimal_scores: Floats
     sigmas: tuple[float, ...]
 
     @property
-    def missed(self) -> Mask:
-        """The false negatives (M,)."""
-        return self.scored & (self.pose < 0)
+    def status(self) -> Ints:
+        """Codes (M, K) uint8 of :class:`KeypointStatus`; UNKNOWN (255) where it is not labelled or
+        no pose is matched."""
+        return self.keypoints.status
 
     @property
-    def grouping(self) -> Mask:
-        """Swaps and misses (M, K) whose joint another pose has: grouping errors."""
-        return self.joints.found_in >= 0
+    def false_negatives(self) -> Mask:
+        """Scored instances (M,) without a matched pose."""
+        return self.scored & (self.pose_of < 0)
 
-    def is_kind(self, kind: Kind) -> Mask:
-        """The joints (M, K) of a kind."""
-        return np.asarray(self.joint == kind.code)
+    @property
+    def grouping_errors(self) -> Mask:
+        """Swaps and misses (M, K) whose keypoint lies in another pose."""
+        return self.keypoints.grouped_into >= 0
+
+    def has_status(self, status: KeypointStatus) -> Mask:
+        """The keypoints (M, K) with a status."""
+        return np.asarray(self.status == status.code)
 
     def counts_by_joint(self) -> Ints:
-        """How many joints (K, 5) are of each kind, in the order of :class:`Kind`."""
-        return np.stack([self.is_kind(kind).sum(axis=0) for kind in Kind], axis=1)
+        """How many keypoints (K, 5) have each status, in the order of :class:`KeypointStatus`."""
+        return np.stack([self.has_status(s).sum(axis=0) for s in KeypointStatus], axis=1)
 
     def shares(self) -> Floats:
-        """Shares (5,) of each kind among the labelled joints that a pose answers for, else NaN."""
+        """The share (5,) of each status among labelled keypoints of matched instances, else NaN."""
         counts = self.counts_by_joint().sum(axis=0)
-        return counts / counts.sum() if counts.any() else np.full(len(Kind), np.nan)
+        return counts / counts.sum() if counts.any() else np.full(len(KeypointStatus), np.nan)
 
 
 def diagnose(
@@ -102,36 +99,36 @@ def diagnose(
 ) -> Diagnosis:
     """Diagnose all images, or only those of ``image_ids``; ``sigmas`` replace the skeleton's.
 
-    Poses and people are matched once: in each image poses take turns, the best score first, and
-    each takes the free person of greatest OKS, if it is 0.1 or more. A pose that is like nobody but
-    like a crowd or a person without labels, by COCO's rule for these, is left out.
+    Poses and instances are matched once: in the order of their scores, each pose of an image takes
+    the unmatched instance of greatest OKS, if it is 0.1 or more. A pose that is similar to a crowd
+    or a person without labels only, by COCO's rule for these, is ignored.
 
     Raises:
-        InputError: predictions of another skeleton, as many sigmas as keypoints are needed, or a
-            image is not annotated.
+        InputError: predictions of another skeleton, a wrong number of sigmas, or an image that is
+            not annotated.
     """
-    oks_sigmas = _falloffs(annotations, sigmas)
-    who = parties(predictions, annotations, image_ids, max_detections)
-    if not len(predictions):  # which may come without an axis of keypoints
+    oks_sigmas = _checked_sigmas(annotations, sigmas)
+    selection = select(predictions, annotations, image_ids, max_detections)
+    if not len(predictions):  # an empty file has no axis of keypoints
         predictions = replace(predictions, keypoints=np.empty((0, len(oks_sigmas), 2)))
-    found = match(predictions, annotations, who, oks_sigmas)
-    joints = joints_of(predictions.keypoints, found.pose, found.pairs, annotations, oks_sigmas)
+    matches = match_poses(predictions, annotations, selection, oks_sigmas)
     return Diagnosis(
-        scored=who.scored,
-        pose=found.pose,
-        oks=found.oks,
-        misranked=found.misranked,
-        joint=joints.kind,
-        joints=joints,
-        considered=who.considered,
-        background=found.background,
-        doubles=found.doubles,
-        optimal=found.optimal,
+        scored=selection.scored,
+        pose_of=matches.pose_of,
+        oks=matches.oks,
+        score_errors=matches.score_errors,
+        keypoints=diagnose_keypoints(
+            predictions.keypoints, matches.pose_of, matches.pairs, annotations, oks_sigmas
+        ),
+        evaluated=selection.evaluated,
+        background=matches.background,
+        duplicates=matches.duplicates,
+        optimal_scores=matches.optimal_scores,
         sigmas=oks_sigmas,
     )
 
 
-def _falloffs(annotations: Annotations, sigmas: Sequence[float] | None) -> tuple[float, ...]:
+def _checked_sigmas(annotations: Annotations, sigmas: Sequence[float] | None) -> tuple[float, ...]:
     skeleton = annotations.skeleton
     given = skeleton.oks_sigmas if sigmas is None else tuple(sigmas)
     if len(given) != len(skeleton):

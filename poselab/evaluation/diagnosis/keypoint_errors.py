@@ -1,8 +1,8 @@
-"""What is wrong with each joint of a pose: jitter, inversion, swap or miss.
+"""The error of each predicted keypoint: jitter, inversion, swap or miss.
 
 Definitions of Ronchi and Perona, "Benchmarking and Error Diagnosis in Multi-Instance Pose
-Estimation" (ICCV 2017), for any skeleton. Where a predicted joint could be several things, it is
-that whose place it is most similar to, as in the authors' program.
+Estimation" (ICCV 2017), for any skeleton. Where several statuses are possible, the ground-truth
+keypoint that the prediction is most similar to decides, as in the authors' program.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.matching.pairs import parts
+from poselab.evaluation.matching.pairs import slices_of_pairs
 from poselab.evaluation.matching.similarity import joint_similarity
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from poselab.evaluation.matching.pairs import Pairs
     from poselab.structures import Floats, Ints
 
-NEAR = 0.5
-"""Similarity from which a joint is at a place."""
+DETECTED_SIMILARITY = 0.5
+"""Least similarity at which a prediction is taken to lie at a keypoint."""
 
-RIGHT = 0.85
-"""Similarity from which a joint at its own place is good."""
+GOOD_SIMILARITY = 0.85
+"""Least similarity to its own keypoint at which a prediction is good."""
 
 
-class Kind(StrEnum):
-    """What a joint is; its code in uint8 arrays is its place in this list."""
+class KeypointStatus(StrEnum):
+    """What is wrong with a predicted keypoint; ``code`` stands for it in uint8 arrays."""
 
     GOOD = "good"
     JITTER = "jitter"
@@ -40,151 +40,158 @@ class Kind(StrEnum):
 
     @property
     def code(self) -> int:
-        """The number that stands for the kind in arrays."""
-        return tuple(Kind).index(self)
+        """The position in the list of statuses."""
+        return tuple(KeypointStatus).index(self)
 
 
 UNKNOWN = 255
-"""The code of joints that are not labelled, or whose person no pose answers for."""
+"""The code of keypoints that are not labelled, or whose instance has no matched pose."""
 
 
-class Joints(NamedTuple):
-    """All (M, K), of the joint predicted for each labelled joint.
+class KeypointDiagnosis(NamedTuple):
+    """The prediction of every labelled keypoint; all arrays are (M, K).
 
-    kind: uint8 codes; similarity: to its own place, 0 where unknown; nearest: to the most similar
-    place of all; rival: the person row whose joint a swap lies at, -1 elsewhere; found_in: the
-    prediction row that has the joint instead (see :func:`found_elsewhere`), -1 for none.
+    status: uint8 codes; similarity: to its own ground truth, 0 where unknown; best_similarity: to
+    the most similar ground-truth keypoint of all; swapped_with: the row of the instance whose
+    keypoint a swap lies at, else -1; grouped_into: the row of the other pose that has this keypoint
+    (see :func:`grouped_into_other_pose`), else -1.
     """
 
-    kind: Ints
+    status: Ints
     similarity: Floats
-    nearest: Floats
-    rival: Ints
-    found_in: Ints
+    best_similarity: Floats
+    swapped_with: Ints
+    grouped_into: Ints
 
 
-def joints_of(
+def diagnose_keypoints(
     keypoints: Floats,
     pose_of: Ints,
     pairs: Pairs,
     annotations: Annotations,
     sigmas: Sequence[float],
-) -> Joints:
-    """Diagnose the poses that answer for people.
+) -> KeypointDiagnosis:
+    """Diagnose the keypoints of matched poses.
 
-    keypoints (N, K, 2) are all poses in image pixels, pose_of (M,) the row that answers for each
-    person, -1 for none, and pairs all pairs of poses and people that lie in the same image.
+    keypoints (N, K, 2) are all poses in image pixels, pose_of (M,) the row of the pose matched to
+    each instance, -1 for none, and pairs all pairs of a pose and an instance of one image.
     """
     shape = annotations.visibility.shape
     own, flipped = np.zeros(shape), np.zeros(shape)
-    instances = np.flatnonzero(pose_of >= 0)
-    own[instances], flipped[instances] = _own_and_flipped(
-        keypoints[pose_of[instances]], annotations, instances, sigmas
+    matched = np.flatnonzero(pose_of >= 0)
+    own[matched], flipped[matched] = _own_and_flipped_similarity(
+        keypoints[pose_of[matched]], annotations, matched, sigmas
     )
-    model = _inverse(pose_of, len(keypoints))
-    others, rival = _others(keypoints, model, pairs, annotations, sigmas)
-    kind = _kinds(own, flipped, others)
-    kind[(annotations.visibility == 0) | (pose_of < 0)[:, None]] = UNKNOWN
-    found_in = found_elsewhere(keypoints, kind, pose_of, pairs, annotations, sigmas)
-    nearest = np.maximum(own, np.maximum(flipped, others))
-    rival = np.where(kind == Kind.SWAP.code, rival, -1)
-    return Joints(kind, own, nearest, rival, found_in)
+    instance_of = _inverse(pose_of, len(keypoints))
+    others, other = _similarity_to_others(keypoints, instance_of, pairs, annotations, sigmas)
+    status = _statuses(own, flipped, others)
+    status[(annotations.visibility == 0) | (pose_of < 0)[:, None]] = UNKNOWN
+    return KeypointDiagnosis(
+        status=status,
+        similarity=own,
+        best_similarity=np.maximum(own, np.maximum(flipped, others)),
+        swapped_with=np.where(status == KeypointStatus.SWAP.code, other, -1),
+        grouped_into=grouped_into_other_pose(
+            keypoints, status, pose_of, pairs, annotations, sigmas
+        ),
+    )
 
 
 def _inverse(pose_of: Ints, poses: int) -> Ints:
-    """The person row (N,) that each pose answers for, -1 for none."""
-    model = np.full(poses, -1)
-    instances = np.flatnonzero(pose_of >= 0)
-    model[pose_of[instances]] = instances
-    return model
+    """The row (N,) of the instance that each pose is matched to, -1 for none."""
+    instance_of = np.full(poses, -1)
+    matched = np.flatnonzero(pose_of >= 0)
+    instance_of[pose_of[matched]] = matched
+    return instance_of
 
 
-def _own_and_flipped(
+def _own_and_flipped_similarity(
     keypoints: Floats, annotations: Annotations, instances: Ints, sigmas: Sequence[float]
 ) -> tuple[Floats, Floats]:
-    """Similarity (n, K) of poses (n, K, 2) to their people's joints and to the flipped joints.
-
-    The falloff is always that of the predicted joint.
-    """
+    """Similarity (n, K) of poses (n, K, 2) to the keypoints of instances (n,), and to those of the
+    other side; the sigma is always that of the predicted keypoint."""
     flip = list(annotations.skeleton.flip_index)
     own = joint_similarity(keypoints, annotations, instances, sigmas)
-    turned = [sigmas[k] for k in flip]
-    flipped = joint_similarity(keypoints[:, flip], annotations, instances, turned)[:, flip]
-    return own, flipped
+    flipped_sigmas = [sigmas[k] for k in flip]
+    flipped = joint_similarity(keypoints[:, flip], annotations, instances, flipped_sigmas)
+    return own, flipped[:, flip]
 
 
-def _others(
+def _similarity_to_others(
     keypoints: Floats,
-    model: Ints,
+    instance_of: Ints,
     pairs: Pairs,
     annotations: Annotations,
     sigmas: Sequence[float],
 ) -> tuple[Floats, Ints]:
-    """Greatest similarity (M, K) of each person's pose to another person's joint or its flipped
-    one, and that person's row."""
-    answered = model[pairs.pose]
-    theirs = pairs.take((answered >= 0) & (answered != pairs.person))
+    """Greatest similarity (M, K) of each instance's pose to the same or the flipped keypoint of
+    another instance, and the row (M, K) of that instance."""
+    matched_to = instance_of[pairs.pose]
+    others = pairs.take((matched_to >= 0) & (matched_to != pairs.person))
 
     def similarity(part: slice) -> Floats:
-        poses, instances = keypoints[theirs.pose[part]], theirs.person[part]
-        return np.maximum(*_own_and_flipped(poses, annotations, instances, sigmas))
+        poses, instances = keypoints[others.pose[part]], others.person[part]
+        return np.maximum(*_own_and_flipped_similarity(poses, annotations, instances, sigmas))
 
-    return _greatest(similarity, model[theirs.pose], theirs.person, annotations.visibility.shape)
+    shape = annotations.visibility.shape
+    return _row_maxima(similarity, instance_of[others.pose], others.person, shape)
 
 
-def _greatest(
-    similarity: Callable[[slice], Floats], rows: Ints, names: Ints, shape: tuple[int, ...]
+def _row_maxima(
+    similarity: Callable[[slice], Floats], rows: Ints, candidates: Ints, shape: tuple[int, ...]
 ) -> tuple[Floats, Ints]:
-    """Of similarities (Q, K) that belong to ``rows`` (Q,) the greatest of each row (M, K), and the
-    name (Q,) it belongs to, of equals the last, and -1 where all are 0."""
+    """Maximum (M, K) over the similarities (Q, K) that belong to each of ``rows`` (Q,), and the
+    candidate (Q,) that has it: the last one of equals, -1 where all are 0."""
     greatest, which = np.zeros(shape), np.full(shape, -1)
-    for part in parts(len(rows), shape[1]):
+    for part in slices_of_pairs(len(rows), shape[1]):
         similar, of = similarity(part), rows[part]
         np.maximum.at(greatest, of, similar)
-        pair, joint = np.nonzero((similar > 0) & (similar == greatest[of]))
-        which[of[pair], joint] = names[part][pair]
+        pair, keypoint = np.nonzero((similar > 0) & (similar == greatest[of]))
+        which[of[pair], keypoint] = candidates[part][pair]
     return greatest, which
 
 
-def _kinds(own: Floats, flipped: Floats, others: Floats) -> Ints:
-    """Codes (M, K) from similarities (M, K); of equals its own place goes first, then inversion."""
+def _statuses(own: Floats, flipped: Floats, others: Floats) -> Ints:
+    """Codes (M, K) from similarities (M, K); of equals its own keypoint wins, then inversion."""
     wrong = np.maximum(flipped, others)
+    is_own = own >= wrong
     return np.select(
-        [np.maximum(own, wrong) < NEAR, (own >= wrong) & (own >= RIGHT), own >= wrong],
-        [Kind.MISS.code, Kind.GOOD.code, Kind.JITTER.code],
-        np.where(flipped >= others, Kind.INVERSION.code, Kind.SWAP.code),
+        [np.maximum(own, wrong) < DETECTED_SIMILARITY, is_own & (own >= GOOD_SIMILARITY), is_own],
+        [KeypointStatus.MISS.code, KeypointStatus.GOOD.code, KeypointStatus.JITTER.code],
+        np.where(flipped >= others, KeypointStatus.INVERSION.code, KeypointStatus.SWAP.code),
     ).astype(np.uint8)
 
 
-def found_elsewhere(
+def grouped_into_other_pose(
     keypoints: Floats,
-    kind: Ints,
+    status: Ints,
     pose_of: Ints,
     pairs: Pairs,
     annotations: Annotations,
     sigmas: Sequence[float],
 ) -> Ints:
-    """Grouping errors (M, K): the prediction row of another pose that has the joint, -1 for none.
+    """Grouping errors (M, K): the row of the other pose that has the keypoint, -1 for none.
 
-    The person's own pose has a swap or a miss there; the same joint of another pose of the image
-    is at the label, with similarity 0.5 or more, and is neither good nor jitter for the person that
-    the other pose answers for. So the joint was found, and was given to another person's pose, or
-    to a fragment: a pose that answers for nobody, and has right no joint of the person that the own
-    pose has right too, or else it is a double, which is no matter of grouping. Of several poses the
-    one with the most similar joint is named.
+    The matched pose has a swap or a miss, while the same keypoint of another pose of the image lies
+    at the ground truth (similarity 0.5 or more). That other pose is either matched to another
+    instance, for which this keypoint is neither good nor jitter; or it is unmatched, a fragment,
+    and shares no correct keypoint with the matched pose (otherwise it is a duplicate, not a
+    grouping error). Of several such poses the one with the most similar keypoint is named.
     """
-    lost = (kind == Kind.SWAP.code) | (kind == Kind.MISS.code)
-    fits = (kind == Kind.GOOD.code) | (kind == Kind.JITTER.code)
-    model = _inverse(pose_of, len(keypoints))
-    other = pairs.pose != pose_of[pairs.person]
-    seekers = pairs.take(lost.any(axis=1)[pairs.person] & other)
+    lost = np.isin(status, (KeypointStatus.SWAP.code, KeypointStatus.MISS.code))
+    correct = np.isin(status, (KeypointStatus.GOOD.code, KeypointStatus.JITTER.code))
+    instance_of = _inverse(pose_of, len(keypoints))
+    is_other = pairs.pose != pose_of[pairs.person]
+    candidates = pairs.take(lost.any(axis=1)[pairs.person] & is_other)
 
     def similarity(part: slice) -> Floats:
-        pose, person = seekers.pose[part], seekers.person[part]
-        similar = joint_similarity(keypoints[pose], annotations, person, sigmas)
-        answers = model[pose] >= 0
-        double = ~answers & (fits[person] & (similar >= NEAR)).any(axis=1)
-        out = double[:, None] | (answers[:, None] & fits[model[pose]]) | ~lost[person]
-        return np.where(~out & (similar >= NEAR), similar, 0.0)
+        pose, instance = candidates.pose[part], candidates.person[part]
+        similar = joint_similarity(keypoints[pose], annotations, instance, sigmas)
+        near = similar >= DETECTED_SIMILARITY
+        matched = instance_of[pose] >= 0
+        duplicate = ~matched & (correct[instance] & near).any(axis=1)
+        used = matched[:, None] & correct[instance_of[pose]]
+        grouping_error = near & lost[instance] & ~used & ~duplicate[:, None]
+        return np.where(grouping_error, similar, 0.0)
 
-    return _greatest(similarity, seekers.person, seekers.pose, kind.shape)[1]
+    return _row_maxima(similarity, candidates.person, candidates.pose, status.shape)[1]

@@ -1,6 +1,7 @@
-"""Whom a top-down method can never find, because the boxes it was given leave them out.
+"""Undetected instances: people whom a top-down method cannot find, because no box shows them.
 
-The term is Cao et al.'s (2017, section 1): where the detector fails, nothing can be recovered.
+Cao et al. (2017, section 1) call this early commitment: if the detector fails, there is no recourse
+to recovery.
 """
 
 from __future__ import annotations
@@ -15,69 +16,68 @@ if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
     from poselab.structures import Floats, Ints
 
-FOUND = 0.5
-"""Least IoU with a person's annotated box at which a box is taken to show him."""
+MIN_IOU = 0.5
+"""Least IoU with an instance's annotated box at which a box detects it."""
 
 
-class Commitment(NamedTuple):
-    """What boxes make of L people with labelled keypoints who are no crowd.
+class BoxMatches(NamedTuple):
+    """Which detected box belongs to each of L labelled instances that are no crowds.
 
-    people (L,) rows of the table; box (L,) row of the box that shows each, -1 for those whom none
-    shows; overlap (L,) their IoU, 0 for these.
+    instances (L,) rows of the table; box (L,) row of the box that detects each, -1 for undetected
+    ones; iou (L,) with it, 0 for undetected ones.
     """
 
     instances: Ints
     box: Ints
-    overlap: Floats
+    iou: Floats
 
     @property
-    def missed(self) -> Ints:
-        """Rows of the table of people whom no box shows."""
+    def undetected(self) -> Ints:
+        """Rows of the table of undetected instances."""
         return self.instances[self.box < 0]
 
     @property
-    def miss_rate(self) -> float:
-        """Share of people whom no box shows; NaN where there is nobody."""
+    def undetected_rate(self) -> float:
+        """Share of undetected instances; NaN where there are no instances."""
         return float((self.box < 0).mean()) if len(self.instances) else float("nan")
 
     @property
-    def mean_overlap(self) -> float:
-        """Mean IoU of the boxes that show somebody; NaN where none does."""
-        shown = self.box >= 0
-        return float(self.overlap[shown].mean()) if shown.any() else float("nan")
+    def mean_iou(self) -> float:
+        """Mean IoU of detected instances with their boxes; NaN where there are none."""
+        detected = self.box >= 0
+        return float(self.iou[detected].mean()) if detected.any() else float("nan")
 
 
-def early_commitment(
-    image_ids: Ints, boxes: Floats, annotations: Annotations, least: float = FOUND
-) -> Commitment:
-    """Deal boxes (D, 4) to people, one to one, so that as much overlap as possible is found.
+def match_boxes(
+    image_ids: Ints, boxes: Floats, annotations: Annotations, min_iou: float = MIN_IOU
+) -> BoxMatches:
+    """Match boxes (D, 4) of images (D,) to instances, one to one, with the greatest total IoU.
 
-    Only overlaps of at least ``least`` count. Boxes of other images show nobody.
+    Only pairs with at least ``min_iou`` match.
     """
-    labelled = (annotations.visibility > 0).any(axis=1) & ~annotations.crowd
-    instances = np.flatnonzero(labelled)
+    instances = np.flatnonzero(annotations.scorable())
     image = annotations.image_ids[annotations.image_of()[instances]]
-    owner, overlap = np.full(len(instances), -1), np.zeros(len(instances))
-    rows_of_people, rows_of_boxes = _by_image(image), _by_image(image_ids)
-    for image_id, mine in rows_of_people.items():
-        theirs = rows_of_boxes.get(image_id)
-        if theirs is not None:
-            shared = iou(annotations.boxes[instances[mine]], boxes[theirs])
-            n, m = _dealt(np.where(shared >= least, shared, 0.0))
-            owner[mine[n]], overlap[mine[n]] = theirs[m], shared[n, m]
-    return Commitment(instances, owner, overlap)
+    box_of, iou_of = np.full(len(instances), -1), np.zeros(len(instances))
+    boxes_by_image = _rows_by_image(image_ids)
+    for image_id, places in _rows_by_image(image).items():
+        rows = boxes_by_image.get(image_id)
+        if rows is not None:
+            overlap = iou(annotations.boxes[instances[places]], boxes[rows])
+            n, m = _greatest_total(np.where(overlap >= min_iou, overlap, 0.0))
+            box_of[places[n]], iou_of[places[n]] = rows[m], overlap[n, m]
+    return BoxMatches(instances, box_of, iou_of)
 
 
-def _by_image(image_ids: Ints) -> dict[int, Ints]:
+def _rows_by_image(image_ids: Ints) -> dict[int, Ints]:
     order = np.argsort(image_ids, kind="stable")
     ids, starts = np.unique(image_ids[order], return_index=True)
     return dict(zip(ids.tolist(), np.split(order, starts[1:]), strict=False))
 
 
-def _dealt(shared: Floats) -> tuple[Any, Any]:
+def _greatest_total(overlap: Floats) -> tuple[Any, Any]:
     """Pairs (row, column) of positive overlap with the greatest sum."""
     from scipy.optimize import linear_sum_assignment
 
-    rows, columns = linear_sum_assignment(shared, maximize=True)
-    real = shared[rows, columns] > 0
-    return rows[real], columns[real]
+    rows, columns = linear_sum_assignment(overlap, maximize=True)
+    positive = overlap[rows, columns] > 0
+    return rows[positive], columns[positive]
