@@ -5,10 +5,14 @@ A heatmap head emits a bare tensor (B, C, h, w).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from torch import Tensor
+
+Output = TypeVar("Output")
 
 
 class Coordinates(NamedTuple):
@@ -18,101 +22,105 @@ class Coordinates(NamedTuple):
     confidence (B, K) in [0, 1].
     """
 
-    xy: Any
-    confidence: Any
+    xy: Tensor
+    confidence: Tensor
 
 
 class CoordinateTarget(NamedTuple):
     """xy (B, K, 2) as in :class:`Coordinates`; weight (B, K), zero for what must not count."""
 
-    xy: Any
-    weight: Any
+    xy: Tensor
+    weight: Tensor
 
 
 class HeatmapTarget(NamedTuple):
-    """maps (B, C, h, w); weight broadcastable to it, zero for what must not count."""
+    """heatmaps (B, C, h, w); weight broadcastable to it, zero for what must not count."""
 
-    maps: Any
-    weight: Any
+    heatmaps: Tensor
+    weight: Tensor
 
 
 class AxisLogits(NamedTuple):
     """Coordinate classification: logits x (B, K, X) and y (B, K, Y) of the bins along each axis."""
 
-    x: Any
-    y: Any
+    x: Tensor
+    y: Tensor
 
 
 class AxisTarget(NamedTuple):
     """x (B, K, X) and y (B, K, Y) of the bins along each axis; weight (B, K), zero for what must
     not count."""
 
-    x: Any
-    y: Any
-    weight: Any
+    x: Tensor
+    y: Tensor
+    weight: Tensor
 
 
 class TaggedHeatmaps(NamedTuple):
-    """Associative embedding (Newell et al. 2017): maps (B, K, h, w) and tags (B, T, K, h, w)."""
+    """Associative embedding (Newell et al. 2017): heatmaps (B, K, h, w) and tags (B, T, K, h, w)."""
 
-    maps: Any
-    tags: Any
+    heatmaps: Tensor
+    tags: Tensor
 
 
 class TagTarget(NamedTuple):
-    """maps and weight as in :class:`HeatmapTarget`; cell (B, P, K) the flat map index y·w + x of each
-    joint; present (B, P, K) bool, false for what is not there."""
+    """heatmaps and weight as in :class:`HeatmapTarget`; cell (B, P, K) the flat index y·w + x of each
+    keypoint's cell; present (B, P, K) bool, false for what is not there."""
 
-    maps: Any
-    weight: Any
-    cell: Any
-    present: Any
+    heatmaps: Tensor
+    weight: Tensor
+    cell: Tensor
+    present: Tensor
 
 
 class DetectedInstances(NamedTuple):
-    """People that a detector of people and keypoints found, best first, padded to the most.
+    """People whom a detector of people and keypoints found, best first, padded to the most.
 
     keypoints (B, P, K, 2), and boxes (B, P, 4) as x1 y1 x2 y2, measured from the input's upper left
-    corner, so that the first pixel's centre is 0.5; chances (B, P, K) and scores (B, P) from 0 to
+    corner, so that the first pixel's centre is 0.5; confidences (B, P, K) and scores (B, P) from 0 to
     1; valid (B, P) bool.
     """
 
-    keypoints: Any
-    confidences: Any
-    boxes: Any
-    scores: Any
-    valid: Any
+    keypoints: Tensor
+    confidences: Tensor
+    boxes: Tensor
+    scores: Tensor
+    valid: Tensor
 
 
 class InstanceTarget(NamedTuple):
-    """keypoints (B, P, K, 2) and boxes (B, P, 4) as in :class:`DetectedInstances`; labelled (B, P, K)
-    bool; valid (B, P) bool, false for padding."""
+    """keypoints (B, P, K, 2) and boxes (B, P, 4) as in :class:`DetectedInstances`; labelled
+    (B, P, K) bool; valid (B, P) bool, false for padding."""
 
-    keypoints: Any
-    labelled: Any
-    boxes: Any
-    valid: Any
+    keypoints: Tensor
+    labelled: Tensor
+    boxes: Tensor
+    valid: Tensor
 
 
-class Stages(NamedTuple):
+class Stages(NamedTuple, Generic[Output]):
     """each: the outputs of a network's stages in order; all are supervised, the last one counts."""
 
-    each: tuple[Any, ...]
+    each: tuple[Output, ...]
 
 
-def stages(output: Any) -> tuple[Any, ...]:
+def stages(output: Stages[Output] | Output) -> tuple[Output, ...]:
     """The outputs of every stage: one for a network without stages."""
     return output.each if isinstance(output, Stages) else (output,)
 
 
-def final(output: Any) -> Any:
+def final(output: Stages[Output] | Output) -> Output:
     """The output that is decoded: the last stage's, or the only one."""
     return stages(output)[-1]
 
 
-def map_tensors(function: Callable[[Any], Any], output: Any) -> Any:
+def map_tensors(function: Callable[[Tensor], Tensor], output: Output) -> Output:
     """The same output with ``function`` applied to every tensor in it; None stays."""
+    return cast("Output", _mapped(function, output))
+
+
+def _mapped(function: Callable[[Any], Any], output: object) -> Any:
     if not isinstance(output, tuple):
         return None if output is None else function(output)
-    parts = [map_tensors(function, part) for part in output]
+    parts = [_mapped(function, part) for part in output]
     return type(output)(*parts) if hasattr(output, "_fields") else tuple(parts)

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor
 
     Floats = NDArray[np.floating[Any]]
     Ints = NDArray[np.integer[Any]]
+    Mask = NDArray[np.bool_]
 
 Size = tuple[int, int]
 
@@ -30,10 +32,10 @@ class InputError(ValueError):
 
 @dataclass(frozen=True)
 class Skeleton:
-    """The keypoints of one labelling scheme, everything else derived from their names.
+    """The keypoints of one annotation scheme; sides and flips are derived from their names.
 
-    ``sigmas`` are COCO's per-keypoint falloffs (the k_i of OKS is 2·sigma); None means that nobody
-    published any, and that ``oks_sigmas`` is a guess.
+    ``sigmas`` are the per-keypoint constants of OKS (its k_i is 2·sigma); None where none are
+    published, so that ``oks_sigmas`` is a guess.
     """
 
     name: str
@@ -92,36 +94,11 @@ def _flip(name: str) -> str:
     return name
 
 
-@dataclass(frozen=True)
-class Person:
-    """One labelled person of an image.
-
-    keypoints (K, 2) image pixels; visibility (K,) 0/1/2; box x y width height; area in pixels².
-    A ``crowd`` is a region that holds people nobody labelled. ``head_box`` (x, y, width, height)
-    is what PCKh measures with. ``mask`` is COCO's compressed run-length encoding of the region.
-    """
-
-    keypoints: Floats
-    visibility: Ints
-    box: tuple[float, float, float, float]
-    area: float
-    annotation_id: int = -1
-    crowd: bool = False
-    head_box: tuple[float, float, float, float] | None = None
-    mask: bytes | None = None
+Array = TypeVar("Array")
+"""NumPy's arrays in one sample, torch's tensors in a batch."""
 
 
-@dataclass(frozen=True)
-class Image:
-    """An image file and the people labelled in it; size is (height, width)."""
-
-    image_id: int
-    file_name: str
-    size: Size
-    instances: tuple[Person, ...]
-
-
-class Frame(NamedTuple):
+class Frame(NamedTuple, Generic[Array]):
     """What a network input shows: one row a sample, a leading B once collated.
 
     to_image (2, 3) float32, input pixels → image pixels; image_id and annotation_id int64 (-1:
@@ -129,33 +106,35 @@ class Frame(NamedTuple):
     truth.
     """
 
-    to_image: Any
-    image_id: Any
-    annotation_id: Any
-    box: Any
-    box_score: Any
+    to_image: Array
+    image_id: Array
+    annotation_id: Array
+    box: Array
+    box_score: Array
 
 
-class Sample(NamedTuple):
-    """One network input with its labels; collating adds a leading B and keeps the type.
+class Sample(NamedTuple, Generic[Array]):
+    """One network input with its annotations; collating adds a leading B and keeps the type.
 
-    image (3, H, W) uint8 RGB; keypoints (P, K, 2) float32 input pixels; visibility (P, K) uint8, zero
-    for padding and for keypoints outside the input; usable (H, W) or (1, 1) uint8, zero where a
-    crowd or an unlabelled person makes a target unknowable; boxes (P, 4) float32 x y w h in input
-    pixels, of zero size for padding (None: a method that needs none).
+    image (3, H, W) uint8 RGB; keypoints (P, K, 2) float32 input pixels; visibility (P, K) uint8,
+    zero for padding and for keypoints outside the input; loss_mask (H, W) or (1, 1) uint8, zero
+    where a crowd or an unlabelled person makes a target unknowable; boxes (P, 4) float32 x y w h in
+    input pixels, of zero size for padding (None: a method that needs none).
     """
 
-    image: Any
-    keypoints: Any
-    visibility: Any
-    loss_mask: Any
-    frame: Frame
-    boxes: Any = None
+    image: Array
+    keypoints: Array
+    visibility: Array
+    loss_mask: Array
+    frame: Frame[Array]
+    boxes: Array | None = None
 
 
 class Poses(NamedTuple):
-    """What a decoder found: keypoints (B, P, K, 2) pixels, scores (B, P, K), valid (B, P) bool."""
+    """What a codec decodes: keypoints (B, P, K, 2) input pixels, scores (B, P, K) of them, valid
+    (B, P) bool, and for methods that find boxes box_scores (B, P) of theirs."""
 
-    keypoints: Any
-    scores: Any
-    valid: Any
+    keypoints: Tensor
+    scores: Tensor
+    valid: Tensor
+    box_scores: Tensor | None = None

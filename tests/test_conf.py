@@ -96,8 +96,11 @@ def test_senseless_values_are_refused_at_once(wrong: str) -> None:
             ["experiment=quickstart/bottom_up", "framing=person_crop", "framing.size=[128,128]"],
             "crop",
         ),
-        (["method=associative_embedding", "framing=whole_image"], "single-person"),
-        (["method.estimator._target_=poselab.modules.DirectRegression"], "CoordinateCodec"),
+        (["method=associative_embedding", "framing=whole_image"], "one person"),
+        (
+            ["module=single_person", "method.module=poselab.modules.DirectRegression"],
+            "CoordinateCodec",
+        ),
         (["method.codec.decoder=darker"], "darker"),
         (["framing.pixels=middle"], "middle"),
         (["schedule=step", "schedule.milestones=[90,120]"], "fractions"),
@@ -120,7 +123,7 @@ def test_a_folder_of_ones_own_configs_is_found(tmp_path: Path) -> None:
     for flag in (["--config-dir", str(tmp_path)], [f"--config-dir={tmp_path}"]):
         config, _ = compose("train", [*flag, "experiment=mine/small"])
         assert config.seed == 7
-        assert "DirectRegression" in config.method.estimator["_target_"]
+        assert "DirectRegression" in config.method.module
 
 
 @pytest.mark.parametrize("name", ["train", "ablate"])
@@ -148,7 +151,7 @@ def test_ablation_overrides_as_its_config_shows_them() -> None:
         ("experiment=coco/heatmap_r50_256x192", 0.2),
         ("experiment=coco/simcc_r50_64x64", 0.02),
         ("experiment=coco/simcc_r50_256x192", 0.01),
-        ("experiment=coco/simcc_r50_64x64 module.keypoint_threshold=0.1", 0.1),
+        ("experiment=coco/simcc_r50_64x64 postprocess.keypoint_threshold=0.1", 0.1),
         ("experiment=coco/rtmpose_s_256x192", 0.2),
     ],
 )
@@ -156,4 +159,4 @@ def test_a_method_may_say_which_keypoints_make_a_score(words: str, least: float)
     """The likeliest of hundreds of bins never reaches the 0.2 that suits heatmaps."""
     config, _ = compose("train", [*words.split(), "backbone=tiny"])
     with torch.device("meta"):
-        assert build.module(config, COCO17).keypoint_threshold == least
+        assert build.module(config, COCO17).postprocess.keypoint_threshold == least

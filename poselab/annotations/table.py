@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poselab.annotations.masks import run_lengths
-from poselab.structures import Image, Person, Skeleton
+from poselab.structures import Skeleton
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,29 +118,6 @@ class Annotations:
         height, width = (int(n) for n in self.sizes[image])
         return run_lengths(bytes(self.mask_bytes[start : self.mask_ends[where]]), (height, width))
 
-    def person(self, row: int) -> Person:
-        """One row as a :class:`Person`."""
-        head = self.head_boxes[row]
-        return Person(
-            keypoints=self.keypoints[row],
-            visibility=self.visibility[row],
-            box=_four(self.boxes[row]),
-            area=float(self.areas[row]),
-            annotation_id=int(self.annotation_ids[row]),
-            crowd=bool(self.crowd[row]),
-            head_box=_four(head) if head[2] > 0 else None,
-            mask=self.mask(row),
-        )
-
-    def image(self, row: int) -> Image:
-        """One row as a :class:`Image` with its people."""
-        return Image(
-            image_id=int(self.image_ids[row]),
-            file_name=self.file_name(row),
-            size=(int(self.sizes[row, 0]), int(self.sizes[row, 1])),
-            instances=tuple(self.person(r) for r in self.rows(row)),
-        )
-
     def select(self, images: Any) -> Annotations:
         """The table of some images with their people; rows (n,) or a mask (N,), in that order."""
         chosen = np.arange(len(self))[images]
@@ -185,8 +162,3 @@ def _again(stored: str, chosen: Ints | None) -> Annotations:
 
     table = load(stored)
     return table if chosen is None else table.select(chosen)
-
-
-def _four(box: Floats) -> tuple[float, float, float, float]:
-    x, y, w, h = (float(v) for v in box)
-    return x, y, w, h

@@ -1,4 +1,4 @@
-"""Positions straight off the network: direct regression, integral regression, likelihoods."""
+"""Coordinates as the network gives them: direct regression, integral regression, RLE."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from poselab.codecs.base import CodecDefaults
 from poselab.codecs.grid import flip_indices, single_person, single_pose
 from poselab.outputs import Coordinates, CoordinateTarget
 
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
     from poselab.structures import Poses, Size, Skeleton
 
 
-class CoordinateCodec:
+class CoordinateCodec(CodecDefaults):
     """Normalised, centred coordinates of one person: u = (x + 0.5)/W - 0.5.
 
-    Works on positions, so ``stride`` only completes the signature that codecs share, and
-    ``loss_mask`` masks have no say: a labelled position is known whatever surrounds it.
+    ``stride`` only completes the signature that codecs share, and ``loss_mask`` is ignored: a
+    labelled position is known whatever surrounds it.
     """
 
     def __init__(self, *, skeleton: Skeleton, input_size: Size, stride: int = 1) -> None:
@@ -44,9 +45,9 @@ class CoordinateCodec:
 
     def unflip(self, output: Coordinates) -> Coordinates:
         """Negate u and exchange left with right."""
-        names = flip_indices(self.skeleton, output.xy.device)
-        u, v = output.xy[:, names].unbind(-1)
-        return Coordinates(torch.stack([-u, v], dim=-1), output.confidence[:, names])
+        index = flip_indices(self.skeleton, output.xy.device)
+        u, v = output.xy[:, index].unbind(-1)
+        return Coordinates(torch.stack([-u, v], dim=-1), output.confidence[:, index])
 
     def merge(self, first: Coordinates, second: Coordinates) -> Coordinates:
         """The mean."""
@@ -54,7 +55,7 @@ class CoordinateCodec:
 
 
 class HrnetCoordinateCodec(CoordinateCodec):
-    """Coordinates u = x/W - 0.5, whose horizontal flip is -u - 1/W: RLE's and mmpose's.
+    """Coordinates u = x/W - 0.5 of published weights of RLE and mmpose, where u flips to -u - 1/W.
 
     Source: Jeff-sjtu/res-loglikelihood-regression, rlepose/utils/transforms.py;
     open-mmlab/mmpose, mmpose/models/utils/tta.py.

@@ -1,18 +1,19 @@
-"""The lattice of map cells over the pixels of a network input, and what codecs share."""
+"""Where heatmap cells lie on the pixels of a network input, and what several codecs share."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from poselab import geometry
-from poselab import heatmaps as maps
+from poselab.codecs.base import CodecDefaults
+from poselab.heatmaps import flip_heatmaps
 from poselab.structures import InputError, Poses, Size, Skeleton
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Grid:
-    """Maps of one cell a ``stride`` pixels over an input of ``input_size`` (height, width).
+    """Heatmaps of one cell per ``stride`` pixels over an input of ``input_size`` (height, width).
 
     Raises:
         InputError: the stride does not divide the input size.
@@ -40,41 +41,36 @@ class Grid:
 
     @property
     def size(self) -> Size:
-        """(h, w) of the maps."""
+        """(h, w) of the heatmaps."""
         return self.input_size[0] // self.stride, self.input_size[1] // self.stride
 
     @property
-    def cell(self) -> float:
+    def cell_size(self) -> float:
         """The longer side of a cell in input pixels."""
-        return max(scale for scale, _ in self._axes())
+        return max(scale for scale, _ in self._cell_to_pixel())
 
     @property
     def flip_shift(self) -> int:
-        """Whole cells by which flipped maps must move right (one in HRNet's code)."""
+        """Whole cells by which heatmaps of flipped inputs move right (one in HRNet's code)."""
         return math.floor(self.pixels.flip_shift(self.size[1], self.input_size[1]) + 0.5)
 
     def to_cells(self, points: Tensor) -> Tensor:
-        """Input pixels (…, 2) as map cells."""
-        return self._per_axis(
-            points, [(1 / scale, -offset / scale) for scale, offset in self._axes()]
+        """Input pixels (…, 2) as heatmap cells."""
+        return _scale_axes(
+            points, [(1 / scale, -offset / scale) for scale, offset in self._cell_to_pixel()]
         )
 
     def to_pixels(self, cells: Tensor) -> Tensor:
-        """Map cells (…, 2) as input pixels."""
-        return self._per_axis(cells, self._axes())
+        """Heatmap cells (…, 2) as input pixels."""
+        return _scale_axes(cells, self._cell_to_pixel())
 
-    def _axes(self) -> list[tuple[float, float]]:
-        """(scale, offset) from cell to pixel along x and y."""
+    def _cell_to_pixel(self) -> list[tuple[float, float]]:
+        """(scale, offset) along x and y."""
         (h, w), (height, width) = self.size, self.input_size
         return [self.pixels.grid_to_pixel(w, width), self.pixels.grid_to_pixel(h, height)]
 
-    @staticmethod
-    def _per_axis(points: Tensor, axes: list[tuple[float, float]]) -> Tensor:
-        mapped = [points[..., i] * scale + offset for i, (scale, offset) in enumerate(axes)]
-        return torch.stack(mapped, dim=-1)
-
     def within(self, cells: Tensor, reach: float) -> Tensor:
-        """Which cells (…, 2) lie at most ``reach`` cells outside the map; false for NaN."""
+        """Which cells (…, 2) lie at most ``reach`` cells outside the heatmap; false for NaN."""
         h, w = self.size
         x, y = cells[..., 0], cells[..., 1]
         return (x >= -reach) & (x <= w - 1 + reach) & (y >= -reach) & (y <= h - 1 + reach)
@@ -90,11 +86,16 @@ class Grid:
         return (functional.avg_pool2d(mask, self.stride) > 0.5).float()
 
 
-@dataclass(kw_only=True, eq=False)
-class GridCodec:
-    """A codec of maps: its fields are its settings, so that a subclass names its own alone.
+def _scale_axes(points: Tensor, axes: list[tuple[float, float]]) -> Tensor:
+    scaled = [points[..., i] * scale + offset for i, (scale, offset) in enumerate(axes)]
+    return torch.stack(scaled, dim=-1)
 
-    pixels: the convention's name, see :mod:`poselab.geometry`.
+
+@dataclass(kw_only=True, eq=False)
+class GridCodec(CodecDefaults):
+    """Base of codecs whose outputs are heatmaps: its fields are settings, subclasses add theirs.
+
+    pixels: the name of the pixel convention, see :mod:`poselab.geometry`.
 
     Raises:
         InputError: an unknown convention, or a stride that does not divide the input size.
@@ -106,16 +107,20 @@ class GridCodec:
     pixels: str = "centre"
 
     def __post_init__(self) -> None:
-        self.grid = self._lattice(geometry.convention(self.pixels))
+        self.grid = self._make_grid(geometry.convention(self.pixels))
         self.channels = len(self.skeleton)
 
-    def _lattice(self, pixels: PixelConvention) -> Grid:
+    def _make_grid(self, pixels: PixelConvention) -> Grid:
         return Grid(self.input_size, self.stride, pixels)
 
+    def comparability(self) -> dict[str, Any]:
+        """See :class:`poselab.codecs.base.Codec`."""
+        return {"flip_shift": int(self.grid.flip_shift)}
+
     def flipped(self, output: Tensor) -> Tensor:
-        """Maps (B, …, K, h, w) flipped, left exchanged with right, moved as ``pixels`` asks."""
-        names = flip_indices(self.skeleton, output.device)
-        return maps.flip_heatmaps(output, names, self.grid.flip_shift)
+        """Heatmaps (B, …, K, h, w) flipped, left exchanged with right, moved as ``pixels`` asks."""
+        index = flip_indices(self.skeleton, output.device)
+        return flip_heatmaps(output, index, self.grid.flip_shift)
 
 
 @lru_cache(maxsize=64)
@@ -125,21 +130,21 @@ def flip_indices(skeleton: Skeleton, device: torch.device) -> Tensor:
 
 
 def single_person(keypoints: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor]:
-    """Keypoints (B, K, 2), zero where not labelled, and labelled (B, K) bool of one-person inputs.
+    """Keypoints (B, K, 2), zero where not labelled, and labelled (B, K) bool, from P = 1.
 
     Raises:
-        ValueError: the inputs hold room for other than one person.
+        ValueError: P is not one.
     """
     if keypoints.shape[1] != 1:
         raise ValueError(
-            f"expected one person an input for a one-person codec, got {keypoints.shape[1]}; "
-            "frame single people or choose a codec for many"
+            f"expected one person per input for a one-person codec, got {keypoints.shape[1]}; "
+            "frame single persons or choose a codec for many"
         )
     labelled = visibility[:, 0] > 0
     return keypoints[:, 0].float().where(labelled[..., None], 0.0), labelled
 
 
 def single_pose(points: Tensor, scores: Tensor) -> Poses:
-    """The poses of one-person inputs, always valid, of points (B, K, 2) and scores (B, K)."""
+    """Poses with P = 1, always valid, of points (B, K, 2) and scores (B, K)."""
     valid = torch.ones(len(points), 1, dtype=torch.bool, device=points.device)
     return Poses(points[:, None], scores[:, None], valid)

@@ -1,4 +1,4 @@
-"""Heatmaps of one person, with the encodings and the decoders that papers compare."""
+"""Heatmaps of one person, with the encodings and decoders that papers compare."""
 
 from __future__ import annotations
 
@@ -9,48 +9,60 @@ from typing import ClassVar, Literal, Self, get_args
 import torch
 from torch import Tensor
 
-from poselab import heatmaps as maps
 from poselab.codecs.grid import GridCodec, single_person, single_pose
+from poselab.heatmaps import (
+    blur_kernel_size,
+    dark_refine,
+    gaussians,
+    local_mean_position,
+    mean_position,
+    nearest_cell,
+    one_hot,
+    peaks,
+    quarter_offset,
+    udp_refine,
+    window_radius,
+)
 from poselab.outputs import HeatmapTarget
 from poselab.structures import InputError, Poses
 
 Encoding = Literal["biased", "unbiased", "one_hot"]
-Decoder = Literal["argmax", "quarter", "dark", "udp", "expectation", "local"]
-Values = Literal["heights", "softmax", "sigmoid"]
+Decoder = Literal["argmax", "quarter", "dark", "udp", "soft_argmax", "local_soft_argmax"]
+Activation = Literal["identity", "softmax", "sigmoid"]
 
-# Worst error in cells for exact targets; the first two are geometry, the others are measured by the
-# laws in tests for sigma 1 to 3, where the map covers 3 sigma around the keypoint.
+# Largest error in cells for exact targets. The first two follow from geometry, the others are
+# measured by the laws in tests for sigma 1 to 3, at least 3 sigma inside the heatmap.
 _RESOLUTION: dict[Decoder, float] = {
     "argmax": 0.5,
     "quarter": 0.25,
     "dark": 0.02,
     "udp": 0.01,
-    "expectation": 0.02,
-    "local": 0.02,
+    "soft_argmax": 0.02,
+    "local_soft_argmax": 0.02,
 }
 
 
 @dataclass(kw_only=True, eq=False)
 class HeatmapCodec(GridCodec):
-    """One map a keypoint, found again near its highest cell.
+    """One heatmap per keypoint, decoded near its highest cell.
 
-    sigma: in map cells (2 for 256x192, 3 for 384x288 in SimpleBaseline and HRNet).
+    sigma: in heatmap cells (2 for 256x192, 3 for 384x288 in SimpleBaseline and HRNet).
     encoding: "biased" rounds the Gaussian's centre to a cell as those do; "unbiased" keeps it
-    (DARK, UDP); "one_hot" marks the nearest cell alone.
+    (DARK, UDP); "one_hot" sets the nearest cell alone.
     decoder: "argmax"; "quarter" offset to the higher neighbour; "dark" and "udp" expand the
-    logarithm of the blurred map (Zhang et al. 2020; Huang et al. 2020); "expectation" is the mean
-    position under the map, "local" the mean within 4 sigma of the highest cell. It says nothing
-    about training: :meth:`with_decoder` reads a stored output in another way.
-    values: what the network gives: "heights" of the maps; logits whose "softmax" over the map is
-    a probability, scaled by what an ideal map's peak would be; or logits of heights ("sigmoid").
+    logarithm of the blurred heatmap (Zhang et al. 2020; Huang et al. 2020); "soft_argmax" is the
+    mean position under the heatmap, "local_soft_argmax" the mean within 4 sigma of the highest
+    cell. Training does not depend on it, so :meth:`with_decoder` decodes a stored output again.
+    activation: what turns the network's output into heatmaps: "identity"; "softmax" over all cells,
+    scaled to the height of the targets; or "sigmoid".
 
-    A keypoint weighs nothing where it is not labelled or its Gaussian, cut at 3 sigma, does not
-    touch the map; the border's hot cells also take what lies up to a cell outside. Under "hrnet"
-    pixels the last half stride of the input has no cell.
+    A keypoint has weight zero where it is not labelled or its Gaussian, cut at 3 sigma, does not
+    touch the heatmap; one-hot targets reach one cell outside. Under the pixel convention "hrnet"
+    the last half stride of the input has no cell.
 
     Raises:
-        InputError: an unknown encoding, decoder, kind of values or convention, or a stride that
-            does not divide the input size.
+        InputError: an unknown encoding, decoder, activation or convention, or a stride that does
+            not divide the input size.
     """
 
     decoders: ClassVar[tuple[str, ...]] = get_args(Decoder)
@@ -58,27 +70,27 @@ class HeatmapCodec(GridCodec):
     sigma: float = 2.0
     encoding: Encoding = "biased"
     decoder: Decoder = "quarter"
-    values: Values = "heights"
+    activation: Activation = "identity"
 
     def __post_init__(self) -> None:
         if not self.sigma > 0:
-            raise InputError(f"expected a sigma above 0 map cells, got {self.sigma}")
+            raise InputError(f"expected a sigma above 0 heatmap cells, got {self.sigma}")
         super().__post_init__()
-        _expect("an encoding", self.encoding, Encoding)
-        _expect("a decoder", self.decoder, Decoder)
-        _expect("values", self.values, Values)
+        _check_choice("encoding", self.encoding, Encoding)
+        _check_choice("decoder", self.decoder, Decoder)
+        _check_choice("activation", self.activation, Activation)
 
     @property
     def resolution(self) -> float:
-        """Worst error in input pixels 3 sigma inside the map.
+        """Largest error in input pixels, at least 3 sigma inside the heatmap.
 
-        Near its border up to a cell, and 0.9 sigma for the means.
+        Nearer to its border it is up to a cell, and 0.9 sigma for the means.
         """
         cells = _RESOLUTION[self.decoder] if self.encoding == "unbiased" else 0.5
-        return cells * self.grid.cell
+        return cells * self.grid.cell_size
 
     def with_decoder(self, decoder: Decoder) -> Self:
-        """The same codec that reads positions another way.
+        """The same codec with another decoder.
 
         Raises:
             InputError: there is no such decoder.
@@ -86,50 +98,53 @@ class HeatmapCodec(GridCodec):
         return replace(self, decoder=decoder)
 
     def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> HeatmapTarget:
-        """Maps (B, K, h, w), zero where unlabelled; weight (B, K, 1, 1) or (B, K, h, w)."""
+        """Heatmaps (B, K, h, w), zero where unlabelled; weight (B, K, 1, 1) or (B, K, h, w)."""
         points, labelled = single_person(keypoints, visibility)
         cells, size = self.grid.to_cells(points), self.grid.size
         reach = 1.0 if self.encoding == "one_hot" else 3 * self.sigma
-        weight = (labelled & self.grid.within(maps.nearest(cells), reach)).float()
+        weight = (labelled & self.grid.within(nearest_cell(cells), reach)).float()
         if self.encoding == "one_hot":
             inside = [cells[..., axis].clamp(0, size[1 - axis] - 1) for axis in (0, 1)]
-            drawn = maps.spikes(torch.stack(inside, dim=-1), size, weight)
+            heatmaps = one_hot(torch.stack(inside, dim=-1), size, weight)
         else:
             biased = self.encoding == "biased"
-            drawn = maps.gaussians(cells, size, self.sigma, biased=biased, height=weight)
-        return HeatmapTarget(drawn, weight[..., None, None] * self.grid.downsample_mask(loss_mask))
+            heatmaps = gaussians(cells, size, self.sigma, biased=biased, height=weight)
+        mask = self.grid.downsample_mask(loss_mask)
+        return HeatmapTarget(heatmaps, weight[..., None, None] * mask)
 
     def decode(self, output: Tensor) -> Poses:
-        """Poses whose scores are the maps' highest values, of probabilities at most one."""
-        heat = self._heights(output.float().contiguous())
-        cells, values = maps.peaks(heat)
-        points = self.grid.to_pixels(self._refine(heat, cells))
-        return single_pose(points, values.clamp(max=1) if self.values == "softmax" else values)
+        """Poses whose scores are the heatmaps' highest values, at most one after a softmax."""
+        heatmaps = self._activate(output.float().contiguous())
+        cells, scores = peaks(heatmaps)
+        points = self.grid.to_pixels(self._refine(heatmaps, cells))
+        return single_pose(points, scores.clamp(max=1) if self.activation == "softmax" else scores)
 
-    def _heights(self, output: Tensor) -> Tensor:
-        match self.values:
-            case "heights":
+    def _activate(self, output: Tensor) -> Tensor:
+        match self.activation:
+            case "identity":
                 return output
             case "sigmoid":
                 return output.sigmoid()
             case "softmax":
-                spread = 1.0 if self.encoding == "one_hot" else 2 * math.pi * self.sigma**2
-                return output.flatten(-2).softmax(-1).mul(spread).view_as(output)
+                # The sum of a target of height one, so that a perfect output peaks at one.
+                total = 1.0 if self.encoding == "one_hot" else 2 * math.pi * self.sigma**2
+                return output.flatten(-2).softmax(-1).mul(total).view_as(output)
 
-    def _refine(self, heat: Tensor, cells: Tensor) -> Tensor:
+    def _refine(self, heatmaps: Tensor, cells: Tensor) -> Tensor:
+        """Positions in cells (B, K, 2) from the highest cells."""
         match self.decoder:
             case "argmax":
                 return cells
             case "quarter":
-                return maps.quarter_offset(heat, cells)
+                return quarter_offset(heatmaps, cells)
             case "dark":
-                return maps.dark_refine(heat, cells, maps.blur_kernel_size(self.sigma))
+                return dark_refine(heatmaps, cells, blur_kernel_size(self.sigma))
             case "udp":
-                return maps.udp_refine(heat, cells)
-            case "expectation":
-                return maps.expectation(heat)
-            case "local":
-                return maps.local_expectation(heat, cells, maps.window_radius(self.sigma))
+                return udp_refine(heatmaps, cells)
+            case "soft_argmax":
+                return mean_position(heatmaps)
+            case "local_soft_argmax":
+                return local_mean_position(heatmaps, cells, window_radius(self.sigma))
 
     def unflip(self, output: Tensor) -> Tensor:
         """Flip, exchange left with right, and move as the pixel convention asks."""
@@ -140,6 +155,6 @@ class HeatmapCodec(GridCodec):
         return (first + second) / 2
 
 
-def _expect(what: str, word: str, among: object) -> None:
-    if word not in get_args(among):
-        raise InputError(f"expected {what} out of {list(get_args(among))}, got {word!r}")
+def _check_choice(name: str, value: str, choices: object) -> None:
+    if value not in get_args(choices):
+        raise InputError(f"expected codec.{name} out of {list(get_args(choices))}, got {value!r}")

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
 from poselab import geometry
-from poselab.data.boxes import Items, detected_people, labelled_instances, whole_images
+from poselab.annotations.formats.detections import read_detections
+from poselab.data.boxes import Items, detected_instances, labelled_instances, whole_images
+from poselab.data.ranges import check_positive, check_size
 
 if TYPE_CHECKING:
     from poselab.annotations import Annotations
     from poselab.structures import Floats, Size
 
 
-class Motion(NamedTuple):
-    """How an augmentation moves what is shown: ``scale`` enlarges the framed area, ``shift`` is a
-    fraction (x, y) of it."""
+class AffineParameters(NamedTuple):
+    """How an augmentation changes what an input shows: ``scale`` enlarges the area that is shown,
+    ``shift`` moves it by a fraction (x, y) of itself, ``degrees`` rotate it, and then the input may
+    be ``flipped``."""
 
     scale: float = 1.0
     degrees: float = 0.0
@@ -29,11 +32,11 @@ class Motion(NamedTuple):
     flipped: bool = False
 
 
-STILL = Motion()
+IDENTITY = AffineParameters()
 
 
 class Framing(Protocol):
-    """The contract of a framing."""
+    """What the dataset asks of a framing."""
 
     @property
     def size(self) -> Size:
@@ -41,37 +44,58 @@ class Framing(Protocol):
 
     @property
     def max_instances(self) -> int:
-        """P of its samples."""
+        """P of its samples: 1 for a person's crop."""
+
+    def comparability(self) -> dict[str, Any]:
+        """``boxes`` (where they come from), ``pixels``, ``input_size`` and ``padding``, as plain
+        values for the comparability record."""
 
     def items(self, annotations: Annotations, training: bool) -> Items:
-        """What an epoch goes through."""
+        """The inputs of an epoch."""
 
     def area(self, box: Floats, padded: bool = True) -> Floats:
-        """The boxes (…, 4) of the input's aspect that are shown for items' boxes (…, 4)."""
+        """The areas (…, 4) x y w h in image pixels that are shown for boxes (…, 4) of items, with
+        the aspect ratio of the input."""
 
-    def matrix(self, area: Floats, motion: Motion = STILL) -> Floats:
-        """The map (2, 3) from image pixels to input pixels."""
+    def matrix(self, area: Floats, affine: AffineParameters = IDENTITY) -> Floats:
+        """The map (2, 3) from image pixels to pixels of an input that shows ``area``."""
 
 
 @dataclass(frozen=True)
-class _Framed:
-    """What both framings share: size (height, width) of the input, and the pixel convention."""
+class _Framing:
+    """What all framings share: size (height, width) of the input, and the pixel convention.
+
+    Raises:
+        InputError: ``size`` is not two whole numbers.
+    """
 
     size: Size
     pixels: str = "centre"
 
-    def matrix(self, area: Floats, motion: Motion = STILL) -> Floats:
-        """The map (2, 3) from image pixels to an input that shows ``area``, moved."""
+    def __post_init__(self) -> None:
+        check_size("framing.size", self.size)
+
+    def matrix(self, area: Floats, affine: AffineParameters = IDENTITY) -> Floats:
+        """The map (2, 3) from image pixels to pixels of an input that shows ``area``."""
         x, y, w, h = area.tolist()
-        middle = (x + w / 2 + motion.shift[0] * w, y + h / 2 + motion.shift[1] * h)
-        w, h = w * motion.scale, h * motion.scale
-        box = np.array([middle[0] - w / 2, middle[1] - h / 2, w, h])
+        centre = (x + w / 2 + affine.shift[0] * w, y + h / 2 + affine.shift[1] * h)
+        w, h = w * affine.scale, h * affine.scale
+        box = np.array([centre[0] - w / 2, centre[1] - h / 2, w, h])
         matrix = geometry.box_to_input(box, self.size, geometry.convention(self.pixels))
-        if motion.degrees:
-            matrix = geometry.compose(matrix, geometry.rotation(motion.degrees, middle))
-        if motion.flipped:
+        if affine.degrees:
+            matrix = geometry.compose(matrix, geometry.rotation(affine.degrees, centre))
+        if affine.flipped:
             matrix = geometry.compose(geometry.flip(self.size[1]), matrix)
         return matrix
+
+    def comparability(self) -> dict[str, Any]:
+        """See :class:`Framing`; whole images need no boxes and have no padding."""
+        return {
+            "boxes": {"kind": "none"},
+            "pixels": self.pixels,
+            "input_size": [int(length) for length in self.size],
+            "padding": None,
+        }
 
     @property
     def _aspect(self) -> float:
@@ -79,11 +103,14 @@ class _Framed:
 
 
 @dataclass(frozen=True)
-class PersonCrop(_Framed):
-    """One person fills the input: his box, grown to the input's aspect and by ``padding``.
+class PersonCrop(_Framing):
+    """One person fills the input: their box, grown to the input's aspect ratio and by ``padding``.
 
-    ``boxes`` names a detections file to take people from when not training (default: annotated
-    boxes), of which those below ``threshold`` are left out.
+    ``boxes`` names a detections file to take boxes from when not training (default: annotated
+    boxes), without those of a score below ``threshold``.
+
+    Raises:
+        InputError: ``size`` is not two whole numbers, or ``padding`` not above 0.
     """
 
     padding: float = 1.25
@@ -91,27 +118,39 @@ class PersonCrop(_Framed):
     threshold: float = 0.0
     max_instances: ClassVar[int] = 1
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive("framing.padding", self.padding)
+
     def items(self, annotations: Annotations, training: bool) -> Items:
         """Every labelled person, or every detected one."""
         if training or self.boxes is None:
             return labelled_instances(annotations)
-        return detected_people(annotations, Path(self.boxes), self.threshold)
+        detections = read_detections(Path(self.boxes))
+        return detected_instances(annotations, detections, self.threshold, self.boxes)
+
+    def comparability(self) -> dict[str, Any]:
+        """See :class:`Framing`."""
+        boxes: dict[str, Any] = {"kind": "labelled"}
+        if self.boxes is not None:
+            boxes = {"kind": "detected", "file": self.boxes, "threshold": float(self.threshold)}
+        return super().comparability() | {"boxes": boxes, "padding": self.padding}
 
     def area(self, box: Floats, padded: bool = True) -> Floats:
-        """The person's box in the input's aspect, padded unless that was done already."""
+        """The person's box in the input's aspect ratio, and padded unless it is already."""
         return geometry.fit_aspect(box, self._aspect, self.padding if padded else 1.0)
 
 
 @dataclass(frozen=True)
-class WholeImage(_Framed):
+class WholeImage(_Framing):
     """The whole image, scaled to fit into the input and padded."""
 
     max_instances: int = 30
 
     def items(self, annotations: Annotations, training: bool) -> Items:
         """Every image; for training those with a labelled person."""
-        return whole_images(annotations, inhabited=training)
+        return whole_images(annotations, with_people=training)
 
     def area(self, box: Floats, padded: bool = True) -> Floats:
-        """The image in the input's aspect."""
+        """The image in the input's aspect ratio."""
         return geometry.fit_aspect(box, self._aspect)

@@ -1,6 +1,6 @@
 """From conf to objects: the only file that knows both.
 
-Every width is derived here: input channels from the backbone, keypoints from the skeleton, map
+Every width is derived here: input channels from the backbone, keypoints from the skeleton, heatmap
 sizes from input size and stride.
 """
 
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from omegaconf.errors import InterpolationKeyError
 
 from poselab.io.checkpoints import WholeCheckpoints, read_checkpoint
 from poselab.models.pose_net import PoseNet
@@ -22,146 +23,151 @@ from poselab.structures import InputError, Skeleton
 if TYPE_CHECKING:
     import pytorch_lightning as pl
     from omegaconf import DictConfig
+    from torch import nn
 
+    from poselab.codecs.base import Codec
     from poselab.data import PoseData
     from poselab.data.framing import Framing
     from poselab.evaluation.evaluator import Evaluator
     from poselab.modules import PoseModule
+    from poselab.structures import Size
 
 CHECKPOINT_KEY = "poselab"
 """Where a checkpoint keeps the resolved config and the skeleton it was trained with."""
 
 
-def node(config: DictConfig, key: str) -> Any:
-    """The object that one node of the config describes.
+def instantiate_section(config: DictConfig, key: str) -> Any:
+    """The object that one section of the config describes.
 
     Raises:
-        InputError: the node does not fit what it names.
+        InputError: the section does not fit what it names.
     """
     try:
         return instantiate(config[key])
     except InstantiationException as error:
         if isinstance(error.__cause__, InputError):
             raise error.__cause__ from None
-        raise _unfit(key, error.__cause__ or error) from error
+        raise _section_error(key, error.__cause__ or error) from error
+    except InterpolationKeyError as error:
+        raise _section_error(key, error) from error
 
 
-def _unfit(key: str, error: BaseException) -> InputError:
+def _section_error(key: str, error: BaseException) -> InputError:
     reason = " ".join(str(error).split("\n", 1)[0].split())
     return InputError(f"expected `{key}` to be complete and right, but {reason}; see its config")
 
 
 def data(config: DictConfig) -> PoseData:
-    """The datamodule, showing what framing and augmentation say.
+    """The datamodule, with the framing and the augmentation that the config names.
 
     Raises:
         InputError: the dataset is missing or broken.
     """
-    module: PoseData = node(config, "data")
-    module.show(framing(config), node(config, "augment"), config.seed)
+    module: PoseData = instantiate_section(config, "data")
+    module.set_transforms(framing(config), instantiate_section(config, "augment"), config.seed)
     return module
 
 
 def framing(config: DictConfig) -> Framing:
     """What one network input shows."""
-    shown: Framing = node(config, "framing")
-    return shown
+    made: Framing = instantiate_section(config, "framing")
+    return made
 
 
 def module(config: DictConfig, skeleton: Skeleton) -> PoseModule:
-    """The Lightning module: network, codec and loss wired together.
+    """The Lightning module: network, codec, loss and post-processing wired together.
 
     Raises:
         InputError: the parts do not fit together.
     """
-    shown = framing(config)
-    size = (int(shown.size[0]), int(shown.size[1]))
-    parts = node(config, "method")
+    framed = framing(config)
+    size = (int(framed.size[0]), int(framed.size[1]))
     try:
-        backbone = node(config, "backbone")(input_size=size)
-        neck = parts["neck"](features=backbone.features)
-        _refuse_uneven(size, backbone.features[-1].reduction, neck.features[-1].reduction)
-        codec = parts["codec"](
-            skeleton=skeleton, input_size=size, stride=neck.features[-1].reduction
-        )
-        sizes = getattr(codec, "head_sizes", {})
-        head = parts["head"](features=neck.features, channels=codec.channels, **sizes)
-        estimator = parts["estimator"](
-            net=PoseNet(backbone=backbone, neck=neck, head=head),
-            codec=codec,
-            loss=parts["loss"](),
+        parts = _method_parts(config, skeleton, size)
+        built: PoseModule = instantiate_section(config, "module")(
+            **parts._asdict(),
+            postprocess=instantiate_section(config, "postprocess"),
             optimizer=_optimizer(config),
             schedule=_schedule(config),
             flip_test=config.flip_test,
         )
-        built: PoseModule = node(config, "module")(estimator=estimator)
     except InputError:
         raise
     except (ValueError, TypeError) as error:
-        raise InputError(f"expected parts that fit together, but {error}") from error
-    _refuse_mismatch(shown, built)
-    _refuse_untrained(estimator, built)
+        raise InputError(
+            f"expected parts that fit together, but {error}; choose another method= or module="
+        ) from error
+    _check_framing(framed, built)
     return built
 
 
+class _MethodParts(NamedTuple):
+    net: nn.Module
+    codec: Codec[Any, Any]
+    loss: nn.Module
+
+
+def _method_parts(config: DictConfig, skeleton: Skeleton, size: Size) -> _MethodParts:
+    """Network, codec and loss; ``net`` of a method is put around backbone, neck and head."""
+    method = instantiate_section(config, "method")
+    backbone = instantiate_section(config, "backbone")(input_size=size)
+    neck = method["neck"](feature_info=backbone.feature_info)
+    stride = neck.feature_info[-1].reduction
+    _check_size(size, backbone.feature_info[-1].reduction, stride)
+    codec = method["codec"](skeleton=skeleton, input_size=size, stride=stride)
+    head = method["head"](
+        feature_info=neck.feature_info, channels=codec.channels, **codec.head_sizes
+    )
+    net: nn.Module = PoseNet(
+        backbone=backbone,
+        neck=neck,
+        head=head,
+        frozen_statistics=method.get("frozen_statistics", False),
+    )
+    if "net" in method:
+        net = method["net"](net=net, keypoints=len(skeleton), input_size=size)
+    return _MethodParts(net, codec, method["loss"]())
+
+
 def _optimizer(config: DictConfig) -> Any:
-    """The optimiser's partial, tried on a parameter nobody needs."""
-    made = node(config, "optimizer")
+    """The optimiser's partial, tried on a parameter of no network."""
+    made = instantiate_section(config, "optimizer")
     try:
         made([("any", torch.zeros(1, requires_grad=True))])
     except (ValueError, TypeError) as error:
-        raise _unfit("optimizer", error) from error
+        raise _section_error("optimizer", error) from error
     return made
 
 
 def _schedule(config: DictConfig) -> Any:
     """The schedule, tried on a run of one step."""
-    made = node(config, "schedule")
+    made = instantiate_section(config, "schedule")
     made(1, 1)
     return made
 
 
-def _refuse_uneven(size: tuple[int, int], coarsest: int, used: int) -> None:
-    """Maps that are made finer again fit the input only where the coarsest stride divides it."""
-    if used < coarsest and any(length % coarsest for length in size):
+def _check_size(size: Size, coarsest: int, stride: int) -> None:
+    """Maps that are upsampled again fit the input only where the coarsest stride divides it."""
+    if stride < coarsest and any(length % coarsest for length in size):
         raise InputError(
             f"expected framing.size in multiples of {coarsest}, the backbone's coarsest stride, "
             f"got {size}; choose another size or a shallower backbone"
         )
 
 
-def _refuse_mismatch(shown: Framing, built: PoseModule) -> None:
+def _check_framing(framed: Framing, built: PoseModule) -> None:
     """A method for one person on whole images, or the reverse, would train to nonsense."""
-    one = shown.max_instances == 1
-    if one != (built.instances == "one"):
+    if (framed.max_instances > 1) != built.multi_person:
         raise InputError(
-            f"expected framing of {'one person' if built.instances == 'one' else 'whole images'} "
-            f"for {type(built).__name__}, got {type(shown).__name__}; choose another framing= or "
+            f"expected framing of {'whole images' if built.multi_person else 'one person'} "
+            f"for {type(built).__name__}, got {type(framed).__name__}; choose another framing= or "
             "module="
         )
 
 
-def _refuse_untrained(estimator: PoseModule, built: PoseModule) -> None:
-    """A method with a training step of its own would silently be trained by another."""
-    wanted = getattr(estimator, "trained_by", None)
-    if wanted is not None and not isinstance(built, wanted):
-        fitting = ", ".join(
-            f"{kind.__module__}.{kind.__name__}" for kind in wanted.__subclasses__()
-        )
-        raise InputError(
-            f"expected module._target_ to train as {type(estimator).__name__} does ({fitting}), "
-            f"got {type(built).__name__}; choose one of these"
-        )
-
-
-def unchanged(estimator: PoseModule) -> PoseModule:
-    """The module variant that is the method itself, with nothing around it."""
-    return estimator
-
-
 def evaluator(config: DictConfig) -> Evaluator:
     """What scores predictions."""
-    scorer: Evaluator = node(config, "evaluator")
+    scorer: Evaluator = instantiate_section(config, "evaluator")
     return scorer
 
 
@@ -178,8 +184,8 @@ def trainer(config: DictConfig, folder: Path | None, callbacks: list[pl.Callback
             f"expected trainer.precision 32-true, 16-mixed or bf16-mixed, got "
             f"{config.trainer.precision}, which would round coordinates; choose one of these"
         )
-    loggers = node(config, "logger").values() if folder else ()
-    make_trainer = node(config, "trainer")
+    loggers = instantiate_section(config, "logger").values() if folder else ()
+    make_trainer = instantiate_section(config, "trainer")
     try:
         made: pl.Trainer = make_trainer(
             logger=[make(save_dir=str(folder)) for make in loggers],
@@ -196,7 +202,7 @@ def trainer(config: DictConfig, folder: Path | None, callbacks: list[pl.Callback
                 f"expected a GPU (trainer.accelerator={asked}), found none that torch can use; "
                 "trainer.accelerator=cpu trainer.precision=32-true trains without"
             ) from error
-        raise _unfit("trainer", error) from error
+        raise _section_error("trainer", error) from error
     return made
 
 

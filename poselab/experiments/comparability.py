@@ -1,4 +1,4 @@
-"""Under which conditions a run makes its predictions: its own part of the contract."""
+"""What a run's predictions depend on: its part of the comparability record."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING, Any
 from poselab.datasets.leaks.shared_images import count_shared_images, image_files
 from poselab.evaluation.metrics.person_boxes import person_average_precision
 from poselab.evaluation.record import image_set
-from poselab.grouping.pose_nms import NMS_RULES
 from poselab.io.files import read_bytes
-from poselab.modules.pose_module import PoseModule
-from poselab.modules.top_down import TopDown
 
 if TYPE_CHECKING:
     from poselab.data import PoseData
-    from poselab.data.dataset import PoseDataset, Split
+    from poselab.data.dataset import PoseDataset
+    from poselab.datasets.base import Split
+    from poselab.modules import PoseModule
 
 
 def run_comparability(data: PoseData, module: PoseModule) -> dict[str, Any]:
-    """What the figures of a run's predictions depend on besides the labels: plain values only.
+    """What a run's metric values depend on besides the ground truth: plain values only.
 
-    The fields are those that :mod:`poselab.evaluation.comparability_fields` knows how to tell.
+    The fields are those of :mod:`poselab.evaluation.comparability.fields`.
 
     Raises:
         InputError: a detections file is not there any more.
@@ -36,77 +35,37 @@ def run_comparability(data: PoseData, module: PoseModule) -> dict[str, Any]:
 
 
 def sample_comparability(samples: PoseDataset, module: PoseModule) -> dict[str, Any]:
-    """The part of it that images without labels have: all but what was trained on.
+    """The part of it that images without ground truth have: all but what was trained on.
+
+    Framing, codec, post-processing and module each report their own settings.
 
     Raises:
         InputError: a detections file is not there any more.
     """
-    framing = samples.framing
-    return {
-        "boxes": _boxes(samples),
-        "flip_test": bool(module.flip_test),
-        "flip_shift": _flip_shift(module),
-        "pixels": getattr(framing, "pixels", None),
-        "input_size": [int(length) for length in framing.size],
-        "padding": getattr(framing, "padding", None),
-        "score": _score(module),
-        "nms": _nms(module),
-    }
+    parts = (samples.framing, module, module.codec, module.postprocess)
+    record: dict[str, Any] = {}
+    for part in parts:
+        record |= part.comparability()
+    return record | {"boxes": _boxes(samples, record["boxes"])}
 
 
-def _boxes(samples: PoseDataset) -> dict[str, Any]:
-    """Where the boxes come from: nowhere (whole images), the labels, or a file with its digest
-    and person AP."""
-    framing, items, table = samples.framing, samples.items, samples.split.annotations
-    if framing.max_instances > 1:
+def _boxes(samples: PoseDataset, boxes: dict[str, Any]) -> dict[str, Any]:
+    """Where boxes come from, a file with its digest and person AP; none of them where items show
+    no annotated person."""
+    items, table = samples.items, samples.split.annotations
+    if boxes["kind"] == "labelled" and not (items.person >= 0).all():
         return {"kind": "none"}
-    file = getattr(framing, "boxes", None)
-    if file is None:
-        return {"kind": "labelled" if (items.person >= 0).all() else "none"}
-    content = read_bytes(Path(file), "a detections file")
+    if boxes["kind"] != "detected":
+        return boxes
+    content = read_bytes(Path(boxes["file"]), "a detections file")
     precision = person_average_precision(
         table.image_ids[items.image], items.boxes, items.scores, table
     )
-    return {
-        "kind": "detected",
-        "file": Path(file).name,
+    return boxes | {
+        "file": Path(boxes["file"]).name,
         "fingerprint": hashlib.sha256(content).hexdigest()[:32],
-        "threshold": float(getattr(framing, "threshold", 0.0)),
         "person_AP": None if math.isnan(precision) else precision,
     }
-
-
-def _flip_shift(module: PoseModule) -> int | None:
-    """Cells by which the flip test moves maps; None for codecs without maps."""
-    grid = getattr(module.codec, "grid", None)
-    return None if grid is None else int(grid.flip_shift)
-
-
-def _score(module: PoseModule) -> str:
-    """How a pose gets its score, in words."""
-    rule = type(module).score
-    if rule is TopDown.score and isinstance(module, TopDown):
-        return _top_down_score(module)
-    if rule is PoseModule.score and not hasattr(module, "scored_by"):
-        return "mean of all keypoint scores"
-    return getattr(module, "scored_by", f"by {type(module).__name__}")
-
-
-def _top_down_score(module: TopDown) -> str:
-    few = module.keypoint_threshold is not None
-    mean = f"mean of {'keypoint scores' if few else 'all keypoint scores'}"
-    mean += f" above {module.keypoint_threshold:g}" if few else ""
-    return {"box": "box score", "keypoints": mean, "product": f"box score · {mean}"}[
-        module.score_rule
-    ]
-
-
-def _nms(module: PoseModule) -> dict[str, Any] | None:
-    threshold = getattr(module, "nms", None)
-    if threshold is None:
-        return None
-    kind = NMS_RULES[getattr(module, "nms_kind", "oks")][0]
-    return {"kind": kind, "threshold": float(threshold)}
 
 
 def _labels(split: Split) -> dict[str, Any]:

@@ -54,18 +54,18 @@ def expect_values(config: DictConfig) -> None:
 
 def _expect_fitting_framing(config: DictConfig) -> None:
     """What an experiment says of its own framing is unknown to another one of ``framing=``."""
-    shown, method = (_class(config, key) for key in ("framing", "method.estimator"))
-    if shown is None or method is None:
+    shown, module = (_class(config, key) for key in ("framing", "module"))
+    if shown is None or module is None:
         return
     taken = inspect.signature(shown).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
         return
     extra = [key for key in config.framing if not str(key).startswith("_") and key not in taken]
-    wanted = "one person" if getattr(method, "instances", "") == "one" else "whole images"
+    wanted = "whole images" if getattr(module, "multi_person", False) else "one person"
     if extra and (wanted == "one person") != (getattr(shown, "max_instances", 1) == 1):
         raise InputError(
-            f"expected framing of {wanted} for {method.__name__}, got {shown.__name__}, which "
-            f"takes no {extra[0]}; choose another framing= or method="
+            f"expected framing of {wanted} for {module.__name__}, got {shown.__name__}, which "
+            f"takes no {extra[0]}; choose another framing= or module="
         )
     if extra:
         known = ("framing." + name for name in taken)

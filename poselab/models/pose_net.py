@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import torch
 from torch import nn
@@ -11,20 +11,46 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+@runtime_checkable
+class TargetGuided(Protocol):
+    """A network whose output in training depends on the target, as teacher forcing does."""
+
+    def guided(self, images: Tensor, target: Any, epoch: int) -> Any:
+        """The output for images (B, 3, H, W) float with the codec's target, at an epoch from 0."""
+
+
 class PoseNet(nn.Module):
     """Backbone, neck and head in a row: images (B, 3, H, W) float → whatever the head emits.
 
     Weights and images are laid out channels last, which convolutions of CPUs and of tensor cores
-    prefer; values do not depend on it.
+    prefer; values do not depend on it. ``frozen_statistics`` keeps the running statistics of batch
+    normalisation as they are, for batches of few images.
     """
 
-    def __init__(self, *, backbone: nn.Module, neck: nn.Module, head: nn.Module) -> None:
+    def __init__(
+        self,
+        *,
+        backbone: nn.Module,
+        neck: nn.Module,
+        head: nn.Module,
+        frozen_statistics: bool = False,
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.neck = neck
         self.head = head
+        self.frozen_statistics = frozen_statistics
         self.to(memory_format=torch.channels_last)
+        self.train(self.training)
 
     def forward(self, images: Tensor) -> Any:
         images = images.contiguous(memory_format=torch.channels_last)
         return self.head(self.neck(self.backbone(images)))
+
+    def train(self, mode: bool = True) -> Self:
+        """As in torch, except that frozen statistics stay frozen."""
+        super().train(mode)
+        for part in self.modules() if self.frozen_statistics else ():
+            if isinstance(part, nn.modules.batchnorm._BatchNorm):
+                part.eval()
+        return self

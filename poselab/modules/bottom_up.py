@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from poselab.methods.associative_embedding.codec import TagCodec
-from poselab.methods.associative_embedding.head import TaggedHead
-from poselab.methods.associative_embedding.loss import TagLoss
-from poselab.models.necks import HighestResolution
-from poselab.modules.pose_module import PoseModule, Triple
+from poselab.codecs.grid import GridCodec
+from poselab.modules.pose_module import PoseModule
 
 
 class BottomUp(PoseModule):
-    """Many people an image; the codec's decoder groups joints (Newell et al. 2017)."""
+    """Many people an image; the codec's decoder groups their keypoints (Newell et al. 2017).
 
-    accepts: ClassVar[tuple[type, ...]] = (TagCodec,)
-    instances: ClassVar[str] = "many"
-    default: ClassVar[Triple] = Triple(
-        neck=HighestResolution, head=TaggedHead, codec=TagCodec, loss=TagLoss
-    )
+    Every pose scores the mean of its keypoints, and none is suppressed.
+    """
+
+    accepts: ClassVar[type] = GridCodec
+    multi_person: ClassVar[bool] = True

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
 
 from poselab import geometry
 from poselab.evaluation.predictions import Predictions
+from poselab.models.pose_net import TargetGuided
+from poselab.modules.postprocess import PostProcess
 from poselab.outputs import final, map_tensors
-from poselab.training.schedules import constant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,48 +22,48 @@ if TYPE_CHECKING:
 
     from poselab.codecs.base import Codec
     from poselab.structures import Frame, Poses, Sample
-    from poselab.training.schedules import Schedule
+
+    Schedule = Callable[[int, int], Callable[[int], float]]
+    """(steps per epoch, epochs) → (step → factor of the base learning rate)."""
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-class Triple(NamedTuple):
-    """What a method is: partials of a neck and a head, of a codec and of a loss."""
-
-    neck: Callable[..., nn.Module]
-    head: Callable[..., nn.Module]
-    codec: Callable[..., Codec[Any, Any]]
-    loss: Callable[[], nn.Module]
-
-
 class PoseModule(pl.LightningModule):
-    """A network, what its output means, and what it is trained to minimise.
+    """A network, what its output means, what it is trained to minimise, and what follows decoding.
 
     Images are normalised on the device with ImageNet's mean and deviation. ``flip_test`` merges
     the output with that of the flipped input. Of a network with stages the last output alone is
     merged and decoded. ``optimizer`` is called with all parameters and their names, those of the
-    loss too (normalising flows live there).
+    loss too (normalising flows live there). ``schedule`` None keeps the learning rate constant.
+
+    A subclass names the codecs that it accepts, whether they find many people in an input, and the
+    post-processing where none is given.
+
+    Raises:
+        ValueError: the codec is of another kind.
     """
 
-    accepts: ClassVar[tuple[type, ...]] = ()
-    instances: ClassVar[str] = "one"
+    accepts: ClassVar[type] = object
+    multi_person: ClassVar[bool] = False
+    default_postprocess: ClassVar[PostProcess] = PostProcess(
+        score_rule="keypoints", keypoint_threshold=None, nms=None
+    )
 
     def __init__(
         self,
         net: nn.Module,
         codec: Codec[Any, Any],
         loss: nn.Module,
+        postprocess: PostProcess | None = None,
         optimizer: Callable[..., Optimizer] = torch.optim.AdamW,
-        schedule: Schedule = constant,
+        schedule: Schedule | None = None,
         flip_test: bool = True,
     ) -> None:
         super().__init__()
-        if self.accepts and not isinstance(codec, self.accepts):
-            names = " or ".join(kind.__name__ for kind in self.accepts)
-            raise ValueError(
-                f"expected {names} for {type(self).__name__}, got {type(codec).__name__}"
-            )
+        self._check_codec(codec)
         self.net, self.codec, self.loss = net, codec, loss
+        self.postprocess = postprocess or self.default_postprocess
         self.optimizer, self.schedule, self.flip_test = optimizer, schedule, flip_test
         for name, values in (("mean", _MEAN), ("std", _STD)):
             buffer = torch.tensor(values).view(3, 1, 1) * 255
@@ -72,8 +73,24 @@ class PoseModule(pl.LightningModule):
 
     def forward(self, image: Tensor) -> Any:
         """Raw float32 output for images (B, 3, H, W) uint8."""
-        output = self.net((image.float() - self.mean) / self.std)
+        return map_tensors(torch.Tensor.float, self.net(self._normalised(image)))
+
+    def training_output(self, image: Tensor, target: Any) -> Any:
+        """As :meth:`forward`, for a network that may see the target while it learns."""
+        if not isinstance(self.net, TargetGuided):
+            return self(image)
+        output = self.net.guided(self._normalised(image), target, self.current_epoch)
         return map_tensors(torch.Tensor.float, output)
+
+    def target(self, batch: Sample[Tensor]) -> Any:
+        """What the codec wants the output of a labelled batch to be."""
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            return self.codec.encode(batch.keypoints, batch.visibility, batch.loss_mask)
+
+    def losses(self, output: Any, target: Any) -> dict[str, Tensor]:
+        """The parts of the loss of an output, by name."""
+        parts: dict[str, Tensor] = self.loss(output, target)
+        return parts
 
     def flip_tested(self, output: Any, image: Tensor) -> Any:
         """The final output of an image, merged with that of its horizontal flip if so chosen."""
@@ -82,69 +99,60 @@ class PoseModule(pl.LightningModule):
         flipped = final(self(image.flip(-1)))
         return self.codec.merge(final(output), self.codec.unflip(flipped))
 
-    def losses(self, output: Any, batch: Sample) -> dict[str, Tensor]:
-        """The parts of the loss of an output for a labelled batch."""
-        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            target = self.codec.encode(batch.keypoints, batch.visibility, batch.loss_mask)
-        parts: dict[str, Tensor] = self.loss(output, target)
-        return parts
-
-    def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Sample[Tensor], batch_idx: int) -> Tensor:
         """The loss of a batch.
 
         Raises:
             FloatingPointError: it is not finite; names the images.
         """
-        output = self(batch.image)
-        parts = self.losses(output, batch)
-        total = torch.stack(list(parts.values())).sum()
+        target = self.target(batch)
+        output = self.training_output(batch.image, target)
+        total = self._logged_loss("train", self.losses(output, target), len(batch.image))
         if not torch.isfinite(total):
-            raise FloatingPointError(self._who_is_not_finite(output, batch))
-        self._log_parts("train", parts, total, len(batch.image))
+            raise FloatingPointError(self._not_finite_message(output, batch))
         return total
 
     def validation_step(  # type: ignore[override]  # Lightning passes it on as it is
-        self, batch: Sample, batch_idx: int
+        self, batch: Sample[Tensor], batch_idx: int
     ) -> Predictions:
-        """Log the loss of a batch, return what was found in it."""
+        """Log the loss of a batch, return its predictions."""
         output = self(batch.image)
-        parts = self.losses(output, batch)
-        total = torch.stack(list(parts.values())).sum()
-        self._log_parts("val", parts, total, len(batch.image))
-        return self.found(self.flip_tested(output, batch.image), batch.frame)
+        self._logged_loss("val", self.losses(output, self.target(batch)), len(batch.image))
+        return self.predictions(self.flip_tested(output, batch.image), batch.frame)
 
-    def predict_step(self, batch: Sample, batch_idx: int) -> Predictions:
-        """What was found in a batch."""
+    def predict_step(self, batch: Sample[Tensor], batch_idx: int) -> Predictions:
+        """The predictions of a batch."""
         output = self.flip_tested(self(batch.image), batch.image)
-        return self.found(output, batch.frame)
+        return self.predictions(output, batch.frame)
 
-    def found(self, output: Any, frame: Frame) -> Predictions:
+    def predictions(self, output: Any, frame: Frame[Tensor]) -> Predictions:
         """Decoded poses in image pixels, scored, on the CPU."""
         with torch.autocast(self.device.type, enabled=False):
-            poses = self.codec.decode(final(output))
-        instances = poses.valid
+            poses: Poses = self.codec.decode(final(output))
+        valid = poses.valid
         keypoints = geometry.apply(frame.to_image[:, None], poses.keypoints)
         return Predictions(
-            image_ids=_rows(frame.image_id, instances),
-            annotation_ids=_rows(frame.annotation_id, instances),
-            keypoints=keypoints[instances].double().cpu().numpy(),
-            keypoint_scores=poses.scores[instances].double().cpu().numpy(),
-            scores=self.score(poses, frame)[instances].double().cpu().numpy(),
-            boxes=_rows(frame.box, instances),
+            image_ids=_repeated(frame.image_id, valid),
+            annotation_ids=_repeated(frame.annotation_id, valid),
+            keypoints=keypoints[valid].double().cpu().numpy(),
+            keypoint_scores=poses.scores[valid].double().cpu().numpy(),
+            scores=self.postprocess.score(poses, frame)[valid].double().cpu().numpy(),
+            boxes=_repeated(frame.box, valid),
         )
 
-    def score(self, poses: Poses, frame: Frame) -> Tensor:
-        """Confidence (B, P) of each pose: the mean over its keypoints."""
-        scores: Tensor = poses.scores.mean(dim=-1)
-        return scores
-
     def suppress(self, predictions: Predictions) -> Predictions:
-        """All predictions of a set of images without those that repeat others: here, all."""
-        return predictions
+        """All predictions of a set of images without those that repeat others."""
+        return self.postprocess.suppress(predictions, self.codec.skeleton.oks_sigmas)
+
+    def comparability(self) -> dict[str, Any]:
+        """``flip_test`` for the comparability record."""
+        return {"flip_test": bool(self.flip_test)}
 
     def configure_optimizers(self) -> Any:
         """The optimiser, and a schedule over every step of the run."""
         optimizer = self.optimizer(self.named_parameters())
+        if self.schedule is None:
+            return optimizer
         epochs = max(self.trainer.max_epochs or 1, 1)
         steps = max(int(self.trainer.estimated_stepping_batches) // epochs, 1)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule(steps, epochs))
@@ -153,9 +161,21 @@ class PoseModule(pl.LightningModule):
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
 
-    def _log_parts(
-        self, stage: str, parts: dict[str, Tensor], total: Tensor, batch_size: int
-    ) -> None:
+    def _check_codec(self, codec: Codec[Any, Any]) -> None:
+        if not isinstance(codec, self.accepts) or codec.multi_person != self.multi_person:
+            kind = "a codec" if self.accepts is object else f"a {self.accepts.__name__}"
+            people = "many people" if self.multi_person else "one person"
+            raise ValueError(
+                f"expected {kind} for {people} an input for {type(self).__name__}, got "
+                f"{type(codec).__name__}"
+            )
+
+    def _normalised(self, image: Tensor) -> Tensor:
+        return (image.float() - self.mean) / self.std
+
+    def _logged_loss(self, stage: str, parts: dict[str, Tensor], batch_size: int) -> Tensor:
+        """The sum of the parts of a loss, logged with them."""
+        total = torch.stack(list(parts.values())).sum()
         values = {f"{stage}/loss": total.detach()}
         if len(parts) > 1:
             values |= {f"{stage}/loss_{name}": part.detach() for name, part in parts.items()}
@@ -167,24 +187,25 @@ class PoseModule(pl.LightningModule):
             batch_size=batch_size,
             sync_dist=True,
         )
+        return total
 
-    def _who_is_not_finite(self, output: Any, batch: Sample) -> str:
+    def _not_finite_message(self, output: Any, batch: Sample[Tensor]) -> str:
         """The sentence that names the samples whose own loss is not finite."""
-        guilty = []
+        named = []
         for i in range(len(batch.image)):
-            one = map_tensors(itemgetter(slice(i, i + 1)), (output, batch))
-            parts = self.losses(*one).values()
+            one_output, one = map_tensors(itemgetter(slice(i, i + 1)), (output, batch))
+            parts = self.losses(one_output, self.target(one)).values()
             if not all(torch.isfinite(part) for part in parts):
                 frame = batch.frame
-                guilty.append(f"image {int(frame.image_id[i])} ({int(frame.annotation_id[i])})")
-        who = ", ".join(guilty[:8]) or "the batch as a whole"
+                named.append(f"image {int(frame.image_id[i])} ({int(frame.annotation_id[i])})")
+        samples = ", ".join(named[:8]) or "the batch as a whole"
         return (
-            f"expected a finite loss at epoch {self.current_epoch}, got none for {who} "
+            f"expected a finite loss at epoch {self.current_epoch}, got none for {samples} "
             "(annotation ids in brackets); lower the learning rate or clip gradients, and look at "
             "these samples"
         )
 
 
-def _rows(values: Tensor, instances: Tensor) -> Any:
-    """Per-input values (B, …) repeated for every person (B, P) that was found."""
-    return values[instances.nonzero()[:, 0]].cpu().numpy()
+def _repeated(values: Tensor, valid: Tensor) -> Any:
+    """Per-input values (B, …), once for every valid pose (B, P) of an input, as an array."""
+    return values[valid.nonzero()[:, 0]].cpu().numpy()

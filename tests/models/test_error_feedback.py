@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from poselab.codecs.coordinate import CoordinateCodec
 from poselab.losses.stages import EveryStage
 from poselab.methods.error_feedback.loss import CorrectionLoss
-from poselab.methods.error_feedback.module import ErrorFeedback, TopDownErrorFeedback
 from poselab.methods.error_feedback.network import (
     Correction,
     Feedback,
@@ -19,11 +18,11 @@ from poselab.methods.error_feedback.network import (
     bounded,
     widen_first,
 )
-from poselab.models import Feature
+from poselab.models import FeatureInfo
 from poselab.models.cost import cost
 from poselab.models.heads import RegressionHead
 from poselab.models.pose_net import PoseNet
-from poselab.modules.top_down import TopDown
+from poselab.modules import DirectRegression, PoseModule, TopDown
 from poselab.outputs import Coordinates, CoordinateTarget, final
 from poselab.skeletons import COCO17
 from poselab.structures import InputError, Sample
@@ -65,8 +64,7 @@ def made(**settings: Any) -> tuple[FeedbackNet, Constant]:
 def test_true_path_goes_straight_to_the_joint_in_bounded_steps() -> None:
     """From the centre (14.5, 19.5): 12 pixels along x take steps of 5, 5 and 2."""
     net, inner = made(epochs=0)
-    net.follow(ground_truth((26.5, 19.5), (14.5, 19.5 - 3)), 4)
-    output = net(torch.zeros(1, 3, *SIZE))
+    output = net.guided(torch.zeros(1, 3, *SIZE), ground_truth((26.5, 19.5), (14.5, 16.5)), 1)
     starts = torch.stack([pixels(stage.start[0]) for stage in output.each])
     expected = [[14.5, 19.5], [19.5, 19.5], [24.5, 19.5], [26.5, 19.5]]
     torch.testing.assert_close(starts[:, 0], torch.tensor(expected))
@@ -78,10 +76,9 @@ def test_true_path_goes_straight_to_the_joint_in_bounded_steps() -> None:
 
 
 def test_unlabelled_joints_stay_and_weigh_nothing() -> None:
-    net, inner = made(epochs=0)
+    net, inner = made(steps=2, epochs=0)
     target = ground_truth((26.5, 19.5), (0.0, 0.0), weight=(1.0, 0.0))
-    net.follow(target, 2)
-    output = net(torch.zeros(1, 3, *SIZE))
+    output = net.guided(torch.zeros(1, 3, *SIZE), target, 1)
     torch.testing.assert_close(pixels(output.each[1].start[0, 1]), torch.tensor([14.5, 19.5]))
     sum(EveryStage(CorrectionLoss)(output, target).values()).backward()  # type: ignore[union-attr]
     assert inner.xy.grad is not None
@@ -92,8 +89,7 @@ def test_unlabelled_joints_stay_and_weigh_nothing() -> None:
 def test_evaluated_it_follows_itself_for_as_many_steps_as_were_trained() -> None:
     net, _ = made(epochs=3)
     assert len(net.eval()(torch.zeros(1, 3, *SIZE)).each) == 4
-    net.train().follow(ground_truth((1.0, 1.0), (2.0, 2.0)), 3)
-    net(torch.zeros(1, 3, *SIZE))
+    net.train().guided(torch.zeros(1, 3, *SIZE), ground_truth((1.0, 1.0), (2.0, 2.0)), 6)
     net.eval()
     again, _ = made(epochs=3)
     again.load_state_dict(net.state_dict())
@@ -106,8 +102,8 @@ def test_evaluated_it_follows_itself_for_as_many_steps_as_were_trained() -> None
 
 def test_cost_is_that_of_all_steps() -> None:
     def inner() -> nn.Module:
-        features = (Feature(4, 1),)
-        head = RegressionHead(features=features, channels=2)
+        feature_info = (FeatureInfo(4, 1),)
+        head = RegressionHead(feature_info=feature_info, channels=2)
         return PoseNet(backbone=nn.Conv2d(3, 4, 3), neck=AsList(), head=head)
 
     nets = [FeedbackNet(inner(), 2, SIZE, Feedback(steps=steps)) for steps in (1, 4)]
@@ -175,22 +171,25 @@ def sample() -> Sample:
     )
 
 
-def estimator() -> ErrorFeedback:
+def module(kind: type[PoseModule], **settings: Any) -> PoseModule:
     codec = CoordinateCodec(skeleton=COCO17, input_size=SIZE)
-    return ErrorFeedback(Constant(17), codec, EveryStage(CorrectionLoss), flip_test=False)
+    net = FeedbackNet(Constant(17), 17, SIZE, Feedback(epochs=0, **settings))
+    return kind(net, codec, EveryStage(CorrectionLoss), flip_test=False)
 
 
 @pytest.mark.filterwarnings("ignore:You are trying to")
-def test_both_modules_train_along_the_true_path() -> None:
-    for module in (estimator(), TopDownErrorFeedback(estimator())):
-        assert module.training_step(sample(), 0).requires_grad
-        mean = module.codec.encode(*sample()[1:4]).xy.mean(0)
-        torch.testing.assert_close(module.net.start, mean)
-
-
-def test_a_module_that_knows_no_path_is_refused() -> None:
-    with pytest.raises(InputError, match="TopDownErrorFeedback"):
-        TopDown(estimator()).training_step(sample(), 0)
+@pytest.mark.parametrize("kind", [DirectRegression, TopDown])
+def test_any_module_trains_along_the_true_path(kind: type[PoseModule]) -> None:
+    trained = module(kind)
+    assert trained.training_step(sample(), 0).requires_grad
+    target = trained.codec.encode(*sample()[1:4])
+    torch.testing.assert_close(trained.net.start, target.xy.mean(0))
+    output = trained.training_output(sample().image, target)
+    steps = [stage.start for stage in output.each]
+    error = [(target.xy - start).norm(dim=-1).mean().item() for start in steps]
+    assert error[-1] < 1e-5 < error[0]
+    own = module(kind, path="predicted").training_output(sample().image, target)
+    assert torch.equal(own.each[1].start, own.each[0].xy)
 
 
 def test_bad_settings_are_refused() -> None:

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from poselab import geometry
-from poselab.data.framing import Motion
+from poselab.data.framing import AffineParameters
 from poselab.experiments import build
-from poselab.experiments.configs import shipped
+from poselab.experiments.configs import experiment_names
 from poselab.experiments.import_weights import published_config
 from poselab.experiments.published_models import MODELS, published_model
 from poselab.io.checkpoints import read_checkpoint
@@ -72,7 +72,7 @@ def test_help_lists_every_model_and_no_other() -> None:
 
 
 def test_every_model_names_an_experiment_of_its_input() -> None:
-    there = set(shipped("experiment"))
+    there = set(experiment_names())
     assert all(one.experiment in there for one in CATALOGUE.values())
     for one in CATALOGUE.values():
         size = one.name.rpartition("_")[2]
@@ -125,7 +125,8 @@ def test_the_convention_comes_along(name: str, pixels: str, codec: str) -> None:
 def test_the_keypoints_that_make_a_score_come_along(name: str, keypoint_threshold: float) -> None:
     """As IN_VIS_THRE of the authors' experiments says, or mmpose's metric."""
     assert (
-        published_config(published_model(name))[0].module.keypoint_threshold == keypoint_threshold
+        published_config(published_model(name))[0].postprocess.keypoint_threshold
+        == keypoint_threshold
     )
 
 
@@ -139,7 +140,7 @@ def test_darks_crop_is_darks(scale: float) -> None:
     centre = np.array([100 + (90 - 1) / 2, 60 + (200 - 1) / 2])
     points = centre + (width - 1) / 2 * np.array([[0, 0], [0, -1], [-1, 0]])
     expected = np.array([95.5, 127.5]) + 191 / 2 * np.array([[0, 0], [0, -1], [-1, 0]])
-    matrix = framing.matrix(framing.area(box), Motion(scale=scale))
+    matrix = framing.matrix(framing.area(box), AffineParameters(scale=scale))
     np.testing.assert_allclose(geometry.apply(matrix, points), expected, atol=1e-9)
 
 
@@ -160,7 +161,9 @@ def test_another_input_is_made_of_ours() -> None:
 
 
 def test_a_wide_hrnet_says_so() -> None:
-    assert WideFusionHRNet(input_size=(64, 64), name="hrnet_w18_small").features[0].channels == 64
+    assert (
+        WideFusionHRNet(input_size=(64, 64), name="hrnet_w18_small").feature_info[0].channels == 64
+    )
     with pytest.raises(InputError, match="expected an HRNet read at reduction 4, got resnet18"):
         WideFusionHRNet(input_size=(64, 64), name="resnet18", reductions=[4])
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from poselab.codecs.heatmap import HeatmapCodec
-from poselab.losses.heatmaps import MapLoss
-from poselab.modules import HeatmapRegression
+from poselab.losses.heatmaps import HeatmapLoss
+from poselab.modules import HeatmapRegression, PostProcess, TopDown
 from poselab.skeletons import COCO17
 from poselab.structures import Frame, Poses
 
 
 class BlockMeans(nn.Module):
-    """Maps (B, 17, H/4, W/4): the mean of the first channel over each block, times k + 1."""
+    """Heatmaps (B, 17, H/4, W/4): the mean of the first channel over each block, times k + 1."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,13 +25,24 @@ class BlockMeans(nn.Module):
         return nn.functional.avg_pool2d(images[:, :1], 4) * self.gain
 
 
-def estimator(flip_test: bool = True) -> HeatmapRegression:
-    """Heatmap regression that reads the image's brightness as maps."""
-    codec = HeatmapCodec(skeleton=COCO17, input_size=(32, 24), stride=4, sigma=1.0)
-    return HeatmapRegression(BlockMeans(), codec, MapLoss(), flip_test=flip_test).eval()
+def heatmap_regression(flip_test: bool = True) -> HeatmapRegression:
+    """Heatmap regression that reads the image's brightness as heatmaps."""
+    return HeatmapRegression(BlockMeans(), codec(), HeatmapLoss(), flip_test=flip_test).eval()
 
 
-def frames(box_scores: list[float], image_ids: list[int] | None = None) -> Frame:
+def top_down(flip_test: bool = True, **settings: Any) -> TopDown:
+    """The same on boxes, with these settings of its post-processing."""
+    postprocess = PostProcess(**settings)
+    parts = BlockMeans(), codec(), HeatmapLoss(), postprocess
+    return TopDown(*parts, flip_test=flip_test).eval()
+
+
+def codec() -> HeatmapCodec:
+    """One cell every four pixels."""
+    return HeatmapCodec(skeleton=COCO17, input_size=(32, 24), stride=4, sigma=1.0)
+
+
+def frames(box_scores: list[float], image_ids: list[int] | None = None) -> Frame[Tensor]:
     """Frames that map input pixels to themselves."""
     count = len(box_scores)
     return Frame(

@@ -30,7 +30,7 @@ SMALL = (
     *(
         "method=keypoint_rcnn",
         "framing=whole_image",
-        "module=whole",
+        "module=keypoint_rcnn",
         "augment=none",
         "flip_test=false",
     ),
@@ -82,7 +82,7 @@ def targets(module: KeypointRcnn, batch: Sample, monkeypatch: pytest.MonkeyPatch
         return {f"loss_{name}": torch.zeros(()) for name in module.loss.weights}  # type: ignore[union-attr]
 
     monkeypatch.setattr(module.regions, "losses", listen)
-    module.losses(None, batch)
+    module.losses(None, module.target(batch))
     return told[0]
 
 
@@ -123,7 +123,7 @@ def test_what_is_told_is_where_the_labels_say(
     batch = batch_of(PoseDataset(data.val, framing, augment))
     module.codec.input_size = framing.size
     instances = targets(module, batch, monkeypatch)
-    found = module.found(as_found(instances), batch.frame)
+    found = module.predictions(as_found(instances), batch.frame)
     table = data.val.annotations
     names = list(COCO17.flip_index) if flip else list(range(17))
     seen = (table.visibility > 0)[:, names]
@@ -176,7 +176,7 @@ def test_images_without_people_are_learned_from(data: Any) -> None:
     nobody = batch._replace(boxes=0 * batch.boxes, visibility=0 * batch.visibility)
     half = batch._replace(boxes=torch.stack([batch.boxes[0], 0 * batch.boxes[1]]))
     for sample in (nobody, half):
-        parts = module.losses(module(sample.image), sample)
+        parts = module.losses(module(sample.image), module.target(sample))
         total = torch.stack(list(parts.values())).sum()
         total.backward()
         assert total.isfinite()
@@ -227,7 +227,7 @@ def test_around_a_image_it_is_as_grey_as_the_mean(data: Any) -> None:
 def test_frozen_statistics_stay(data: Any) -> None:
     batch = batch_of(data.val_samples)
     for frozen in (True, False):
-        module = made(f"method.estimator.frozen={str(frozen).lower()}")
+        module = made(f"method.frozen_statistics={str(frozen).lower()}")
         before = {k: v.clone() for k, v in module.state_dict().items() if "running_mean" in k}
         module(batch.image)
         same = [torch.equal(module.state_dict()[k], v) for k, v in before.items()]
@@ -244,7 +244,9 @@ def test_learns_two_images_by_heart(data: Any) -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=80)
     shown = module.padded(batch)
     for _ in range(schedule.total_steps):
-        total = torch.stack(list(module.losses(module(shown.image), shown).values())).sum()
+        total = torch.stack(
+            list(module.losses(module(shown.image), module.target(shown)).values())
+        ).sum()
         optimizer.zero_grad()
         total.backward()
         optimizer.step()

@@ -11,7 +11,7 @@ from networks import BlockMeans
 from torch import nn
 
 from poselab.codecs.heatmap import HeatmapCodec
-from poselab.losses.heatmaps import MapLoss
+from poselab.losses.heatmaps import HeatmapLoss
 from poselab.models.backbones import PlainViT
 from poselab.models.heads import HeatmapHead
 from poselab.models.necks import BilinearNeck
@@ -27,9 +27,9 @@ ADAMW = partial(torch.optim.AdamW, lr=0.5, weight_decay=0.1)
 
 def vit_net() -> PoseNet:
     backbone = PlainViT(input_size=(32, 32), name="vit_tiny_patch16_224")
-    neck = BilinearNeck(features=backbone.features)
+    neck = BilinearNeck(feature_info=backbone.feature_info)
     return PoseNet(
-        backbone=backbone, neck=neck, head=HeatmapHead(features=neck.features, channels=17)
+        backbone=backbone, neck=neck, head=HeatmapHead(feature_info=neck.feature_info, channels=17)
     )
 
 
@@ -48,7 +48,7 @@ def test_rates_fall_from_the_head_down() -> None:
     found = settings(net, rate=0.75)
     assert set(found) == {name for name, _ in net.named_parameters()}
     rate = {name: lr for name, (lr, _) in found.items()}
-    assert rate["head.maps.weight"] == 0.5
+    assert rate["head.final_layer.weight"] == 0.5
     assert rate["backbone.net.norm.weight"] == 0.5
     assert rate["backbone.net.blocks.11.attn.qkv.weight"] == pytest.approx(0.5 * 0.75)
     assert rate["backbone.net.blocks.10.mlp.fc1.bias"] == pytest.approx(0.5 * 0.75**2)
@@ -61,7 +61,7 @@ def test_vectors_and_positions_do_not_decay() -> None:
     decay = {name: decay for name, (_, decay) in settings(vit_net()).items()}
     assert decay["backbone.net.blocks.3.attn.qkv.weight"] == 0.1
     assert decay["backbone.net.patch_embed.proj.weight"] == 0.1
-    assert decay["head.maps.weight"] == 0.1
+    assert decay["head.final_layer.weight"] == 0.1
     assert decay["backbone.net.pos_embed"] == 0
     for name, parameter in vit_net().named_parameters():
         assert (decay[name] == 0) == (parameter.ndim == 1 or "pos_embed" in name)
@@ -75,7 +75,7 @@ def test_a_network_without_blocks_learns_at_one_rate() -> None:
 def test_what_is_frozen_is_left_out() -> None:
     net = vit_net()
     net.backbone.requires_grad_(False)
-    assert set(settings(net)) == {"head.maps.weight", "head.maps.bias"}
+    assert set(settings(net)) == {"head.final_layer.weight", "head.final_layer.bias"}
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.1])
@@ -87,7 +87,7 @@ def test_senseless_rates_are_refused(rate: float) -> None:
 def test_the_schedule_scales_every_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     codec = HeatmapCodec(skeleton=COCO17, input_size=(32, 32), stride=4, sigma=1.0)
     module = HeatmapRegression(
-        *(vit_net(), codec, MapLoss()),
+        *(vit_net(), codec, HeatmapLoss()),
         optimizer=partial(layer_decay, optimizer=ADAMW, rate=0.75),
         schedule=partial(multi_step, milestones=[0.5], gamma=0.1),
     )

@@ -1,23 +1,26 @@
-"""Score rules and kinds of NMS of the top-down module, and how a run's contract tells them."""
+"""Score rules and kinds of NMS, and how the comparability record names them."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from networks import estimator, frames, poses
+from networks import frames, poses
+from torch import Tensor
 
 from poselab.evaluation.predictions import Predictions
 from poselab.experiments import build
-from poselab.experiments.comparability import _nms, _score
 from poselab.experiments.compose import compose
 from poselab.grouping.pose_nms import NMS_RULES
-from poselab.modules import TopDown
+from poselab.modules import PostProcess
 from poselab.skeletons import COCO17
+from poselab.structures import Frame, InputError, Poses
+
+SIGMAS = COCO17.oks_sigmas
 
 
 @pytest.mark.parametrize(
-    ("rule", "keypoint_threshold", "score", "said"),
+    ("rule", "keypoint_threshold", "score", "words"),
     [
         ("product", 0.2, 0.5 * 0.6, "box score · mean of keypoint scores above 0.2"),
         ("product", None, 0.5 * 0.35, "box score · mean of all keypoint scores"),
@@ -27,18 +30,36 @@ from poselab.skeletons import COCO17
     ],
 )
 def test_scores_by_hand(
-    rule: str, keypoint_threshold: float | None, score: float, said: str
+    rule: str, keypoint_threshold: float | None, score: float, words: str
 ) -> None:
     """Two keypoints of 0.8 and 0.4, two of 0.1: mean 0.6 above 0.2, 0.35 over all; box 0.5."""
-    module = TopDown(estimator(), keypoint_threshold=keypoint_threshold, score_rule=rule)
-    found = poses(torch.tensor([[0.8, 0.4, 0.1, 0.1]]), torch.zeros(1, 4, 2))
-    assert module.score(found, frames([0.5])).tolist() == [[pytest.approx(score)]]
-    assert _score(module) == said
+    postprocess = PostProcess(rule, keypoint_threshold)
+    decoded = poses(torch.tensor([[0.8, 0.4, 0.1, 0.1]]), torch.zeros(1, 4, 2))
+    assert postprocess.score(decoded, frames([0.5])).tolist() == [[pytest.approx(score)]]
+    assert postprocess.comparability()["score"] == words
 
 
 def test_no_confident_keypoint_scores_nothing() -> None:
-    found = poses(torch.full((1, 4), 0.1), torch.zeros(1, 4, 2))
-    assert TopDown(estimator(), score_rule="keypoints").score(found, frames([0.5])).item() == 0
+    decoded = poses(torch.full((1, 4), 0.1), torch.zeros(1, 4, 2))
+    assert PostProcess("keypoints").score(decoded, frames([0.5])).item() == 0
+
+
+def test_a_box_that_the_method_found_itself_scores_before_that_of_the_frame() -> None:
+    decoded = poses(torch.full((1, 4), 0.5), torch.zeros(1, 4, 2))
+    boxed = decoded._replace(box_scores=torch.tensor([[0.3]]))
+    for rule, expected in {"box": 0.3, "product": 0.15, "keypoints": 0.5}.items():
+        assert PostProcess(rule).score(boxed, frames([0.9])).item() == pytest.approx(expected)
+
+
+class Halved(PostProcess):
+    """A rule of its own."""
+
+    def score(self, poses: Poses, frame: Frame[Tensor]) -> Tensor:
+        return super().score(poses, frame) / 2
+
+
+def test_a_rule_of_ones_own_is_recorded_by_its_name() -> None:
+    assert Halved().comparability()["score"] == "by Halved"
 
 
 def twins() -> Predictions:
@@ -55,44 +76,61 @@ def twins() -> Predictions:
 
 
 @pytest.mark.parametrize("kind", ["oks", "box", "keypoint_distance"])
-def test_hard_suppression_keeps_the_better_twin(kind: str) -> None:
-    module = TopDown(estimator(), nms=0.5, nms_kind=kind)
-    kept = module.suppress(twins())
+def test_hard_nms_keeps_the_better_twin(kind: str) -> None:
+    postprocess = PostProcess(nms=0.5, nms_kind=kind)
+    kept = postprocess.suppress(twins(), SIGMAS)
     assert kept.image_ids.tolist() == [3, 5]
     assert kept.scores.tolist() == [0.7, 0.9]
-    assert _nms(module) == {"kind": NMS_RULES[kind][0], "threshold": 0.5}
+    assert postprocess.comparability()["nms"] == {"kind": NMS_RULES[kind][0], "threshold": 0.5}
 
 
-def test_soft_suppression_lowers_the_worse_twin() -> None:
-    module = TopDown(estimator(), nms=0.5, nms_kind="soft_oks")
-    kept = module.suppress(twins())
+def test_soft_nms_lowers_the_worse_twin() -> None:
+    postprocess = PostProcess(nms=0.5, nms_kind="soft_oks")
+    kept = postprocess.suppress(twins(), SIGMAS)
     assert kept.image_ids.tolist() == [5, 3, 5]
     assert kept.scores == pytest.approx([0.6 * np.exp(-2.0), 0.7, 0.9])
-    assert _nms(module) == {"kind": "soft OKS", "threshold": 0.5}
+    assert postprocess.comparability()["nms"] == {"kind": "soft OKS", "threshold": 0.5}
 
 
-def test_no_suppression_and_refusals() -> None:
-    module = TopDown(estimator(), nms=None, nms_kind="box")
-    assert len(module.suppress(twins())) == 3
-    assert _nms(module) is None
-    with pytest.raises(ValueError, match="score_rule"):
-        TopDown(estimator(), score_rule="boxes")
-    with pytest.raises(ValueError, match="nms_kind"):
-        TopDown(estimator(), nms_kind="hard")
+def test_without_nms_every_pose_stays() -> None:
+    postprocess = PostProcess(nms=None, nms_kind="box")
+    assert len(postprocess.suppress(twins(), SIGMAS)) == 3
+    assert postprocess.comparability()["nms"] is None
+
+
+def test_unknown_rules_are_input_errors() -> None:
+    with pytest.raises(InputError, match="score_rule"):
+        PostProcess(score_rule="boxes")
+    with pytest.raises(InputError, match="nms_kind"):
+        PostProcess(nms_kind="hard")
 
 
 @pytest.mark.parametrize(
     ("word", "kind"),
     [
-        ("module=top_down", "OKS"),
-        ("module=top_down_soft", "soft OKS"),
-        ("module=top_down_nearby", "nearby joints"),
-        ("module=top_down_box_nms", "box IoU"),
+        ("postprocess=top_down", "OKS"),
+        ("postprocess=soft_oks_nms", "soft OKS"),
+        ("postprocess=keypoint_distance_nms", "nearby joints"),
+        ("postprocess=box_nms", "box IoU"),
     ],
 )
-def test_the_shipped_modules_build(word: str, kind: str) -> None:
+def test_each_postprocess_config_builds(word: str, kind: str) -> None:
     config, _ = compose("train", [word])
-    module = build.module(config, COCO17)
-    found = _nms(module)
-    assert found is not None
-    assert found["kind"] == kind
+    nms = build.module(config, COCO17).postprocess.comparability()["nms"]
+    assert nms is not None
+    assert nms["kind"] == kind
+
+
+@pytest.mark.parametrize(
+    ("words", "postprocess"),
+    [
+        ([], PostProcess()),
+        (["module=single_person"], PostProcess("keypoints", None, None)),
+        (["module=single_person", "postprocess=box_nms"], PostProcess(nms=0.65, nms_kind="box")),
+        (["experiment=quickstart/bottom_up"], PostProcess("keypoints", None, None)),
+    ],
+)
+def test_post_processing_follows_the_module_unless_it_is_chosen(
+    words: list[str], postprocess: PostProcess
+) -> None:
+    assert build.module(compose("train", words)[0], COCO17).postprocess == postprocess

@@ -143,6 +143,6 @@ def test_their_convention_comes_along() -> None:
     assert published_model("keypointrcnn_resnet50_fpn").name == "keypoint_rcnn_r50"
     config, skeleton = published_config(published_model("keypoint_rcnn_r50"))
     method, framing = config.method, config.framing
-    assert (method.codec.labels, method.estimator.frozen) == ("corner", True)
+    assert (method.codec.labels, method.frozen_statistics) == ("corner", True)
     assert not config.flip_test
     assert (framing.short, framing.long, len(skeleton)) == (800, 1333, 17)

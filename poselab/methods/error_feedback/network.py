@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +22,8 @@ class Feedback:
 
     steps: corrections of an estimate; bound: the longest one that is ever asked for, input pixels;
     sigma: width of the Gaussians that show the estimate, input pixels; path: in training, the
-    estimates that a network without error would have had ("true", fixed path consolidation), or
-    those it had ("own"); epochs: how many each further step waits for, 0 to train all at once.
+    estimates of a network that makes no error ("target", fixed path consolidation), or those that
+    it made ("predicted"); epochs: how many each further step waits for, 0 to train all at once.
     Source: Carreira et al. 2016; four steps, 20 pixels and three epochs are theirs.
 
     Raises:
@@ -33,12 +33,12 @@ class Feedback:
     steps: int = 4
     bound: float = 20.0
     sigma: float = 6.0
-    path: Literal["true", "own"] = "true"
+    path: Literal["target", "predicted"] = "target"
     epochs: int = 3
 
     def __post_init__(self) -> None:
-        if self.path not in ("true", "own"):
-            raise InputError(f"expected a feedback path true or own, got {self.path!r}")
+        if self.path not in ("target", "predicted"):
+            raise InputError(f"expected a feedback path target or predicted, got {self.path!r}")
         if self.steps < 1 or self.epochs < 0 or not (self.bound > 0 and self.sigma > 0):
             raise InputError(
                 "expected feedback of 1 step or more, a bound and sigma above 0 and epochs of 0 or "
@@ -56,31 +56,46 @@ class Correction(NamedTuple):
     start (B, K, 2) the estimate before; reach (B, K, 2) the bound in units of xy along either axis.
     """
 
-    xy: Any
-    confidence: Any
-    start: Any
-    reach: Any
+    xy: Tensor
+    confidence: Tensor
+    start: Tensor
+    reach: Tensor
 
 
 class FeedbackNet(nn.Module):
     """A network for images of 3 channels as one that corrects K keypoints step by step.
 
-    Its first convolution is widened by a Gaussian map a keypoint, and what was its position is
-    read as a correction in units of the bound. The first estimate is the mean training pose, the
+    Its first convolution is widened by a Gaussian heatmap per keypoint, and what was its position
+    is read as a correction in units of the bound. The first estimate is the mean training pose, the
     centre of the input before any was seen. Evaluated, it makes as many steps as were trained last,
     and before any training all of them, which is what it costs in the end.
     """
 
-    def __init__(self, net: nn.Module, keypoints: int, size: Size, feedback: Feedback) -> None:
+    def __init__(
+        self, net: nn.Module, keypoints: int, input_size: Size, feedback: Feedback
+    ) -> None:
         super().__init__()
-        self.net, self.size, self.feedback = net, size, feedback
+        self.net, self.size, self.feedback = net, input_size, feedback
         widen_first(net, keypoints)
         self.start: Tensor
         self.register_buffer("start", torch.zeros(keypoints, 2))
         self.seen: Tensor
         self.register_buffer("seen", torch.zeros(keypoints))
         self.trained = feedback.steps
-        self._truth: CoordinateTarget | None = None
+
+    def forward(self, images: Tensor) -> Stages:
+        """A :class:`Correction` a step, each from where the one before it led."""
+        return self._corrections(images, None)
+
+    def guided(self, images: Tensor, target: CoordinateTarget, epoch: int) -> Stages:
+        """A :class:`Correction` for each step of the epoch, along the path of ``feedback``.
+
+        During the first epoch the poses also enter the mean that estimates start from.
+        """
+        if epoch == 0:
+            self.remember(target)
+        self.trained = self.feedback.steps_at(epoch)
+        return self._corrections(images, target if self.feedback.path == "target" else None)
 
     def remember(self, target: CoordinateTarget) -> None:
         """Add labelled poses to the mean that estimates start from."""
@@ -89,53 +104,36 @@ class FeedbackNet(nn.Module):
         self.seen += count
         self.start += offset / self.seen.clamp(min=1)[:, None]
 
-    def follow(self, ground_truth: CoordinateTarget, steps: int) -> None:
-        """Train that many steps at the next call, along the path to these positions."""
-        self._truth = ground_truth
-        self.trained = steps
-
-    def forward(self, images: Tensor) -> Stages:
-        """A :class:`Correction` a step.
-
-        Raises:
-            InputError: nobody said what the true path is.
-        """
-        ground_truth, self._truth = self._truth, None
-        learning = self.training and torch.is_grad_enabled()
-        if learning and ground_truth is None and self.feedback.path == "true":
-            raise InputError(
-                "expected a module that trains along the true path, found one that does not; "
-                "choose poselab.methods.error_feedback.module.TopDownErrorFeedback instead of TopDown"
-            )
+    def _corrections(self, images: Tensor, target: CoordinateTarget | None) -> Stages:
         estimate = self.start.expand(len(images), -1, -1)
         extent = estimate.new_tensor([self.size[1], self.size[0]])
         reach = (self.feedback.bound / extent).expand_as(estimate)
-        made = []
+        corrections = []
         for _ in range(self.trained):
             pixels = (estimate + 0.5) * extent - 0.5
-            shown = gaussians(pixels, self.size, self.feedback.sigma, biased=False)
-            found = self.net(torch.cat([images, shown.to(images.dtype)], dim=1))
-            xy = estimate + found.xy.float() * reach
-            made.append(Correction(xy, found.confidence, estimate, reach))
-            estimate = self._next(estimate, xy, reach, ground_truth)
-        return Stages(tuple(made))
+            drawn = gaussians(pixels, self.size, self.feedback.sigma, biased=False)
+            output = self.net(torch.cat([images, drawn.to(images.dtype)], dim=1))
+            xy = estimate + output.xy.float() * reach
+            corrections.append(Correction(xy, output.confidence, estimate, reach))
+            estimate = _next_estimate(corrections[-1], target)
+        return Stages(tuple(corrections))
 
     def get_extra_state(self) -> Tensor:
-        """What a checkpoint keeps besides weights: the steps trained."""
+        """What a checkpoint keeps besides weights: the number of steps trained last."""
         return torch.tensor(self.trained, device="cpu")
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Take it up again."""
+        """Restore it."""
         self.trained = int(state)
 
-    def _next(
-        self, estimate: Tensor, xy: Tensor, reach: Tensor, ground_truth: CoordinateTarget | None
-    ) -> Tensor:
-        """The estimate after a step, which no gradient flows through."""
-        if ground_truth is None or self.feedback.path == "own":
-            return xy.detach()
-        error: Tensor = (ground_truth.xy - estimate) / reach * ground_truth.weight[..., None]
-        return estimate + bounded(error) * reach
+
+def _next_estimate(made: Correction, target: CoordinateTarget | None) -> Tensor:
+    """Where the next step starts: a bounded step nearer to the target, or without one, where this
+    step led, which no gradient flows through."""
+    if target is None:
+        return made.xy.detach()
+    error = (target.xy - made.start) / made.reach * target.weight[..., None]
+    return made.start + bounded(error) * made.reach
 
 
 def bounded(error: Tensor) -> Tensor:

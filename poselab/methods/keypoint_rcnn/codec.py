@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
 from poselab import geometry
+from poselab.codecs.base import CodecDefaults
 from poselab.outputs import DetectedInstances, InstanceTarget
 from poselab.structures import InputError, Poses
 
@@ -19,7 +20,7 @@ LABELS = ("centre", "corner")
 _HALF = 0.5  # from a pixel's corner, where torchvision measures from, to its centre
 
 
-class RegionCodec:
+class RegionCodec(CodecDefaults):
     """Between pixels with integers at their centres and torchvision's, with integers at corners.
 
     There is no flip test: the flipped image's people are others, and matching them is no mean.
@@ -30,6 +31,8 @@ class RegionCodec:
     Raises:
         InputError: unknown ``labels``.
     """
+
+    multi_person: ClassVar[bool] = True
 
     def __init__(
         self, *, skeleton: Skeleton, input_size: Size, stride: int, labels: str = "centre"
@@ -66,8 +69,10 @@ class RegionCodec:
         )
 
     def decode(self, output: DetectedInstances) -> Poses:
-        """Everybody that was found, with the chances of the keypoints."""
-        return Poses(output.keypoints - _HALF, output.confidences, output.valid)
+        """Every detected person, with the score of their box."""
+        return Poses(
+            output.keypoints - _HALF, output.confidences, output.valid, box_scores=output.scores
+        )
 
     def unflip(self, output: DetectedInstances) -> DetectedInstances:
         """The people of the input, from those of its horizontal flip."""

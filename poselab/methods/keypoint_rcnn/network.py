@@ -21,7 +21,7 @@ from torchvision.models.detection.roi_heads import heatmaps_to_keypoints
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from poselab.models.features import Feature
+from poselab.models.feature_info import FeatureInfo
 from poselab.outputs import DetectedInstances, InstanceTarget
 from poselab.structures import InputError
 
@@ -41,13 +41,15 @@ class PyramidNeck(nn.Module):
     """All features in one width, the coarse ones added to the fine, and the coarsest once more at
     half its resolution."""
 
-    def __init__(self, *, features: Sequence[Feature], channels: int = 256) -> None:
+    def __init__(self, *, feature_info: Sequence[FeatureInfo], channels: int = 256) -> None:
         super().__init__()
         self.pyramid = FeaturePyramidNetwork(
-            [feature.channels for feature in features], channels, LastLevelMaxPool()
+            [feature.channels for feature in feature_info], channels, LastLevelMaxPool()
         )
-        reductions = [feature.reduction for feature in features]
-        self.features = tuple(Feature(channels, n) for n in (*reductions, 2 * reductions[-1]))
+        reductions = [feature.reduction for feature in feature_info]
+        self.feature_info = tuple(
+            FeatureInfo(channels, n) for n in (*reductions, 2 * reductions[-1])
+        )
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         return list(self.pyramid(_named(maps)).values())
@@ -67,7 +69,7 @@ class RegionHead(nn.Module):
     def __init__(
         self,
         *,
-        features: Sequence[Feature],
+        feature_info: Sequence[FeatureInfo],
         channels: int,
         input_size: Size,
         keypoint_widths: Sequence[int] = (512,) * 8,
@@ -76,16 +78,16 @@ class RegionHead(nn.Module):
         most: int = 100,
     ) -> None:
         super().__init__()
-        coarsest = features[-2].reduction
+        coarsest = feature_info[-2].reduction
         if any(side % coarsest for side in input_size):
             raise InputError(
                 f"expected framing.size in multiples of {coarsest}, the backbone's coarsest "
                 f"stride, got {tuple(input_size)}; choose another size"
             )
         self.size, self.most = (int(input_size[0]), int(input_size[1])), most
-        width = features[0].channels
-        names = [str(n) for n in range(len(features) - 1)]
-        anchors = tuple((_ANCHOR * feature.reduction,) for feature in features)
+        width = feature_info[0].channels
+        names = [str(n) for n in range(len(feature_info) - 1)]
+        anchors = tuple((_ANCHOR * feature.reduction,) for feature in feature_info)
         net = KeypointRCNN(
             _Width(width),
             rpn_anchor_generator=AnchorGenerator(anchors, ((0.5, 1.0, 2.0),) * len(anchors)),

@@ -1,4 +1,4 @@
-"""Coordinates as two classifications, one an axis, into bins finer than pixels."""
+"""Coordinates as two classifications, one per axis, into bins finer than pixels."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from poselab import geometry
-from poselab import heatmaps as maps
+from poselab.codecs.base import CodecDefaults
 from poselab.codecs.grid import flip_indices, single_person, single_pose
+from poselab.heatmaps import nearest_cell, row_peaks
 from poselab.outputs import AxisLogits, AxisTarget
 from poselab.structures import InputError, Poses, Size, Skeleton
 
@@ -20,26 +21,26 @@ if TYPE_CHECKING:
 
 Smoothing = Literal["equal", "gaussian", "laplace"]
 Score = Literal["probability", "logit"]
-_REACH = 3  # sigma within which a target counts
+_REACH = 3  # a keypoint counts up to this many sigma outside the bins
 
 
 @dataclass(kw_only=True, eq=False)
-class SimccCodec:
+class SimccCodec(CodecDefaults):
     """The bins nearest to a keypoint along x and along y.
 
-    split: bins a pixel, k in the paper. A bin lies at (x + 0.5)·k - 0.5 under "centre" pixels, so
-    that bins flip onto bins; at the textbook's x·k under "hrnet", as published weights need.
+    split: bins per pixel, k in the paper. A bin lies at (x + 0.5)·k - 0.5 under "centre" pixels, so
+    that bins flip onto bins; at the paper's x·k under "hrnet", as published weights need.
     smoothing: "equal" gives the nearest bin 1 - ``share`` and the others the rest in equal parts;
     "gaussian" and "laplace" spread the target by sigma bins (or one number along x and one along
-    y) around the exact place. Those sum to one, or where ``peak`` is set have that height (RTMPose,
-    whose loss takes their softmax: 1).
-    score: the more probable bin of the two axes, relative to an ideal target's, at most one; or
-    the smaller of the two highest logits (RTMPose).
+    y) around the exact position. Those sum to one, or have the height ``peak`` (1 in RTMPose, whose
+    loss takes their softmax).
+    score: the more probable bin of the two axes, relative to that of a perfect output, at most one;
+    or the smaller of the two highest logits (RTMPose).
     Source: SimCC, Li et al. 2022, section 3; sigma 6 and share 0.1 from its code and paper.
 
     Raises:
         InputError: split, sigma or peak not above 0, a share outside [0, 1), an unknown smoothing,
-            score or convention, or bins that are not whole.
+            score or convention, or a number of bins that is not whole.
     """
 
     skeleton: Skeleton
@@ -56,90 +57,101 @@ class SimccCodec:
     def __post_init__(self) -> None:
         sigma = self.sigma
         self.sigmas = (sigma, sigma) if isinstance(sigma, int | float) else tuple(sigma)
-        _check(self.split, self.share, self.sigmas, self.peak)
-        if self.smoothing not in get_args(Smoothing):
-            raise InputError(
-                f"expected smoothing equal, gaussian or laplace, got {self.smoothing!r}"
-            )
-        if self.score not in get_args(Score):
-            raise InputError(f"expected score probability or logit, got {self.score!r}")
+        self._check_settings()
         self.convention = geometry.convention(self.pixels)
         self.bins = _bins(self.input_size, self.split)
         self.channels = len(self.skeleton)
         cells = (self.input_size[0] // self.stride, self.input_size[1] // self.stride)
         self.head_sizes = {"bins": self.bins, "cells": cells}
 
+    def _check_settings(self) -> None:
+        split, sigmas, peak = self.split, self.sigmas, self.peak
+        if len(sigmas) != 2:
+            raise InputError(f"expected sigma to be one number or two, x and y, got {len(sigmas)}")
+        if not (split > 0 and min(sigmas) > 0 and (peak is None or peak > 0)):
+            raise InputError(
+                f"expected split, sigma and peak above 0, got {split}, {sigmas} and {peak}"
+            )
+        if not 0 <= self.share < 1:
+            raise InputError(f"expected a smoothing share of 0 to below 1, got {self.share}")
+        if self.smoothing not in get_args(Smoothing):
+            raise InputError(
+                f"expected smoothing equal, gaussian or laplace, got {self.smoothing!r}"
+            )
+        if self.score not in get_args(Score):
+            raise InputError(f"expected score probability or logit, got {self.score!r}")
+
     @property
     def resolution(self) -> float:
-        """Half a bin in input pixels, half a pixel more where the border has no bin of its own."""
-        return 0.5 * max(scale for scale, _ in self._axes())
+        """Half a bin in input pixels; half a pixel more beyond the centre of the outermost bin."""
+        return 0.5 * max(scale for scale, _ in self._bin_to_pixel())
 
-    def _axes(self) -> list[tuple[float, float]]:
-        """(scale, offset) from bin to pixel along x and y."""
+    def _bin_to_pixel(self) -> list[tuple[float, float]]:
+        """(scale, offset) along x and y."""
         return [self.convention.grid_to_pixel(self.bins[a], self.input_size[a]) for a in (1, 0)]
 
     def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> AxisTarget:
-        """Targets of both axes; ``loss_mask`` has no say, as for positions.
+        """Targets of both axes; ``loss_mask`` is ignored, as for coordinates.
 
-        A keypoint weighs nothing where it is not labelled or too far outside the bins: half a pixel
-        beyond the first or last one, where smoothing is equal, else 3 sigma.
+        A keypoint has weight zero where it is not labelled or too far outside the bins: half a
+        pixel beyond the first or last one with equal smoothing, else 3 sigma.
         """
         points, labelled = single_person(keypoints, visibility)
-        places = [(points[..., a] - o) / s for a, (s, o) in enumerate(self._axes())]
+        positions = [(points[..., a] - o) / s for a, (s, o) in enumerate(self._bin_to_pixel())]
         lengths = self.bins[::-1]
-        for place, length, sigma in zip(places, lengths, self.sigmas, strict=True):
+        for position, length, sigma in zip(positions, lengths, self.sigmas, strict=True):
             reach = (self.split + 1) / 2 if self.smoothing == "equal" else _REACH * sigma
-            labelled = labelled & (place >= -reach) & (place <= length - 1 + reach)
-        x, y = map(self._target, places, lengths, self.sigmas)
+            labelled = labelled & (position >= -reach) & (position <= length - 1 + reach)
+        x, y = map(self._target, positions, lengths, self.sigmas)
         return AxisTarget(x=x, y=y, weight=labelled.float())
 
-    def _target(self, place: Tensor, length: int, sigma: float) -> Tensor:
-        """The target (B, K, n) of places (B, K) in bins."""
-        steps = torch.arange(length, device=place.device, dtype=place.dtype)
+    def _target(self, position: Tensor, length: int, sigma: float) -> Tensor:
+        """The target (B, K, n) of positions (B, K) in bins."""
+        steps = torch.arange(length, device=position.device, dtype=position.dtype)
         if self.smoothing == "equal":
-            nearest = maps.nearest(place).clamp(0, length - 1)[..., None] == steps
+            nearest = nearest_cell(position).clamp(0, length - 1)[..., None] == steps
             return nearest * (1 - self.share) + ~nearest * (self.share / (length - 1))
-        distance = (steps - place[..., None]) / sigma
+        distance = (steps - position[..., None]) / sigma
         power = 0.5 * distance.square() if self.smoothing == "gaussian" else distance.abs()
-        return torch.exp(-power.clamp(max=40)) * (self.peak or self._ideal(sigma))
+        return torch.exp(-power.clamp(max=40)) * (self.peak or self._highest_target(sigma))
 
-    def _ideal(self, sigma: float) -> float:
+    def _highest_target(self, sigma: float) -> float:
         """The most probable bin of a target that sums to one."""
         if self.smoothing == "equal":
             return 1 - self.share
         return 1 / (sigma * (math.sqrt(2 * math.pi) if self.smoothing == "gaussian" else 2))
 
     def decode(self, output: AxisLogits) -> Poses:
-        """Poses at the likeliest bins."""
+        """Poses at the most probable bins."""
         rows = (output.x.float(), output.y.float())
-        (x, of_x), (y, of_y) = (maps.places(row) for row in rows)
-        (scale_x, first_x), (scale_y, first_y) = self._axes()
+        (x, highest_x), (y, highest_y) = (row_peaks(row) for row in rows)
+        (scale_x, first_x), (scale_y, first_y) = self._bin_to_pixel()
         points = torch.stack([x * scale_x + first_x, y * scale_y + first_y], dim=-1)
-        return single_pose(points, self._scores(rows, (of_x, of_y)))
+        return single_pose(points, self._scores(rows, (highest_x, highest_y)))
 
     def _scores(self, rows: tuple[Tensor, Tensor], highest: tuple[Tensor, Tensor]) -> Tensor:
         """Scores (B, K) from logits (B, K, n) and the highest (B, K) of each axis."""
         if self.score == "logit":
             return torch.minimum(*highest)
         x, y = (
-            top - row.logsumexp(-1) - math.log(self._ideal(sigma))
+            top - row.logsumexp(-1) - math.log(self._highest_target(sigma))
             for top, row, sigma in zip(highest, rows, self.sigmas, strict=True)
         )
         return torch.maximum(x, y).exp().clamp(max=1)
 
     def unflip(self, output: AxisLogits) -> AxisLogits:
         """Flip x, exchange left with right, and move as the pixel convention asks."""
-        names = flip_indices(self.skeleton, output.x.device)
+        index = flip_indices(self.skeleton, output.x.device)
         shift = round(self.convention.flip_shift(self.bins[1], self.input_size[1]))
-        x = output.x[:, names].flip(-1)
-        if shift < 0:  # "hrnet" pixels with several bins a pixel
+        x = output.x[:, index].flip(-1)
+        if shift < 0:  # "hrnet" pixels with several bins per pixel
             x = torch.cat([x[..., -shift:], x[..., -1:].expand(*x.shape[:-1], -shift)], dim=-1)
         elif shift > 0:
             x = torch.cat([x[..., :1].expand(*x.shape[:-1], shift), x[..., :-shift]], dim=-1)
-        return AxisLogits(x=x, y=output.y[:, names])
+        return AxisLogits(x=x, y=output.y[:, index])
 
     def merge(self, first: AxisLogits, second: AxisLogits) -> AxisLogits:
-        """The mean of the probabilities, as logits; of raw logits where those are the scores."""
+        """The mean of the probabilities, as logits; of the logits where those are the scores."""
         pairs = zip(first, second, strict=True)
         if self.score == "logit":
             return AxisLogits(*((a + b) / 2 for a, b in pairs))
@@ -156,12 +168,3 @@ def _bins(input_size: Size, split: float) -> Size:
             f"{split}; choose 1, 1.5, 2 or 3"
         )
     return round(rows), round(columns)
-
-
-def _check(split: float, share: float, sigma: Sequence[float], peak: float | None) -> None:
-    if len(sigma) != 2:
-        raise InputError(f"expected sigma to be one number or two, x and y, got {len(sigma)}")
-    if not (split > 0 and min(sigma) > 0 and (peak is None or peak > 0)):
-        raise InputError(f"expected split, sigma and peak above 0, got {split}, {sigma} and {peak}")
-    if not 0 <= share < 1:
-        raise InputError(f"expected a smoothing share of 0 to below 1, got {share}")

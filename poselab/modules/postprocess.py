@@ -1,0 +1,102 @@
+"""Post-processing: what happens to poses once they are decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from poselab.grouping.pose_nms import NMS_RULES, KeptPoses, ScoredPoses
+from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from poselab.evaluation.predictions import Predictions
+    from poselab.structures import Floats, Frame, Poses
+
+SCORE_RULES = ("product", "keypoints", "box")
+
+
+@dataclass(frozen=True)
+class PostProcess:
+    """Rescoring of poses, and non-maximum suppression (NMS) among those of one image.
+
+    By the score rule "product" a pose scores its box's score times the mean over the keypoints that
+    score above ``keypoint_threshold`` (None: over all), as in SimpleBaseline's and HRNet's
+    evaluation; "keypoints" takes the mean alone, "box" the box's score alone.
+
+    Of poses that repeat one another the one with the higher score stays: ``nms_kind`` is a key of
+    :data:`poselab.grouping.pose_nms.NMS_RULES`, ``nms`` its threshold (None: every pose stays). OKS
+    is taken on the area of the box as it was given; SimpleBaseline's code takes the padded box, and
+    so drops a little more.
+
+    Raises:
+        InputError: an unknown rule, or an unknown kind of NMS.
+    """
+
+    score_rule: str = "product"
+    keypoint_threshold: float | None = 0.2
+    nms: float | None = 0.9
+    nms_kind: str = "oks"
+
+    def __post_init__(self) -> None:
+        if self.score_rule not in SCORE_RULES:
+            raise InputError(f"expected a score_rule out of {SCORE_RULES}, got {self.score_rule!r}")
+        if self.nms_kind not in NMS_RULES:
+            raise InputError(f"expected an nms_kind out of {[*NMS_RULES]}, got {self.nms_kind!r}")
+
+    def score(self, poses: Poses, frame: Frame[Tensor]) -> Tensor:
+        """The scores (B, P) of poses in the inputs that ``frame`` describes."""
+        if self.score_rule == "keypoints":
+            return self._keypoint_mean(poses.scores)
+        box = poses.box_scores
+        if box is None:
+            box = frame.box_score[:, None].expand(poses.scores.shape[:-1])
+        return box if self.score_rule == "box" else self._keypoint_mean(poses.scores) * box
+
+    def suppress(self, predictions: Predictions, oks_sigmas: tuple[float, ...]) -> Predictions:
+        """The predictions that NMS within each image leaves, in their order."""
+        if self.nms is None or not len(predictions.scores):
+            return predictions
+        order = np.argsort(predictions.image_ids, kind="stable")
+        _, starts = np.unique(predictions.image_ids[order], return_index=True)
+        images = np.split(order, starts[1:])
+        sigmas = np.array(oks_sigmas)
+        kept = [self._kept_of_image(predictions.take(rows), sigmas, self.nms) for rows in images]
+        rows = np.concatenate([of[one.rows] for of, one in zip(images, kept, strict=True)])
+        scores = np.concatenate([one.scores for one in kept])
+        original = np.argsort(rows, kind="stable")
+        return replace(predictions.take(rows[original]), scores=scores[original])
+
+    def comparability(self) -> dict[str, Any]:
+        """``score`` in words and ``nms``, kind and threshold, for the comparability record."""
+        nms = None
+        if self.nms is not None:
+            nms = {"kind": NMS_RULES[self.nms_kind][0], "threshold": float(self.nms)}
+        return {"score": self._score_in_words(), "nms": nms}
+
+    def _score_in_words(self) -> str:
+        if type(self).score is not PostProcess.score:
+            return f"by {type(self).__name__}"
+        mean = "mean of all keypoint scores"
+        if self.keypoint_threshold is not None:
+            mean = f"mean of keypoint scores above {self.keypoint_threshold:g}"
+        return {"box": "box score", "keypoints": mean, "product": f"box score · {mean}"}[
+            self.score_rule
+        ]
+
+    def _keypoint_mean(self, scores: Tensor) -> Tensor:
+        """Mean (B, P) over the keypoints (B, P, K) that count; zero where none does."""
+        if self.keypoint_threshold is None:
+            return scores.mean(dim=-1)
+        confident = scores > self.keypoint_threshold
+        total = torch.where(confident, scores, 0).sum(dim=-1)
+        return total / confident.sum(dim=-1).clamp(min=1)
+
+    def _kept_of_image(self, poses: Predictions, sigmas: Floats, threshold: float) -> KeptPoses:
+        boxes = poses.boxes if poses.boxes is not None else np.zeros((len(poses), 4))
+        scored = ScoredPoses(poses.keypoints, poses.scores, boxes, poses.areas(), sigmas)
+        return NMS_RULES[self.nms_kind][1](scored, threshold)
