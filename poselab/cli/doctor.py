@@ -1,4 +1,4 @@
-"""poselab doctor: do coordinates come back as they were put in?"""
+"""poselab doctor: does every codec decode what it encodes?"""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-_DESCRIPTION = """Put coordinates through every codec and back, and say how far off they come out.
+_DESCRIPTION = """Encode keypoints by every codec, decode them, and say how far off they are.
 
 Every codec × pixel convention × input size, straight and through the flipped input (flip test),
-over a lattice of sub-pixel positions; errors in input pixels beside what the codec states. Takes
-seconds. Exit status 0 where every codec keeps its word, 1 where one does not.
+over a lattice of sub-pixel positions; errors in input pixels beside the resolution that the codec
+states. Takes seconds. Exit status 0 where every codec is as exact as it states, else 1.
 
 Writes OUT/round_trips.csv and OUT/round_trips.png where --out is given."""
 
@@ -45,5 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"{report.where(trip)} within {trip.stated:.4f} pixels, got {trip.worst:.4f}",
             file=sys.stderr,
         )
-    print(f"{len(trips) - len(failed)} of {len(trips)} round trips keep what is stated")
+    print(
+        f"{len(trips) - len(failed)} of {len(trips)} codecs, conventions and sizes are as exact as stated"
+    )
     return int(bool(failed))

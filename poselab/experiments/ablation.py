@@ -90,11 +90,12 @@ def _table_row(config: DictConfig, name: str, row: Any) -> Row:
     for metric in config.ablation.metrics:
         values = [100 * record[metric] for record in records]
         spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
-        published = (row.published or {}).get(metric)
+        published = (row.get("published") or {}).get(metric)
         difference = None if published is None else mean(values) - published
         cells[f"{metric} ours"] = f"{mean(values):.1f}{spread}"
         cells[f"{metric} published"] = "–" if published is None else f"{published:.1f}"
         cells[f"{metric} difference"] = "–" if difference is None else f"{difference:+.1f}"
     cells["seeds"] = str(len(seeds))
-    cells["source"] = str(row.get("source") or "–")
+    source = row.get("source") or config.ablation.get("source")
+    cells["source"] = str(source) if source and row.get("published") else "–"
     return cells

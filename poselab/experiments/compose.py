@@ -22,12 +22,15 @@ from poselab.experiments.near_names import (
     unknown_key,
     unknown_option,
 )
+from poselab.experiments.suite_configs import heatmap_sigma, store_experiments
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from omegaconf import DictConfig
+
+OmegaConf.register_new_resolver("heatmap_sigma", heatmap_sigma, replace=True)
 
 _HYDRA_FLAGS = ("-m", "--multirun", "-c", "--cfg", "--info", "--hydra-help", "--package", "-p")
 
@@ -38,6 +41,7 @@ def compose(name: str, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]
     Raises:
         InputError: a word that is no override, an unknown key or group, or a broken value.
     """
+    store_experiments(tuple(apart(words)[0]))
     overrides = _with_search_path(words)
     for word in overrides:
         if word[:1] == "-" or ("=" not in word and word[:1] != "~"):
@@ -140,6 +144,7 @@ def wants_hydra(words: Sequence[str]) -> bool:
 
 def hand_to_hydra(name: str, words: Sequence[str], task: Callable[[DictConfig], object]) -> None:
     """Run a task by Hydra's own command line, sweeps and launchers included."""
+    store_experiments(tuple(apart(words)[0]))
     arguments, environment = sys.argv, dict(os.environ)
     sys.argv = [f"poselab {name}", *_with_search_path(words)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors itself and exits

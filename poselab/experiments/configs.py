@@ -1,28 +1,100 @@
-"""The configs that PoseLab ships, found without Hydra."""
+"""The names that conf holds: experiments, suites of them, ablations; found without Hydra."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import yaml  # type: ignore[import-untyped]
 
 import poselab
+from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+Overrides = dict[str, Any]
+"""Options of config groups, and values by their dotted keys."""
 
 
 def conf_folder() -> Path:
-    """Where the shipped configs lie: inside an installed package, or beside it in a checkout."""
+    """Where PoseLab's own configs lie: inside an installed package, or beside it in a checkout."""
     package = Path(poselab.__file__).parent
     inside = package / "conf"
     return inside if inside.is_dir() else package.parent / "conf"
 
 
-def shipped(group: str, own: Sequence[Path] = ()) -> list[str]:
-    """Names SUITE/NAME of all configs of a group such as ``experiment``, those in ``own`` too.
+def config_names(group: str, folders: Sequence[Path] = ()) -> list[str]:
+    """The names of all files of a config group, in ``folders`` of the user's own too.
 
-    A suite may lie in another's folder; files named _* are parts of others.
+    Files named _* are parts of others.
     """
-    places = [folder / group for folder in (conf_folder(), *own)]
-    files = [(place, file) for place in places for file in place.glob("*/**/[!_]*.yaml")]
+    places = [folder / group for folder in (conf_folder(), *folders)]
+    files = [(place, file) for place in places for file in place.rglob("[!_]*.yaml")]
     return sorted({file.relative_to(place).with_suffix("").as_posix() for place, file in files})
+
+
+def experiment_names(folders: Sequence[Path] = ()) -> list[str]:
+    """The names SUITE/NAME of all experiments: rows of suites, and files of their own."""
+    rows = [
+        f"{suite}/{row}"
+        for suite in config_names("suite", folders)
+        for row in _rows_of(suite, folders)
+    ]
+    return sorted({*rows, *config_names("experiment", folders)})
+
+
+def suite_names(folders: Sequence[Path] = ()) -> list[str]:
+    """The names of all suites."""
+    return sorted({name.rpartition("/")[0] or name for name in experiment_names(folders)})
+
+
+def suite_rows(suite: str, folders: Sequence[Path] = ()) -> dict[str, Overrides]:
+    """The experiments of a suite by their full names, each with what it overrides.
+
+    An experiment with a file of its own (``experiment/SUITE/NAME.yaml``) overrides nothing here.
+
+    Raises:
+        InputError: there is no such suite.
+    """
+    rows = {f"{suite}/{name}": row for name, row in _rows_of(suite, folders).items()}
+    files = [n for n in config_names("experiment", folders) if n.rpartition("/")[0] == suite]
+    rows = {**dict.fromkeys(files, {}), **rows}
+    if not rows:
+        known = ", ".join(suite_names(folders))
+        raise InputError(f"expected a suite out of {known}, got {suite!r}; choose one")
+    return dict(sorted(rows.items()))
+
+
+def _rows_of(suite: str, folders: Sequence[Path]) -> dict[str, Overrides]:
+    """The rows of a suite's file by their names; a later folder's go before an earlier one's."""
+    rows: dict[str, Overrides] = {}
+    for folder in (conf_folder(), *folders):
+        file = folder / "suite" / f"{suite}.yaml"
+        rows |= dict(rows_of_table(read_table(file))) if file.is_file() else {}
+    return rows
+
+
+@cache
+def read_table(file: Path) -> Any:
+    """The content of a YAML file that holds a table.
+
+    Raises:
+        InputError: it is not YAML.
+    """
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return yaml.load(file.read_text(), loader) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"expected YAML in {file}, but {reason}; correct it") from None
+
+
+def rows_of_table(table: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows of a table, each on top of what its group and the table have for ``every`` row."""
+    for name, row in (table.get("rows") or {}).items():
+        yield name, {**(table.get("every") or {}), **(row or {})}
+    for group in table.get("groups") or ():
+        for name, row in rows_of_table(group):
+            yield name, {**(table.get("every") or {}), **row}

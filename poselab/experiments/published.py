@@ -1,0 +1,35 @@
+"""What papers report for an experiment: the rows of conf/published.yaml."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from poselab.experiments.configs import conf_folder, read_table, rows_of_table
+
+METRICS = ("AP", "AR", "PCK")
+"""How the names of published metrics begin; their values are in percent."""
+
+
+@cache
+def published_values() -> dict[str, dict[str, Any]]:
+    """Paper, metric values, total batch, precision, warm-up and differences by experiment.
+
+    ``verified`` says whether values were read in the source itself; other values do not stand here.
+    """
+    table = read_table(conf_folder() / "published.yaml")
+    read, unread = dict(rows_of_table(table)), table["without_values"]
+    rows = {**{name: {"verified": True, **row} for name, row in read.items()}}
+    rows |= {name: {"verified": False, **row} for name, row in unread.items()}
+    return {name: _spelled_out(row, table) for name, row in rows.items()}
+
+
+def _spelled_out(row: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """A row with the paper and the boxes that it names by their keys."""
+    named = {"paper": table["papers"], "boxes": table["boxes"]}
+    return {key: named[key][value] if key in named else value for key, value in row.items()}
+
+
+def metric_values(row: dict[str, Any]) -> dict[str, float]:
+    """The published metric values of a row, in percent."""
+    return {key: value for key, value in row.items() if key.startswith(METRICS)}
