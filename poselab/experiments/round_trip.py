@@ -1,4 +1,4 @@
-"""What every codec, convention and input size gives back of the coordinates put in."""
+"""How exactly every codec decodes what it encodes, by pixel convention and input size."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ if TYPE_CHECKING:
 SIZES: tuple[Size, ...] = ((64, 64), (128, 96), (256, 192), (384, 288))
 STRIDE, SIGMA = 4, 1.5
 _simcc: Callable[..., Any] = SimccCodec
-_SLACK = 1.001  # float32 beside the stated resolution
+_SLACK = 1.001  # rounding of float32
 
 
-class Kind(NamedTuple):
-    """A codec to be made, and how many pixels inside the border it keeps its promise."""
+class CodecCase(NamedTuple):
+    """A codec to be made, and the distance from the border (pixels) from which it is exact."""
 
     name: str
     make: Callable[..., Any]
     border: float
 
 
-class Trip(NamedTuple):
-    """Errors along the worse axis, in input pixels, of one codec on one input size.
+class RoundTrip(NamedTuple):
+    """Errors of one codec at one input size: along the worse axis, in input pixels.
 
-    median and worst over a lattice of sub-pixel positions, and what the codec states; ``flip``:
-    through the flipped input and back.
+    ``median`` and ``worst`` are over a lattice of sub-pixel positions, ``stated`` is the codec's
+    own resolution. ``flip``: encoded in the flipped input, and unflipped.
     """
 
     codec: str
@@ -63,16 +63,16 @@ class Trip(NamedTuple):
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is further off than stated."""
+        """Whether no error is larger than stated."""
         return self.worst <= self.stated * _SLACK
 
 
-def kinds() -> list[Kind]:
-    """Every codec with every setting that changes where a keypoint comes back."""
+def codec_cases() -> list[CodecCase]:
+    """Every codec, with every setting that changes where a keypoint is decoded."""
     heatmap, reach = partial(HeatmapCodec, sigma=SIGMA), 3 * SIGMA * STRIDE
-    found = [
-        Kind("coordinates", partial(_without_pixels, CoordinateCodec), 0.0),
-        Kind("bones", partial(_without_pixels, BoneCodec), 0.0),
+    cases = [
+        CodecCase("coordinates", partial(_without_convention, CoordinateCodec), 0.0),
+        CodecCase("bones", partial(_without_convention, BoneCodec), 0.0),
     ]
     for encoding, decoders in (
         ("biased", ("argmax", "quarter")),
@@ -81,52 +81,54 @@ def kinds() -> list[Kind]:
     ):
         for name in decoders:
             make = partial(heatmap, encoding=encoding, decoder=name)
-            found.append(Kind(f"heatmap {encoding} {name}", make, reach))
-    found.append(Kind("udp offset", UdpOffsetCodec, 7.0 * STRIDE))
+            cases.append(CodecCase(f"heatmap {encoding} {name}", make, reach))
+    cases.append(CodecCase("udp offset", UdpOffsetCodec, 7.0 * STRIDE))
     for smoothing, split in (("equal", 2.0), ("gaussian", 2.0), ("laplace", 3.0)):
         classes = partial(_simcc, smoothing=smoothing, split=split, sigma=2.0)
-        found.append(Kind(f"simcc {smoothing} k={split:g}", classes, 4.0))
+        cases.append(CodecCase(f"simcc {smoothing} k={split:g}", classes, 4.0))
     tags = partial(TagCodec, grouping=TagGrouping(max_instances=2))
-    return [*found, Kind("tags", tags, 2.0 * STRIDE)]
+    return [*cases, CodecCase("tags", tags, 2.0 * STRIDE)]
 
 
-def _without_pixels(
+def _without_convention(
     make: Callable[..., Any], *, pixels: str, skeleton: Skeleton, input_size: Size, stride: int
 ) -> Any:
-    """Coordinates have no cells for a convention to place."""
+    """A codec of coordinates, which has no cells for a pixel convention to place."""
     del pixels
     return make(skeleton=skeleton, input_size=input_size, stride=stride)
 
 
-def round_trips(sizes: Sequence[Size] = SIZES) -> Iterator[Trip]:
-    """The errors of every kind × convention × size × flip, as they are measured."""
-    for kind in kinds():
+def round_trips(sizes: Sequence[Size] = SIZES) -> Iterator[RoundTrip]:
+    """The errors of every codec × pixel convention × input size × flip."""
+    for case in codec_cases():
         for pixels in CONVENTIONS:
             for size in sizes:
-                codec = kind.make(skeleton=COCO17, input_size=size, stride=STRIDE, pixels=pixels)
-                points = lattice(size, kind.border)
+                codec = case.make(skeleton=COCO17, input_size=size, stride=STRIDE, pixels=pixels)
+                points = lattice(size, case.border)
                 for flip in (False, True):
-                    error = (_there_and_back(codec, points, size, flip) - points).abs().amax(-1)
-                    stated = codec.resolution + flip * _unmet(codec, size)
+                    error = (
+                        (_encoded_and_decoded(codec, points, size, flip) - points).abs().amax(-1)
+                    )
+                    stated = codec.resolution + flip * _flip_shift_error(codec, size)
                     numbers = (error.median().item(), error.max().item(), stated)
-                    yield Trip(kind.name, pixels, size, flip, *numbers)
+                    yield RoundTrip(case.name, pixels, size, flip, *numbers)
 
 
 def lattice(size: Size, border: float) -> Tensor:
-    """17² positions (17, 1, 17, 2) at least ``border`` inside, each at another part of a pixel."""
+    """17² positions (17, 1, 17, 2) at least ``border`` inside, at 17 fractions of a pixel."""
     count = len(COCO17)
     share = (torch.arange(count) + 0.5) / count
     y, x = (share * (length - 2 * border) + border - 0.5 for length in size)
     return torch.stack(torch.meshgrid(x, y, indexing="ij"), dim=-1)[:, None]
 
 
-def _there_and_back(codec: Any, points: Tensor, size: Size, flip: bool) -> Tensor:
-    shown = _flipped(points, size) if flip else points
-    seen = torch.full(points.shape[:-1], 2, dtype=torch.uint8)
-    target = codec.encode(shown, seen, torch.ones(len(points), 1, 1, dtype=torch.uint8))
-    output = ideal(target)
-    found: Tensor = codec.decode(codec.unflip(output) if flip else output).keypoints[:, :1]
-    return found
+def _encoded_and_decoded(codec: Any, points: Tensor, size: Size, flip: bool) -> Tensor:
+    encoded = _flipped(points, size) if flip else points
+    visibility = torch.full(points.shape[:-1], 2, dtype=torch.uint8)
+    target = codec.encode(encoded, visibility, torch.ones(len(points), 1, 1, dtype=torch.uint8))
+    output = perfect_output(target)
+    decoded: Tensor = codec.decode(codec.unflip(output) if flip else output).keypoints[:, :1]
+    return decoded
 
 
 def _flipped(points: Tensor, size: Size) -> Tensor:
@@ -135,17 +137,17 @@ def _flipped(points: Tensor, size: Size) -> Tensor:
     return torch.stack([size[1] - 1 - x, y], dim=-1)
 
 
-def _unmet(codec: Any, size: Size) -> float:
-    """Pixels that a whole-cell shift leaves of the convention's own (HRNet's code: one)."""
+def _flip_shift_error(codec: Any, size: Size) -> float:
+    """Pixels by which the flip test's whole-cell shift misses the exact one (HRNet's code: 1)."""
     grid = getattr(codec, "grid", None)
     if grid is None:
         return 0.0
     exact = grid.pixels.flip_shift(grid.size[1], size[1])
-    return abs(float(grid.flip_shift) - float(exact)) * float(grid.cell)
+    return abs(float(grid.flip_shift) - float(exact)) * float(grid.cell_size)
 
 
-def ideal(target: Any) -> Any:
-    """The output of a network that gives a target exactly."""
+def perfect_output(target: Any) -> Any:
+    """The output of a network that predicts a target exactly."""
     if isinstance(target, CoordinateTarget):
         return Coordinates(target.xy, target.weight)
     if isinstance(target, BoneTarget):
@@ -155,5 +157,5 @@ def ideal(target: Any) -> Any:
     if isinstance(target, AxisTarget):
         return AxisLogits(*(axis.clamp(min=1e-30).log() for axis in (target.x, target.y)))
     if isinstance(target, TagTarget):
-        return TaggedHeatmaps(target.maps, torch.zeros_like(target.maps)[:, None])
-    return target.maps
+        return TaggedHeatmaps(target.heatmaps, torch.zeros_like(target.heatmaps)[:, None])
+    return target.heatmaps

@@ -1,4 +1,4 @@
-"""Gaussian blur as OpenCV does it."""
+"""Gaussian blur as OpenCV computes it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from poselab.heatmaps.windows import reflected, windows
 
-_SMALL_TAPS = {  # OpenCV's fixed kernels where the width alone is given
+_SMALL_KERNELS = {  # OpenCV's fixed kernels for a size given without a sigma
     3: (0.25, 0.5, 0.25),
     5: (0.0625, 0.25, 0.375, 0.25, 0.0625),
     7: (0.03125, 0.109375, 0.21875, 0.28125, 0.21875, 0.109375, 0.03125),
@@ -18,60 +18,62 @@ _SMALL_TAPS = {  # OpenCV's fixed kernels where the width alone is given
 
 
 def blur_kernel_size(sigma: float) -> int:
-    """The odd kernel whose blur is about sigma wide: 3, 11, 17 for 1, 2, 3, as DARK's authors."""
+    """The odd kernel size for a blur of about ``sigma`` cells: 3, 11, 17 for 1, 2, 3, as in DARK."""
     return 2 * max(int((sigma - 0.8) / 0.3 + 1 + 1e-9), 1) + 1
 
 
-def blur_kernel(width: int, sigma: float | None = None) -> tuple[float, ...]:
-    """A Gaussian kernel that sums to one; without sigma as OpenCV makes it from its width alone."""
+def blur_kernel(size: int, sigma: float | None = None) -> tuple[float, ...]:
+    """A 1-D Gaussian kernel that sums to one; without sigma as OpenCV derives it from the size."""
     if sigma is None:
-        if width in _SMALL_TAPS:
-            return _SMALL_TAPS[width]
-        sigma = 0.3 * ((width - 1) * 0.5 - 1) + 0.8
-    taps = [math.exp(-((i - width // 2) ** 2) / (2 * sigma**2)) for i in range(width)]
+        if size in _SMALL_KERNELS:
+            return _SMALL_KERNELS[size]
+        sigma = 0.3 * ((size - 1) * 0.5 - 1) + 0.8
+    taps = [math.exp(-((i - size // 2) ** 2) / (2 * sigma**2)) for i in range(size)]
     return tuple(tap / sum(taps) for tap in taps)
 
 
-def blur(maps: Tensor, taps: tuple[float, ...]) -> Tensor:
-    """Blur maps (…, h, w) along both axes, where the kernel fits: (…, h - n + 1, w - n + 1)."""
+def blur_valid(heatmaps: Tensor, kernel: tuple[float, ...]) -> Tensor:
+    """Blur (…, h, w) along both axes without padding: (…, h - n + 1, w - n + 1)."""
     for axis in (-2, -1):
-        length = maps.shape[axis] - len(taps) + 1
-        total = maps.narrow(axis, 0, length) * taps[0]
-        for i, tap in enumerate(taps[1:], start=1):
-            total.add_(maps.narrow(axis, i, length), alpha=tap)
-        maps = total
-    return maps
+        length = heatmaps.shape[axis] - len(kernel) + 1
+        total = heatmaps.narrow(axis, 0, length) * kernel[0]
+        for i, tap in enumerate(kernel[1:], start=1):
+            total.add_(heatmaps.narrow(axis, i, length), alpha=tap)
+        heatmaps = total
+    return heatmaps
 
 
-def blur_at(maps: Tensor, cells: Tensor, kernel: int) -> Tensor:
-    """What :func:`blur_same` would give at whole cells (…, 2), without blurring the rest."""
-    window = windows(maps, cells, kernel // 2, "reflect")
-    return blur(window, blur_kernel(kernel))[..., 0, 0]
+def blur_at(heatmaps: Tensor, cells: Tensor, size: int) -> Tensor:
+    """The values of :func:`blur_same` at whole cells (…, 2), without blurring the rest."""
+    window = windows(heatmaps, cells, size // 2, "reflect")
+    return blur_valid(window, blur_kernel(size))[..., 0, 0]
 
 
-def blur_same(maps: Tensor, taps: tuple[float, ...]) -> Tensor:
-    """Blur maps (…, h, w) to the same size, their borders reflected as OpenCV does by default.
+def blur_same(heatmaps: Tensor, kernel: tuple[float, ...]) -> Tensor:
+    """Blur (…, h, w) to the same size, the border reflected as OpenCV does by default.
 
-    On CPUs as products with banded matrices, 20 times as fast, unless those may be coarse.
+    On CPUs this multiplies with banded matrices, 20 times as fast, unless the user allows matrix
+    products of reduced precision.
     """
-    if maps.device.type == "cpu" and torch.get_float32_matmul_precision() != "medium":
-        rows, columns = (_band(length, taps).to(maps.dtype) for length in maps.shape[-2:])
+    if heatmaps.device.type == "cpu" and torch.get_float32_matmul_precision() != "medium":
+        rows, columns = (_band(n, kernel).to(heatmaps.dtype) for n in heatmaps.shape[-2:])
         with torch.autocast("cpu", enabled=False):
-            return rows @ (maps @ columns.T)
-    half = len(taps) // 2
+            return rows @ (heatmaps @ columns.T)
+    half = len(kernel) // 2
     for axis in (-2, -1):
-        length = maps.shape[axis]
-        steps = torch.arange(-half, length + half, device=maps.device)
-        maps = maps.index_select(axis, reflected(steps, length))
-    return blur(maps, taps)
+        length = heatmaps.shape[axis]
+        steps = torch.arange(-half, length + half, device=heatmaps.device)
+        heatmaps = heatmaps.index_select(axis, reflected(steps, length))
+    return blur_valid(heatmaps, kernel)
 
 
 @lru_cache(maxsize=32)
-def _band(length: int, taps: tuple[float, ...]) -> Tensor:
-    """The matrix (n, n) that blurs n cells whose borders are reflected."""
-    with torch.inference_mode(False):  # kept, and gradients may want it later
+def _band(length: int, kernel: tuple[float, ...]) -> Tensor:
+    """The matrix (n, n) float64 that blurs a row of n cells with reflected borders."""
+    # The cached tensor outlives this call, and a later caller may need gradients through it.
+    with torch.inference_mode(False):
         steps = torch.arange(length)
         matrix = torch.zeros(length, length, dtype=torch.float64)
-        for i, tap in enumerate(taps, start=-(len(taps) // 2)):
+        for i, tap in enumerate(kernel, start=-(len(kernel) // 2)):
             matrix[steps, reflected(steps + i, length)] += tap
     return matrix

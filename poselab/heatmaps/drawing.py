@@ -1,4 +1,4 @@
-"""Gaussians on maps."""
+"""Drawing target heatmaps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from poselab.heatmaps.peaks import nearest
+from poselab.heatmaps.peaks import nearest_cell
 
 if TYPE_CHECKING:
     from poselab.structures import Size
@@ -20,10 +20,11 @@ def gaussians(
     """Gaussians (…, h, w) of height one around cells (…, 2); sigma in cells.
 
     biased: centre rounded to a cell, cut to a square of 3 sigma (SimpleBaseline, Xiao et al. 2018);
-    else the exact centre (DARK, Zhang et al. 2020, equation 1), cut at 8 sigma, 1e-14 of the
-    height, because CPUs crawl through what is smaller still. ``height`` (…) replaces one.
+    else the exact centre (DARK, Zhang et al. 2020, equation 1), cut at 8 sigma. height (…):
+    another height than one.
     """
-    centre = nearest(cells) if biased else cells
+    centre = nearest_cell(cells) if biased else cells
+    # 8 sigma is 1e-14 of the height; smaller values are denormal, on which CPUs are very slow.
     reach = (3 if biased else 8) * sigma
     x, y = (_profile(centre[..., axis], size[1 - axis], sigma, reach) for axis in (0, 1))
     if height is not None:
@@ -31,25 +32,33 @@ def gaussians(
     return y[..., :, None] * x[..., None, :]
 
 
-def spikes(cells: Tensor, size: Size, height: Tensor) -> Tensor:
-    """Maps (…, h, w) of ``height`` (…) at the cell nearest to cells (…, 2), zero elsewhere."""
-    place = nearest(cells)[..., None, :]
+def _profile(centre: Tensor, length: int, sigma: float, reach: float) -> Tensor:
+    """The Gaussian along one axis, (…, length)."""
+    steps = torch.arange(length, device=centre.device, dtype=centre.dtype)
+    distance = steps - centre[..., None]
+    profile = torch.exp(distance.square() * (-0.5 / sigma**2))
+    return profile.where(distance.abs() <= reach, 0.0)
+
+
+def one_hot(cells: Tensor, size: Size, height: Tensor) -> Tensor:
+    """Heatmaps (…, h, w) of ``height`` (…) at the cell nearest to cells (…, 2), zero elsewhere."""
+    nearest = nearest_cell(cells)[..., None, :]
     x, y = (
-        (torch.arange(size[1 - axis], device=cells.device) == place[..., axis]).to(cells.dtype)
+        (torch.arange(size[1 - axis], device=cells.device) == nearest[..., axis]).to(cells.dtype)
         for axis in (0, 1)
     )
     return (y * height[..., None])[..., :, None] * x[..., None, :]
 
 
-def splat(cells: Tensor, drawn: Tensor, size: Size, sigma: float) -> Tensor:
-    """Maps (B, K, h, w): the maximum over people of exact Gaussians at cells (B, P, K, 2).
+def max_gaussians(cells: Tensor, drawn: Tensor, size: Size, sigma: float) -> Tensor:
+    """Heatmaps (B, K, h, w): the maximum over instances of exact Gaussians at cells (B, P, K, 2).
 
     Each is cut to a square of 3 sigma around its nearest cell; those not ``drawn`` (B, P, K) are
-    left out. Work and memory grow with the Gaussians' squares, not with people times maps.
+    left out. Work and memory grow with the area of the Gaussians, not with P·h·w.
     """
     h, w = size
     reach = math.ceil(3 * sigma)
-    centre = nearest(cells)
+    centre = nearest_cell(cells)
     steps = torch.arange(-reach, reach + 1, device=cells.device, dtype=cells.dtype)
     x, y = (centre[..., axis, None] + steps for axis in (0, 1))
     inside_x, inside_y = (x >= 0) & (x < w), (y >= 0) & (y < h) & drawn[..., None]
@@ -58,14 +67,6 @@ def splat(cells: Tensor, drawn: Tensor, size: Size, sigma: float) -> Tensor:
     column, row = x.clamp(0, w - 1).long(), y.clamp(0, h - 1).long()
     index = row[..., :, None] * w + column[..., None, :]
     value = value_y[..., :, None] * value_x[..., None, :]
-    index, value = (of_joint.transpose(1, 2).flatten(2) for of_joint in (index, value))
+    index, value = (per_instance.transpose(1, 2).flatten(2) for per_instance in (index, value))
     empty = cells.new_zeros(len(cells), cells.shape[2], h * w)
     return empty.scatter_reduce(-1, index, value, "amax").reshape(*empty.shape[:2], h, w)
-
-
-def _profile(centre: Tensor, length: int, sigma: float, reach: float) -> Tensor:
-    """One axis of the Gaussian, (…, length)."""
-    steps = torch.arange(length, device=centre.device, dtype=centre.dtype)
-    distance = steps - centre[..., None]
-    profile = torch.exp(distance.square() * (-0.5 / sigma**2))
-    return profile.where(distance.abs() <= reach, 0.0)

@@ -1,4 +1,4 @@
-"""Maps of flipped inputs."""
+"""Heatmaps of horizontally flipped inputs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 
-def flip_heatmaps(maps: Tensor, names: Tensor, shift: int) -> Tensor:
-    """Maps (…, K, h, w) of a flipped input as those of the input.
+def flip_heatmaps(heatmaps: Tensor, flip_index: Tensor, shift: int) -> Tensor:
+    """Heatmaps (…, K, h, w) of a flipped input as those of the input.
 
-    names (K,) are the flipped keypoints; ``shift`` moves the result right, repeating the border.
+    flip_index (K,) exchanges left and right keypoints; ``shift`` moves the result right by cells,
+    repeating the border.
     """
-    flipped = maps.index_select(-3, names).flip(-1)
+    flipped = heatmaps.index_select(-3, flip_index).flip(-1)
     if shift == 0:
         return flipped
-    return torch.cat([flipped[..., :1].expand(*flipped.shape[:-1], shift), flipped], -1)[
-        ..., : maps.shape[-1]
-    ]
+    border = flipped[..., :1].expand(*flipped.shape[:-1], shift)
+    return torch.cat([border, flipped], -1)[..., : heatmaps.shape[-1]]

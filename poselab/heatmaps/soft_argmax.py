@@ -1,4 +1,4 @@
-"""Positions as means under a map."""
+"""Positions as means under heatmaps."""
 
 from __future__ import annotations
 
@@ -9,49 +9,50 @@ from torch import Tensor
 
 from poselab.heatmaps.windows import windows
 
-_TINY = 1e-10  # what stands for nothing in a denominator
+_EPSILON = 1e-10  # keeps the denominator above zero where a heatmap is empty
 
 
 def soft_argmax(logits: Tensor) -> Tensor:
-    """Expected position (…, 2) of softmax(logits (…, h, w)), each axis in [-0.5, 0.5] of the map.
+    """Mean position (…, 2) under softmax(logits (…, h, w)), each axis in [-0.5, 0.5] of the input.
 
     Cell i of n lies at (i + 0.5)/n - 0.5, the units of :class:`poselab.outputs.Coordinates`.
     Source: integral regression, Sun et al. 2018, equation 2.
     """
     precise = logits if logits.dtype == torch.float64 else logits.float()
-    shares = precise.flatten(-2).softmax(dim=-1).reshape(logits.shape)
-    return torch.stack([_expectation(shares.sum(-2)), _expectation(shares.sum(-1))], dim=-1)
-
-
-def _expectation(shares: Tensor) -> Tensor:
-    n = shares.shape[-1]
-    steps = torch.arange(n, device=shares.device, dtype=shares.dtype)
-    return (shares * ((steps + 0.5) / n - 0.5)).sum(-1)
-
-
-def expectation(heat: Tensor) -> Tensor:
-    """Mean cell (…, 2) under what of maps (…, h, w) is above zero; the middle where nothing is.
-
-    Whatever else the map shows draws the mean away from its peak, which the local form avoids.
-    """
-    weight = heat.float().clamp(min=0)
-    x, y = (_mean_index(weight.sum(axis) + _TINY) for axis in (-2, -1))
+    probability = precise.flatten(-2).softmax(dim=-1).reshape(logits.shape)
+    x, y = (_mean_centred(probability.sum(axis)) for axis in (-2, -1))
     return torch.stack([x, y], dim=-1)
 
 
-def local_expectation(heat: Tensor, cells: Tensor, radius: int) -> Tensor:
-    """Mean cell (…, 2) under maps (…, h, w) within ``radius`` cells of whole cells (…, 2).
+def _mean_centred(probability: Tensor) -> Tensor:
+    n = probability.shape[-1]
+    steps = torch.arange(n, device=probability.device, dtype=probability.dtype)
+    return (probability * ((steps + 0.5) / n - 0.5)).sum(-1)
 
-    Values below zero and cells outside the map count nothing. This is the local soft-argmax of maps
-    that are heights already; of logits take their softmax first.
+
+def mean_position(heatmaps: Tensor) -> Tensor:
+    """Mean cell (…, 2) under the positive values of heatmaps (…, h, w), the middle if there are none.
+
+    Everything outside the peak draws the mean away from it; :func:`local_mean_position` does not
+    suffer from that.
     """
-    window = windows(heat.float(), cells, radius, "zero").clamp(min=0)
-    x, y = (_mean_index(window.sum(axis) + _TINY) for axis in (-2, -1))
+    weight = heatmaps.float().clamp(min=0)
+    x, y = (_mean_index(weight.sum(axis) + _EPSILON) for axis in (-2, -1))
+    return torch.stack([x, y], dim=-1)
+
+
+def local_mean_position(heatmaps: Tensor, cells: Tensor, radius: int) -> Tensor:
+    """Mean cell (…, 2) under heatmaps (…, h, w) within ``radius`` cells of whole cells (…, 2).
+
+    Negative values and cells outside the heatmap count as zero.
+    """
+    window = windows(heatmaps.float(), cells, radius, "zero").clamp(min=0)
+    x, y = (_mean_index(window.sum(axis) + _EPSILON) for axis in (-2, -1))
     return cells + torch.stack([x, y], dim=-1) - radius
 
 
 def window_radius(sigma: float) -> int:
-    """The cells that hold a Gaussian around its peak to 4 sigma, so that cutting costs nothing."""
+    """A radius of 4 sigma in whole cells, which holds all of a Gaussian that matters for its mean."""
     return math.ceil(4 * sigma)
 
 

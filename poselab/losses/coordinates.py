@@ -1,4 +1,4 @@
-"""Losses on normalised positions."""
+"""Losses on normalised coordinates."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class CoordinateLoss(nn.Module):
     """L1 or smooth L1 between positions in units of the input's sides.
 
-    Normalised by the weight of the batch: the mean over labelled keypoints and both axes, zero
-    where nothing is labelled. ``beta`` is where smooth L1 turns from square to straight, in the
-    same units (0.01 is 1.92 pixels of a width of 192).
+    The mean over labelled keypoints and both axes, zero where nothing is labelled. ``beta`` is
+    where smooth L1 turns from square to linear, in the same units (0.01 is 1.92 pixels of a width
+    of 192).
 
     Raises:
         InputError: an unknown kind, or beta not above zero.

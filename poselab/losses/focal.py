@@ -1,4 +1,4 @@
-"""The focal loss on maps."""
+"""The focal loss on heatmaps."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class FocalHeatmapLoss(nn.Module):
-    """Cross entropy of sigmoids that cells already right hardly enter.
+    """Cross entropy of sigmoids in which cells that are already right hardly count.
 
     The highest cell of a target is its positive: -(1 - p)^alpha·log p. All others are negatives:
-    -(1 - target)^beta·p^alpha·log(1 - p), so that neighbours of the peak are forgiven. The sum,
-    over the number of positives that count (at least one). Outputs are logits: give the codec
-    ``values: sigmoid``.
+    -(1 - target)^beta·p^alpha·log(1 - p), so that neighbours of the peak count less. The sum,
+    divided by the number of positives that count (at least one). Outputs are logits: give the codec
+    ``activation: sigmoid``.
     Source: CornerNet, Law and Deng 2018, equation 1; CenterNet, Zhou et al. 2019, equation 1.
 
     Raises:
@@ -34,10 +34,10 @@ class FocalHeatmapLoss(nn.Module):
 
     def forward(self, output: Tensor, target: HeatmapTarget) -> dict[str, Tensor]:
         """{"focal": scalar}."""
-        logits, heat = output.float(), target.maps
-        found = logits.sigmoid()
-        positive = (heat == heat.amax((-2, -1), keepdim=True)) & (heat > 0)
-        hit = (1 - found) ** self.alpha * -functional.logsigmoid(logits)
-        false = (1 - heat) ** self.beta * found**self.alpha * -functional.logsigmoid(-logits)
-        total = ((hit * positive + false * ~positive) * target.weight).sum()
-        return {"focal": total / (positive * target.weight).sum().clamp(min=1)}
+        logits, heatmaps = output.float(), target.heatmaps
+        p = logits.sigmoid()
+        is_positive = (heatmaps == heatmaps.amax((-2, -1), keepdim=True)) & (heatmaps > 0)
+        positive = (1 - p) ** self.alpha * -functional.logsigmoid(logits)
+        negative = (1 - heatmaps) ** self.beta * p**self.alpha * -functional.logsigmoid(-logits)
+        total = ((positive * is_positive + negative * ~is_positive) * target.weight).sum()
+        return {"focal": total / (is_positive * target.weight).sum().clamp(min=1)}

@@ -1,4 +1,4 @@
-"""Losses on maps that are probabilities of where a keypoint is."""
+"""The loss on heatmaps as probability distributions over cells."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ if TYPE_CHECKING:
 
 
 class HeatmapDivergence(nn.Module):
-    """Kullback-Leibler divergence of the softmax over a map from its target, brought to sum one.
+    """Kullback-Leibler divergence of the softmax over a heatmap from its target, scaled to sum one.
 
-    Of a one-hot target (codec ``encoding: one_hot``) it is the cross entropy over cells. Cells of
-    weight zero are left out of both distributions. The mean over all maps, those without a target
-    costing nothing. Outputs are logits: give the codec ``values: softmax``.
+    For a one-hot target (codec ``encoding: one_hot``) it is the cross entropy over cells. Cells of
+    weight zero are left out of both distributions. The mean over all heatmaps, where those without
+    a target count as zero. Outputs are logits: give the codec ``activation: softmax``.
     Source: the one-hot cross entropy H3 of integral regression, Sun et al. 2018, section 3.1, and
     its Gaussian form.
     """
 
     def forward(self, output: Tensor, target: HeatmapTarget) -> dict[str, Tensor]:
         """{"divergence": scalar}."""
-        logits, weight = output.float().flatten(-2), target.weight.expand_as(target.maps)
+        logits, weight = output.float().flatten(-2), target.weight.expand_as(target.heatmaps)
         weight = weight.flatten(-2)
-        ground_truth = target.maps.flatten(-2) * weight
+        weighted = target.heatmaps.flatten(-2) * weight
         known = weight > 0
-        # A finite floor: a map that nothing is known of would have no softmax.
-        found = logits.masked_fill(~known, torch.finfo(torch.float32).min / 4).log_softmax(-1)
-        total = ground_truth.sum(-1, keepdim=True)
-        share = ground_truth / total.clamp(min=1e-6)
-        cost = torch.where(share > 0, share * (share.clamp(min=1e-30).log() - found), 0.0).sum(-1)
+        # A finite minimum: with -inf everywhere a fully masked heatmap would have no softmax.
+        minimum = torch.finfo(torch.float32).min / 4
+        log_p = logits.masked_fill(~known, minimum).log_softmax(-1)
+        total = weighted.sum(-1, keepdim=True)
+        q = weighted / total.clamp(min=1e-6)
+        cost = torch.where(q > 0, q * (q.clamp(min=1e-30).log() - log_p), 0.0).sum(-1)
         return {"divergence": cost.where(total[..., 0] > 1e-6, 0.0).mean()}

@@ -1,4 +1,4 @@
-"""Losses on maps."""
+"""Squared errors of heatmaps."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 class HeatmapLoss(nn.Module):
     """Half the weighted squared error, as SimpleBaseline and HRNet train with.
 
-    Normalised by the number of all elements B·C·h·w, whatever their weight, so that an input with
-    few labelled keypoints pulls less; with weights 0 and 1 this is their JointsMSELoss.
+    The mean is over all elements B·C·h·w, whatever their weight, so that an input with few labelled
+    keypoints counts less; with weights 0 and 1 this is their JointsMSELoss.
     """
 
     def forward(self, output: Tensor, target: HeatmapTarget) -> dict[str, Tensor]:
-        """{"maps": scalar}."""
-        return {"maps": 0.5 * weighted_square_error(output, target.maps, target.weight)}
+        """{"heatmaps": scalar}."""
+        error = weighted_square_error(output, target.heatmaps, target.weight)
+        return {"heatmaps": 0.5 * error}
 
 
 class HardKeypointLoss(nn.Module):
@@ -31,7 +32,7 @@ class HardKeypointLoss(nn.Module):
     CPN, Chen et al. 2018, section 3.3: 8 of 17.
 
     Raises:
-        InputError: no keypoint is asked for; when called, more than there are.
+        InputError: ``hardest`` below one; when called, more than there are keypoints.
     """
 
     def __init__(self, hardest: int = 8) -> None:
@@ -44,13 +45,13 @@ class HardKeypointLoss(nn.Module):
         """{"hard": scalar}."""
         if self.hardest > output.shape[1]:
             raise InputError(
-                f"expected loss.hardest up to the number of maps, {output.shape[1]}, got "
+                f"expected loss.hardest up to the number of heatmaps, {output.shape[1]}, got "
                 f"{self.hardest}; choose fewer"
             )
-        each = ((output.float() - target.maps).square() * target.weight).mean((-2, -1))
+        each = ((output.float() - target.heatmaps).square() * target.weight).mean((-2, -1))
         return {"hard": 0.5 * each.topk(self.hardest, dim=1).values.mean()}
 
 
-def weighted_square_error(output: Tensor, maps: Tensor, weight: Tensor) -> Tensor:
-    """Mean over all elements of weight·(output - maps)²."""
-    return ((output.float() - maps).square() * weight).mean()
+def weighted_square_error(output: Tensor, heatmaps: Tensor, weight: Tensor) -> Tensor:
+    """Mean over all elements of weight·(output - heatmaps)²."""
+    return ((output.float() - heatmaps).square() * weight).mean()

@@ -17,7 +17,7 @@ class EveryStage(nn.Module):
     """The sum of a loss over the stages of an output, all with the same target.
 
     ``loss`` makes the loss of every stage and ``last`` another one for the last stage, such as
-    hard keypoint mining (CPN, Chen et al. 2018, section 3.3). ``weights`` has one factor a stage
+    hard keypoint mining (CPN, Chen et al. 2018, section 3.3). ``weights`` has one factor per stage
     (None: 1 each); a stage of weight 0 is left out.
     Source: intermediate supervision, Wei et al. 2016, equation 3; Newell et al. 2016, section 3.3.
 
@@ -45,7 +45,7 @@ class EveryStage(nn.Module):
         if len(weights) != len(outputs):
             raise InputError(
                 f"expected as many loss.weights as stages, {len(outputs)}, got {len(weights)}; "
-                "give one a stage"
+                "give one per stage"
             )
         losses = [self.loss] * (len(outputs) - 1) + [self.last]
         return {

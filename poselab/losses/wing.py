@@ -1,4 +1,4 @@
-"""The adaptive wing loss on maps."""
+"""The adaptive wing loss on heatmaps."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class AdaptiveWingLoss(nn.Module):
     """Steep for small errors on a peak, flat for small errors on the background.
 
     With d = |output - target| and the power p = alpha - target, omega·log(1 + (d/epsilon)^p) below
-    theta, and above it the line that goes on with the same slope. Cells within one of where the
-    target reaches 0.2 count ``foreground`` times more (10 in the paper; 0: all alike). The mean
-    over all elements, weights as in :class:`poselab.losses.heatmaps.HeatmapLoss`.
+    theta, and above it the tangent line. Cells within one of where the target reaches 0.2 count
+    1 + ``foreground`` times (10 in the paper). The mean over all elements, weights as in
+    :class:`poselab.losses.heatmaps.HeatmapLoss`.
     Source: Wang et al. 2019, equations 3 to 5.
 
     Raises:
@@ -46,14 +46,16 @@ class AdaptiveWingLoss(nn.Module):
 
     def forward(self, output: Tensor, target: HeatmapTarget) -> dict[str, Tensor]:
         """{"wing": scalar}."""
-        heat = target.maps
+        heatmaps = target.heatmaps
         weight = target.weight
         if self.foreground:
-            weight = weight * (1 + self.foreground * (sliding_max(heat, 3) >= 0.2).float())
-        return {"wing": (self._cost((output.float() - heat).abs(), heat) * weight).mean()}
+            is_foreground = (sliding_max(heatmaps, 3) >= 0.2).float()
+            weight = weight * (1 + self.foreground * is_foreground)
+        cost = self._cost((output.float() - heatmaps).abs(), heatmaps)
+        return {"wing": (cost * weight).mean()}
 
-    def _cost(self, distance: Tensor, heat: Tensor) -> Tensor:
-        power = self.alpha - heat
+    def _cost(self, distance: Tensor, target: Tensor) -> Tensor:
+        power = self.alpha - target
         ratio = self.theta / self.epsilon
         at_theta = torch.pow(ratio, power)
         slope = self.omega * power * torch.pow(ratio, power - 1) / (1 + at_theta) / self.epsilon

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 
-class Feature(NamedTuple):
+class FeatureInfo(NamedTuple):
     """A feature map (B, channels, H / reduction, W / reduction)."""
 
     channels: int
@@ -13,9 +13,9 @@ class Feature(NamedTuple):
 
 
 class FeatureSource(Protocol):
-    """A backbone or neck: ``forward`` gives one map for every entry of ``features``, in order.
+    """A backbone or neck: ``forward`` gives one map for every entry of ``feature_info``, in order.
 
     Heads read the last one, so that its reduction is the stride of a method's maps.
     """
 
-    features: tuple[Feature, ...]
+    feature_info: tuple[FeatureInfo, ...]

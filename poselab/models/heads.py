@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from poselab.models.features import Feature
+    from poselab.models.feature_info import FeatureInfo
 
 
 def full_precision(device: str) -> AbstractContextManager[Any]:
@@ -30,12 +30,14 @@ def full_precision(device: str) -> AbstractContextManager[Any]:
 class HeatmapHead(nn.Module):
     """One convolution with an odd kernel → maps (B, channels, h, w)."""
 
-    def __init__(self, *, features: Sequence[Feature], channels: int, kernel: int = 1) -> None:
+    def __init__(
+        self, *, feature_info: Sequence[FeatureInfo], channels: int, kernel: int = 1
+    ) -> None:
         super().__init__()
-        self.maps = heatmap_layer(features[-1].channels, channels, kernel)
+        self.final_layer = heatmap_layer(feature_info[-1].channels, channels, kernel)
 
-    def forward(self, maps: list[Tensor]) -> Tensor:
-        result: Tensor = self.maps(maps[-1])
+    def forward(self, features: list[Tensor]) -> Tensor:
+        result: Tensor = self.final_layer(features[-1])
         return result
 
 
@@ -47,14 +49,14 @@ class RegressionHead(nn.Module):
     Source: DeepPose, Toshev and Szegedy 2014, on a residual network (Li et al. 2021, table 1).
     """
 
-    def __init__(self, *, features: Sequence[Feature], channels: int) -> None:
+    def __init__(self, *, feature_info: Sequence[FeatureInfo], channels: int) -> None:
         super().__init__()
-        self.coordinates = nn.Linear(features[-1].channels, 2 * channels)
+        self.coordinates = nn.Linear(feature_info[-1].channels, 2 * channels)
         nn.init.normal_(self.coordinates.weight, std=0.01)
         nn.init.zeros_(bias(self.coordinates))
 
-    def forward(self, maps: list[Tensor]) -> Coordinates:
-        pooled = maps[-1].float().mean(dim=(-2, -1))
+    def forward(self, features: list[Tensor]) -> Coordinates:
+        pooled = features[-1].float().mean(dim=(-2, -1))
         with full_precision(pooled.device.type):
             xy = self.coordinates(pooled).unflatten(-1, (-1, 2))
         return Coordinates(xy=xy, confidence=torch.ones_like(xy[..., 0]))

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from poselab.models.blocks import conv_norm_relu
-from poselab.models.features import Feature
+from poselab.models.feature_info import FeatureInfo
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ _DECONV_PADDING = {2: (0, 0), 3: (1, 1), 4: (1, 0)}  # kernel → what makes the
 class LastFeature(nn.Module):
     """Hand on the deepest feature alone."""
 
-    def __init__(self, *, features: Sequence[Feature]) -> None:
+    def __init__(self, *, feature_info: Sequence[FeatureInfo]) -> None:
         super().__init__()
-        self.features = (features[-1],)
+        self.feature_info = (feature_info[-1],)
 
-    def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        return maps[-1:]
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        return features[-1:]
 
 
 class HighestResolution(nn.Module):
@@ -37,12 +37,12 @@ class HighestResolution(nn.Module):
     would never learn.
     """
 
-    def __init__(self, *, features: Sequence[Feature]) -> None:
+    def __init__(self, *, feature_info: Sequence[FeatureInfo]) -> None:
         super().__init__()
-        self.features = (features[0],)
+        self.feature_info = (feature_info[0],)
 
-    def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        return maps[:1]
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        return features[:1]
 
 
 class DeconvNeck(nn.Module):
@@ -56,7 +56,7 @@ class DeconvNeck(nn.Module):
     def __init__(
         self,
         *,
-        features: Sequence[Feature],
+        feature_info: Sequence[FeatureInfo],
         layers: int = 3,
         channels: int = 256,
         kernel: int = 4,
@@ -64,7 +64,7 @@ class DeconvNeck(nn.Module):
         super().__init__()
         if kernel not in _DECONV_PADDING:
             raise InputError(f"expected neck.kernel 2, 3 or 4, got {kernel}; choose one of them")
-        inputs, reduction = features[-1]
+        inputs, reduction = feature_info[-1]
         if layers < 1 or reduction % 2**layers:
             raise InputError(
                 f"expected neck.layers to divide a reduction of {reduction} by two a layer, "
@@ -74,10 +74,10 @@ class DeconvNeck(nn.Module):
         self.layers = nn.Sequential(
             *(_deconv(a, channels, kernel) for a in widths[:-1]),
         )
-        self.features = (Feature(channels, reduction // 2**layers),)
+        self.feature_info = (FeatureInfo(channels, reduction // 2**layers),)
 
-    def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        return [self.layers(maps[-1])]
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        return [self.layers(features[-1])]
 
 
 def _deconv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
@@ -95,19 +95,19 @@ class BilinearNeck(nn.Module):
     Source: the simple decoder of ViTPose, Xu et al. 2022, equation 3; a 3×3 convolution follows.
     """
 
-    def __init__(self, *, features: Sequence[Feature], scale: int = 4) -> None:
+    def __init__(self, *, feature_info: Sequence[FeatureInfo], scale: int = 4) -> None:
         super().__init__()
-        inputs, reduction = features[-1]
+        inputs, reduction = feature_info[-1]
         if scale < 1 or reduction % scale:
             raise InputError(
                 f"expected neck.scale to divide a reduction of {reduction}, got {scale}; choose "
                 "another"
             )
         self.scale = scale
-        self.features = (Feature(inputs, reduction // scale),)
+        self.feature_info = (FeatureInfo(inputs, reduction // scale),)
 
-    def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        x = functional.relu(maps[-1])
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        x = functional.relu(features[-1])
         return [functional.interpolate(x, scale_factor=float(self.scale), mode="bilinear")]
 
 
@@ -123,21 +123,23 @@ class FuseNeck(nn.Module):
     """
 
     def __init__(
-        self, *, features: Sequence[Feature], channels: int = 64, reduction: int = 4
+        self, *, feature_info: Sequence[FeatureInfo], channels: int = 64, reduction: int = 4
     ) -> None:
         super().__init__()
-        offered = [feature.reduction for feature in features]
+        offered = [feature.reduction for feature in feature_info]
         if reduction not in offered:
             raise InputError(f"expected neck.reduction out of {offered}, got {reduction}")
         self.first = offered.index(reduction)
         self.laterals = nn.ModuleList(
-            nn.Conv2d(feature.channels, channels, 1) for feature in features[self.first :]
+            nn.Conv2d(feature.channels, channels, 1) for feature in feature_info[self.first :]
         )
         self.smooth = conv_norm_relu(channels, channels)
-        self.features = (Feature(channels, reduction),)
+        self.feature_info = (FeatureInfo(channels, reduction),)
 
-    def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        used = [lateral(x) for lateral, x in zip(self.laterals, maps[self.first :], strict=True)]
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        used = [
+            lateral(x) for lateral, x in zip(self.laterals, features[self.first :], strict=True)
+        ]
         total = used.pop()
         for finer in reversed(used):
             total = finer + functional.interpolate(total, size=finer.shape[-2:], mode="nearest")

@@ -35,7 +35,7 @@ from evaluate_oks import detections
 from poselab.annotations import open_annotations
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
-from poselab.evaluation.statistics.bootstrap import resampled
+from poselab.evaluation.statistics.bootstrap import resample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,9 +79,9 @@ def measure(gt: Path, dt: Path, repeats: int) -> int:
             taken[name].append(seconds(one))
     least = {name: min(times) for name, times in taken.items()}
     started = time.perf_counter()
-    tallies = [[evaluator.tally(found, annotations)] for found in (first, second)]
+    tallies = [[evaluator.accumulate(found, annotations)] for found in (first, second)]
     tallied = time.perf_counter()
-    resampled(tallies, REPLICATES)
+    resample(tallies, REPLICATES)
     drawn = time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     reference = seconds(lambda: pycocotools_alone(gt, dt))

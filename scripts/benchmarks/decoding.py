@@ -23,7 +23,7 @@ import torch
 from poselab.codecs.heatmap import HeatmapCodec
 from poselab.grouping.oks_nms import oks_nms
 from poselab.methods.simcc.codec import SimccCodec
-from poselab.outputs import AxisScores
+from poselab.outputs import AxisLogits
 from poselab.skeletons import COCO17
 
 if TYPE_CHECKING:
@@ -96,10 +96,10 @@ def questions() -> list[Question]:
     loss_mask = torch.ones(BATCH, 1, 1, dtype=torch.uint8)
     codec = HeatmapCodec(**common, sigma=SIGMA, encoding="unbiased")
     dark, udp = codec.with_decoder("dark"), codec.with_decoder("udp")
-    heat = codec.encode(points, seen, loss_mask).maps
+    heat = codec.encode(points, seen, loss_mask).heatmaps
     heat = heat + 0.02 * torch.rand(heat.shape, generator=random)
     simcc = SimccCodec(**common, smoothing="gaussian", score="logit")
-    bins = AxisScores(*simcc.encode(points, seen, loss_mask)[:2])
+    bins = AxisLogits(*simcc.encode(points, seen, loss_mask)[:2])
     cells = points[:, 0].numpy() / STRIDE
     instances = crowd()
     return [
@@ -117,7 +117,7 @@ def questions() -> list[Question]:
         ),
         Question(
             "Gaussian encode",
-            lambda: codec.encode(points, seen, loss_mask).maps,
+            lambda: codec.encode(points, seen, loss_mask).heatmaps,
             lambda: numpy_gaussians(cells),
             *(BATCH, 1443, 10),
         ),

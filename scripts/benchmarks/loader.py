@@ -25,9 +25,10 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from poselab.data import Augment, PersonCrop, PoseDataset, Split
+from poselab.data import Augment, PersonCrop, PoseDataset
 from poselab.data.datamodule import EpochSampler
 from poselab.datasets import coco
+from poselab.datasets.base import Split
 from poselab.synthetic import Settings, generate
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
-"""The page of four methods on a whole validation set: how large, how long to write and to open.
+"""The report of four methods on a whole validation set: its size, and how long it takes to open.
 
     python scripts/benchmarks/page.py person_keypoints_val2017.json[.gz] [--out page.html]
 
-Every method has 100,000 detections, as in evaluate_oks.py, moved further at random. Opening is
-timed by headless Chromium, from navigation until all is laid out, the least of --repeats; without
-Chromium it is left out. Exit status 1 above 15 MB or 3 seconds.
+Every method has 100,000 detections, those of evaluate_oks.py with random noise. Headless Chromium
+times opening, from navigation to the finished layout, the minimum of --repeats; without Chromium it
+is skipped. Exit status 1 above 15 MB or 3 seconds.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ import orjson
 from evaluate_oks import detections
 
 from poselab.annotations import open_annotations
-from poselab.evaluation.comparison import Comparison, PredictionsFile, compare
+from poselab.evaluation.comparison import Comparison, compare_methods
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
+from poselab.evaluation.predictions_file import PredictionsFile
 from poselab.report.page import write_page
 
 MEGABYTES, SECONDS = 15.0, 3.0
-SPREADS = (0.0, 1.0, 2.0, 4.0)
+NOISE = (0.0, 1.0, 2.0, 4.0)
 CLOCK = (
     "<script>addEventListener('load', () => { document.body.offsetHeight; "
     "document.documentElement.textContent = 'OPENED ' + performance.now(); })</script></body>"
@@ -39,11 +40,11 @@ CLOCK = (
 
 
 def main() -> int:
-    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    words.add_argument("annotations", type=Path)
-    words.add_argument("--out", type=Path)
-    words.add_argument("--repeats", type=int, default=3)
-    arguments = words.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("annotations", type=Path)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         out = arguments.out or Path(folder) / "page.html"
         comparison = compared(arguments.annotations, Path(folder))
@@ -59,30 +60,30 @@ def main() -> int:
 
 def compared(annotations: Path, folder: Path) -> Comparison:
     content = annotations.read_bytes()
-    ground_truth, found = folder / "ground_truth.json", folder / "found.json"
+    ground_truth, results = folder / "ground_truth.json", folder / "results.json"
     ground_truth.write_bytes(gzip.decompress(content) if annotations.suffix == ".gz" else content)
-    found.write_bytes(orjson.dumps(detections(orjson.loads(ground_truth.read_bytes()))))
-    table, poses = open_annotations(ground_truth), read_predictions(found)
+    results.write_bytes(orjson.dumps(detections(orjson.loads(ground_truth.read_bytes()))))
+    table, poses = open_annotations(ground_truth), read_predictions(results)
     rng = np.random.default_rng(0)
-    named = {}
-    for spread in SPREADS:
-        points = poses.keypoints + spread * rng.normal(size=poses.keypoints.shape)
-        moved = dataclasses.replace(poses, keypoints=points)
-        named[f"moved {spread:g} pixels"] = [PredictionsFile(found, moved, {})]
-    return compare(named, table, OksEvaluator(), replicates=50)
+    runs = {}
+    for sigma in NOISE:
+        points = poses.keypoints + sigma * rng.normal(size=poses.keypoints.shape)
+        noisy = dataclasses.replace(poses, keypoints=points)
+        runs[f"noise of {sigma:g} pixels"] = [PredictionsFile(results, noisy, {})]
+    return compare_methods(runs, table, OksEvaluator(), replicates=50)
 
 
 def opening(page: Path, folder: Path) -> float:
-    """Seconds, 0 where there is no Chromium."""
+    """Seconds to open the page; 0 without Chromium."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         print("no chromium: opening is not timed")
         return 0.0
     copy = folder / "timed.html"
     copy.write_text(page.read_text().replace("</body>", CLOCK))
-    words = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", copy.as_uri()]
-    said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=120).stdout
-    return float(re.search(r"OPENED ([\d.]+)", said)[1]) / 1000
+    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", copy.as_uri()]
+    output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    return float(re.search(r"OPENED ([\d.]+)", output)[1]) / 1000
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from poselab.structures import InputError
 
 
 def codec(**settings: Any) -> HeatmapCodec:
-    """A codec of 16 x 12 maps."""
+    """A codec of 16 x 12 heatmaps."""
     return HeatmapCodec(skeleton=COCO17, input_size=(64, 48), stride=4, **settings)
 
 
@@ -42,9 +42,9 @@ def test_weight_follows_the_reach_of_the_gaussian() -> None:
     """Sigma 2 reaches 6 cells; 24 pixels left of cell 0's centre it still touches, 28 not."""
     reaching, beyond = (codec().encode(at(1.5 - d, 20.0), SEEN, ALL) for d in (24, 28))
     assert (reaching.weight == 1).all()
-    assert (reaching.maps[0, 0] > 0).any()
+    assert (reaching.heatmaps[0, 0] > 0).any()
     assert (beyond.weight == 0).all()
-    assert (beyond.maps == 0).all()
+    assert (beyond.heatmaps == 0).all()
 
 
 def test_a_mask_of_the_input_weighs_cells() -> None:
@@ -64,19 +64,19 @@ def test_changing_the_decoder_leaves_the_codec_alone() -> None:
 
 def test_scores_are_the_peaks() -> None:
     target = codec().encode(at(20.0, 40.0), SEEN, ALL)
-    poses = codec().decode(0.7 * target.maps)
+    poses = codec().decode(0.7 * target.heatmaps)
     assert poses.scores.flatten().tolist() == pytest.approx([0.7] * 17)
 
 
 def test_half_precision_outputs_decode_in_full() -> None:
-    maps = codec(encoding="unbiased").encode(at(21.3, 39.9), SEEN, ALL).maps
+    heatmaps = codec(encoding="unbiased").encode(at(21.3, 39.9), SEEN, ALL).heatmaps
     for decoder in HeatmapCodec.decoders:
         this = codec(decoder=decoder)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            poses = this.decode(maps)
+            poses = this.decode(heatmaps)
         assert poses.keypoints.dtype == torch.float32
-        torch.testing.assert_close(poses.keypoints, this.decode(maps).keypoints)
-        assert this.decode(maps.bfloat16()).keypoints.dtype == torch.float32
+        torch.testing.assert_close(poses.keypoints, this.decode(heatmaps).keypoints)
+        assert this.decode(heatmaps.bfloat16()).keypoints.dtype == torch.float32
 
 
 def test_coordinates_by_hand() -> None:
@@ -93,7 +93,7 @@ def test_offsets_by_hand() -> None:
     """Centre at cell (5, 6): the cell to its left is one over the radius away."""
     this = UdpOffsetCodec(skeleton=COCO17, input_size=(64, 48), stride=4, pixels="centre")
     target = this.encode(at(21.5, 25.5), SEEN, ALL)
-    disc, x, y = target.maps[0, :3]
+    disc, x, y = target.heatmaps[0, :3]
     assert disc[6].tolist() == [0, 0, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0]
     assert x[6, 4].item() == pytest.approx(1 / 3.5)
     assert y[8, 5].item() == pytest.approx(-2 / 3.5)
@@ -104,9 +104,9 @@ def test_offsets_by_hand() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"encoding": "smooth"}, "expected an encoding"),
-        ({"decoder": "best"}, "expected a decoder"),
-        ({"values": "odds"}, "expected values"),
+        ({"encoding": "smooth"}, "expected codec.encoding"),
+        ({"decoder": "best"}, "expected codec.decoder"),
+        ({"activation": "odds"}, "expected codec.activation"),
         ({"pixels": "corner"}, "expected a pixel convention"),
         ({"sigma": 0.0}, "expected a sigma"),
     ],
@@ -136,5 +136,5 @@ def test_the_stated_resolution_holds_for_every_sigma(sigma: float, decoder: Any)
     share = torch.rand(32, 1, 17, 2, generator=torch.Generator().manual_seed(3))
     points = inset + share * (torch.tensor([95.0, 127.0]) - 2 * inset)
     target = this.encode(points, SEEN.expand(32, 1, 17), ALL.expand(32, 1, 1))
-    error = (this.decode(target.maps).keypoints - points).abs().max().item()
+    error = (this.decode(target.heatmaps).keypoints - points).abs().max().item()
     assert error <= this.resolution * 1.001

@@ -82,12 +82,12 @@ def test_dark_scales_rows_by_the_ratio_of_widths() -> None:
     torch.testing.assert_close(points, expected)
 
 
-def blurred(heat: np.ndarray, kernel: int) -> np.ndarray:
+def blurred(heatmap: np.ndarray, kernel: int) -> np.ndarray:
     """As their code does it: zeros around, OpenCV's blur, the old height."""
     margin = kernel // 2
-    smooth = cv2.GaussianBlur(np.pad(heat, margin), (kernel, kernel), 0)
+    smooth = cv2.GaussianBlur(np.pad(heatmap, margin), (kernel, kernel), 0)
     smooth = smooth[margin:-margin, margin:-margin]
-    return smooth * heat.max() / smooth.max()
+    return smooth * heatmap.max() / smooth.max()
 
 
 def stepped(log: np.ndarray, x: int, y: int) -> np.ndarray:
@@ -105,9 +105,9 @@ def stepped(log: np.ndarray, x: int, y: int) -> np.ndarray:
 def test_udp_steps_follow_opencvs_blur(name: str) -> None:
     made = codec(name, decoder="udp", pixels="udp")
     coarse = torch.rand(1, 17, 16, 12, generator=torch.Generator().manual_seed(0)) - 0.3
-    heat = torch.nn.functional.interpolate(coarse, size=CELLS, mode="bicubic")
-    found = made.grid.to_cells(made.decode(heat).keypoints[0, 0]).numpy()
-    for map_, place in zip(heat[0].numpy(), found, strict=True):
+    heatmap = torch.nn.functional.interpolate(coarse, size=CELLS, mode="bicubic")
+    found = made.grid.to_cells(made.decode(heatmap).keypoints[0, 0]).numpy()
+    for map_, place in zip(heatmap[0].numpy(), found, strict=True):
         y, x = divmod(int(map_.argmax()), CELLS[1])
         zeros = name == "MmposeUdpCodec"
         smooth = blurred(map_, 11) if zeros else cv2.GaussianBlur(map_, (11, 11), 0)
@@ -118,11 +118,11 @@ def test_udp_steps_follow_opencvs_blur(name: str) -> None:
 def test_udps_gaussians_are_stretched_before_the_step() -> None:
     made = codec("UdpPoseHeatmapCodec", decoder="udp", pixels="udp")
     coarse = torch.rand(1, 17, 16, 12, generator=torch.Generator().manual_seed(0)) - 0.3
-    heat = torch.nn.functional.interpolate(coarse, size=CELLS, mode="bicubic")
-    heat[0, 0] = -1.0
-    found = made.grid.to_cells(made.decode(heat).keypoints[0, 0]).numpy()
+    heatmap = torch.nn.functional.interpolate(coarse, size=CELLS, mode="bicubic")
+    heatmap[0, 0] = -1.0
+    found = made.grid.to_cells(made.decode(heatmap).keypoints[0, 0]).numpy()
     np.testing.assert_allclose(found[0], [0, 0], atol=1e-4)
-    for map_, place in zip(heat[0, 1:].numpy(), found[1:], strict=True):
+    for map_, place in zip(heatmap[0, 1:].numpy(), found[1:], strict=True):
         y, x = divmod(int(map_.argmax()), CELLS[1])
         smooth = cv2.GaussianBlur(map_, (7, 7), 0).astype(np.float64)
         smooth = (smooth - smooth.min()) / (smooth.max() - smooth.min()) * map_.max()

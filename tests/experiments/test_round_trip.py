@@ -32,8 +32,8 @@ def test_positions_lie_at_many_parts_of_a_cell() -> None:
 
 def test_every_codec_keeps_its_word_everywhere() -> None:
     trips = list(round_trip.round_trips(sizes=((64, 64), (256, 192))))
-    assert len({trip.codec for trip in trips}) == len(round_trip.kinds())
-    assert len(trips) == len(round_trip.kinds()) * 3 * 2 * 2
+    assert len({trip.codec for trip in trips}) == len(round_trip.codec_cases())
+    assert len(trips) == len(round_trip.codec_cases()) * 3 * 2 * 2
     assert [trip for trip in trips if not trip.sound] == []
     dark = next(t for t in trips if t.codec == "heatmap unbiased dark" and t.pixels == "hrnet")
     assert 0 < dark.median < 0.02
@@ -49,7 +49,7 @@ def test_doctor_writes_table_and_plot(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "OFF" not in said
     with (tmp_path / "round_trips.csv").open() as file:
         lines = list(csv.DictReader(file))
-    assert len(lines) == len(round_trip.kinds()) * 3 * 2
+    assert len(lines) == len(round_trip.codec_cases()) * 3 * 2
     assert {line["size"] for line in lines} == {"64x64"}
     assert (tmp_path / "round_trips.png").read_bytes()[:4] == b"\x89PNG"
 

@@ -79,7 +79,7 @@ def case(name: str, codec: Any, loss: Any, border: float) -> Any:
 
 
 def symmetric(codec: Any) -> bool:
-    """Whether flipped maps meet cell for cell."""
+    """Whether flipped heatmaps meet cell for cell."""
     if isinstance(codec, SimccCodec):
         return codec.pixels != "hrnet" or codec.split == 1
     return not hasattr(codec, "grid") or codec.grid.pixels.name != "hrnet" or codec.grid.stride == 1
@@ -113,14 +113,14 @@ def encode(codec: Any, keypoints: torch.Tensor, visibility: torch.Tensor | None 
 def ideal(target: Any) -> Any:
     """The output of a network that makes no mistake."""
     if hasattr(target, "cell"):
-        return TaggedHeatmaps(target.maps, torch.zeros_like(target.maps)[:, None])
+        return TaggedHeatmaps(target.heatmaps, torch.zeros_like(target.heatmaps)[:, None])
     if isinstance(target, AxisTarget):
         return AxisLogits(*(axis.clamp(min=1e-30).log() for axis in target[:2]))
     if hasattr(target, "parents"):
         return Coordinates(bones(target.xy, target.parents), target.weight)
     if hasattr(target, "xy"):
         return Coordinates(target.xy, target.weight)
-    return target.maps
+    return target.heatmaps
 
 
 def flipped(codec: Any, keypoints: torch.Tensor) -> torch.Tensor:
@@ -159,10 +159,10 @@ def test_a_border_costs_at_most_a_cell(case: Case) -> None:
     grid = case.codec.grid
     lost = 0.5 if grid.pixels.name == "hrnet" else 0.0
     discs = 3.5 if isinstance(case.codec, UdpOffsetCodec) else 1.0
-    if getattr(case.codec, "decoder", "") in ("expectation", "local"):
+    if getattr(case.codec, "decoder", "") in ("soft_argmax", "local_soft_argmax"):
         discs = 0.9 * case.codec.sigma  # the mean of less than half a Gaussian
     error = (poses.keypoints[:, :1] - keypoints).abs().max().item()
-    assert error <= (discs + lost) * grid.cell
+    assert error <= (discs + lost) * grid.cell_size
 
 
 @pytest.mark.parametrize("case", [c for c in cases() if symmetric(c.values[0].codec)])
@@ -192,8 +192,8 @@ def test_hrnet_unflips_to_a_fraction_of_a_cell(size: tuple[int, int], stride: in
     )
     assert codec.grid.flip_shift == 1
     keypoints = keypoints_within(codec, 2.0 * stride)
-    straight = encode(codec, keypoints).maps
-    back = codec.unflip(encode(codec, flipped(codec, keypoints)).maps)
+    straight = encode(codec, keypoints).heatmaps
+    back = codec.unflip(encode(codec, flipped(codec, keypoints)).heatmaps)
     slope = 0.6066 / codec.sigma
     assert (back - straight)[..., 1:].abs().max() <= slope / stride
     assert (back - straight)[..., 1:].abs().max() >= 0.5 * slope / stride

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from poselab import geometry
-from poselab.data.framing import Motion, PersonCrop, WholeImage
-from poselab.data.images import show
+from poselab.data.framing import AffineParameters, PersonCrop, WholeImage
+from poselab.data.images import read_and_warp
 from poselab.structures import Size
 
 HEIGHT, WIDTH = 240, 320
@@ -19,12 +19,12 @@ SPOT = np.array([141.0, 97.0])
 BOX = np.array([90.0, 40.0, 110.0, 130.0])
 WHOLE = np.array([-0.5, -0.5, WIDTH, HEIGHT])
 
-MOTIONS = {
-    "still": Motion(),
-    "flipped": Motion(flipped=True),
-    "turned": Motion(degrees=33.0),
-    "scaled": Motion(scale=0.7),
-    "all": Motion(scale=0.8, degrees=-20.0, shift=(0.05, -0.04), flipped=True),
+CHANGES = {
+    "still": AffineParameters(),
+    "flipped": AffineParameters(flipped=True),
+    "turned": AffineParameters(degrees=33.0),
+    "scaled": AffineParameters(scale=0.7),
+    "all": AffineParameters(scale=0.8, degrees=-20.0, shift=(0.05, -0.04), flipped=True),
 }
 
 
@@ -43,15 +43,17 @@ def spot_image(folder: Path) -> Path:
     return folder / "spot.png"
 
 
-@pytest.mark.parametrize("motion", MOTIONS.values(), ids=MOTIONS)
+@pytest.mark.parametrize("affine", CHANGES.values(), ids=CHANGES)
 @pytest.mark.parametrize("pixels", ["centre", "hrnet", "udp"])
 @pytest.mark.parametrize("size", [(256, 192), (128, 128), (250, 331)])
 @pytest.mark.parametrize("person", [True, False], ids=["person", "whole"])
-def test_white_pixel(tmp_path: Path, motion: Motion, pixels: str, size: Size, person: bool) -> None:
+def test_white_pixel(
+    tmp_path: Path, affine: AffineParameters, pixels: str, size: Size, person: bool
+) -> None:
     framing = PersonCrop(size, pixels) if person else WholeImage(size, pixels)
-    matrix = framing.matrix(framing.area(BOX if person else WHOLE), motion)
+    matrix = framing.matrix(framing.area(BOX if person else WHOLE), affine)
     label = geometry.apply(matrix, SPOT[None])[0]
-    image = show(spot_image(tmp_path), matrix, size, border=0)
+    image = read_and_warp(spot_image(tmp_path), matrix, size, border=0)
     np.testing.assert_allclose(brightest(image), label, atol=0.25)
 
 
@@ -66,13 +68,15 @@ def test_reduced_jpegs_land_where_whole_ones_do(tmp_path: Path, reduction: int) 
     framing = WholeImage(size)
     matrix = framing.matrix(framing.area(np.array([-0.5, -0.5, side, side])))
     label = geometry.apply(matrix, centre[None])[0]
-    np.testing.assert_allclose(brightest(show(file, matrix, size, border=0)), label, atol=0.1)
+    np.testing.assert_allclose(
+        brightest(read_and_warp(file, matrix, size, border=0)), label, atol=0.1
+    )
 
 
 @pytest.mark.parametrize("pixels", ["centre", "hrnet", "udp"])
 def test_inverse_brings_poses_back_to_the_image(pixels: str) -> None:
     framing = PersonCrop((256, 192), pixels)
-    matrix = framing.matrix(framing.area(BOX), MOTIONS["all"])
+    matrix = framing.matrix(framing.area(BOX), CHANGES["all"])
     back = geometry.apply(geometry.invert(matrix), geometry.apply(matrix, SPOT[None]))
     np.testing.assert_allclose(back[0], SPOT, atol=1e-9)
 

@@ -1,4 +1,4 @@
-"""Losses on maps against the authors' formulas, cell by cell, and by hand with gradients."""
+"""Losses on heatmaps against the authors' formulas, cell by cell, and by hand with gradients."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from poselab.structures import InputError
 def case() -> tuple[torch.Tensor, HeatmapTarget]:
     """Outputs and targets (2, 4, 5, 6), one map of which does not count."""
     random = torch.Generator().manual_seed(0)
-    output, heat = (torch.rand(2, 4, 5, 6, generator=random) for _ in range(2))
+    output, heatmap = (torch.rand(2, 4, 5, 6, generator=random) for _ in range(2))
     weight = torch.ones(2, 4, 1, 1)
     weight[0, 1] = 0
-    return output, HeatmapTarget(heat, weight)
+    return output, HeatmapTarget(heatmap, weight)
 
 
 def test_hard_keypoints_are_cpns() -> None:
     output, target = case()
-    each = (0.5 * (output - target.maps) ** 2 * target.weight).mean((2, 3)).numpy()
+    each = (0.5 * (output - target.heatmaps) ** 2 * target.weight).mean((2, 3)).numpy()
     expected = np.mean([sorted(row)[-2:] for row in each])
     loss = HardKeypointLoss(hardest=2)(output, target)["hard"]
     assert loss.item() == pytest.approx(expected, rel=1e-6)
@@ -55,52 +55,52 @@ def wing_by_hand(y: float, found: float, alpha: float = 2.1) -> float:
 def test_wing_is_the_papers() -> None:
     output, target = case()
     output = output * 1.8
-    each = np.vectorize(wing_by_hand)(target.maps.double().numpy(), output.double().numpy())
+    each = np.vectorize(wing_by_hand)(target.heatmaps.double().numpy(), output.double().numpy())
     loss = AdaptiveWingLoss(foreground=0.0)(output, target)["wing"]
     assert loss.item() == pytest.approx((each * target.weight.numpy()).mean(), rel=1e-5)
 
 
 def test_wing_has_one_slope_at_theta_and_none_where_it_is_right() -> None:
-    heat = torch.tensor([0.0, 0.3, 1.0]).view(1, 1, 1, 3)
+    heatmap = torch.tensor([0.0, 0.3, 1.0]).view(1, 1, 1, 3)
     loss = AdaptiveWingLoss(foreground=0.0)
     slopes = []
     for d in (0.0, 0.4999, 0.5001):
-        output = (heat + d).requires_grad_()
-        loss(output, HeatmapTarget(heat, torch.ones(1, 1, 1, 1)))["wing"].backward()
+        output = (heatmap + d).requires_grad_()
+        loss(output, HeatmapTarget(heatmap, torch.ones(1, 1, 1, 1)))["wing"].backward()
         slopes.append(output.grad)
     assert (slopes[0] == 0).all()
     torch.testing.assert_close(slopes[1], slopes[2], rtol=2e-3, atol=0)
 
 
 def test_wing_weighs_the_peak_and_its_neighbours() -> None:
-    heat = torch.zeros(1, 1, 1, 5)
-    heat[..., 1] = 0.5
+    heatmap = torch.zeros(1, 1, 1, 5)
+    heatmap[..., 1] = 0.5
     ones = torch.ones(1, 1, 1, 1)
     off = torch.zeros(5)
     for n, weight in ((2, 11.0), (3, 1.0)):
-        output = heat.clone()
+        output = heatmap.clone()
         output[..., n] += 0.1
-        plain = AdaptiveWingLoss(foreground=0.0)(output, HeatmapTarget(heat, ones))["wing"]
-        heavy = AdaptiveWingLoss()(output, HeatmapTarget(heat, ones))["wing"]
+        plain = AdaptiveWingLoss(foreground=0.0)(output, HeatmapTarget(heatmap, ones))["wing"]
+        heavy = AdaptiveWingLoss()(output, HeatmapTarget(heatmap, ones))["wing"]
         off[n] = heavy / plain
         assert off[n].item() == pytest.approx(weight, rel=1e-5)
 
 
 def test_focal_is_centernets() -> None:
     output, target = case()
-    heat = target.maps.clone()
-    heat[:, :, 2, 3] = 1.0
+    heatmap = target.heatmaps.clone()
+    heatmap[:, :, 2, 3] = 1.0
     p, total = output.sigmoid().numpy(), 0.0
-    for at in np.ndindex(heat.shape):
+    for at in np.ndindex(heatmap.shape):
         if target.weight[at[0], at[1]] == 0:
             continue
-        y = heat[at].item()
+        y = heatmap[at].item()
         total -= (
             (1 - p[at]) ** 2 * math.log(p[at])
             if y == 1
             else (1 - y) ** 4 * p[at] ** 2 * math.log(1 - p[at])
         )
-    loss = FocalHeatmapLoss()(output, HeatmapTarget(heat, target.weight))["focal"]
+    loss = FocalHeatmapLoss()(output, HeatmapTarget(heatmap, target.weight))["focal"]
     assert loss.item() == pytest.approx(total / 7, rel=1e-5)
 
 
@@ -117,8 +117,8 @@ def test_focal_without_its_powers_is_binary_cross_entropy() -> None:
 def test_divergence_of_a_one_hot_target_is_cross_entropy() -> None:
     """Logits 0, log 2, 0, 0 and truth the second: p = 2/5; the gradient is p minus the truth."""
     output = torch.tensor([0.0, math.log(2), 0.0, 0.0]).view(1, 1, 2, 2).requires_grad_()
-    heat = torch.tensor([0.0, 1.0, 0.0, 0.0]).view(1, 1, 2, 2)
-    loss = HeatmapDivergence()(output, HeatmapTarget(heat, torch.ones(1, 1, 1, 1)))["divergence"]
+    heatmap = torch.tensor([0.0, 1.0, 0.0, 0.0]).view(1, 1, 2, 2)
+    loss = HeatmapDivergence()(output, HeatmapTarget(heatmap, torch.ones(1, 1, 1, 1)))["divergence"]
     loss.backward()
     assert loss.item() == pytest.approx(math.log(2.5))
     assert output.grad.flatten().tolist() == pytest.approx([0.2, -0.6, 0.2, 0.2])
@@ -126,7 +126,7 @@ def test_divergence_of_a_one_hot_target_is_cross_entropy() -> None:
 
 def test_divergence_is_zero_at_the_target_and_torchs_elsewhere() -> None:
     output, target = case()
-    share = target.maps.flatten(2) / target.maps.flatten(2).sum(-1, keepdim=True)
+    share = target.heatmaps.flatten(2) / target.heatmaps.flatten(2).sum(-1, keepdim=True)
     right = share.log().view_as(output)
     assert HeatmapDivergence()(right + 3.0, target)["divergence"].item() == pytest.approx(
         0, abs=1e-6
@@ -140,9 +140,9 @@ def test_divergence_is_zero_at_the_target_and_torchs_elsewhere() -> None:
 def test_divergence_leaves_masked_cells_out() -> None:
     """Two of four cells are known: equal logits give each one half, whatever the others say."""
     output = torch.tensor([1.0, 1.0, 50.0, -3.0]).view(1, 1, 2, 2).requires_grad_()
-    heat = torch.tensor([1.0, 0.0, 1.0, 0.0]).view(1, 1, 2, 2)
+    heatmap = torch.tensor([1.0, 0.0, 1.0, 0.0]).view(1, 1, 2, 2)
     mask = torch.tensor([1.0, 1.0, 0.0, 0.0]).view(1, 1, 2, 2)
-    loss = HeatmapDivergence()(output, HeatmapTarget(heat, mask))["divergence"]
+    loss = HeatmapDivergence()(output, HeatmapTarget(heatmap, mask))["divergence"]
     loss.backward()
     assert loss.item() == pytest.approx(math.log(2))
     assert output.grad.flatten().tolist() == pytest.approx([-0.5, 0.5, 0.0, 0.0])
@@ -172,10 +172,10 @@ def test_the_codec_reads_logits_of_either_kind() -> None:
     common = {"skeleton": COCO17, "input_size": (64, 48), "stride": 4, "encoding": "unbiased"}
     points = torch.tensor([21.3, 30.2]).expand(1, 1, 17, 2)
     seen, everywhere = torch.full((1, 1, 17), 2), torch.ones(1, 1, 1, dtype=torch.uint8)
-    for values in ("softmax", "sigmoid"):
-        codec = HeatmapCodec(**common, values=values, decoder="dark")
-        heat = codec.encode(points, seen, everywhere).maps.clamp(1e-12, 1 - 1e-6)
-        logits = heat.log() if values == "softmax" else heat.logit()
+    for activation in ("softmax", "sigmoid"):
+        codec = HeatmapCodec(**common, activation=activation, decoder="dark")
+        heatmap = codec.encode(points, seen, everywhere).heatmaps.clamp(1e-12, 1 - 1e-6)
+        logits = heatmap.log() if activation == "softmax" else heatmap.logit()
         poses = codec.decode(logits)
         torch.testing.assert_close(poses.keypoints, points, rtol=0, atol=0.04)
         assert 0.9 < poses.scores.min() <= poses.scores.max() <= 1
@@ -189,5 +189,5 @@ def test_bad_settings_are_refused() -> None:
     ):
         with pytest.raises(InputError, match=message):
             make()
-    with pytest.raises(InputError, match="up to the number of maps"):
+    with pytest.raises(InputError, match="up to the number of heatmaps"):
         HardKeypointLoss(9)(*case())

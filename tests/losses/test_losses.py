@@ -35,20 +35,20 @@ def test_smooth_l1_is_square_within_beta() -> None:
 def test_map_loss_is_hrnets() -> None:
     """Half the mean square of each joint over batch and cells, then the mean over joints."""
     random = torch.Generator().manual_seed(0)
-    output, maps = (torch.rand(3, 4, 5, 6, generator=random) for _ in range(2))
+    output, heatmaps = (torch.rand(3, 4, 5, 6, generator=random) for _ in range(2))
     weight = (torch.rand(3, 4, 1, 1, generator=random) > 0.4).float()
     joints = [
-        0.5 * ((output[:, k] * weight[:, k] - maps[:, k] * weight[:, k]) ** 2).mean()
+        0.5 * ((output[:, k] * weight[:, k] - heatmaps[:, k] * weight[:, k]) ** 2).mean()
         for k in range(4)
     ]
-    loss = HeatmapLoss()(output, HeatmapTarget(maps, weight))["maps"]
+    loss = HeatmapLoss()(output, HeatmapTarget(heatmaps, weight))["heatmaps"]
     assert loss.item() == pytest.approx((sum(joints) / 4).item())
 
 
 def test_losses_compute_in_float32_for_half_precision_outputs() -> None:
-    maps = torch.rand(2, 3, 8, 8)
-    target = HeatmapTarget(maps, torch.ones(2, 3, 1, 1))
-    assert HeatmapLoss()(maps.bfloat16(), target)["maps"].dtype == torch.float32
+    heatmaps = torch.rand(2, 3, 8, 8)
+    target = HeatmapTarget(heatmaps, torch.ones(2, 3, 1, 1))
+    assert HeatmapLoss()(heatmaps.bfloat16(), target)["heatmaps"].dtype == torch.float32
 
 
 def naive_tag_terms(tags: np.ndarray, cell: np.ndarray, present: np.ndarray) -> tuple[float, float]:
@@ -123,10 +123,12 @@ def test_tag_gradient() -> None:
 def tag_output() -> tuple[TaggedHeatmaps, TagTarget]:
     """A random output and target."""
     tags, cell, present = tag_case()
-    maps = torch.rand(3, 6, 7, 8, generator=torch.Generator().manual_seed(3))
+    heatmaps = torch.rand(3, 6, 7, 8, generator=torch.Generator().manual_seed(3))
     weight = torch.ones(3, 1, 7, 8)
     weight[:, :, :3] = 0
-    return TaggedHeatmaps(maps, tags), TagTarget(torch.zeros_like(maps), weight, cell, present)
+    return TaggedHeatmaps(heatmaps, tags), TagTarget(
+        torch.zeros_like(heatmaps), weight, cell, present
+    )
 
 
 def test_tag_loss_weighs_and_leaves_out_terms() -> None:
@@ -135,17 +137,17 @@ def test_tag_loss_weighs_and_leaves_out_terms() -> None:
     default = TagLoss()(output, target)
     assert default["pull"].item() == pytest.approx(1e-3 * plain["pull"].item())
     assert default["push"].item() == pytest.approx(1e-3 * plain["push"].item())
-    assert set(TagLoss(pull=0.0)(output, target)) == {"maps", "push"}
+    assert set(TagLoss(pull=0.0)(output, target)) == {"heatmaps", "push"}
 
 
 def test_tag_loss_ignores_unusable_cells() -> None:
     output, target = tag_output()
-    other = output.maps.clone()
+    other = output.heatmaps.clone()
     other[:, :, :3] += 100
     changed = TagLoss()(TaggedHeatmaps(other, output.tags), target)
-    assert changed["maps"].item() == TagLoss()(output, target)["maps"].item()
-    masked = (output.maps[:, :, 3:] ** 2).sum() / output.maps.numel()
-    assert changed["maps"].item() == pytest.approx(masked.item())
+    assert changed["heatmaps"].item() == TagLoss()(output, target)["heatmaps"].item()
+    masked = (output.heatmaps[:, :, 3:] ** 2).sum() / output.heatmaps.numel()
+    assert changed["heatmaps"].item() == pytest.approx(masked.item())
 
 
 def test_bad_settings_are_refused() -> None:

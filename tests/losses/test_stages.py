@@ -31,7 +31,7 @@ class Doubled(nn.Module):
     """Twice the mean squared error, so that one sees which loss was used."""
 
     def forward(self, output: Tensor, target: HeatmapTarget) -> dict[str, Tensor]:
-        return {"hard": 2 * (output - target.maps).square().mean()}
+        return {"hard": 2 * (output - target.heatmaps).square().mean()}
 
 
 def values(loss: nn.Module, output: object) -> dict[str, float]:
@@ -40,21 +40,27 @@ def values(loss: nn.Module, output: object) -> dict[str, float]:
 
 def test_each_stage_has_its_loss_and_the_sum_is_theirs() -> None:
     # Half the mean squared error: (1² + 0²) / 2 / 2 and (0² + 2²) / 2 / 2, worked out by hand.
-    assert values(EveryStage(HeatmapLoss), BOTH) == {"maps_1": 0.25, "maps_2": 1.0}
+    assert values(EveryStage(HeatmapLoss), BOTH) == {"heatmaps_1": 0.25, "heatmaps_2": 1.0}
 
 
 def test_the_last_stage_may_have_a_loss_of_its_own() -> None:
-    assert values(EveryStage(HeatmapLoss, last=Doubled), BOTH) == {"maps_1": 0.25, "hard_2": 4.0}
+    assert values(EveryStage(HeatmapLoss, last=Doubled), BOTH) == {
+        "heatmaps_1": 0.25,
+        "hard_2": 4.0,
+    }
 
 
 def test_stages_are_weighted_and_those_of_weight_zero_left_out() -> None:
-    assert values(EveryStage(HeatmapLoss, weights=[4, 0.5]), BOTH) == {"maps_1": 1.0, "maps_2": 0.5}
-    assert values(EveryStage(HeatmapLoss, weights=[0, 1]), BOTH) == {"maps_2": 1.0}
+    assert values(EveryStage(HeatmapLoss, weights=[4, 0.5]), BOTH) == {
+        "heatmaps_1": 1.0,
+        "heatmaps_2": 0.5,
+    }
+    assert values(EveryStage(HeatmapLoss, weights=[0, 1]), BOTH) == {"heatmaps_2": 1.0}
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, 1.0, 1.0]])
 def test_weights_for_other_stages_are_refused(weights: list[float]) -> None:
-    with pytest.raises(InputError, match=f"as stages, 2, got {len(weights)}; give one a stage"):
+    with pytest.raises(InputError, match=f"as stages, 2, got {len(weights)}; give one per stage"):
         EveryStage(HeatmapLoss, weights=weights)(BOTH, TARGET)
 
 
@@ -75,7 +81,7 @@ def test_a_loss_of_many_parts_keeps_them_apart() -> None:
 
 
 def test_a_network_without_stages_is_one_stage() -> None:
-    assert values(EveryStage(HeatmapLoss), SECOND) == {"maps_1": 1.0}
+    assert values(EveryStage(HeatmapLoss), SECOND) == {"heatmaps_1": 1.0}
     assert final(SECOND) is SECOND
     assert stages(SECOND) == (SECOND,)
 
@@ -86,8 +92,8 @@ def test_gradients_reach_every_stage_by_its_weight() -> None:
     torch.stack(list(parts.values())).sum().backward()
     assert outputs[0].grad is not None
     assert outputs[1].grad is not None
-    torch.testing.assert_close(outputs[0].grad, (FIRST - TARGET.maps) / 2)
-    torch.testing.assert_close(outputs[1].grad, 3 * (SECOND - TARGET.maps) / 2)
+    torch.testing.assert_close(outputs[0].grad, (FIRST - TARGET.heatmaps) / 2)
+    torch.testing.assert_close(outputs[1].grad, 3 * (SECOND - TARGET.heatmaps) / 2)
 
 
 def test_tensors_of_stages_are_mapped() -> None:
@@ -96,4 +102,4 @@ def test_tensors_of_stages_are_mapped() -> None:
     assert isinstance(found, Stages)
     assert isinstance(found.each[1], TaggedHeatmaps)
     assert torch.equal(found.each[0], FIRST + 1)
-    assert torch.equal(final(found).maps, SECOND + 1)
+    assert torch.equal(final(found).heatmaps, SECOND + 1)

@@ -8,10 +8,10 @@ import torch
 from poselab.heatmaps import soft_argmax
 from poselab.methods.integral.head import SoftArgmaxHead
 from poselab.methods.rle.head import LikelihoodHead, SoftArgmaxLikelihoodHead
-from poselab.models import Feature
+from poselab.models import FeatureInfo
 from poselab.structures import InputError
 
-FEATURES = (Feature(channels=6, reduction=4),)
+FEATURES = (FeatureInfo(channels=6, reduction=4),)
 
 
 def feature_maps(count: int = 2) -> list[torch.Tensor]:
@@ -19,38 +19,38 @@ def feature_maps(count: int = 2) -> list[torch.Tensor]:
 
 
 def test_likelihood_head_reads_positions_off_the_features_direction() -> None:
-    head = LikelihoodHead(features=FEATURES, channels=3)
-    maps = feature_maps()
-    once, louder = head(maps), head([7 * maps[0]])
+    head = LikelihoodHead(feature_info=FEATURES, channels=3)
+    heatmaps = feature_maps()
+    once, louder = head(heatmaps), head([7 * heatmaps[0]])
     torch.testing.assert_close(once.xy, louder.xy)
     assert (once.sigma - louder.sigma).abs().max() > 1e-4
     assert once.xy.shape == once.sigma.shape == (2, 3, 2)
-    pooled = maps[0].mean((-2, -1))
+    pooled = heatmaps[0].mean((-2, -1))
     plain = pooled @ head.coordinates.weight.T / pooled.norm(dim=1, keepdim=True)
     expected = (plain + head.coordinates.bias).reshape(2, 3, 2)
     torch.testing.assert_close(once.xy, expected)
 
 
 def test_likelihood_heads_confidence_is_one_minus_the_mean_deviation() -> None:
-    output = LikelihoodHead(features=FEATURES, channels=3, normalise=False)(feature_maps())
+    output = LikelihoodHead(feature_info=FEATURES, channels=3, normalise=False)(feature_maps())
     assert ((output.sigma > 0) & (output.sigma < 1)).all()
     torch.testing.assert_close(output.confidence, 1 - output.sigma.sum(-1) / 2)
 
 
 def soft_argmax_head(shown: torch.Tensor, **settings: object) -> SoftArgmaxHead:
-    """A head whose maps are the features themselves."""
+    """A head whose heatmaps are the features themselves."""
     channels = shown.shape[1]
-    head = SoftArgmaxHead(features=(Feature(channels, 4),), channels=channels, **settings)  # type: ignore[arg-type]
+    head = SoftArgmaxHead(feature_info=(FeatureInfo(channels, 4),), channels=channels, **settings)  # type: ignore[arg-type]
     with torch.no_grad():
-        head.logits.weight.copy_(torch.eye(channels)[..., None, None])
+        head.final_layer.weight.copy_(torch.eye(channels)[..., None, None])
     return head
 
 
 def bump() -> torch.Tensor:
     """A symmetric peak around cell (3, 2) of 12 x 9 cells that are zero elsewhere."""
-    maps = torch.zeros(1, 1, 9, 12)
-    maps[0, 0, 1:4, 2:5] = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]])
-    return maps
+    heatmaps = torch.zeros(1, 1, 9, 12)
+    heatmaps[0, 0, 1:4, 2:5] = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]])
+    return heatmaps
 
 
 def test_background_pulls_the_mean_and_debiasing_lets_go() -> None:
@@ -81,11 +81,11 @@ def test_the_plain_form_is_the_papers_mean_and_gradient() -> None:
 def test_soft_argmax_with_deviations_has_the_position_of_the_one_and_the_score_of_the_other() -> (
     None
 ):
-    head = SoftArgmaxLikelihoodHead(features=FEATURES, channels=3, temperature=0.1)
-    maps = feature_maps()
-    output = head(maps)
-    torch.testing.assert_close(output.xy, soft_argmax(10 * head.position.logits(maps[0])))
-    sigma = torch.sigmoid(head.sigma(maps[0].mean((-2, -1)))).reshape(2, 3, 2)
+    head = SoftArgmaxLikelihoodHead(feature_info=FEATURES, channels=3, temperature=0.1)
+    heatmaps = feature_maps()
+    output = head(heatmaps)
+    torch.testing.assert_close(output.xy, soft_argmax(10 * head.position.final_layer(heatmaps[0])))
+    sigma = torch.sigmoid(head.sigma(heatmaps[0].mean((-2, -1)))).reshape(2, 3, 2)
     torch.testing.assert_close(output.sigma, sigma)
     torch.testing.assert_close(output.confidence, 1 - sigma.mean(-1))
 
@@ -110,14 +110,14 @@ def test_sigmoids_are_divided_by_their_sum() -> None:
 def test_temperature_sharpens_and_peak_reads_the_cell() -> None:
     sharp = soft_argmax_head(bump(), temperature=0.1)([bump()])
     torch.testing.assert_close(sharp.xy, soft_argmax(10 * bump()))
-    torch.testing.assert_close(sharp.maps, bump())
-    peak = soft_argmax_head(bump(), read="peak")([bump()])
+    torch.testing.assert_close(sharp.heatmaps, bump())
+    peak = soft_argmax_head(bump(), position="argmax")([bump()])
     torch.testing.assert_close(peak.xy, torch.tensor([[[3.5 / 12 - 0.5, 2.5 / 9 - 0.5]]]))
     assert not peak.xy.requires_grad
-    assert peak.maps.requires_grad
+    assert peak.heatmaps.requires_grad
 
 
 def test_bad_settings_are_refused() -> None:
-    for wrong in ({"normalise": "max"}, {"read": "argmax"}, {"temperature": 0.0}):
+    for wrong in ({"normalise": "max"}, {"position": "mean"}, {"temperature": 0.0}):
         with pytest.raises(InputError, match="expected"):
             soft_argmax_head(bump(), **wrong)

@@ -21,10 +21,12 @@ OTHER = [[0.0, 0.0, 0.0, 0.0], [0.0, 0.2, 0.0, 0.0], [0.1, 0.5, 0.1, 0.0], [0.0,
 
 
 def found(*shares: list[list[float]]) -> SoftArgmaxCoordinates:
-    """The output whose maps are these distributions, one input each."""
-    maps = torch.tensor(shares)[:, None]
-    logits = maps.log()
-    return SoftArgmaxCoordinates(soft_argmax(logits), torch.ones(len(maps), 1), maps, logits)
+    """The output whose heatmaps are these distributions, one input each."""
+    heatmaps = torch.tensor(shares)[:, None]
+    logits = heatmaps.log()
+    return SoftArgmaxCoordinates(
+        soft_argmax(logits), torch.ones(len(heatmaps), 1), heatmaps, logits
+    )
 
 
 def at(*xy: tuple[float, float]) -> CoordinateTarget:
@@ -32,8 +34,8 @@ def at(*xy: tuple[float, float]) -> CoordinateTarget:
     return CoordinateTarget(torch.tensor(xy)[:, None], torch.ones(len(xy), 1))
 
 
-def maps_alone(kind: str, sigma: float) -> IntegralLoss:
-    return IntegralLoss(position=None, maps=kind, sigma=sigma)  # type: ignore[arg-type]
+def heatmaps_alone(kind: str, sigma: float) -> IntegralLoss:
+    return IntegralLoss(position=None, heatmaps=kind, sigma=sigma)  # type: ignore[arg-type]
 
 
 def test_distribution_of_the_documented_example() -> None:
@@ -44,16 +46,20 @@ def test_distribution_of_the_documented_example() -> None:
 
 def test_kl_is_dsntnns() -> None:
     output, target = found(CORNER), at((0.5, 0.5))
-    assert maps_alone("kl", 2.0)(output, target)["maps"].item() == pytest.approx(1.2228811717796824)
+    assert heatmaps_alone("kl", 2.0)(output, target)["heatmaps"].item() == pytest.approx(
+        1.2228811717796824
+    )
     wide = found([[0.0, 0.0, *row] for row in CORNER])
-    assert maps_alone("kl", 2.0)(wide, target)["maps"].item() == pytest.approx(1.26467538775)
+    assert heatmaps_alone("kl", 2.0)(wide, target)["heatmaps"].item() == pytest.approx(
+        1.26467538775
+    )
 
 
 def test_variance_is_dsntnns() -> None:
-    loss = maps_alone("variance", 2.0)
-    assert loss(found(CROSS), at((0.1, 0.1)))["maps"].item() == pytest.approx(28.88)
+    loss = heatmaps_alone("variance", 2.0)
+    assert loss(found(CROSS), at((0.1, 0.1)))["heatmaps"].item() == pytest.approx(28.88)
     both = loss(found(CROSS, OTHER), at((0.1, 0.1), (0.3, -0.2)))
-    assert both["maps"].item() == pytest.approx(28.54205, rel=1e-5)
+    assert both["heatmaps"].item() == pytest.approx(28.54205, rel=1e-5)
 
 
 def entropy(shares: Tensor) -> Tensor:
@@ -69,31 +75,31 @@ def test_js_is_entropy_of_the_mean_less_mean_entropy() -> None:
     shares = torch.tensor(CROSS)
     expected = entropy((shares + normal) / 2) - (entropy(shares) + entropy(normal)) / 2
     target = at((2.5 / 4 - 0.5, 1.5 / 4 - 0.5))
-    loss = maps_alone("js", 1.0)
-    assert loss(found(CROSS), target)["maps"].item() == pytest.approx(expected.item(), rel=1e-5)
-    assert loss(found(normal.tolist()), target)["maps"].item() == pytest.approx(0.0, abs=1e-6)
+    loss = heatmaps_alone("js", 1.0)
+    assert loss(found(CROSS), target)["heatmaps"].item() == pytest.approx(expected.item(), rel=1e-5)
+    assert loss(found(normal.tolist()), target)["heatmaps"].item() == pytest.approx(0.0, abs=1e-6)
     assert expected <= math.log(2)
 
 
 def raw(values: list[list[float]]) -> SoftArgmaxCoordinates:
-    """The output whose maps are these logits."""
-    maps = torch.tensor(values)[None, None]
-    return SoftArgmaxCoordinates(soft_argmax(maps), torch.ones(1, 1), maps, maps)
+    """The output whose heatmaps are these logits."""
+    heatmaps = torch.tensor(values)[None, None]
+    return SoftArgmaxCoordinates(soft_argmax(heatmaps), torch.ones(1, 1), heatmaps, heatmaps)
 
 
 def test_maps_of_the_heatmap_heads_by_hand() -> None:
     """Logits 0, log 2, log 3, 0 over 2x2 cells; the keypoint is in the third, (0, 1)."""
     output = raw([[0.0, math.log(2)], [math.log(3), 0.0]])
     target = at((-0.2, 0.3))
-    categorical = maps_alone("categorical", 1.0)(output, target)["maps"]
+    categorical = heatmaps_alone("categorical", 1.0)(output, target)["heatmaps"]
     assert categorical.item() == pytest.approx(-math.log(3 / 7))
-    binary = maps_alone("binary", 1.0)(output, target)["maps"]
+    binary = heatmaps_alone("binary", 1.0)(output, target)["heatmaps"]
     right = math.log(2) + math.log(3) + math.log(4 / 3) + math.log(2)
     assert binary.item() == pytest.approx(right, rel=1e-6)
     centre = at((-0.25, 0.25))
     drawn = torch.exp(-torch.tensor([[1.0, 2.0], [0.0, 1.0]]) / 2)
-    expected = 0.5 * (output.maps - drawn).square().mean()
-    gaussian = maps_alone("gaussian", 1.0)(output, centre)["maps"]
+    expected = 0.5 * (output.heatmaps - drawn).square().mean()
+    gaussian = heatmaps_alone("gaussian", 1.0)(output, centre)["heatmaps"]
     assert gaussian.item() == pytest.approx(expected.item(), rel=1e-6)
 
 
@@ -110,23 +116,23 @@ def test_distance_is_euclidean_and_skips_the_unlabelled() -> None:
 @pytest.mark.parametrize("kind", ["gaussian", "binary", "categorical", "js", "kl", "variance"])
 def test_unlabelled_keypoints_weigh_nothing(kind: str) -> None:
     random = torch.Generator().manual_seed(0)
-    maps = torch.randn(2, 3, 6, 5, generator=random, requires_grad=True)
-    output = SoftArgmaxCoordinates(soft_argmax(maps), None, maps, maps)
+    heatmaps = torch.randn(2, 3, 6, 5, generator=random, requires_grad=True)
+    output = SoftArgmaxCoordinates(soft_argmax(heatmaps), None, heatmaps, heatmaps)
     weight = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
     ground_truth = torch.rand(2, 3, 2, generator=random) - 0.5
-    parts = IntegralLoss(maps=kind)(output, CoordinateTarget(ground_truth, weight))  # type: ignore[arg-type]
-    assert set(parts) == {"coordinates", "maps"}
+    parts = IntegralLoss(heatmaps=kind)(output, CoordinateTarget(ground_truth, weight))  # type: ignore[arg-type]
+    assert set(parts) == {"coordinates", "heatmaps"}
     sum(parts.values()).backward()  # type: ignore[union-attr]
-    assert maps.grad is not None
-    assert torch.isfinite(maps.grad).all()
-    assert (maps.grad[weight == 0] == 0).all()
-    assert (maps.grad[weight == 1].abs().amax((-2, -1)) > 0).all()
+    assert heatmaps.grad is not None
+    assert torch.isfinite(heatmaps.grad).all()
+    assert (heatmaps.grad[weight == 0] == 0).all()
+    assert (heatmaps.grad[weight == 1].abs().amax((-2, -1)) > 0).all()
 
 
 def test_factor_weighs_the_maps_alone() -> None:
     output, target = found(CROSS), at((0.3, 0.1))
-    one, three = (IntegralLoss(maps="kl", factor=f)(output, target) for f in (1.0, 3.0))
-    assert three["maps"].item() == pytest.approx(3 * one["maps"].item())
+    one, three = (IntegralLoss(heatmaps="kl", factor=f)(output, target) for f in (1.0, 3.0))
+    assert three["heatmaps"].item() == pytest.approx(3 * one["heatmaps"].item())
     assert (
         three["coordinates"]
         == one["coordinates"]
@@ -135,9 +141,9 @@ def test_factor_weighs_the_maps_alone() -> None:
 
 
 def test_bad_settings_are_refused() -> None:
-    with pytest.raises(InputError, match="expected maps"):
-        IntegralLoss(maps="gauss")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="expected heatmaps"):
+        IntegralLoss(heatmaps="gauss")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="neither"):
         IntegralLoss(position=None)
     with pytest.raises(InputError, match="above 0"):
-        IntegralLoss(maps="js", sigma=0.0)
+        IntegralLoss(heatmaps="js", sigma=0.0)

@@ -1,4 +1,4 @@
-"""Part and context maps: how positions are read, and what is handed on."""
+"""Part and context heatmaps: how positions are read, and what is handed on."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import torch
 
 from poselab.methods.part_context.loss import ElasticNetLoss
 from poselab.methods.part_context.network import PartContextHead, ReceptionStem
-from poselab.models import Feature
+from poselab.models import FeatureInfo
 from poselab.outputs import Coordinates, CoordinateTarget
 from poselab.structures import InputError
 
 
 def head(**settings: object) -> PartContextHead:
     torch.manual_seed(0)
-    return PartContextHead(features=(Feature(8, 4),), channels=3, **settings).eval()  # type: ignore[arg-type]
+    return PartContextHead(feature_info=(FeatureInfo(8, 4),), channels=3, **settings).eval()  # type: ignore[arg-type]
 
 
 def mean(shown: torch.Tensor) -> torch.Tensor:
@@ -33,30 +33,30 @@ def mean(shown: torch.Tensor) -> torch.Tensor:
 
 def test_position_is_the_parts_mean_and_the_weighted_mean_of_its_contexts() -> None:
     made = head(blocks=1, contexts=2, share=0.7)
-    maps = torch.randn(1, 9, 4, 8, generator=torch.Generator().manual_seed(1)) * 2
-    output = made._read(maps)
+    heatmaps = torch.randn(1, 9, 4, 8, generator=torch.Generator().manual_seed(1)) * 2
+    output = made._read(heatmaps)
     for k in range(3):
         around = [3 + 2 * k, 3 + 2 * k + 1]
-        weights = [1 / (1 + math.exp(-maps[0, m].max())) for m in around]
-        context = sum(w * mean(maps[0, m]) for w, m in zip(weights, around, strict=True))
-        expected = 0.7 * mean(maps[0, k]) + 0.3 * context / sum(weights)
+        weights = [1 / (1 + math.exp(-heatmaps[0, m].max())) for m in around]
+        context = sum(w * mean(heatmaps[0, m]) for w, m in zip(weights, around, strict=True))
+        expected = 0.7 * mean(heatmaps[0, k]) + 0.3 * context / sum(weights)
         torch.testing.assert_close(output.xy[0, k], expected)
-        highest = 1 / (1 + math.exp(-maps[0, k].max()))
+        highest = 1 / (1 + math.exp(-heatmaps[0, k].max()))
         assert output.confidence[0, k].item() == pytest.approx(highest)
 
 
 def test_without_context_the_part_says_it_all() -> None:
     made = head(blocks=1, contexts=0, share=0.7)
-    maps = torch.randn(1, 3, 4, 8, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(made._read(maps).xy[0, 1], mean(maps[0, 1]))
+    heatmaps = torch.randn(1, 3, 4, 8, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(made._read(heatmaps).xy[0, 1], mean(heatmaps[0, 1]))
 
 
 def test_each_block_sees_the_maps_before_it() -> None:
-    made, features = head(blocks=2), torch.randn(2, 8, 8, 12)
-    first, second = made([features]).each
+    made, feature_info = head(blocks=2), torch.randn(2, 8, 8, 12)
+    first, second = made([feature_info]).each
     with torch.no_grad():
-        made.maps[0][1].weight.mul_(3)
-    again, changed = made([features]).each
+        made.heatmap_layers[0][1].weight.mul_(3)
+    again, changed = made([feature_info]).each
     assert first.xy.shape == (2, 3, 2)
     assert (first.xy - again.xy).abs().max() > 1e-4
     assert (second.xy - changed.xy).abs().max() > 1e-5
@@ -66,7 +66,7 @@ def test_stem_gives_576_channels_at_stride_8() -> None:
     stem = ReceptionStem(input_size=(64, 96)).eval()
     (out,) = stem(torch.randn(1, 3, 64, 96))
     assert out.shape == (1, 576, 8, 12)
-    assert stem.features == (Feature(576, 8),)
+    assert stem.feature_info == (FeatureInfo(576, 8),)
 
 
 def test_elastic_net_by_hand() -> None:

@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from poselab.methods.simcc.heads import GatedAttention, RtmccHead, ScaleNorm, SimccHead
-from poselab.models.features import Feature
+from poselab.models.feature_info import FeatureInfo
 
-FEATURES = (Feature(8, 4),)
+FEATURES = (FeatureInfo(8, 4),)
 SIZES = {"channels": 5, "bins": (32, 24), "cells": (4, 3)}
 
 
 @pytest.mark.parametrize("head", [SimccHead, RtmccHead])
 def test_bins_and_gradients(head: type) -> None:
-    made = head(features=FEATURES, **SIZES)
+    made = head(feature_info=FEATURES, **SIZES)
     output = made([torch.randn(2, 8, 4, 3)])
     assert output.x.shape == (2, 5, 24)
     assert output.y.shape == (2, 5, 32)
@@ -26,7 +26,9 @@ def test_bins_and_gradients(head: type) -> None:
 
 def test_simcc_parameters_are_the_papers() -> None:
     """ResNet-50 256x192: 34.0 M with one map head; the two layers bring it to 36.8 M."""
-    head = SimccHead(features=(Feature(256, 4),), channels=17, bins=(512, 384), cells=(64, 48))
+    head = SimccHead(
+        feature_info=(FeatureInfo(256, 4),), channels=17, bins=(512, 384), cells=(64, 48)
+    )
     linear = sum(p.numel() for layer in (head.x, head.y) for p in layer.parameters())
     assert round(linear / 1e6, 1) == 2.8
 

@@ -13,7 +13,7 @@ from poselab.losses.stages import EveryStage
 from poselab.methods.cpm.network import CpmHead, CpmTowers
 from poselab.methods.cpn.network import Bottleneck, CpnHead, CpnNeck
 from poselab.methods.hourglass.network import Hourglass, HourglassHead, HourglassStem
-from poselab.models import Feature, PoseNet
+from poselab.models import FeatureInfo, PoseNet
 from poselab.models.backbones import TimmBackbone, TinyResNet
 from poselab.models.cost import cost
 from poselab.models.necks import HighestResolution
@@ -24,8 +24,8 @@ K = 5
 
 
 def net_of(backbone: Any, neck: Any, head: Any, channels: int = K, **options: Any) -> PoseNet:
-    shaped = neck(features=backbone.features)
-    head = head(features=shaped.features, channels=channels, **options)
+    shaped = neck(feature_info=backbone.feature_info)
+    head = head(feature_info=shaped.feature_info, channels=channels, **options)
     return PoseNet(backbone=backbone, neck=shaped, head=head)
 
 
@@ -47,7 +47,9 @@ def narrow(family: str, size: tuple[int, int] = (64, 64)) -> PoseNet:
     if family == "cpm":
         return cpm(size, width=8, stages=3, context=4, first=8)
     backbone = TinyResNet(input_size=size, widths=(8, 8, 8), stem=8)
-    return net_of(backbone, lambda features: CpnNeck(features=features, channels=8), CpnHead)
+    return net_of(
+        backbone, lambda feature_info: CpnNeck(feature_info=feature_info, channels=8), CpnHead
+    )
 
 
 # family → (stages of the narrow network, reduction)
@@ -61,7 +63,7 @@ def test_stages_and_strides(family: str, size: tuple[int, int]) -> None:
     count, stride = FAMILIES[family]
     output = net(torch.rand(2, 3, *size))
     assert isinstance(output, Stages)
-    assert net.neck.features[-1].reduction == stride
+    assert net.neck.feature_info[-1].reduction == stride
     assert [x.shape for x in output.each] == [(2, K, size[0] // stride, size[1] // stride)] * count
 
 
@@ -121,9 +123,9 @@ def touched(net: PoseNet, stage: int) -> set[str]:
 def test_an_hourglass_hands_on_features_and_maps() -> None:
     net = narrow("hourglass")
     assert "head.stages.1" not in touched(net, 0)
-    assert "head.from_maps.0" not in touched(net, 0)
-    assert {"head.stages.0", "head.from_features.0", "head.from_maps.0"} <= touched(net, 1)
-    assert {"head.stages.1", "head.from_maps.1", "head.enter.layers"} <= touched(net, 2)
+    assert "head.from_heatmaps.0" not in touched(net, 0)
+    assert {"head.stages.0", "head.from_features.0", "head.from_heatmaps.0"} <= touched(net, 1)
+    assert {"head.stages.1", "head.from_heatmaps.1", "head.enter.layers"} <= touched(net, 2)
 
 
 def test_a_pose_machine_sees_the_image_again() -> None:
@@ -135,7 +137,7 @@ def test_a_pose_machine_sees_the_image_again() -> None:
 
 def test_the_pyramid_refines_from_all_levels() -> None:
     net = narrow("cpn")
-    assert "neck.laterals.2" not in touched(net, 0)  # the coarsest level's own maps
+    assert "neck.laterals.2" not in touched(net, 0)  # the coarsest level's own heatmaps
     assert {f"neck.laterals.{level}" for level in range(3)} <= touched(net, 3)
     assert not any(name.startswith("head.levels") for name in touched(net, 3))
     counts = [sum(isinstance(x, Bottleneck) for x in branch) for branch in net.head.refine]
@@ -154,12 +156,12 @@ def test_an_hourglass_adds_what_was_and_what_comes_back_up() -> None:
 
 
 def test_the_pyramid_adds_upsampled_levels_coarse_to_fine() -> None:
-    neck = CpnNeck(features=(Feature(1, 4), Feature(1, 8)), channels=1)
+    neck = CpnNeck(feature_info=(FeatureInfo(1, 4), FeatureInfo(1, 8)), channels=1)
     for level, weight in enumerate((10.0, 1.0)):
         neck.laterals[level] = _Times(weight)
     neck.ascents[0] = _Times(100.0)
     coarse, fine = neck([torch.full((1, 1, 4, 4), 3.0), torch.full((1, 1, 2, 2), 2.0)])
-    assert [feature.reduction for feature in neck.features] == [8, 4]
+    assert [feature.reduction for feature in neck.feature_info] == [8, 4]
     assert torch.equal(coarse, torch.full((1, 1, 2, 2), 20.0))
     assert torch.equal(fine, torch.full((1, 1, 4, 4), 2003.0))
 
@@ -186,6 +188,6 @@ def test_what_does_not_fit_is_said() -> None:
     with pytest.raises(InputError, match="multiples of 8, got"):
         CpmTowers(input_size=(60, 64))
     with pytest.raises(InputError, match="even number of channels, got 2 on 7"):
-        CpmHead(features=(Feature(7, 4),), channels=K, stages=2)
+        CpmHead(feature_info=(FeatureInfo(7, 4),), channels=K, stages=2)
     with pytest.raises(InputError, match="several features for a pyramid, got 1"):
-        CpnNeck(features=(Feature(8, 4),))
+        CpnNeck(feature_info=(FeatureInfo(8, 4),))

@@ -1,4 +1,4 @@
-"""Many people out of maps and tags."""
+"""Many people out of heatmaps and tags."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PEOPLE = 4
 
 
 def codec(pixels: str = "centre", **rules: object) -> TagCodec:
-    """A codec of 48 x 64 maps."""
+    """A codec of 48 x 64 heatmaps."""
     return TagCodec(
         skeleton=COCO17,
         input_size=SIZE,
@@ -46,7 +46,7 @@ def crowd(seed: int, apart: float) -> torch.Tensor:
 
 
 def ideal(codec: TagCodec, target: TagTarget) -> TaggedHeatmaps:
-    """Target maps, and around every joint its person's number times three as its tag."""
+    """Target heatmaps, and around every joint its person's number times three as its tag."""
     (h, w), joints = codec.grid.size, torch.arange(17)
     tags = torch.zeros(1, 17, h, w)
     rows, columns = torch.arange(h)[:, None], torch.arange(w)
@@ -58,7 +58,7 @@ def ideal(codec: TagCodec, target: TagTarget) -> TaggedHeatmaps:
             mine = away < nearest[k]
             tags[0, k][mine] = 3.0 * person
             nearest[k] = torch.minimum(nearest[k], away)
-    return TaggedHeatmaps(target.maps, tags[:, None])
+    return TaggedHeatmaps(target.heatmaps, tags[:, None])
 
 
 def encode(codec: TagCodec, keypoints: torch.Tensor, visibility: torch.Tensor) -> TagTarget:
@@ -124,7 +124,7 @@ def test_the_order_of_people_does_not_matter() -> None:
     target = encode(this, keypoints, visibility)
     order = torch.tensor([2, 0, 3, 1])
     shuffled = encode(this, keypoints[:, order], visibility[:, order])
-    assert torch.equal(target.maps, shuffled.maps)
+    assert torch.equal(target.heatmaps, shuffled.heatmaps)
     assert torch.equal(target.cell[:, order], shuffled.cell)
     first, second = this.decode(ideal(this, target)), this.decode(ideal(this, shuffled))
     torch.testing.assert_close(first.scores, second.scores)
@@ -138,7 +138,7 @@ def test_refinement_finds_a_joint_below_the_threshold() -> None:
     visibility = torch.full((1, 2, 17), 2, dtype=torch.uint8)
     output = ideal(this, encode(this, keypoints, visibility))
     wrist = COCO17.index("left_wrist")
-    faint = output.maps.clone()
+    faint = output.heatmaps.clone()
     faint[0, wrist][output.tags[0, 0, wrist] == 0] *= 0.06
     faint_output = TaggedHeatmaps(faint, output.tags)
     without = codec(refine=False).decode(faint_output)
@@ -169,7 +169,7 @@ def test_flip_test_keeps_both_tags_and_groups_as_well() -> None:
     flipped = keypoints[:, :, names].clone()
     flipped[..., 0] = SIZE[1] - 1 - flipped[..., 0]
     back = this.unflip(ideal(this, encode(this, flipped, visibility)))
-    torch.testing.assert_close(back.maps, straight.maps, atol=1e-5, rtol=0)
+    torch.testing.assert_close(back.heatmaps, straight.heatmaps, atol=1e-5, rtol=0)
     both = this.merge(straight, back)
     assert both.tags.shape[1] == 2
     assert sorted(matched(this.decode(both), keypoints, visibility)) == list(range(PEOPLE))
@@ -191,6 +191,6 @@ def test_cells_are_where_the_maps_peak() -> None:
     keypoints = crowd(10, apart=40)
     visibility = torch.full((1, PEOPLE, 17), 2, dtype=torch.uint8)
     target = encode(this, keypoints, visibility)
-    values = target.maps.flatten(-2).gather(-1, target.cell.transpose(1, 2))
+    values = target.heatmaps.flatten(-2).gather(-1, target.cell.transpose(1, 2))
     assert target.present.all()
     assert (values > 0.93).all()  # at most half a cell off on both axes: exp(-1/16)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from poselab.models.backbones import TimmBackbone, TinyResNet, weights
-from poselab.models.features import Feature
+from poselab.models.feature_info import FeatureInfo
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ def built(name: str = "resnet18", size: tuple[int, int] = SIZE, **options: Any) 
 
 
 def assert_keeps_contract(backbone: Any, reductions: list[int], size: tuple[int, int]) -> None:
-    maps = backbone(torch.randn(2, 3, *size))
-    assert [feature.reduction for feature in backbone.features] == reductions
-    for feature, found in zip(backbone.features, maps, strict=True):
+    features = backbone(torch.randn(2, 3, *size))
+    assert [feature.reduction for feature in backbone.feature_info] == reductions
+    for feature, found in zip(backbone.feature_info, features, strict=True):
         rows, columns = (side // feature.reduction for side in size)
         assert found.shape == (2, feature.channels, rows, columns)
-    sum((found * torch.randn_like(found)).sum() for found in maps).backward()
+    sum((found * torch.randn_like(found)).sum() for found in features).backward()
     assert [name for name, p in backbone.named_parameters() if p.grad is None] == []
 
 
@@ -65,8 +65,13 @@ def test_the_tiny_backbone_is_tiny() -> None:
 
 
 def test_hrnet_gives_raw_branches() -> None:
-    branches = built("hrnet_w32", (64, 64)).features
-    assert branches == (Feature(32, 4), Feature(64, 8), Feature(128, 16), Feature(256, 32))
+    branches = built("hrnet_w32", (64, 64)).feature_info
+    assert branches == (
+        FeatureInfo(32, 4),
+        FeatureInfo(64, 8),
+        FeatureInfo(128, 16),
+        FeatureInfo(256, 32),
+    )
 
 
 def test_hrnet_branches_are_those_of_timm_whichever_are_asked_for(tmp_path: Path) -> None:

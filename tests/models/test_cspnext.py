@@ -30,9 +30,9 @@ def test_rtmpose_is_as_large_as_published(
     """mmpose's counter also charges norms and activations, some hundredths."""
     with torch.device("meta"):
         backbone = CSPNeXt(input_size=size, deepen=deepen, widen=widen)
-        neck = LastFeature(features=backbone.features)
+        neck = LastFeature(feature_info=backbone.feature_info)
         bins, cells = (2 * size[0], 2 * size[1]), (size[0] // 32, size[1] // 32)
-        head = RtmccHead(features=neck.features, channels=17, bins=bins, cells=cells)
+        head = RtmccHead(feature_info=neck.feature_info, channels=17, bins=bins, cells=cells)
         net = PoseNet(backbone=backbone, neck=neck, head=head)
     found = cost(net, size)
     assert found.parameters / 1e6 == pytest.approx(millions, abs=0.005)
@@ -43,12 +43,12 @@ def test_rtmpose_is_as_large_as_published(
 def test_features_are_as_announced_and_every_parameter_learns(size: Size) -> None:
     torch.manual_seed(0)
     backbone = CSPNeXt(input_size=size, deepen=0.34, widen=0.25)
-    maps = backbone(torch.randn(2, 3, *size))
-    assert [feature.reduction for feature in backbone.features] == [4, 8, 16, 32]
-    for feature, found in zip(backbone.features, maps, strict=True):
+    features = backbone(torch.randn(2, 3, *size))
+    assert [feature.reduction for feature in backbone.feature_info] == [4, 8, 16, 32]
+    for feature, found in zip(backbone.feature_info, features, strict=True):
         rows, columns = (side // feature.reduction for side in size)
         assert found.shape == (2, feature.channels, rows, columns)
-    (maps[-1] * torch.randn_like(maps[-1])).sum().backward()
+    (features[-1] * torch.randn_like(features[-1])).sum().backward()
     idle = [n for n, p in backbone.named_parameters() if p.grad is None or not p.grad.any()]
     assert idle == []
 

@@ -10,7 +10,7 @@ import timm
 import torch
 from torch.nn import functional
 
-from poselab.models import Feature, PoseNet
+from poselab.models import FeatureInfo, PoseNet
 from poselab.models.backbones import LiteHRNet, PlainViT
 from poselab.models.backbones.lite_hrnet import _Module, _shuffled
 from poselab.models.backbones.plain_vit import fitted
@@ -23,20 +23,20 @@ SIZE, TINY = (256, 192), "vit_tiny_patch16_224"
 
 
 def decoded(backbone: Any, neck: Any, kernel: int = 1) -> PoseNet:
-    head = HeatmapHead(features=neck.features, channels=17, kernel=kernel)
+    head = HeatmapHead(feature_info=neck.feature_info, channels=17, kernel=kernel)
     return PoseNet(backbone=backbone, neck=neck, head=head)
 
 
 def vitpose(name: str, simple: bool, size: tuple[int, int] = SIZE, **options: Any) -> PoseNet:
     backbone = PlainViT(input_size=size, name=name, **options)
     if simple:
-        return decoded(backbone, BilinearNeck(features=backbone.features), 3)
-    return decoded(backbone, DeconvNeck(features=backbone.features, layers=2))
+        return decoded(backbone, BilinearNeck(feature_info=backbone.feature_info), 3)
+    return decoded(backbone, DeconvNeck(feature_info=backbone.feature_info, layers=2))
 
 
 def lite(size: tuple[int, int], modules: tuple[int, ...] = (2, 4, 2), width: int = 40) -> PoseNet:
     backbone = LiteHRNet(input_size=size, modules=modules, width=width)
-    return decoded(backbone, HighestResolution(features=backbone.features))
+    return decoded(backbone, HighestResolution(feature_info=backbone.feature_info))
 
 
 def idle(net: torch.nn.Module) -> list[str]:
@@ -75,7 +75,7 @@ def test_vitpose_b_costs_what_was_published() -> None:
 
 @pytest.mark.parametrize("size", [(64, 64), (128, 96), (96, 160)])
 @pytest.mark.parametrize("simple", [True, False])
-def test_maps_of_vitpose_have_stride_four(size: tuple[int, int], simple: bool) -> None:
+def test_random_features_vitpose_have_stride_four(size: tuple[int, int], simple: bool) -> None:
     net = vitpose(TINY, simple, size)
     output = net(torch.randn(2, 3, *size))
     assert output.shape == (2, 17, size[0] // 4, size[1] // 4)
@@ -93,7 +93,7 @@ def test_tokens_are_patches_of_twenty_pixels_padding_included() -> None:
     for block in net.blocks:
         x = block(x)
     expected = net.norm(x).mT.unflatten(-1, (4, 3))
-    assert backbone.features == (Feature(192, 16),)
+    assert backbone.feature_info == (FeatureInfo(192, 16),)
     torch.testing.assert_close(backbone(images)[0], expected)
 
 
@@ -151,12 +151,12 @@ def test_what_is_no_plain_transformer_is_refused() -> None:
 
 
 def test_the_simple_decoder_is_relu_and_bilinear() -> None:
-    neck = BilinearNeck(features=(Feature(1, 16),), scale=2)
-    assert neck.features == (Feature(1, 8),)
+    neck = BilinearNeck(feature_info=(FeatureInfo(1, 16),), scale=2)
+    assert neck.feature_info == (FeatureInfo(1, 8),)
     found = neck([torch.tensor([[[[-4.0, 8.0]]]])])[0]
     assert torch.equal(found, torch.tensor([0.0, 2.0, 6.0, 8.0]).expand(1, 1, 2, 4))
     with pytest.raises(InputError, match=r"neck\.scale to divide a reduction of 16, got 3"):
-        BilinearNeck(features=(Feature(1, 16),), scale=3)
+        BilinearNeck(feature_info=(FeatureInfo(1, 16),), scale=3)
 
 
 # ---- Lite-HRNet ----------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def test_lite_hrnet_costs_what_was_published(
 
 
 @pytest.mark.parametrize("size", [(64, 64), (128, 96), (64, 160)])
-def test_maps_of_lite_hrnet_have_stride_four(size: tuple[int, int]) -> None:
+def test_random_features_lite_hrnet_have_stride_four(size: tuple[int, int]) -> None:
     net = lite(size, (1, 1, 1), 32)
     output = net(torch.randn(4, 3, *size))
     assert output.shape == (4, 17, size[0] // 4, size[1] // 4)

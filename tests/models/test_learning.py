@@ -25,27 +25,39 @@ SIZE, K = (64, 64), 3
 
 def hourglass() -> PoseNet:
     backbone = HourglassStem(input_size=SIZE, width=16)
-    head = HourglassHead(features=backbone.features, channels=K, stacks=2, width=16, depth=2)
-    return PoseNet(backbone=backbone, neck=HighestResolution(features=backbone.features), head=head)
+    head = HourglassHead(
+        feature_info=backbone.feature_info, channels=K, stacks=2, width=16, depth=2
+    )
+    return PoseNet(
+        backbone=backbone, neck=HighestResolution(feature_info=backbone.feature_info), head=head
+    )
 
 
 def cpm() -> PoseNet:
     backbone = CpmTowers(input_size=SIZE, width=8)
-    head = CpmHead(features=backbone.features, channels=K, stages=3, width=8, context=4, first=16)
-    return PoseNet(backbone=backbone, neck=HighestResolution(features=backbone.features), head=head)
+    head = CpmHead(
+        feature_info=backbone.feature_info, channels=K, stages=3, width=8, context=4, first=16
+    )
+    return PoseNet(
+        backbone=backbone, neck=HighestResolution(feature_info=backbone.feature_info), head=head
+    )
 
 
 def cpn() -> PoseNet:
     backbone = TinyResNet(input_size=SIZE, widths=(8, 16, 16), stem=8)
-    neck = CpnNeck(features=backbone.features, channels=16)
-    return PoseNet(backbone=backbone, neck=neck, head=CpnHead(features=neck.features, channels=K))
+    neck = CpnNeck(feature_info=backbone.feature_info, channels=16)
+    return PoseNet(
+        backbone=backbone, neck=neck, head=CpnHead(feature_info=neck.feature_info, channels=K)
+    )
 
 
 def vitpose(neck: Callable[..., nn.Module], **options: int) -> PoseNet:
     backbone = PlainViT(input_size=SIZE, name="vit_tiny_patch16_224")
-    shaped = neck(features=backbone.features, **options)
+    shaped = neck(feature_info=backbone.feature_info, **options)
     return PoseNet(
-        backbone=backbone, neck=shaped, head=HeatmapHead(features=shaped.features, channels=K)
+        backbone=backbone,
+        neck=shaped,
+        head=HeatmapHead(feature_info=shaped.feature_info, channels=K),
     )
 
 
@@ -59,14 +71,14 @@ def simple() -> PoseNet:
 
 def lite_hrnet() -> PoseNet:
     backbone = LiteHRNet(input_size=SIZE, modules=(1, 1, 1), width=32)
-    neck = HighestResolution(features=backbone.features)
+    neck = HighestResolution(feature_info=backbone.feature_info)
     return PoseNet(
-        backbone=backbone, neck=neck, head=HeatmapHead(features=neck.features, channels=K)
+        backbone=backbone, neck=neck, head=HeatmapHead(feature_info=neck.feature_info, channels=K)
     )
 
 
 def batch(stride: int) -> tuple[Tensor, HeatmapTarget]:
-    """Coloured spots on black, and the maps of where they are."""
+    """Coloured spots on black, and the heatmaps of where they are."""
     points = 8 + 48 * torch.rand(8, K, 2)
     images = gaussians(points, SIZE, 4.0, biased=False)
     size = (SIZE[0] // stride, SIZE[1] // stride)
@@ -80,13 +92,15 @@ def batch(stride: int) -> tuple[Tensor, HeatmapTarget]:
 def test_every_stage_learns(family: Callable[[], PoseNet]) -> None:
     torch.manual_seed(0)
     net = family()
-    images, target = batch(net.neck.features[-1].reduction)
+    images, target = batch(net.neck.feature_info[-1].reduction)
     loss, optimizer = EveryStage(HeatmapLoss), torch.optim.Adam(net.parameters(), lr=3e-3)
     for _ in range(30):
         optimizer.zero_grad()
         torch.stack(list(loss(net(images), target).values())).sum().backward()
         optimizer.step()
     # Whoever does not look at the image does no better than the mean over the batch.
-    blind = HeatmapLoss()(target.maps.mean(0, keepdim=True).expand_as(target.maps), target)["maps"]
-    left = [HeatmapLoss()(stage, target)["maps"] / blind for stage in stages(net(images))]
+    blind = HeatmapLoss()(target.heatmaps.mean(0, keepdim=True).expand_as(target.heatmaps), target)[
+        "heatmaps"
+    ]
+    left = [HeatmapLoss()(stage, target)["heatmaps"] / blind for stage in stages(net(images))]
     assert max(left) < 0.6, [f"{part:.3f}" for part in left]

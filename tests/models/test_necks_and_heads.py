@@ -10,7 +10,7 @@ from torch import nn
 
 from poselab.methods.associative_embedding.head import TaggedHead
 from poselab.methods.integral.head import SoftArgmaxHead
-from poselab.models import Feature, PoseNet
+from poselab.models import FeatureInfo, PoseNet
 from poselab.models.backbones import TinyResNet
 from poselab.models.heads import HeatmapHead, RegressionHead
 from poselab.models.necks import DeconvNeck, FuseNeck, HighestResolution, LastFeature
@@ -20,12 +20,14 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FEATURES = (Feature(8, 4), Feature(16, 8), Feature(24, 16))
+FEATURES = (FeatureInfo(8, 4), FeatureInfo(16, 8), FeatureInfo(24, 16))
 K = 5
 
 
-def maps_of(features: tuple[Feature, ...], size: tuple[int, int] = (64, 48)) -> list[torch.Tensor]:
-    return [torch.randn(2, c, size[0] // r, size[1] // r) for c, r in features]
+def random_features(
+    feature_info: tuple[FeatureInfo, ...], size: tuple[int, int] = (64, 48)
+) -> list[torch.Tensor]:
+    return [torch.randn(2, c, size[0] // r, size[1] // r) for c, r in feature_info]
 
 
 def one_channel(layer: nn.Module, weight: float) -> None:
@@ -39,57 +41,57 @@ def one_channel(layer: nn.Module, weight: float) -> None:
 
 
 def test_selecting_necks_hand_on_what_they_say() -> None:
-    maps = maps_of(FEATURES)
-    last, first = LastFeature(features=FEATURES), HighestResolution(features=FEATURES)
-    assert last.features == FEATURES[-1:]
-    assert last(maps)[0] is maps[-1]
-    assert first.features == FEATURES[:1]
-    assert first(maps)[0] is maps[0]
+    features = random_features(FEATURES)
+    last, first = LastFeature(feature_info=FEATURES), HighestResolution(feature_info=FEATURES)
+    assert last.feature_info == FEATURES[-1:]
+    assert last(features)[0] is features[-1]
+    assert first.feature_info == FEATURES[:1]
+    assert first(features)[0] is features[0]
 
 
 @pytest.mark.parametrize("kernel", [2, 3, 4])
 @pytest.mark.parametrize(("layers", "reduction"), [(1, 8), (2, 4), (4, 1)])
 def test_each_deconvolution_halves_the_reduction(kernel: int, layers: int, reduction: int) -> None:
-    neck = DeconvNeck(features=FEATURES, layers=layers, channels=6, kernel=kernel)
-    assert neck.features == (Feature(6, reduction),)
-    assert neck(maps_of(FEATURES))[0].shape == (2, 6, 64 // reduction, 48 // reduction)
+    neck = DeconvNeck(feature_info=FEATURES, layers=layers, channels=6, kernel=kernel)
+    assert neck.feature_info == (FeatureInfo(6, reduction),)
+    assert neck(random_features(FEATURES))[0].shape == (2, 6, 64 // reduction, 48 // reduction)
 
 
 def test_deconvolution_keeps_positions_flip_symmetric() -> None:
-    neck = DeconvNeck(features=FEATURES, layers=2, channels=4).eval()
+    neck = DeconvNeck(feature_info=FEATURES, layers=2, channels=4).eval()
     for module in neck.modules():
         if isinstance(module, nn.ConvTranspose2d):
             nn.init.normal_(module.weight)
             module.weight.data += module.weight.data.flip(-1)
-    maps = maps_of(FEATURES)
-    flipped = neck([x.flip(-1) for x in maps])[0]
-    torch.testing.assert_close(flipped.flip(-1), neck(maps)[0])
+    features = random_features(FEATURES)
+    flipped = neck([x.flip(-1) for x in features])[0]
+    torch.testing.assert_close(flipped.flip(-1), neck(features)[0])
 
 
 @pytest.mark.parametrize("options", [{"kernel": 5}, {"layers": 5}, {"layers": 0}])
 def test_impossible_deconvolutions_are_refused(options: dict[str, int]) -> None:
     with pytest.raises(InputError, match="expected neck"):
-        DeconvNeck(features=FEATURES, **options)
+        DeconvNeck(feature_info=FEATURES, **options)
 
 
 def test_fusing_adds_upsampled_features() -> None:
-    features = (Feature(1, 4), Feature(1, 8), Feature(1, 16))
-    neck = FuseNeck(features=features, channels=1).eval()
+    feature_info = (FeatureInfo(1, 4), FeatureInfo(1, 8), FeatureInfo(1, 16))
+    neck = FuseNeck(feature_info=feature_info, channels=1).eval()
     for weight, lateral in zip((1.0, 10.0, 100.0), neck.laterals, strict=True):
         one_channel(lateral, weight)
     neck.smooth = nn.Identity()
     coarse = torch.tensor([[[[1.0, 2.0]]]])
-    maps = [torch.full((1, 1, 4, 8), 3.0), torch.full((1, 1, 2, 4), 2.0), coarse]
+    features = [torch.full((1, 1, 4, 8), 3.0), torch.full((1, 1, 2, 4), 2.0), coarse]
     row = torch.tensor([123.0] * 4 + [223.0] * 4)
-    assert torch.equal(neck(maps)[0], row.expand(1, 1, 4, 8))
+    assert torch.equal(neck(features)[0], row.expand(1, 1, 4, 8))
 
 
 def test_fusing_stops_at_the_wanted_reduction() -> None:
-    neck = FuseNeck(features=FEATURES, channels=6, reduction=8)
-    assert neck.features == (Feature(6, 8),)
-    assert neck(maps_of(FEATURES))[0].shape == (2, 6, 8, 6)
+    neck = FuseNeck(feature_info=FEATURES, channels=6, reduction=8)
+    assert neck.feature_info == (FeatureInfo(6, 8),)
+    assert neck(random_features(FEATURES))[0].shape == (2, 6, 8, 6)
     with pytest.raises(InputError, match=r"out of \[4, 8, 16\], got 2"):
-        FuseNeck(features=FEATURES, reduction=2)
+        FuseNeck(feature_info=FEATURES, reduction=2)
 
 
 # ---- heads ---------------------------------------------------------------------------------------
@@ -97,35 +99,35 @@ def test_fusing_stops_at_the_wanted_reduction() -> None:
 
 @pytest.mark.parametrize("kernel", [1, 3])
 def test_heatmaps_start_near_nothing(kernel: int) -> None:
-    head = HeatmapHead(features=FEATURES, channels=K, kernel=kernel)
-    output = head(maps_of(FEATURES))
+    head = HeatmapHead(feature_info=FEATURES, channels=K, kernel=kernel)
+    output = head(random_features(FEATURES))
     assert output.shape == (2, K, 4, 3)
     assert output.abs().max() < 0.1
 
 
 def test_regression_starts_at_the_centre_and_reads_the_mean() -> None:
-    head = RegressionHead(features=FEATURES, channels=K)
-    maps = maps_of(FEATURES)
-    output = head(maps)
+    head = RegressionHead(feature_info=FEATURES, channels=K)
+    features = random_features(FEATURES)
+    output = head(features)
     assert isinstance(output, Coordinates)
     assert output.xy.shape == (2, K, 2)
     assert output.xy.abs().max() < 0.5
     assert torch.equal(output.confidence, torch.ones(2, K))
-    shuffled = maps[-1].flatten(2)[..., torch.randperm(12)].view_as(maps[-1])
+    shuffled = features[-1].flatten(2)[..., torch.randperm(12)].view_as(features[-1])
     torch.testing.assert_close(head([shuffled]).xy, output.xy)
 
 
 @pytest.mark.parametrize("head", [RegressionHead, SoftArgmaxHead])
 def test_half_precision_does_not_round_positions(head: Callable[..., Any]) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        output = head(features=FEATURES, channels=K)(maps_of(FEATURES))
+        output = head(feature_info=FEATURES, channels=K)(random_features(FEATURES))
     assert output.xy.dtype == torch.float32
     assert not torch.equal(output.xy, output.xy.bfloat16().float())
 
 
 def test_integral_reads_the_peak_and_how_sharp_it_is() -> None:
-    head = SoftArgmaxHead(features=(Feature(1, 4),), channels=1, temperature=0.5)
-    one_channel(head.logits, 1.0)
+    head = SoftArgmaxHead(feature_info=(FeatureInfo(1, 4),), channels=1, temperature=0.5)
+    one_channel(head.final_layer, 1.0)
     logits = torch.zeros(2, 1, 8, 10)
     logits[0, 0, 2, 7] = 50.0
     output = head([logits])
@@ -136,24 +138,24 @@ def test_integral_reads_the_peak_and_how_sharp_it_is() -> None:
 
 
 def test_temperature_divides_the_logits() -> None:
-    maps = [torch.randn(1, 1, 4, 4)]
-    warm = SoftArgmaxHead(features=(Feature(1, 4),), channels=1, temperature=2.0)
-    cold = SoftArgmaxHead(features=(Feature(1, 4),), channels=1)
-    one_channel(warm.logits, 3.0)
-    one_channel(cold.logits, 1.5)
-    torch.testing.assert_close(warm(maps)[:2], cold(maps)[:2])  # positions and confidence
+    features = [torch.randn(1, 1, 4, 4)]
+    warm = SoftArgmaxHead(feature_info=(FeatureInfo(1, 4),), channels=1, temperature=2.0)
+    cold = SoftArgmaxHead(feature_info=(FeatureInfo(1, 4),), channels=1)
+    one_channel(warm.final_layer, 3.0)
+    one_channel(cold.final_layer, 1.5)
+    torch.testing.assert_close(warm(features)[:2], cold(features)[:2])  # positions and confidence
 
 
 def test_tags_lie_behind_the_maps() -> None:
-    head = TaggedHead(features=FEATURES, channels=K, tags=2)
-    maps = maps_of(FEATURES)
-    output = head(maps)
+    head = TaggedHead(feature_info=FEATURES, channels=K, tags=2)
+    features = random_features(FEATURES)
+    output = head(features)
     assert isinstance(output, TaggedHeatmaps)
-    assert output.maps.shape == (2, K, 4, 3)
+    assert output.heatmaps.shape == (2, K, 4, 3)
     assert output.tags.shape == (2, 2, K, 4, 3)
-    raw = head.output(maps[-1])
+    raw = head.final_layer(features[-1])
     assert torch.equal(output.tags[:, 1, 3], raw[:, K + K + 3])
-    assert output.tags.std() > 10 * output.maps.std()
+    assert output.tags.std() > 10 * output.heatmaps.std()
 
 
 # ---- the whole -----------------------------------------------------------------------------------
@@ -169,11 +171,11 @@ HEADS: dict[str, Callable[..., Any]] = {
 
 def pose_net(neck: str, head: str) -> PoseNet:
     backbone = TinyResNet(input_size=(64, 64), widths=(8, 16, 24))
-    shaped = NECKS[neck](features=backbone.features)
+    shaped = NECKS[neck](feature_info=backbone.feature_info)
     return PoseNet(
         backbone=backbone,
         neck=shaped,
-        head=HEADS[head](features=shaped.features, channels=K),
+        head=HEADS[head](feature_info=shaped.feature_info, channels=K),
     )
 
 

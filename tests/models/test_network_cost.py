@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from poselab.models import Feature, PoseNet
+from poselab.models import FeatureInfo, PoseNet
 from poselab.models.backbones import TimmBackbone, TinyResNet
 from poselab.models.cost import cost
 from poselab.models.heads import HeatmapHead, RegressionHead
@@ -18,8 +18,10 @@ SIZE = (256, 192)
 
 
 def net_of(backbone: Any, neck: Any, head: Any) -> PoseNet:
-    shaped = neck(features=backbone.features)
-    return PoseNet(backbone=backbone, neck=shaped, head=head(features=shaped.features, channels=17))
+    shaped = neck(feature_info=backbone.feature_info)
+    return PoseNet(
+        backbone=backbone, neck=shaped, head=head(feature_info=shaped.feature_info, channels=17)
+    )
 
 
 def as_hrnet_counts(net: PoseNet, gmacs: float) -> float:
@@ -65,7 +67,7 @@ def test_direct_regression_costs_what_was_published() -> None:
 
 
 def test_a_layer_counted_by_hand() -> None:
-    net = HeatmapHead(features=(Feature(3, 1),), channels=5, kernel=3)
+    net = HeatmapHead(feature_info=(FeatureInfo(3, 1),), channels=5, kernel=3)
     found = cost(nn.ModuleDict({"net": net})["net"].requires_grad_(False), (8, 6))
     assert found.parameters == 3 * 5 * 9 + 5
     assert found.gmacs == pytest.approx(8 * 6 * 3 * 5 * 9 / 1e9)

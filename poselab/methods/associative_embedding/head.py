@@ -14,25 +14,27 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from poselab.models.features import Feature
+    from poselab.models.feature_info import FeatureInfo
 
 
 class TaggedHead(nn.Module):
     """One convolution → ``channels`` heatmaps and as many maps of ``tags``-dimensional tags.
 
-    Tags start wide apart compared with the maps: the loss that separates people has no gradient
+    Tags start far apart compared with the heatmaps: the loss that separates people has no gradient
     where all tags are equal.
     Source: associative embedding, Newell et al. 2017, section 3.2.
     """
 
-    def __init__(self, *, features: Sequence[Feature], channels: int, tags: int = 1) -> None:
+    def __init__(
+        self, *, feature_info: Sequence[FeatureInfo], channels: int, tags: int = 1
+    ) -> None:
         super().__init__()
         self.channels = channels
-        self.output = nn.Conv2d(features[-1].channels, (1 + tags) * channels, 1)
-        nn.init.normal_(self.output.weight[:channels], std=0.001)
-        nn.init.zeros_(bias(self.output))
+        self.final_layer = nn.Conv2d(feature_info[-1].channels, (1 + tags) * channels, 1)
+        nn.init.normal_(self.final_layer.weight[:channels], std=0.001)
+        nn.init.zeros_(bias(self.final_layer))
 
-    def forward(self, maps: list[Tensor]) -> TaggedHeatmaps:
-        output = self.output(maps[-1])
+    def forward(self, features: list[Tensor]) -> TaggedHeatmaps:
+        output = self.final_layer(features[-1])
         tags = output[:, self.channels :].unflatten(1, (-1, self.channels))
-        return TaggedHeatmaps(maps=output[:, : self.channels], tags=tags)
+        return TaggedHeatmaps(heatmaps=output[:, : self.channels], tags=tags)

@@ -17,27 +17,28 @@ if TYPE_CHECKING:
 class TagLoss(nn.Module):
     """Heatmaps, and tags that agree within a person (pull) and differ between people (push).
 
-    maps: mean over all elements of the masked squared error. pull: squared distance of a joint's
-    tag from its person's mean tag, mean over the person's joints, then over people. push:
+    heatmaps: mean over all elements of the masked squared error. pull: squared distance of a
+    joint's tag from its person's mean tag, mean over the person's joints, then over people. push:
     exp(-(difference of two people's mean tags)²), half its mean over ordered pairs of different
     people, zero for fewer than two. Pull and push are per image, then the mean over all images,
-    those without people counting zero; several tag maps are averaged.
-    A term of weight zero is left out. Source: Newell et al. 2017, section 3.2, with the
-    normalisation of HigherHRNet (Cheng et al. 2020), whose weights are the defaults.
+    those without people counting zero; several tags per joint are averaged.
+    The arguments are the weights of the terms; a term of weight zero is left out.
+    Source: Newell et al. 2017, section 3.2, with the normalisation and the default weights of
+    HigherHRNet (Cheng et al. 2020).
 
     Raises:
         InputError: a negative weight.
     """
 
-    def __init__(self, maps: float = 1.0, pull: float = 1e-3, push: float = 1e-3) -> None:
+    def __init__(self, heatmaps: float = 1.0, pull: float = 1e-3, push: float = 1e-3) -> None:
         super().__init__()
-        self.weights = {"maps": maps, "pull": pull, "push": push}
+        self.weights = {"heatmaps": heatmaps, "pull": pull, "push": push}
         if min(self.weights.values()) < 0:
             raise InputError(f"expected loss weights of 0 or more, got {self.weights}")
 
     def forward(self, output: TaggedHeatmaps, target: TagTarget) -> dict[str, Tensor]:
-        """Up to three weighted scalars: maps, pull, push."""
-        terms = {"maps": weighted_square_error(output.maps, target.maps, target.weight)}
+        """Up to three weighted scalars: heatmaps, pull, push."""
+        terms = {"heatmaps": weighted_square_error(output.heatmaps, target.heatmaps, target.weight)}
         if self.weights["pull"] or self.weights["push"]:
             terms["pull"], terms["push"] = tag_terms(output.tags, target.cell, target.present)
         return {name: terms[name] * w for name, w in self.weights.items() if w}
@@ -46,20 +47,20 @@ class TagLoss(nn.Module):
 def tag_terms(tags: Tensor, cell: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
     """(pull, push) of tags (B, T, K, h, w) read at cells (B, P, K) where present."""
     index = cell.mT[:, None].expand(-1, tags.shape[1], -1, -1)
-    read = tags.float().flatten(-2).gather(-1, index).mT  # B T P K
-    here = present[:, None].to(read.dtype)
+    joint_tags = tags.float().flatten(-2).gather(-1, index).mT  # B T P K
+    here = present[:, None].to(joint_tags.dtype)
     joints = here.sum(-1)  # B 1 P
-    mean = (read * here).sum(-1) / joints.clamp(min=1)
-    person = (joints > 0).to(read.dtype)
-    instances = person.sum(-1)  # B 1
-    spread = ((read - mean[..., None]).square() * here).sum(-1) / joints.clamp(min=1)
-    pull = spread.sum(-1) / instances.clamp(min=1)
-    return pull.mean(), _push(mean, person, instances).mean()
+    mean = (joint_tags * here).sum(-1) / joints.clamp(min=1)
+    is_person = (joints > 0).to(joint_tags.dtype)
+    people = is_person.sum(-1)  # B 1
+    variance = ((joint_tags - mean[..., None]).square() * here).sum(-1) / joints.clamp(min=1)
+    pull = variance.sum(-1) / people.clamp(min=1)
+    return pull.mean(), _push(mean, is_person, people).mean()
 
 
-def _push(mean: Tensor, person: Tensor, instances: Tensor) -> Tensor:
-    """Half the mean nearness of pairs of people per image (B, T) from mean tags (B, T, P)."""
+def _push(mean: Tensor, is_person: Tensor, people: Tensor) -> Tensor:
+    """Half the mean exp(-distance²) of pairs of people per image (B, T) from mean tags (B, T, P)."""
     near = torch.exp(-(mean[..., :, None] - mean[..., None, :]).square())
-    others = 1 - torch.eye(mean.shape[-1], device=mean.device, dtype=mean.dtype)
-    pairs = person[..., :, None] * person[..., None, :] * others
-    return 0.5 * (near * pairs).sum((-2, -1)) / (instances * (instances - 1)).clamp(min=1)
+    different = 1 - torch.eye(mean.shape[-1], device=mean.device, dtype=mean.dtype)
+    pairs = is_person[..., :, None] * is_person[..., None, :] * different
+    return 0.5 * (near * pairs).sum((-2, -1)) / (people * (people - 1)).clamp(min=1)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from poselab.models.blocks import conv_norm_relu, heatmap_layer
-from poselab.models.features import Feature
+from poselab.models.feature_info import FeatureInfo
 from poselab.outputs import Stages
 from poselab.structures import InputError
 
@@ -37,7 +37,7 @@ class CpmTowers(nn.Module):
                 f"expected framing.size in multiples of 8, got {tuple(input_size)}; change it"
             )
         self.towers = nn.ModuleList(_tower(width) for _ in range(2))
-        self.features = (Feature(2 * width, 8),)
+        self.feature_info = (FeatureInfo(2 * width, 8),)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         return [torch.cat([tower(images) for tower in self.towers], dim=1)]
@@ -65,7 +65,7 @@ class CpmHead(nn.Module):
     def __init__(
         self,
         *,
-        features: Sequence[Feature],
+        feature_info: Sequence[FeatureInfo],
         channels: int,
         stages: int = 6,
         width: int = 128,
@@ -73,7 +73,7 @@ class CpmHead(nn.Module):
         first: int = 512,
     ) -> None:
         super().__init__()
-        inputs = features[-1].channels
+        inputs = feature_info[-1].channels
         if stages < 1 or inputs % 2:
             raise InputError(
                 f"expected head.stages of 1 or more on an even number of channels, got {stages} "
@@ -88,8 +88,8 @@ class CpmHead(nn.Module):
             _later_stage(channels + context, width, channels) for _ in range(stages - 1)
         )
 
-    def forward(self, maps: list[Tensor]) -> Stages:
-        first, rest = maps[-1].chunk(2, dim=1)
+    def forward(self, features: list[Tensor]) -> Stages:
+        first, rest = features[-1].chunk(2, dim=1)
         outputs = [self.first(first)]
         for context, stage in zip(self.contexts, self.stages, strict=True):
             outputs.append(stage(torch.cat([outputs[-1], context(rest)], dim=1)))

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from poselab.models.blocks import conv_norm_relu, heatmap_layer
-from poselab.models.features import Feature
+from poselab.models.feature_info import FeatureInfo
 from poselab.outputs import Stages
 from poselab.structures import InputError
 
@@ -29,22 +29,25 @@ class CpnNeck(nn.Module):
     Source: GlobalNet of CPN, Chen et al. 2018, section 3.2.
     """
 
-    def __init__(self, *, features: Sequence[Feature], channels: int = 256) -> None:
+    def __init__(self, *, feature_info: Sequence[FeatureInfo], channels: int = 256) -> None:
         super().__init__()
-        if len(features) < 2:
+        if len(feature_info) < 2:
             raise InputError(
-                f"expected a backbone with several features for a pyramid, got {len(features)}; "
+                f"expected a backbone with several features for a pyramid, got {len(feature_info)}; "
                 "choose another backbone, or more of backbone.reductions"
             )
         self.laterals = nn.ModuleList(
-            conv_norm_relu(feature.channels, channels, kernel=1) for feature in reversed(features)
+            conv_norm_relu(feature.channels, channels, kernel=1)
+            for feature in reversed(feature_info)
         )
-        self.ascents = nn.ModuleList(_projection(channels, channels) for _ in features[1:])
-        self.features = tuple(Feature(channels, f.reduction) for f in reversed(features))
+        self.ascents = nn.ModuleList(_projection(channels, channels) for _ in feature_info[1:])
+        self.feature_info = tuple(
+            FeatureInfo(channels, f.reduction) for f in reversed(feature_info)
+        )
 
-    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
         levels: list[Tensor] = []
-        for lateral, x in zip(self.laterals, reversed(maps), strict=True):
+        for lateral, x in zip(self.laterals, reversed(features), strict=True):
             level = lateral(x)
             if levels:
                 up = _resized(levels[-1], level.shape[-2:])
@@ -87,24 +90,26 @@ class CpnHead(nn.Module):
     """
 
     def __init__(
-        self, *, features: Sequence[Feature], channels: int, middle: int | None = None
+        self, *, feature_info: Sequence[FeatureInfo], channels: int, middle: int | None = None
     ) -> None:
         super().__init__()
-        width = features[-1].channels
+        width = feature_info[-1].channels
         narrow = width // 2 if middle is None else middle
-        self.levels = nn.ModuleList(_prediction(f.channels, channels) for f in features)
+        self.levels = nn.ModuleList(_prediction(f.channels, channels) for f in feature_info)
         self.refine = nn.ModuleList(
             nn.Sequential(*(Bottleneck(width, narrow, width) for _ in range(finer)))
-            for finer in reversed(range(len(features)))
+            for finer in reversed(range(len(feature_info)))
         )
-        self.join = Bottleneck(width * len(features), narrow, width)
-        self.maps = heatmap_layer(width, channels, 3)
+        self.join = Bottleneck(width * len(feature_info), narrow, width)
+        self.final_layer = heatmap_layer(width, channels, 3)
 
-    def forward(self, maps: list[Tensor]) -> Stages:
-        size = maps[-1].shape[-2:]
-        outputs = [_resized(level(x), size) for level, x in zip(self.levels, maps, strict=True)]
-        refined = [_resized(refine(x), size) for refine, x in zip(self.refine, maps, strict=True)]
-        outputs.append(self.maps(self.join(torch.cat(refined, dim=1))))
+    def forward(self, features: list[Tensor]) -> Stages:
+        size = features[-1].shape[-2:]
+        outputs = [_resized(level(x), size) for level, x in zip(self.levels, features, strict=True)]
+        refined = [
+            _resized(refine(x), size) for refine, x in zip(self.refine, features, strict=True)
+        ]
+        outputs.append(self.final_layer(self.join(torch.cat(refined, dim=1))))
         return Stages(tuple(outputs))
 
 

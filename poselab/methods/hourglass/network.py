@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from poselab.models.blocks import conv_norm_relu, heatmap_layer
-from poselab.models.features import Feature
+from poselab.models.feature_info import FeatureInfo
 from poselab.outputs import Stages
 from poselab.structures import InputError
 
@@ -58,7 +58,7 @@ class HourglassStem(nn.Module):
             nn.MaxPool2d(2),
             Residual(width, width),
         )
-        self.features = (Feature(width, 4),)
+        self.feature_info = (FeatureInfo(width, 4),)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         return [self.layers(images)]
@@ -92,22 +92,22 @@ class _Stage(nn.Module):
 
     def __init__(self, width: int, channels: int, depth: int, blocks: int) -> None:
         super().__init__()
-        self.features = nn.Sequential(
+        self.layers = nn.Sequential(
             Hourglass(depth, width, blocks),
             _residuals(width, blocks),
             conv_norm_relu(width, width, kernel=1),
         )
-        self.maps = heatmap_layer(width, channels)
+        self.final_layer = heatmap_layer(width, channels)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.features(x)
-        return features, self.maps(features)
+        features = self.layers(x)
+        return features, self.final_layer(features)
 
 
 class HourglassHead(nn.Module):
     """A stack of hourglasses on the last feature → maps (B, channels, h, w) of every stage.
 
-    Each stage hands the next its input, features and maps, added up. ``stacks`` is 1, 2, 4 or 8 in
+    Each stage hands the next its input, features and features, added up. ``stacks`` is 1, 2, 4 or 8 in
     the paper, ``width`` 256, ``depth`` 4 (64×64 → 4×4), ``blocks`` 1.
 
     Raises:
@@ -118,7 +118,7 @@ class HourglassHead(nn.Module):
     def __init__(
         self,
         *,
-        features: Sequence[Feature],
+        feature_info: Sequence[FeatureInfo],
         channels: int,
         stacks: int = 8,
         width: int = 256,
@@ -132,20 +132,20 @@ class HourglassHead(nn.Module):
                 f"{blocks}; give 1 at least"
             )
         self.depth = depth
-        self.enter = Residual(features[-1].channels, width)
+        self.enter = Residual(feature_info[-1].channels, width)
         self.stages = nn.ModuleList(_Stage(width, channels, depth, blocks) for _ in range(stacks))
         self.from_features = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(stacks - 1))
-        self.from_maps = nn.ModuleList(nn.Conv2d(channels, width, 1) for _ in range(stacks - 1))
+        self.from_heatmaps = nn.ModuleList(nn.Conv2d(channels, width, 1) for _ in range(stacks - 1))
 
-    def forward(self, maps: list[Tensor]) -> Stages:
-        self._check(maps[-1].shape[-2:])
-        x = self.enter(maps[-1])
+    def forward(self, features: list[Tensor]) -> Stages:
+        self._check(features[-1].shape[-2:])
+        x = self.enter(features[-1])
         outputs = []
         for level, stage in enumerate(self.stages):
-            features, found = stage(x)
-            outputs.append(found)
-            if level < len(self.from_maps):
-                x = x + self.from_features[level](features) + self.from_maps[level](found)
+            features, heatmaps = stage(x)
+            outputs.append(heatmaps)
+            if level < len(self.from_heatmaps):
+                x = x + self.from_features[level](features) + self.from_heatmaps[level](heatmaps)
         return Stages(tuple(outputs))
 
     def _check(self, size: torch.Size) -> None:

@@ -1,12 +1,8 @@
-"""Heads that give positions together with what training needs to know of them.
-
-What they emit has ``xy`` and ``confidence`` as :class:`poselab.outputs.Coordinates` has, so that
-the coordinate codec decodes all of it; the rest is for the losses.
-"""
+"""The head of integral regression: coordinates, and the heatmaps that they are means of."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch import nn
@@ -21,32 +17,32 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from poselab.models.features import Feature
+    from poselab.models.feature_info import FeatureInfo
 
 
 class SoftArgmaxCoordinates(NamedTuple):
-    """xy and confidence as in Coordinates, and what they were read off.
+    """xy and confidence as in :class:`poselab.outputs.Coordinates`, and what they were read off.
 
-    maps (B, K, h, w) as the network gave them; log_weights (B, K, h, w), whose softmax is the
+    heatmaps (B, K, h, w) as the network gave them; log_weights (B, K, h, w), whose softmax is the
     distribution that xy is the mean of.
     """
 
-    xy: Any
-    confidence: Any
-    maps: Any
-    log_weights: Any
+    xy: Tensor
+    confidence: Tensor
+    heatmaps: Tensor
+    log_weights: Tensor
 
 
 class SoftArgmaxHead(nn.Module):
-    """Mean position under one map a keypoint made a distribution → coordinates and the maps.
+    """One heatmap per keypoint, made a distribution → its mean position and the heatmaps.
 
     normalise: "softmax" (Sun et al. 2018, equation 1); "sigmoid" over the sum of sigmoids;
-    "debiased": softmax less the share that cells of zero have in it, which pulls the mean towards
-    the centre (Gu et al. 2021), values below zero counting as zero.
-    read: "expectation", or "peak" for the highest cell, through which no gradient flows: Sun's
-    heads H2 and H3 are that with a loss on the maps alone.
-    temperature divides the maps first, so below one sharpens. Confidence is the highest sigmoid
-    where those normalise, else the probability of the 3×3 cells around the likeliest place.
+    "debiased": softmax less the part of cells of value zero, which pulls the mean towards the
+    centre (Gu et al. 2021); negative values count as zero.
+    position: "soft_argmax", or the "argmax", through which no gradient flows: with a loss on the
+    heatmaps alone that gives Sun's heads H2 and H3.
+    temperature divides the heatmaps first, so below one sharpens. Confidence is the highest sigmoid
+    where those normalise, else the probability of the most probable 3×3 cells.
 
     Raises:
         InputError: an unknown way to normalise or read, or a temperature not above zero.
@@ -55,46 +51,55 @@ class SoftArgmaxHead(nn.Module):
     def __init__(
         self,
         *,
-        features: Sequence[Feature],
+        feature_info: Sequence[FeatureInfo],
         channels: int,
         normalise: Literal["softmax", "sigmoid", "debiased"] = "softmax",
-        read: Literal["expectation", "peak"] = "expectation",
+        position: Literal["soft_argmax", "argmax"] = "soft_argmax",
         temperature: float = 1.0,
     ) -> None:
         super().__init__()
-        if normalise not in _LOG_WEIGHTS or read not in ("expectation", "peak"):
+        if normalise not in _LOG_WEIGHTS or position not in ("soft_argmax", "argmax"):
             raise InputError(
-                f"expected normalise to be one of {', '.join(_LOG_WEIGHTS)} and read to be "
-                f"expectation or peak, got {normalise!r} and {read!r}"
+                f"expected normalise to be one of {', '.join(_LOG_WEIGHTS)} and position to be "
+                f"soft_argmax or argmax, got {normalise!r} and {position!r}"
             )
         if not temperature > 0:
             raise InputError(f"expected a temperature above 0, got {temperature}")
-        self.normalise, self.read, self.temperature = normalise, read, temperature
-        self.logits = heatmap_layer(features[-1].channels, channels)
+        self.normalise, self.position, self.temperature = normalise, position, temperature
+        self.final_layer = heatmap_layer(feature_info[-1].channels, channels)
 
-    def forward(self, maps: list[Tensor]) -> SoftArgmaxCoordinates:
-        raw = self.logits(maps[-1]).float()
-        scaled = raw / self.temperature
+    def forward(self, features: list[Tensor]) -> SoftArgmaxCoordinates:
+        heatmaps = self.final_layer(features[-1]).float()
+        scaled = heatmaps / self.temperature
         log_weights = _LOG_WEIGHTS[self.normalise](scaled)
         if self.normalise == "sigmoid":
             confidence = scaled.detach().amax((-2, -1)).sigmoid()
         else:
-            confidence = _peak_mass(log_weights.detach())
-        xy = soft_argmax(log_weights) if self.read == "expectation" else _peak_position(raw)
-        return SoftArgmaxCoordinates(xy, confidence, maps=raw, log_weights=log_weights)
+            confidence = _peak_probability(log_weights.detach())
+        if self.position == "soft_argmax":
+            xy = soft_argmax(log_weights)
+        else:
+            xy = _argmax(heatmaps)
+        return SoftArgmaxCoordinates(xy, confidence, heatmaps, log_weights)
 
 
-def _peak_mass(logits: Tensor) -> Tensor:
+def _peak_probability(logits: Tensor) -> Tensor:
     """Largest probability (B, K) of a 3×3 window under the softmax of logits (B, K, h, w)."""
-    mass = logits.flatten(-2).softmax(dim=-1).view_as(logits)
-    return 9 * functional.avg_pool2d(mass, 3, 1, 1).amax(dim=(-2, -1))
+    probability = logits.flatten(-2).softmax(dim=-1).view_as(logits)
+    return 9 * functional.avg_pool2d(probability, 3, 1, 1).amax(dim=(-2, -1))
 
 
-def _unchanged(logits: Tensor) -> Tensor:
+def _argmax(heatmaps: Tensor) -> Tensor:
+    """The highest cells (B, K, 2) in the units of Coordinates."""
+    cells, _ = peaks(heatmaps.detach())
+    return (cells + 0.5) / cells.new_tensor([heatmaps.shape[-1], heatmaps.shape[-2]]) - 0.5
+
+
+def _identity(logits: Tensor) -> Tensor:
     return logits
 
 
-def _above_background(logits: Tensor) -> Tensor:
+def _log_without_background(logits: Tensor) -> Tensor:
     """log(exp(x) - 1) where x is above zero.
 
     With n cells, C = sum of exp and cells of zero centred on 0, the paper's correction of the mean
@@ -105,13 +110,7 @@ def _above_background(logits: Tensor) -> Tensor:
 
 
 _LOG_WEIGHTS: dict[str, Callable[[Tensor], Tensor]] = {
-    "softmax": _unchanged,
+    "softmax": _identity,
     "sigmoid": functional.logsigmoid,
-    "debiased": _above_background,
+    "debiased": _log_without_background,
 }
-
-
-def _peak_position(maps: Tensor) -> Tensor:
-    """The highest cells (B, K, 2) in units of the input, centred."""
-    cells, _ = peaks(maps.detach())
-    return (cells + 0.5) / cells.new_tensor([maps.shape[-1], maps.shape[-2]]) - 0.5

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from poselab.heatmaps import soft_argmax
 from poselab.models.blocks import conv_norm_relu
-from poselab.models.features import Feature
+from poselab.models.feature_info import FeatureInfo
 from poselab.outputs import Coordinates, Stages
 from poselab.structures import InputError
 
@@ -41,7 +41,7 @@ class ReceptionStem(nn.Module):
         )
         self.halve_again = nn.Sequential(nn.ReLU(), _conv_norm(192, 192, stride=2))
         self.leave = SeparableResidual(384, 576, kernel=3)
-        self.features = (Feature(576, 8),)
+        self.feature_info = (FeatureInfo(576, 8),)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         x = self.enter(images)
@@ -127,7 +127,7 @@ class PartContextHead(nn.Module):
     def __init__(
         self,
         *,
-        features: Sequence[Feature],
+        feature_info: Sequence[FeatureInfo],
         channels: int,
         blocks: int = 8,
         contexts: int = 2,
@@ -140,12 +140,12 @@ class PartContextHead(nn.Module):
                 "expected head.blocks of 1 or more, contexts of 0 or more, a share above 0 and up "
                 f"to 1 and an odd kernel, got {blocks}, {contexts}, {share} and {kernel}"
             )
-        width, maps = features[-1].channels, channels * (1 + contexts)
+        width, maps = feature_info[-1].channels, channels * (1 + contexts)
         self.channels, self.contexts = channels, contexts
         self.share = share if contexts else 1.0
         self.blocks = nn.ModuleList(ReceptionBlock(width, kernel) for _ in range(blocks))
         self.mix = nn.ModuleList(_relu_separable(width, width, kernel) for _ in range(blocks))
-        self.maps = nn.ModuleList(
+        self.heatmap_layers = nn.ModuleList(
             nn.Sequential(nn.ReLU(), nn.Conv2d(width, maps, 1, bias=False)) for _ in range(blocks)
         )
         self.back = nn.ModuleList(_relu_conv_norm(maps, width) for _ in range(blocks - 1))
@@ -161,7 +161,7 @@ class PartContextHead(nn.Module):
         for level, block in enumerate(self.blocks):
             x = block(x)
             mixed = self.mix[level](x)
-            found = self.maps[level](mixed)
+            found = self.heatmap_layers[level](mixed)
             outputs.append(self._read(found.float()))
             if level < len(self.back):
                 x = x + mixed + self.back[level](found)

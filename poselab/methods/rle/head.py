@@ -1,8 +1,8 @@
-"""Heads of residual log-likelihood estimation: positions and their standard deviations."""
+"""Heads of residual log-likelihood estimation: coordinates and their deviations."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from torch import nn
 from torch.nn import functional
@@ -15,37 +15,40 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from poselab.models.features import Feature
+    from poselab.models.feature_info import FeatureInfo
 
 
 class UncertainCoordinates(NamedTuple):
-    """xy and confidence as in Coordinates; sigma (B, K, 2) the deviation of each, in its units."""
+    """xy and confidence as in :class:`poselab.outputs.Coordinates`, and how sure they are.
 
-    xy: Any
-    confidence: Any
-    sigma: Any
+    sigma (B, K, 2): the deviation of each coordinate, in units of xy.
+    """
+
+    xy: Tensor
+    confidence: Tensor
+    sigma: Tensor
 
 
 class LikelihoodHead(nn.Module):
-    """Global average pooling and two linear layers → positions and their deviations.
+    """Global average pooling and two linear layers → coordinates and their deviations.
 
-    Positions are read off the direction of the pooled feature (its length is divided out) when
-    ``normalise``; deviations are sigmoids, and confidence is one minus their mean.
+    With ``normalise`` the pooled feature is divided by its length before the layer that gives
+    coordinates. Deviations are sigmoids, and confidence is one minus their mean.
     Source: residual log-likelihood estimation, Li et al. 2021, and their released code.
     """
 
     def __init__(
-        self, *, features: Sequence[Feature], channels: int, normalise: bool = True
+        self, *, feature_info: Sequence[FeatureInfo], channels: int, normalise: bool = True
     ) -> None:
         super().__init__()
         self.normalise = normalise
-        self.coordinates = nn.Linear(features[-1].channels, 2 * channels)
-        self.sigma = nn.Linear(features[-1].channels, 2 * channels)
+        self.coordinates = nn.Linear(feature_info[-1].channels, 2 * channels)
+        self.sigma = nn.Linear(feature_info[-1].channels, 2 * channels)
         for layer in (self.coordinates, self.sigma):
             nn.init.xavier_uniform_(layer.weight, gain=0.01)
 
-    def forward(self, maps: list[Tensor]) -> UncertainCoordinates:
-        pooled = maps[-1].float().mean(dim=(-2, -1))
+    def forward(self, features: list[Tensor]) -> UncertainCoordinates:
+        pooled = features[-1].float().mean(dim=(-2, -1))
         with full_precision(pooled.device.type):
             direction = functional.normalize(pooled) if self.normalise else pooled
             xy = self.coordinates(direction).unflatten(-1, (-1, 2))
@@ -54,9 +57,9 @@ class LikelihoodHead(nn.Module):
 
 
 class SoftArgmaxLikelihoodHead(nn.Module):
-    """Positions of a :class:`SoftArgmaxHead`, deviations of a :class:`LikelihoodHead`.
+    """Coordinates of a :class:`SoftArgmaxHead`, deviations of a :class:`LikelihoodHead`.
 
-    Deviations are read off the pooled map that the soft-argmax sees. The temperature is the
+    Deviations come from the pooled feature that the soft-argmax reads. ``temperature`` is the
     soft-argmax's.
     Source: residual log-likelihood estimation on integral regression, Li et al. 2021, table 2.
     """
@@ -64,21 +67,24 @@ class SoftArgmaxLikelihoodHead(nn.Module):
     def __init__(
         self,
         *,
-        features: Sequence[Feature],
+        feature_info: Sequence[FeatureInfo],
         channels: int,
         normalise: Literal["softmax", "sigmoid", "debiased"] = "softmax",
         temperature: float = 1.0,
     ) -> None:
         super().__init__()
         self.position = SoftArgmaxHead(
-            features=features, channels=channels, normalise=normalise, temperature=temperature
+            feature_info=feature_info,
+            channels=channels,
+            normalise=normalise,
+            temperature=temperature,
         )
-        self.sigma = nn.Linear(features[-1].channels, 2 * channels)
+        self.sigma = nn.Linear(feature_info[-1].channels, 2 * channels)
         nn.init.xavier_uniform_(self.sigma.weight, gain=0.01)
 
-    def forward(self, maps: list[Tensor]) -> UncertainCoordinates:
-        found = self.position(maps)
-        pooled = maps[-1].float().mean(dim=(-2, -1))
+    def forward(self, features: list[Tensor]) -> UncertainCoordinates:
+        position = self.position(features)
+        pooled = features[-1].float().mean(dim=(-2, -1))
         with full_precision(pooled.device.type):
             sigma = self.sigma(pooled).sigmoid().unflatten(-1, (-1, 2))
-        return UncertainCoordinates(found.xy, confidence=1 - sigma.mean(-1), sigma=sigma)
+        return UncertainCoordinates(position.xy, confidence=1 - sigma.mean(-1), sigma=sigma)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from poselab.models.features import Feature
+    from poselab.models.feature_info import FeatureInfo
     from poselab.structures import Size
 
 
@@ -29,15 +29,15 @@ class SimccHead(nn.Module):
     """
 
     def __init__(
-        self, *, features: Sequence[Feature], channels: int, bins: Size, cells: Size
+        self, *, feature_info: Sequence[FeatureInfo], channels: int, bins: Size, cells: Size
     ) -> None:
         super().__init__()
-        self.maps = heatmap_layer(features[-1].channels, channels)
+        self.final_layer = heatmap_layer(feature_info[-1].channels, channels)
         self.x = nn.Linear(cells[0] * cells[1], bins[1])
         self.y = nn.Linear(cells[0] * cells[1], bins[0])
 
-    def forward(self, maps: list[Tensor]) -> AxisLogits:
-        flat = self.maps(maps[-1]).flatten(2)
+    def forward(self, features: list[Tensor]) -> AxisLogits:
+        flat = self.final_layer(features[-1]).flatten(2)
         return AxisLogits(x=self.x(flat), y=self.y(flat))
 
 
@@ -50,7 +50,7 @@ class RtmccHead(nn.Module):
     def __init__(
         self,
         *,
-        features: Sequence[Feature],
+        feature_info: Sequence[FeatureInfo],
         channels: int,
         bins: Size,
         cells: Size,
@@ -59,7 +59,7 @@ class RtmccHead(nn.Module):
         keys: int = 128,
     ) -> None:
         super().__init__()
-        self.maps = heatmap_layer(features[-1].channels, channels, kernel)
+        self.final_layer = heatmap_layer(feature_info[-1].channels, channels, kernel)
         self.norm = ScaleNorm(cells[0] * cells[1])
         self.tokens = nn.Linear(cells[0] * cells[1], hidden, bias=False)
         self.attention = GatedAttention(hidden, keys)
@@ -68,8 +68,8 @@ class RtmccHead(nn.Module):
         for layer in (self.tokens, self.attention.split, self.attention.out, self.x, self.y):
             nn.init.normal_(layer.weight, std=0.01)
 
-    def forward(self, maps: list[Tensor]) -> AxisLogits:
-        flat = self.maps(maps[-1]).flatten(2)
+    def forward(self, features: list[Tensor]) -> AxisLogits:
+        flat = self.final_layer(features[-1]).flatten(2)
         tokens = self.attention(self.tokens(self.norm(flat)))
         return AxisLogits(x=self.x(tokens), y=self.y(tokens))
 

@@ -1,4 +1,4 @@
-"""Classified axes and coordinates read as the code of published weights reads them."""
+"""Classified coordinates decoded as the reference implementation of published weights does it."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 
 class SimdrCodec(SimccCodec):
-    """SimCC's with equal label smoothing: flipped bins move left by one, scores are probabilities.
+    """SimCC with equal label smoothing: flipped bins move left by one, scores are probabilities.
 
     Source: leeyegy/SimCC, lib/core/function.py, validate_simdr.
     """
 
-    shift: ClassVar[int] = 1
+    flip_shift: ClassVar[int] = 1  # bins to the left
 
     def unflip(self, output: AxisLogits) -> AxisLogits:
         """Flip x, exchange left with right, and move x left by the authors' shift."""
-        names = flip_indices(self.skeleton, output.x.device)
-        x = output.x[:, names].flip(-1)
-        if self.shift:
-            x = torch.cat([x[..., self.shift :], x[..., -self.shift :]], dim=-1)
-        return AxisLogits(x=x, y=output.y[:, names])
+        index = flip_indices(self.skeleton, output.x.device)
+        x = output.x[:, index].flip(-1)
+        if self.flip_shift:
+            x = torch.cat([x[..., self.flip_shift :], x[..., -self.flip_shift :]], dim=-1)
+        return AxisLogits(x=x, y=output.y[:, index])
 
     def _scores(self, rows: tuple[Tensor, Tensor], highest: tuple[Tensor, Tensor]) -> Tensor:
         return torch.maximum(*_probabilities(rows, highest))
 
 
 class GaussianSimdrCodec(SimdrCodec):
-    """SimCC's with Gaussian label smoothing: logits are averaged, the less sure axis is the score.
+    """SimCC with Gaussian label smoothing: logits are averaged, the less sure axis is the score.
 
     Source: leeyegy/SimCC, lib/core/function.py, validate_sa_simdr.
     """
@@ -50,19 +50,19 @@ class GaussianSimdrCodec(SimdrCodec):
 
 
 class MmposeSimccCodec(GaussianSimdrCodec):
-    """mmpose 1.x: flipped bins stay, logits are averaged, the smaller of the two is the score.
+    """mmpose 1.x: flipped bins stay, logits are averaged, the smaller logit is the score.
 
     A keypoint whose score is not above zero lies one bin before the first.
     Source: open-mmlab/mmpose, mmpose/codecs/simcc_label.py, mmpose/models/utils/tta.py.
     """
 
-    shift: ClassVar[int] = 0
+    flip_shift: ClassVar[int] = 0
 
     def decode(self, output: AxisLogits) -> Poses:
         """Poses at the highest bins."""
         poses = super().decode(output)
-        found = poses.scores[..., None] > 0
-        return poses._replace(keypoints=torch.where(found, poses.keypoints, -1 / self.split))
+        positive = poses.scores[..., None] > 0
+        return poses._replace(keypoints=torch.where(positive, poses.keypoints, -1 / self.split))
 
     def _scores(self, rows: tuple[Tensor, Tensor], highest: tuple[Tensor, Tensor]) -> Tensor:
         return torch.minimum(*highest)
@@ -71,6 +71,6 @@ class MmposeSimccCodec(GaussianSimdrCodec):
 def _probabilities(
     rows: tuple[Tensor, Tensor], highest: tuple[Tensor, Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Of the highest bins of x and of y."""
+    """The probabilities (B, K) of the highest bins of x and of y."""
     x, y = ((top - row.logsumexp(-1)).exp() for top, row in zip(highest, rows, strict=True))
     return x, y

@@ -1,4 +1,4 @@
-"""A disc that says roughly where, and offsets that say exactly where (Huang et al. 2020)."""
+"""A disc around each keypoint, and the offsets of its cells from it (Huang et al. 2020)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from poselab import heatmaps as maps
 from poselab.codecs.grid import GridCodec, single_person, single_pose
+from poselab.heatmaps import blur_at, blur_kernel, blur_same, peaks
 from poselab.outputs import HeatmapTarget
 from poselab.structures import InputError, Poses
 
@@ -18,9 +18,9 @@ _RESOLUTION = 0.25  # cells, measured: the blur of the offsets reaches past the 
 
 @dataclass(kw_only=True, eq=False)
 class UdpOffsetCodec(GridCodec):
-    """Three maps a keypoint: the disc within ``radius`` cells, x offset and y offset over radius.
+    """Three heatmaps per keypoint: the disc within ``radius`` cells, x and y offset over radius.
 
-    Maps are ordered disc, x, y of the first keypoint, then the next, as in the authors' code.
+    They are ordered disc, x, y of the first keypoint, then the next, as in the authors' code.
     Offsets count within the disc only. Source: UDP, Huang et al. 2020, section 3.3; radius 3.5 and
     the blurs from its code.
 
@@ -31,22 +31,22 @@ class UdpOffsetCodec(GridCodec):
 
     radius: float = 3.5
     pixels: str = "udp"
-    disc_blur: ClassVar[int] = 15  # kernel widths of the authors' decoder
-    offset_blur: ClassVar[int] = 7
+    disc_kernel_size: ClassVar[int] = 15  # of the authors' decoder
+    offset_kernel_size: ClassVar[int] = 7
 
     def __post_init__(self) -> None:
         if not self.radius >= 3:
-            raise InputError(f"expected a radius of 3 map cells or more, got {self.radius}")
+            raise InputError(f"expected a radius of 3 heatmap cells or more, got {self.radius}")
         super().__post_init__()
         self.channels = 3 * len(self.skeleton)
 
     @property
     def resolution(self) -> float:
-        """Worst error in input pixels two radii inside the map, nearer up to a radius."""
-        return _RESOLUTION * self.grid.cell
+        """Largest error in input pixels two radii inside the heatmap, nearer up to a radius."""
+        return _RESOLUTION * self.grid.cell_size
 
     def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> HeatmapTarget:
-        """Maps and weight (B, 3K, h, w)."""
+        """Heatmaps and weight (B, 3K, h, w)."""
         points, labelled = single_person(keypoints, visibility)
         cells = self.grid.to_cells(points)
         counts = labelled & self.grid.within(cells, self.radius)
@@ -55,29 +55,28 @@ class UdpOffsetCodec(GridCodec):
         y = (cells[..., 1, None] - torch.arange(h, device=cells.device)) / self.radius
         near = x.square()[..., None, :] + y.square()[..., :, None] <= 1
         disc = (near & counts[..., None, None]).float()
-        planes = torch.stack([disc, disc * x[..., None, :], disc * y[..., :, None]], dim=2)
+        heatmaps = torch.stack([disc, disc * x[..., None, :], disc * y[..., :, None]], dim=2)
         known = counts.float()[..., None, None].expand_as(disc)
         weight = torch.stack([known, disc, disc], dim=2)
         weight *= self.grid.downsample_mask(loss_mask)[:, :, None]
-        return HeatmapTarget(planes.flatten(1, 2), weight.flatten(1, 2))
+        return HeatmapTarget(heatmaps.flatten(1, 2), weight.flatten(1, 2))
 
     def decode(self, output: Tensor) -> Poses:
         """Poses whose scores are the blurred discs' highest values."""
-        heat, x, y = _planes(output.float().contiguous()).unbind(2)
-        smooth = maps.blur_same(heat, maps.blur_kernel(self.disc_blur))
-        cells, values = maps.peaks(smooth)
-        cells = self._start(cells, values)
-        offset = torch.stack([maps.blur_at(m, cells, self.offset_blur) for m in (x, y)], dim=-1)
-        return single_pose(self.grid.to_pixels(cells + offset * self.radius), values)
+        disc, x, y = _split(output.float().contiguous()).unbind(2)
+        cells, scores = peaks(blur_same(disc, blur_kernel(self.disc_kernel_size)))
+        cells = self._start(cells, scores)
+        offset = torch.stack([blur_at(o, cells, self.offset_kernel_size) for o in (x, y)], dim=-1)
+        return single_pose(self.grid.to_pixels(cells + offset * self.radius), scores)
 
-    def _start(self, cells: Tensor, values: Tensor) -> Tensor:
-        """The cells (B, K, 2) whose offsets are read: those of the highest ``values`` (B, K)."""
-        del values
+    def _start(self, cells: Tensor, scores: Tensor) -> Tensor:
+        """The cells (B, K, 2) at which offsets are read: the peaks, whatever their score (B, K)."""
+        del scores
         return cells
 
     def unflip(self, output: Tensor) -> Tensor:
         """Flip, exchange left with right, negate x offsets, move as the convention asks."""
-        disc, x, y = self.flipped(_planes(output).transpose(1, 2)).unbind(1)
+        disc, x, y = self.flipped(_split(output).transpose(1, 2)).unbind(1)
         return torch.stack([disc, -x, y], dim=2).flatten(1, 2)
 
     def merge(self, first: Tensor, second: Tensor) -> Tensor:
@@ -85,6 +84,6 @@ class UdpOffsetCodec(GridCodec):
         return (first + second) / 2
 
 
-def _planes(output: Tensor) -> Tensor:
+def _split(output: Tensor) -> Tensor:
     """(B, 3K, h, w) as (B, K, 3, h, w)."""
     return output.reshape(len(output), -1, 3, *output.shape[-2:])

@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 
 class UdpPoseCodec(UdpOffsetCodec):
-    """UDP's disc and offsets: maps with no value above zero are read at their first cell.
+    """UDP's own code: discs without a value above zero are read at their first cell.
 
     Source: HuangJunJie2017/UDP-Pose, master, lib/core/inference.py.
     """
 
-    nowhere: ClassVar[float] = 0.0
+    empty_cell: ClassVar[float] = 0.0
 
-    def _start(self, cells: Tensor, values: Tensor) -> Tensor:
-        return torch.where(values[..., None] > 0, cells, self.nowhere)
+    def _start(self, cells: Tensor, scores: Tensor) -> Tensor:
+        return torch.where(scores[..., None] > 0, cells, self.empty_cell)
 
 
 class MmposeUdpOffsetCodec(UdpPoseCodec):
-    """mmpose's disc and offsets: a wider blur of the disc, none of the offsets.
+    """mmpose 1.x: a wider blur of the disc, none of the offsets.
 
-    Maps with no value above zero start one cell before the first, as there, from where mmpose
-    takes the offset of another keypoint. Source: open-mmlab/mmpose, mmpose/codecs/udp_heatmap.py.
+    Discs without a value above zero start one cell before the first, where mmpose takes the offset
+    of another keypoint. Source: open-mmlab/mmpose, mmpose/codecs/udp_heatmap.py.
     """
 
-    disc_blur: ClassVar[int] = 23
-    offset_blur: ClassVar[int] = 1
-    nowhere: ClassVar[float] = -1.0
+    disc_kernel_size: ClassVar[int] = 23
+    offset_kernel_size: ClassVar[int] = 1
+    empty_cell: ClassVar[float] = -1.0

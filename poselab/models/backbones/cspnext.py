@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from poselab.models.backbones.weights import load_strictly
-from poselab.models.features import Feature
+from poselab.models.feature_info import FeatureInfo
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -63,19 +63,19 @@ class CSPNeXt(nn.Module):
             _stage(*sizes, last=sizes[1] == widths[-1])
             for sizes in zip(widths, widths[1:], counts, strict=False)
         )
-        self.features = tuple(
-            Feature(width, 4 * 2**level) for level, width in enumerate(widths[1:])
+        self.feature_info = tuple(
+            FeatureInfo(width, 4 * 2**level) for level, width in enumerate(widths[1:])
         )
         if weights is not None:
             load_strictly(self, Path(weights), what="CSPNeXt", convert=_backbone_alone)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         x = self.stem(images)
-        maps = []
+        features = []
         for stage in (self.stage1, self.stage2, self.stage3, self.stage4):
             x = stage(x)
-            maps.append(x)
-        return maps
+            features.append(x)
+        return features
 
 
 def _backbone_alone(state: dict[str, Tensor], net: Any) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from poselab.models.blocks import bias, conv_norm_relu
-from poselab.models.features import Feature
+from poselab.models.feature_info import FeatureInfo
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class LiteHRNet(nn.Module):
             for stage, count in enumerate(modules)
         )
         self.ascent = _Ascent(widths)
-        self.features = (Feature(width, 4),)
+        self.feature_info = (FeatureInfo(width, 4),)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         stem = self.stem(images)

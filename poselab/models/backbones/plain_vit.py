@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from poselab.models.backbones.weights import check_hub, load_strictly, unreachable
-from poselab.models.features import Feature
+from poselab.models.feature_info import FeatureInfo
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class PlainViT(nn.Module):
             )
         self.net = _create(name, input_size, drop_path, heads)
         self.net.patch_embed.proj.padding = (_PADDING, _PADDING)
-        self.features = (Feature(self.net.embed_dim, _PATCH),)
+        self.feature_info = (FeatureInfo(self.net.embed_dim, _PATCH),)
         if weights is not None:
             load_strictly(self.net, Path(weights), what=name, convert=fitted)
         elif pretrained:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from poselab.models.backbones.weights import check_hub, load_strictly, unreachable
-from poselab.models.features import Feature
+from poselab.models.feature_info import FeatureInfo
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -55,8 +55,10 @@ class TimmBackbone(nn.Module):
         self.net = _create(name, input_size, pretrained and weights is None, drop_path)
         levels = _levels(name, self.net, reductions)
         info = self.net.feature_info
-        self.features = tuple(Feature(info[i]["num_chs"], info[i]["reduction"]) for i in levels)
-        _check_fit(name, input_size, self.features)
+        self.feature_info = tuple(
+            FeatureInfo(info[i]["num_chs"], info[i]["reduction"]) for i in levels
+        )
+        _check_fit(name, input_size, self.feature_info)
         self.with_norm = levels[-1] == len(info) - 1
         self.levels = self._prune(levels)
         if weights is not None:
@@ -80,17 +82,17 @@ class TimmBackbone(nn.Module):
         images = self.input(images)
         if self.is_hrnet:
             return self._branches(images)
-        maps: list[Tensor] = self.net.forward_intermediates(
+        features: list[Tensor] = self.net.forward_intermediates(
             images, indices=self.levels, norm=self.with_norm, intermediates_only=True
         )
-        return maps
+        return features
 
     def _branches(self, images: Tensor) -> list[Tensor]:
         net = self.net
         x = net.act1(net.bn1(net.conv1(images)))
         x = net.act2(net.bn2(net.conv2(x)))
-        maps: list[Tensor] = net.stages(x)
-        return maps
+        features: list[Tensor] = net.stages(x)
+        return features
 
 
 def _check_name(name: str) -> None:
@@ -135,7 +137,7 @@ def _levels(name: str, net: Any, reductions: Sequence[int] | None) -> list[int]:
     """Positions in ``net.feature_info``: the last one of each wanted reduction."""
     if not hasattr(net, "forward_intermediates"):
         raise InputError(
-            f"expected a backbone that gives feature maps, timm's {name} does not; choose another"
+            f"expected a backbone that gives feature features, timm's {name} does not; choose another"
         )
     offered = {entry["reduction"]: level for level, entry in enumerate(net.feature_info)}
     wanted = [r for r in offered if r >= 4] if reductions is None else list(reductions)
@@ -147,8 +149,8 @@ def _levels(name: str, net: Any, reductions: Sequence[int] | None) -> list[int]:
     return [offered[reduction] for reduction in wanted]
 
 
-def _check_fit(name: str, input_size: Size, features: tuple[Feature, ...]) -> None:
-    largest = max(feature.reduction for feature in features)
+def _check_fit(name: str, input_size: Size, feature_info: tuple[FeatureInfo, ...]) -> None:
+    largest = max(feature.reduction for feature in feature_info)
     if any(side % largest for side in input_size):
         raise InputError(
             f"expected an input size divisible by {largest}, the reduction of {name}, "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from poselab.models.blocks import BasicBlock, conv_norm_relu
-from poselab.models.features import Feature
+from poselab.models.feature_info import FeatureInfo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,15 +40,15 @@ class TinyResNet(nn.Module):
         )
         self.stages = nn.ModuleList([_stage(widths[0], widths[0], blocks, stride=1)])
         self.stages.extend(_stage(a, b, blocks, stride=2) for a, b in pairwise(widths))
-        self.features = tuple(Feature(c, 4 * 2**level) for level, c in enumerate(widths))
+        self.feature_info = tuple(FeatureInfo(c, 4 * 2**level) for level, c in enumerate(widths))
 
     def forward(self, images: Tensor) -> list[Tensor]:
         x = self.stem(images)
-        maps = []
+        features = []
         for stage in self.stages:
             x = stage(x)
-            maps.append(x)
-        return maps
+            features.append(x)
+        return features
 
 
 def _stage(inputs: int, outputs: int, blocks: int, *, stride: int) -> nn.Sequential:

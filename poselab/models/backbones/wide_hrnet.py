@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from poselab.models.backbones.timm_backbone import TimmBackbone
-from poselab.models.features import Feature
+from poselab.models.feature_info import FeatureInfo
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -42,16 +42,16 @@ class WideFusionHRNet(TimmBackbone):
             weights=weights,
             reductions=reductions,
         )
-        if not self.is_hrnet or [feature.reduction for feature in self.features] != [4]:
+        if not self.is_hrnet or [feature.reduction for feature in self.feature_info] != [4]:
             raise InputError(
                 f"expected an HRNet read at reduction 4, got {name} at "
-                f"{[feature.reduction for feature in self.features]}; set backbone.reductions=[4]"
+                f"{[feature.reduction for feature in self.feature_info]}; set backbone.reductions=[4]"
             )
         fusion = self.net.stage4[-1].fuse_layers[0]
-        width = _WIDER * self.features[0].channels
+        width = _WIDER * self.feature_info[0].channels
         for branch, layers in enumerate(fusion):
-            fusion[branch] = _widened(layers, self.features[0].channels, width)
-        self.features = (Feature(width, 4),)
+            fusion[branch] = _widened(layers, self.feature_info[0].channels, width)
+        self.feature_info = (FeatureInfo(width, 4),)
 
 
 def _widened(layers: nn.Module, inputs: int, width: int) -> nn.Sequential:

@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from poselab.models.pretrained.key_map import State
 
 _HEAD = r"(?:keypoint_)?head\."  # the longer name is that of 0.x, whose heatmap heads are the same
-_MAPS = (rf"{_HEAD}final_layer\.(.+)", r"net.head.maps.\1")
+_FINAL_LAYER = (rf"{_HEAD}final_layer\.(.+)", r"net.head.final_layer.\1")
 _NORMALISER = (r"data_preprocessor\..+",)
 
 HEATMAP_RESNET = KeyMap(
-    ((rf"backbone\.{RESNET}", TRUNK), *deconvolutions(rf"{_HEAD}deconv_layers\.", 3), _MAPS),
+    ((rf"backbone\.{RESNET}", TRUNK), *deconvolutions(rf"{_HEAD}deconv_layers\.", 3), _FINAL_LAYER),
     _NORMALISER,
 )
-HEATMAP_HRNET = KeyMap(((rf"backbone\.{HRNET}", TRUNK), _MAPS), _NORMALISER)
+HEATMAP_HRNET = KeyMap(((rf"backbone\.{HRNET}", TRUNK), _FINAL_LAYER), _NORMALISER)
 SIMCC_RESNET = KeyMap(
     (
         (rf"backbone\.{RESNET}", TRUNK),
         *deconvolutions(r"head\.deconv_head\.deconv_layers\.", 3),
-        (r"head\.deconv_head\.final_layer\.(.+)", r"net.head.maps.\1"),
+        (r"head\.deconv_head\.final_layer\.(.+)", r"net.head.final_layer.\1"),
         (r"head\.mlp_head_([xy])\.(.+)", r"net.head.\1.\2"),
     ),
     _NORMALISER,
@@ -43,13 +43,13 @@ _CSPNEXT = (r"backbone\.(.+)", r"net.backbone.\1")  # called as ours
 # Of averaged weights the plain keys are the averages: mmengine swaps them when it saves.
 _BESIDE = (*_NORMALISER, r"ema_.+")
 HEATMAP_CSPNEXT = KeyMap(
-    (_CSPNEXT, *deconvolutions(rf"{_HEAD}deconv_layers\.", 3), _MAPS),
+    (_CSPNEXT, *deconvolutions(rf"{_HEAD}deconv_layers\.", 3), _FINAL_LAYER),
     _BESIDE,
 )
 RTMPOSE = KeyMap(
     (
         _CSPNEXT,
-        (r"head\.final_layer\.(.+)", r"net.head.maps.\1"),
+        (r"head\.final_layer\.(.+)", r"net.head.final_layer.\1"),
         (r"head\.mlp\.0\.g", "net.head.norm.gain"),
         (r"head\.mlp\.1\.(.+)", r"net.head.tokens.\1"),
         (r"head\.gau\.ln\.g", "net.head.attention.norm.gain"),
@@ -105,5 +105,7 @@ _TRANSFORMER = transformer(
     "layers",
     "ln1 ln2 attn.qkv attn.proj ffn.layers.0.0 ffn.layers.1",
 )
-VITPOSE = KeyMap((*_TRANSFORMER, *deconvolutions(r"head\.deconv_layers\.", 2), _MAPS), _NORMALISER)
-VITPOSE_SIMPLE = KeyMap((*_TRANSFORMER, _MAPS), _NORMALISER)
+VITPOSE = KeyMap(
+    (*_TRANSFORMER, *deconvolutions(r"head\.deconv_layers\.", 2), _FINAL_LAYER), _NORMALISER
+)
+VITPOSE_SIMPLE = KeyMap((*_TRANSFORMER, _FINAL_LAYER), _NORMALISER)

@@ -30,11 +30,11 @@ def deconvolutions(prefix: str, count: int) -> tuple[tuple[str, str], ...]:
     )
 
 
-_MAPS = (r"final_layer\.(.+)", r"net.head.maps.\1")
+_FINAL_LAYER = (r"final_layer\.(.+)", r"net.head.final_layer.\1")
 _AXES = (r"mlp_head_([xy])\.(.+)", r"net.head.\1.\2")
 
-POSE_RESNET = KeyMap(((RESNET, TRUNK), *deconvolutions(r"deconv_layers\.", 3), _MAPS))
-POSE_HRNET = KeyMap(((HRNET, TRUNK), _MAPS))
+POSE_RESNET = KeyMap(((RESNET, TRUNK), *deconvolutions(r"deconv_layers\.", 3), _FINAL_LAYER))
+POSE_HRNET = KeyMap(((HRNET, TRUNK), _FINAL_LAYER))
 SIMCC_RESNET = KeyMap((*POSE_RESNET.renames, _AXES))
 SIMCC_HRNET = KeyMap((*POSE_HRNET.renames, _AXES))
 

@@ -46,7 +46,7 @@ def transformer(outer: str, layers: str, inner: str) -> tuple[tuple[str, str], .
 
 _REPOSITORY = (
     *transformer("pos_embed patch_embed.proj last_norm", "blocks", " ".join(_INNER)),
-    (r"keypoint_head\.final_layer\.(.+)", r"net.head.maps.\1"),
+    (r"keypoint_head\.final_layer\.(.+)", r"net.head.final_layer.\1"),
 )
 _STEPS = (lambda state: _position_of_class_added("backbone.pos_embed", state),)
 
@@ -72,7 +72,7 @@ _TRANSFORMERS = (
         "layernorm_before layernorm_after attention.attention.qkv attention.output.dense "
         "mlp.fc1 mlp.fc2",
     ),
-    (r"head\.conv\.(.+)", r"net.head.maps.\1"),
+    (r"head\.conv\.(.+)", r"net.head.final_layer.\1"),
     (r"head\.deconv1\.(.+)", r"net.neck.layers.0.0.\1"),
     (r"head\.batchnorm1\.(.+)", r"net.neck.layers.0.1.\1"),
     (r"head\.deconv2\.(.+)", r"net.neck.layers.1.0.\1"),
