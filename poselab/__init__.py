@@ -14,18 +14,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from poselab.evaluation.api import compare as compare
     from poselab.evaluation.api import evaluate as evaluate
     from poselab.experiments.api import load as load
     from poselab.experiments.api import predict as predict
     from poselab.experiments.api import resume as resume
     from poselab.experiments.api import train as train
+    from poselab.report.comparison_report import compare as compare
 
 __version__ = "0.1.0"
 
 _API = {
     **dict.fromkeys(("train", "resume", "load", "predict"), "poselab.experiments.api"),
-    **dict.fromkeys(("evaluate", "compare"), "poselab.evaluation.api"),
+    "evaluate": "poselab.evaluation.api",
+    "compare": "poselab.report.comparison_report",
 }
 """Function → the module that defines it."""
 

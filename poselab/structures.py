@@ -63,7 +63,7 @@ class Skeleton:
 
     @cached_property
     def flip_index(self) -> tuple[int, ...]:
-        """``keypoints[flip_index[k]]`` is what keypoint k is called in a flipped image."""
+        """For each keypoint that of the other side, which it becomes in a flipped image, or itself."""
         return tuple(
             self.keypoints.index(flip) if (flip := _flip(name)) in self.keypoints else k
             for k, name in enumerate(self.keypoints)

@@ -1,4 +1,4 @@
-"""``poselab compare``: which method is better, by how much, how sure that is, and may one ask."""
+"""``poselab compare``: which method is better, by how much, how sure, and may they be compared."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from poselab.annotations import Annotations
-    from poselab.evaluation.comparison import Comparison, PredictionsFile
-
 _EPILOG = """
   poselab compare hrnet.json ours.json --annotations person_keypoints_val2017.json --out compared
   poselab compare heatmap=runs/a,runs/b direct=runs/c,runs/d --annotations GT --out DIR
@@ -31,7 +28,7 @@ nothing comparable, 2 wrong use.
 def parser() -> argparse.ArgumentParser:
     """The command's words."""
     words = argparse.ArgumentParser(
-        description="Compare methods on the same labels: figures with confidence intervals, "
+        description="Compare methods on the same annotations: values with confidence intervals, "
         "paired differences with p-values, a page with plots and images.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -46,21 +43,32 @@ def parser() -> argparse.ArgumentParser:
     scoring.add_words(words)
     words.add_argument("--out", type=Path, required=True, metavar="DIR")
     words.add_argument("--images", type=Path, metavar="DIR", help="images to show on the page")
-    words.add_argument("--replicates", type=int, default=1000, help="bootstrap draws (1000)")
+    words.add_argument("--replicates", type=int, default=1000, help="bootstrap replicates (1000)")
     words.add_argument("--seed", type=int, default=0, help="of the bootstrap (0)")
     return words
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Read, score, resample, print the table, write everything."""
+    """Compare, warn on stderr, print the tables, write everything."""
+    from poselab.report.comparison_report import compare
+
     scoring.check_replicates(arguments)
-    annotations = scoring.annotations_of(arguments)
-    named = {
-        name: [_read(path, annotations, scoring.kind_of(arguments)) for path in paths]
-        for name, paths in named_paths(arguments.methods).items()
-    }
-    comparison = _compared(arguments, named, annotations)
-    _write(comparison, arguments)
+    with _progress(arguments.replicates) as advance:
+        comparison = compare(
+            named_paths(arguments.methods),
+            arguments.annotations,
+            scoring.evaluator_of(arguments),
+            arguments.replicates,
+            arguments.seed,
+            arguments.layout,
+            advance,
+        )
+    for warning in comparison.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(comparison)
+    print(f"tables: {arguments.out}")
+    print("drawing the page ...", file=sys.stderr)
+    print(f"page: {comparison.write(arguments.out, arguments.images)}")
     return 0
 
 
@@ -94,29 +102,6 @@ def _own_name(path: Path, among: list[Path]) -> str:
     return "/".join(parts[-length:])
 
 
-def _read(path: Path, annotations: Annotations, metric: str) -> PredictionsFile:
-    """One file, checked; what is odd about it is said on stderr."""
-    from poselab.evaluation.comparability import read_comparability
-    from poselab.evaluation.comparison import PredictionsFile
-    from poselab.evaluation.validation.checks import check
-
-    poses = scoring.read_poses(path, annotations)
-    for warning in check(poses, annotations, metric):
-        print(f"warning: {path}: {warning}", file=sys.stderr)
-    file = scoring.predictions_file(path)
-    return PredictionsFile(file, poses, read_comparability(file))
-
-
-def _compared(
-    arguments: argparse.Namespace, named: dict[str, list[PredictionsFile]], annotations: Annotations
-) -> Comparison:
-    from poselab.evaluation.comparison import compare
-
-    evaluator = scoring.evaluator_of(arguments)
-    with _progress(arguments.replicates) as advance:
-        return compare(named, annotations, evaluator, arguments.replicates, arguments.seed, advance)
-
-
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[int], Any]]:
     """A bar on stderr where a terminal shows it."""
@@ -127,28 +112,3 @@ def _progress(total: int) -> Iterator[Callable[[int], Any]]:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("resampling images", total=total)
         yield lambda done: bar.advance(task, done)
-
-
-def _write(comparison: Comparison, arguments: argparse.Namespace) -> None:
-    from poselab.io.files import write_bytes, write_json
-    from poselab.report import comparison_table as table
-    from poselab.report.page import write_page
-    from poselab.report.tables import csv_text, latex, markdown, print_table
-
-    marked = table.incomparable_methods(comparison)
-    rows, notes = table.summary_rows(comparison, marked), table.notes(comparison, marked)
-    out: Path = arguments.out
-    text = markdown(rows) + "".join(f"\n{note}\n" for note in notes)
-    if len(comparison.pairs) > 1:
-        text += "\n" + markdown(table.pair_rows(comparison))
-    write_bytes(out / "table.md", text.encode())
-    write_bytes(out / "table.tex", latex(rows, notes).encode())
-    write_bytes(out / "metrics.csv", csv_text(table.metric_rows(comparison)).encode())
-    write_json(out / "comparison.json", comparison.to_json())
-    print_table(rows)
-    if len(comparison.pairs) > 1:
-        print_table(table.pair_rows(comparison))
-    print("\n".join(notes))
-    print(f"tables: {out}")
-    print("drawing the page ...", file=sys.stderr)
-    print(f"page: {write_page(comparison, out / 'index.html', image_folder=arguments.images)}")

@@ -63,17 +63,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _estimates(arguments: argparse.Namespace, annotations: Annotations) -> list[SigmaEstimate]:
     from poselab.annotations import open_annotations
-    from poselab.cli.scoring import read_poses
+    from poselab.evaluation.predictions_file import open_predictions
     from poselab.evaluation.statistics.sigmas import sigmas_of_repeats, sigmas_of_residuals
-    from poselab.evaluation.validation.checks import check
+    from poselab.evaluation.validation.checks import check_predictions
 
     estimates = []
     if arguments.repeated:
         others = [open_annotations(path, layout=arguments.layout) for path in arguments.repeated]
         estimates.append(sigmas_of_repeats(annotations, others))
     if arguments.residuals is not None:
-        predictions = read_poses(arguments.residuals, annotations)
-        check(predictions, annotations)
+        predictions = open_predictions(arguments.residuals, annotations).predictions
+        check_predictions(predictions, annotations)
         estimates.append(sigmas_of_residuals(predictions, annotations))
     return estimates
 

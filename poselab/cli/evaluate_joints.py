@@ -41,12 +41,12 @@ def parser() -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     """Score, warn on stderr, print the table, write the JSON."""
     from poselab.evaluation.metrics.calibration import joint_calibration
-    from poselab.evaluation.validation.checks import check
+    from poselab.evaluation.validation.checks import validate_predictions
     from poselab.report.tables import print_table
 
     annotations = scoring.annotations_of(arguments)
     predictions = scoring.read_poses(arguments.predictions, annotations)
-    for warning in check(predictions, annotations):
+    for warning in validate_predictions(predictions, annotations):
         print(f"warning: {warning}", file=sys.stderr)
     joints = _joints(predictions, annotations, arguments.engine)
     scores = joint_calibration(predictions, annotations)

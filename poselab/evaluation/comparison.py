@@ -1,4 +1,4 @@
-"""Methods scored on the same people: figures, how sure they are, and every pair's difference."""
+"""Methods scored on the same people: values, how sure they are, and every pair's difference."""
 
 from __future__ import annotations
 
@@ -9,68 +9,69 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from poselab.evaluation.accumulator import metrics_of
 from poselab.evaluation.metrics.hotcoco_streaming import MANY
-from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.statistics.bootstrap import (
     LEVEL,
     REPLICATES,
-    Difference,
+    PairedDifference,
     Replicates,
     holm,
-    resampled,
+    resample,
+    with_intervals,
 )
-from poselab.io.background import meanwhile
+from poselab.io.background import in_background
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from poselab.annotations.table import Annotations
-    from poselab.evaluation.accumulator import Tally
+    from poselab.evaluation.accumulator import Accumulator
     from poselab.evaluation.evaluator import Evaluator
-    from poselab.evaluation.predictions import Predictions
+    from poselab.evaluation.predictions_file import PredictionsFile
     from poselab.evaluation.record import Metrics
-
-
-class Run(NamedTuple):
-    """One predictions file: where it lies, its poses, and the contract a run left beside it."""
-
-    path: Path
-    predictions: Predictions
-    comparability: Mapping[str, Any]
+    from poselab.structures import Floats
 
 
 @dataclass(frozen=True)
 class Method:
-    """A name for one run or several that differ by seed, scored; the first run is the one shown."""
+    """A name for one run or several that differ by seed, scored; the first run is the one shown.
+
+    ``accumulators`` are what values and replicates of the runs come from.
+    """
 
     name: str
-    runs: tuple[Run, ...]
-    metrics: tuple[Metrics, ...]
+    runs: tuple[PredictionsFile, ...]
+    accumulators: tuple[Accumulator, ...]
     replicates: Replicates
 
     @property
     def comparability(self) -> dict[str, Any]:
-        """What the figures depend on: the evaluator's part, and the run's where one left it."""
-        return {**self.metrics[0].comparability, **self.runs[0].comparability}
+        """What the values depend on: the evaluator's record, and the run's where it left one."""
+        return {**self.accumulators[0].comparability, **self.runs[0].comparability}
+
+    def metrics(self, seed: int = 0) -> Metrics:
+        """The values of the first run with the intervals that the replicates give."""
+        of_run = replace(metrics_of(self.accumulators[0]), comparability=self.comparability)
+        return with_intervals(of_run, self.replicates, seed)
 
 
 class Pair(NamedTuple):
-    """The first method minus the second: ``difference`` of every figure (F,), and the headline's
-    p-value corrected for the number of pairs."""
+    """The first method minus the second: ``difference`` of every metric (F,), and the primary
+    metric's p-value corrected for the number of pairs."""
 
     first: str
     second: str
-    difference: Difference
+    difference: PairedDifference
     p_corrected: float
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Methods in the order of their headline figure, the best first, and all pairs of them.
+    """Methods in the order of their primary metric, the best first, and all pairs of them.
 
-    ``asked`` are fields of contracts that the comparison is about, such as "run.boxes": methods are
-    meant to differ in them.
+    ``intended_differences`` are fields of comparability records, such as "run.boxes", in which the
+    methods differ because the comparison is about them.
     """
 
     annotations: Annotations
@@ -79,20 +80,26 @@ class Comparison:
     pairs: tuple[Pair, ...]
     replicates: int
     seed: int
-    asked: frozenset[str] = frozenset()
+    intended_differences: frozenset[str] = frozenset()
 
-    def asking(self, fields: frozenset[str]) -> Comparison:
-        """The same, about these fields of contracts."""
-        return replace(self, asked=fields)
+    def with_intended_differences(self, fields: frozenset[str]) -> Comparison:
+        """The same, about these fields of comparability records."""
+        return replace(self, intended_differences=fields)
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The figures, in the order of every array (F,)."""
+        """The metrics, in the order of every array (F,)."""
         return self.methods[0].replicates.keys
 
     @property
+    def values(self) -> Floats:
+        """The values (methods, F) as fractions; :attr:`Replicates.samples` has the replicates."""
+        return np.stack([method.replicates.values for method in self.methods])
+
+    @property
     def detectable(self) -> float:
-        """The smallest headline difference that this set can tell apart, of the closest pair.
+        """The smallest difference of the primary metric that this set can tell apart, of the
+        closest pair.
 
         NaN where there are no two methods that ever differ.
         """
@@ -105,22 +112,13 @@ class Comparison:
         return next(p for p in self.pairs if (p.first, p.second) == (first, second))
 
     def to_json(self) -> dict[str, Any]:
-        """All figures and differences, as fractions, with what they depend on."""
+        """All values and differences, as fractions, with what they depend on."""
         return {
             "primary_metric": self.primary_metric,
             "bootstrap": {"replicates": self.replicates, "seed": self.seed, "level": LEVEL},
             "methods": [_method_json(method) for method in self.methods],
-            "pairs": [self._pair_json(pair) for pair in self.pairs],
+            "pairs": [_pair_json(pair, self.keys) for pair in self.pairs],
         }
-
-    def _pair_json(self, pair: Pair) -> dict[str, Any]:
-        columns = {**pair.difference._asdict(), "detectable": pair.difference.detectable}
-        figures = {
-            key: {name: float(column[n]) for name, column in columns.items()}
-            for n, key in enumerate(self.keys)
-        }
-        both = {"first": pair.first, "second": pair.second}
-        return {**both, "p_corrected": pair.p_corrected, "figures": figures}
 
 
 def _method_json(method: Method) -> dict[str, Any]:
@@ -129,60 +127,62 @@ def _method_json(method: Method) -> dict[str, Any]:
     return {
         "name": method.name,
         "files": [str(run.path) for run in method.runs],
-        "figures": {k: {"value": float(v), "interval": [lo, hi]} for k, v, lo, hi in columns},
+        "metrics": {k: {"value": float(v), "interval": [lo, hi]} for k, v, lo, hi in columns},
         "comparability": method.comparability,
     }
 
 
-def compare(
-    named: Mapping[str, Sequence[Run]],
+def _pair_json(pair: Pair, keys: Sequence[str]) -> dict[str, Any]:
+    columns = {**pair.difference._asdict(), "detectable": pair.difference.detectable}
+    metrics = {
+        key: {name: float(column[n]) for name, column in columns.items()}
+        for n, key in enumerate(keys)
+    }
+    both = {"first": pair.first, "second": pair.second}
+    return {**both, "p_corrected": pair.p_corrected, "metrics": metrics}
+
+
+def compare_methods(
+    methods: Mapping[str, Sequence[PredictionsFile]],
     annotations: Annotations,
     evaluator: Evaluator,
     replicates: int = REPLICATES,
     seed: int = 0,
     progress: Callable[[int], Any] = int,
 ) -> Comparison:
-    """Score every method and resample all of them together.
+    """Score every method's runs once and resample all of them together.
+
+    ``progress`` is called with each number of new replicates.
 
     Raises:
-        InputError: what the evaluator refuses.
+        InputError: predictions that the evaluator cannot score.
     """
-    runs = list(named.values())
-    scored = iter(_scored([run for group in runs for run in group], annotations, evaluator))
-    both = [[next(scored) for _ in group] for group in runs]
-    draws = resampled([[tally for _, tally in group] for group in both], replicates, seed, progress)
-    methods = [
-        Method(name, tuple(group), tuple(metrics for metrics, _ in figures), drawn)
-        for name, group, figures, drawn in zip(named, runs, both, draws, strict=True)
+    runs = list(methods.values())
+    flat = iter(_accumulate([run for group in runs for run in group], annotations, evaluator))
+    accumulators = [tuple(next(flat) for _ in group) for group in runs]
+    replicated = resample(accumulators, replicates, seed, progress)
+    scored = [
+        Method(name, tuple(group), parts, sampled)
+        for name, group, parts, sampled in zip(methods, runs, accumulators, replicated, strict=True)
     ]
-    place = draws[0].keys.index(evaluator.primary_metric)
-    methods.sort(key=lambda method: -np.nan_to_num(method.replicates.values[place]))
-    pairs = _pairs(methods, place)
-    return Comparison(
-        annotations, evaluator.primary_metric, tuple(methods), pairs, replicates, seed
-    )
+    place = replicated[0].keys.index(evaluator.primary_metric)
+    scored.sort(key=lambda method: -np.nan_to_num(method.replicates.values[place]))
+    pairs = _pairs(scored, place)
+    return Comparison(annotations, evaluator.primary_metric, tuple(scored), pairs, replicates, seed)
 
 
-def _scored(
-    runs: Sequence[Run], annotations: Annotations, evaluator: Evaluator
-) -> list[tuple[Metrics, Tally]]:
-    """Figures and tally of every run, of half of them by a second process where they are large."""
+def _accumulate(
+    runs: Sequence[PredictionsFile], annotations: Annotations, evaluator: Evaluator
+) -> list[Accumulator]:
+    """The accumulator of every run; of large runs, a second process matches one half."""
 
-    def score(some: Sequence[Run]) -> list[tuple[Metrics, Tally]]:
-        return [_figures_and_tally(run.predictions, annotations, evaluator) for run in some]
+    def match(some: Sequence[PredictionsFile]) -> list[Accumulator]:
+        return [evaluator.accumulate(run.predictions, annotations) for run in some]
 
     half = len(runs) // 2
     large = sum(len(run.predictions) for run in runs[half:]) >= MANY
-    with meanwhile(partial(score, runs[half:]), worth_it=large and half > 0) as others:
-        return [*score(runs[:half]), *others()]
-
-
-def _figures_and_tally(
-    predictions: Predictions, annotations: Annotations, evaluator: Evaluator
-) -> tuple[Metrics, Tally]:
-    if isinstance(evaluator, OksEvaluator):
-        return evaluator.scored(predictions, annotations)
-    return evaluator(predictions, annotations), evaluator.tally(predictions, annotations)
+    with in_background(partial(match, runs[half:]), worth_it=large and half > 0) as others:
+        return [*match(runs[:half]), *others()]
 
 
 def _pairs(methods: Sequence[Method], place: int) -> tuple[Pair, ...]:

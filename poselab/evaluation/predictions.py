@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any, BinaryIO
 
-    from poselab.structures import Floats, Ints
-
-    Mask = np.ndarray[Any, np.dtype[np.bool_]]
+    from poselab.structures import Floats, Ints, Mask
 
 ROWS_AT_ONCE = 1024
 GZIP = b"\x1f\x8b"
@@ -31,10 +29,10 @@ GZIP = b"\x1f\x8b"
 class Predictions:
     """N poses of K keypoints, each of one person.
 
-    image_ids (N,) int64; annotation_ids (N,) int64, the labelled person that the pose answers for
-    (-1: none); keypoints (N, K, 2) float64 0-based image pixels; keypoint_scores (N, K) float64;
-    scores (N,) float64. ``boxes`` (N, 4) float64 x y w h only where a results file brought them:
-    COCO then measures a pose's size by its box instead of the extent of its keypoints.
+    image_ids (N,) int64; annotation_ids (N,) int64, the labelled person whose box the pose was
+    predicted in (-1: none); keypoints (N, K, 2) float64 0-based image pixels; keypoint_scores
+    (N, K) float64; scores (N,) float64. ``boxes`` (N, 4) float64 x y w h only where a results file
+    brought them: COCO then measures a pose's size by its box instead of its keypoints' extent.
     """
 
     image_ids: Ints
@@ -77,9 +75,9 @@ def extents(keypoints: Floats) -> Floats:
 
 
 def read_predictions(path: Path, category: int = coco_results.PERSON) -> Predictions:
-    """A file in the COCO results format, with ``annotation_id`` where a person is answered for.
+    """A file in the COCO results format, with ``annotation_id`` where a pose names its person.
 
-    It may be compressed by gzip. ``category`` is the id that the labels give people
+    It may be compressed by gzip. ``category`` is the id that the annotations give people
     (``Annotations.category``).
 
     Raises:
@@ -154,7 +152,7 @@ def _records(predictions: Predictions, points: Floats, rows: slice) -> list[dict
 def merge(shards: Sequence[Predictions]) -> Predictions:
     """All shards' poses without the padding of a distributed sampler, in the shards' order.
 
-    Of rows that answer for the same labelled person of an image the first stays. Poses without an
+    Of rows with the same annotation id in an image the first stays. Poses without an
     annotation id are padding where another shard has exactly the same pose of the same image;
     within one shard equal poses stay, being a method's own doubles.
     """

@@ -1,4 +1,4 @@
-"""A record of figures together with what they depend on."""
+"""Metric values together with what they depend on."""
 
 from __future__ import annotations
 
@@ -16,28 +16,33 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
-    from poselab.evaluation.evaluator import ImageIds
+    from poselab.evaluation.images import ImageIds
     from poselab.structures import Ints
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Figures by key, as fractions (NaN: nothing to measure), and their comparability contract.
+    """Metric values by name, as fractions (NaN: nothing to measure), and what they depend on.
 
-    ``interval`` holds confidence limits by key, where they were asked for.
+    ``interval`` holds confidence intervals by name, where they were asked for; ``warnings`` what is
+    questionable about the predictions, one sentence each. Printed, it is a table in percent.
 
-    Two figures may be ranked against each other where their contracts agree.
+    Two values may be ranked against each other where their comparability records agree.
     """
 
     values: dict[str, float]
     comparability: dict[str, Any]
     interval: dict[str, tuple[float, float]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> float:
+        return self.values[name]
 
     def to_json(self) -> dict[str, Any]:
-        """The figures by key, ``interval`` and ``comparability``; null for what cannot be measured."""
+        """Values by name, ``interval`` and ``comparability``; null for what cannot be measured."""
         numbers = {key: None if math.isnan(v) else v for key, v in self.values.items()}
-        limits = {"interval": self.interval} if self.interval else {}
-        return {**numbers, **limits, "comparability": self.comparability}
+        interval = {"interval": self.interval} if self.interval else {}
+        return {**numbers, **interval, "comparability": self.comparability}
 
     def write(self, path: Path) -> None:
         """Write ``metrics.json``.
@@ -47,6 +52,29 @@ class Metrics:
         """
         files.write_json(path, self.to_json())
 
+    def rows(self) -> list[tuple[str, ...]]:
+        """Name, value and ends of the interval, if there are any, in percent, a row a metric."""
+        return [
+            (key, *("–" if math.isnan(v) else f"{100 * v:.3f}" for v in (value, *self._ends(key))))
+            for key, value in self.values.items()
+        ]
+
+    def scored(self) -> str:
+        """How many people in how many images were scored, in words."""
+        record = self.comparability
+        return (
+            f"{record['instances']} people in {record['images']} images of {record['annotations']}"
+        )
+
+    def __str__(self) -> str:
+        lines = [
+            "".join((f"{name:<20}", *(f"{c:>8}" for c in cells))) for name, *cells in self.rows()
+        ]
+        return "\n".join([*lines, self.scored()])
+
+    def _ends(self, key: str) -> tuple[float, ...]:
+        return self.interval.get(key, ())
+
 
 def annotation_comparability(
     annotations: Annotations,
@@ -54,9 +82,10 @@ def annotation_comparability(
     instances: int,
     image_ids: ImageIds = None,
 ) -> dict[str, Any]:
-    """What every figure depends on: which labels, which images of them, how many people.
+    """What every metric value depends on: the annotations, and which images and people of them.
 
-    ``image_ids`` are the images asked for, all of the table by default.
+    ``image_ids`` are the images that were to be scored, by default all of the table; ``images``
+    says how many of them had somebody to score.
     """
     return {
         "annotations": Path(annotations.source).name,

@@ -12,8 +12,9 @@ from omegaconf import OmegaConf
 
 from poselab.codecs.base import ManyDecoders
 from poselab.evaluation.comparability import RUN, read_comparability
-from poselab.evaluation.comparison import PredictionsFile, compare
+from poselab.evaluation.comparison import compare_methods
 from poselab.evaluation.predictions import merge, read_predictions, write_predictions
+from poselab.evaluation.predictions_file import PredictionsFile
 from poselab.experiments import build, runs
 from poselab.experiments.comparability import run_comparability
 from poselab.experiments.device import usable_device
@@ -102,7 +103,7 @@ def compare_decoders(
     files = out or run / "predictions"
     named = {name: [decoded.write(name, files / f"{name}.json")] for name in names}
     evaluator = build.evaluator(config)
-    comparison = compare(named, decoded.data.val.annotations, evaluator, replicates, seed)
+    comparison = compare_methods(named, decoded.data.val.annotations, evaluator, replicates, seed)
     write_comparison(comparison, out or run / "decoders", str(config.method.codec.decoder))
     return comparison
 

@@ -21,7 +21,7 @@ _THREADED = frozenset({"torch", "hotcoco"})
 
 
 @contextmanager
-def meanwhile(work: Callable[[], T], worth_it: bool = True) -> Iterator[Callable[[], T]]:
+def in_background(work: Callable[[], T], worth_it: bool = True) -> Iterator[Callable[[], T]]:
     """Do ``work`` in a copy of this process during the block; what is yielded waits for its result.
 
     Where nothing can be copied safely, or the copy fails or dies, the work is done here when its

@@ -39,7 +39,7 @@ def incomparable_methods(comparison: Comparison) -> dict[str, str]:
     """
     recorded = [method for method in comparison.methods if RUN in method.comparability]
     reference = (recorded or comparison.methods)[0]
-    ignored = FREE_CHOICES | comparison.asked
+    ignored = FREE_CHOICES | comparison.intended_differences
     reasons = {
         method.name: "; ".join(
             difference.reason
@@ -171,7 +171,7 @@ def _listed(*columns: Floats) -> list[list[float | None]]:
 
 def notes(comparison: Comparison, marked: Mapping[str, str]) -> list[str]:
     """What stands below the table: what is compared, what its marks mean, and warnings."""
-    images = int(comparison.methods[0].metrics[0].comparability["images"])
+    images = int(comparison.methods[0].comparability["images"])
     lines = [
         "Values in percent. 95 % CI: confidence interval by percentile bootstrap over "
         f"{images:,} images, {comparison.replicates:,} replicates, seed {comparison.seed}; all "

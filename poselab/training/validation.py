@@ -17,7 +17,7 @@ from poselab.evaluation.predictions import (
     rounded,
     write_predictions,
 )
-from poselab.evaluation.validation.checks import refuse as check_predictions
+from poselab.evaluation.validation.checks import check_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

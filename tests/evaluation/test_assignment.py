@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
-from poselab.evaluation.matching.assignment import by_best_oks
+from poselab.evaluation.matching.instances import match_by_best_oks
 from poselab.evaluation.metrics.pck import PckEvaluator
 from poselab.evaluation.metrics.pckh import PckhEvaluator
 from poselab.evaluation.predictions import Predictions
@@ -42,21 +42,24 @@ def poses_at(x: list[float], scores: list[float], images: list[int] | None = Non
 def test_the_best_score_chooses_first_and_takes_the_most_similar(make_table: Make) -> None:
     """Poses at 130 (0.9) and 101 (0.5): the first takes 140, the second what is left, 100."""
     table = standing_at([100, 140], make_table)
-    assert by_best_oks(poses_at([130, 101], [0.9, 0.5]), table).tolist() == [1, 0]
+    assert match_by_best_oks(poses_at([130, 101], [0.9, 0.5]), table).tolist() == [1, 0]
     # At 110 the better pose takes 100, so that the exact one must do with 140.
-    assert by_best_oks(poses_at([100, 110], [0.5, 0.9]), table).tolist() == [1, 0]
+    assert match_by_best_oks(poses_at([100, 110], [0.5, 0.9]), table).tolist() == [1, 0]
 
 
 def test_equal_scores_go_by_row_and_equal_similarity_to_the_later_person(make_table: Make) -> None:
     table = standing_at([100, 140], make_table)
-    assert by_best_oks(poses_at([120, 120], [0.5, 0.5]), table).tolist() == [1, 0]
+    assert match_by_best_oks(poses_at([120, 120], [0.5, 0.5]), table).tolist() == [1, 0]
 
 
 def test_more_poses_or_more_people_than_there_are(make_table: Make) -> None:
     table = standing_at([100, 140], make_table)
-    assert by_best_oks(poses_at([100], [1]), table).tolist() == [0, -1]
-    assert by_best_oks(poses_at([150, 140, 100], [0.1, 0.9, 0.8]), table).tolist() == [2, 1]
-    assert by_best_oks(poses_at([1e6], [1]), table).tolist() == [-1, -1]  # OKS 0 is no likeness
+    assert match_by_best_oks(poses_at([100], [1]), table).tolist() == [0, -1]
+    assert match_by_best_oks(poses_at([150, 140, 100], [0.1, 0.9, 0.8]), table).tolist() == [2, 1]
+    assert match_by_best_oks(poses_at([1e6], [1]), table).tolist() == [
+        -1,
+        -1,
+    ]  # OKS 0 is no likeness
 
 
 def test_images_crowds_and_unlabelled_people_are_kept_apart(make_table: Make) -> None:
@@ -68,9 +71,9 @@ def test_images_crowds_and_unlabelled_people_are_kept_apart(make_table: Make) ->
     visibility[1] = 0
     table = dataclasses.replace(table, visibility=visibility)
     found = poses_at([100, 100, 101], [0.9, 0.8, 0.7], [0, 0, 7])
-    assert by_best_oks(found, table).tolist() == [-1, -1, 0, 2]
+    assert match_by_best_oks(found, table).tolist() == [-1, -1, 0, 2]
     with pytest.raises(InputError, match=r"expected image ids of truth.json, got 1 others .* 5"):
-        by_best_oks(poses_at([100], [1], [5]), table)
+        match_by_best_oks(poses_at([100], [1], [5]), table)
 
 
 def test_one_who_cannot_be_measured_still_takes_a_pose(make_table: Make) -> None:
@@ -146,7 +149,7 @@ def test_coco_matches_the_same_pairs(make_table: Make, seed: int) -> None:
     scores = rng.integers(0, 8, 40) / 8  # ties among them
     image_ids = table.image_ids[table.image_of()][rows]
     found = Predictions(image_ids, np.full(40, -1), keypoints, np.ones((40, 17)), scores)
-    assert by_best_oks(found, table).tolist() == matched_by_coco(found, table)
+    assert match_by_best_oks(found, table).tolist() == matched_by_coco(found, table)
 
 
 def matched_by_coco(found: Predictions, table: Annotations) -> list[int]:

@@ -13,7 +13,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from poselab.annotations import Annotations
-from poselab.evaluation.accumulator import measured
+from poselab.evaluation.accumulator import point_values
 from poselab.evaluation.metrics.body_parts import PARTS, PartsEvaluator
 from poselab.evaluation.predictions import Predictions
 from poselab.skeletons import COCO17, WHOLEBODY133
@@ -86,7 +86,9 @@ def test_each_part_is_a_data_set_of_its_own(make_table: Make) -> None:
         part = slice(first, first + count)
         assert (values[f"AP/{name}"], values[f"AR/{name}"]) == expected(table, found, part), name
         first += count
-    assert measured(PartsEvaluator().accumulate(found, table)) == pytest.approx(values, abs=1e-12)
+    assert point_values(PartsEvaluator().accumulate(found, table)) == pytest.approx(
+        values, abs=1e-12
+    )
 
 
 def test_other_skeletons_have_no_such_parts(make_table: Make) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from poselab.annotations import Annotations
 from poselab.evaluation.predictions import Predictions
-from poselab.evaluation.validation.checks import check
+from poselab.evaluation.validation.checks import validate_predictions
 from poselab.skeletons import CROWDPOSE14, WHOLEBODY133
 from poselab.structures import InputError
 
@@ -52,60 +52,64 @@ def test_good_predictions_pass(table: Annotations, good: Answer) -> None:
     """With boxes and crowds of poses too."""
     table = dataclasses.replace(table, boxes=boxes_of(table))
     found = dataclasses.replace(good(table), boxes=boxes_of(table))
-    assert check(found, table) == []
-    assert check(found, table, metric="pck") == []
+    assert validate_predictions(found, table) == []
+    assert validate_predictions(found, table, ranked_by_oks=False) == []
     many = found.take(np.repeat(np.arange(20), 20))
     strays = np.random.default_rng(3).uniform(0, 400, many.keypoints.shape)
     strays[::20] = many.keypoints[::20]
-    assert check(dataclasses.replace(many, keypoints=strays), table) == []
+    assert validate_predictions(dataclasses.replace(many, keypoints=strays), table) == []
 
 
 def test_poses_given_twice_are_counted(table: Annotations, good: Answer) -> None:
     found = good(table)
     rows = np.r_[0:20, 3, 7, 3]
     again = found.take(rows)
-    (warning,) = check(again, table)
+    (warning,) = validate_predictions(again, table)
     assert warning.startswith("3 poses repeat another one of their image exactly")
-    assert check(again, table, metric="pck") == []
+    assert validate_predictions(again, table, ranked_by_oks=False) == []
     # One keypoint moved, or another image: nothing is repeated.
     keypoints = again.keypoints.copy()
     keypoints[20:, 8] += np.arange(1, 4)[:, None]
-    assert check(dataclasses.replace(again, keypoints=keypoints), table) == []
+    assert validate_predictions(dataclasses.replace(again, keypoints=keypoints), table) == []
     elsewhere = np.where(np.arange(23) < 20, again.image_ids, again.image_ids[0])
     elsewhere[21:] = again.image_ids[1:3]
-    assert check(dataclasses.replace(again, image_ids=elsewhere), table) == []
+    assert validate_predictions(dataclasses.replace(again, image_ids=elsewhere), table) == []
 
 
 @pytest.mark.parametrize("shift", [1.0, -1.0])
 def test_one_based_pixels_are_suspected(table: Annotations, good: Answer, shift: float) -> None:
     noiseless = dataclasses.replace(good(table), keypoints=table.keypoints + shift)
-    (warning,) = check(noiseless, table)
+    (warning,) = validate_predictions(noiseless, table)
     assert f"{shift:+.2f}"[:2] in warning
     assert "shifted by one pixel" in warning
 
 
 @pytest.mark.parametrize("shift", [[1.0, -1.0], [1.0, 0.0], [2.0, 2.0], [0.5, 0.5]])
 def test_other_shifts_are_not(table: Annotations, good: Answer, shift: list[float]) -> None:
-    assert check(good(table, shift), table) == []
+    assert validate_predictions(good(table, shift), table) == []
 
 
 def test_swapped_axes_are_suspected(table: Annotations, good: Answer) -> None:
     found = good(table)
     swapped = dataclasses.replace(found, keypoints=found.keypoints[..., ::-1])
-    (warning,) = check(swapped, table)
+    (warning,) = validate_predictions(swapped, table)
     assert "x and y swapped" in warning
 
 
 def test_sides_of_the_observer_are_suspected(table: Annotations, good: Answer) -> None:
     found = good(table)
     order = list(table.skeleton.flip_index)
-    (warning,) = check(dataclasses.replace(found, keypoints=found.keypoints[:, order]), table)
+    (warning,) = validate_predictions(
+        dataclasses.replace(found, keypoints=found.keypoints[:, order]), table
+    )
     assert "left and right swapped" in warning
 
 
 def test_parts_of_the_image_are_suspected(table: Annotations, good: Answer) -> None:
     found = good(table)
-    (warning,) = check(dataclasses.replace(found, keypoints=found.keypoints / 500), table)
+    (warning,) = validate_predictions(
+        dataclasses.replace(found, keypoints=found.keypoints / 500), table
+    )
     assert "parts of the image's width and height" in warning
 
 
@@ -113,10 +117,10 @@ def test_keypoints_far_outside_are_named(table: Annotations, good: Answer) -> No
     found = good(table)
     keypoints = found.keypoints.copy()
     keypoints[:, :1] += 1000
-    (warning,) = check(dataclasses.replace(found, keypoints=keypoints), table)
+    (warning,) = validate_predictions(dataclasses.replace(found, keypoints=keypoints), table)
     assert "6 % of the keypoints lie more than half an image outside" in warning
     unknown = dataclasses.replace(table, sizes=np.zeros_like(table.sizes))
-    assert check(dataclasses.replace(found, keypoints=keypoints), unknown) == []
+    assert validate_predictions(dataclasses.replace(found, keypoints=keypoints), unknown) == []
 
 
 def test_boxes_told_as_corners_are_suspected(table: Annotations, good: Answer) -> None:
@@ -124,10 +128,10 @@ def test_boxes_told_as_corners_are_suspected(table: Annotations, good: Answer) -
     boxes = boxes_of(moved)
     moved = dataclasses.replace(moved, boxes=boxes)
     found = dataclasses.replace(good(moved), boxes=as_corners(boxes))
-    (warning,) = check(found, moved)
+    (warning,) = validate_predictions(found, moved)
     assert warning.startswith("the predictions' bbox fits")
     cornered = dataclasses.replace(moved, boxes=as_corners(boxes))
-    (warning,) = check(dataclasses.replace(found, boxes=boxes), cornered)
+    (warning,) = validate_predictions(dataclasses.replace(found, boxes=boxes), cornered)
     assert warning.startswith("the annotations' bbox fits")
 
 
@@ -141,37 +145,46 @@ def test_scores_that_rank_nothing_or_the_wrong_way(make_table: Make, good: Answe
         0, 1, table.keypoints.shape
     )
     losses = dataclasses.replace(found, keypoints=away, scores=amount / 60)
-    (warning,) = check(losses, table)
+    (warning,) = validate_predictions(losses, table)
     assert "greater scores fit worse" in warning
-    assert check(dataclasses.replace(losses, scores=1 - losses.scores), table) == []
-    (warning,) = check(dataclasses.replace(found, scores=np.full(60, 0.5)), table)
+    assert validate_predictions(dataclasses.replace(losses, scores=1 - losses.scores), table) == []
+    (warning,) = validate_predictions(dataclasses.replace(found, scores=np.full(60, 0.5)), table)
     assert "all 60 scores are 0.5" in warning
-    assert check(dataclasses.replace(found, scores=np.full(60, 0.5)), table, "pckh") == []
+    assert (
+        validate_predictions(
+            dataclasses.replace(found, scores=np.full(60, 0.5)), table, ranked_by_oks=False
+        )
+        == []
+    )
 
 
 def test_doubtful_numbers_are_named(table: Annotations, good: Answer) -> None:
     loud = dataclasses.replace(good(table), scores=np.linspace(0, 3, 20))
-    assert "outside [0, 1]" in check(loud, table)[0]
+    assert "outside [0, 1]" in validate_predictions(loud, table)[0]
     flat = dataclasses.replace(table, areas=np.zeros(20))
-    (warning,) = check(good(table), flat)
+    (warning,) = validate_predictions(good(table), flat)
     assert "20 labelled people have no area" in warning
-    assert check(good(table).take(np.array([], int)), table) == ["there is not one prediction"]
+    assert validate_predictions(good(table).take(np.array([], int)), table) == [
+        "there is not one prediction"
+    ]
 
 
 def test_areas_and_sigmas_of_nobody(table: Annotations, good: Answer) -> None:
-    (warning,) = check(good(table), dataclasses.replace(table, area_rule="0.53 box"))
+    (warning,) = validate_predictions(good(table), dataclasses.replace(table, area_rule="0.53 box"))
     assert "the annotations lack areas" in warning
     nameless = dataclasses.replace(table.skeleton, name="custom17", sigmas=None)
-    (warning,) = check(good(table), dataclasses.replace(table, skeleton=nameless))
+    (warning,) = validate_predictions(good(table), dataclasses.replace(table, skeleton=nameless))
     assert "nobody published sigmas for custom17, so OKS takes 0.05" in warning
     poor = dataclasses.replace(table, skeleton=nameless, area_rule="0.53 box")
-    assert check(good(table), poor, metric="pck") == []
+    assert validate_predictions(good(table), poor, ranked_by_oks=False) == []
 
 
 def test_crowds_without_a_box_are_named(table: Annotations, good: Answer) -> None:
     crowd, boxes = np.zeros(20, bool), boxes_of(table)
     crowd[:3], boxes[2:5] = True, 0.0
-    (warning,) = check(good(table), dataclasses.replace(table, crowd=crowd, boxes=boxes))
+    (warning,) = validate_predictions(
+        good(table), dataclasses.replace(table, crowd=crowd, boxes=boxes)
+    )
     assert warning.startswith("1 crowds or people without keypoints have no box")
 
 
@@ -179,16 +192,16 @@ def test_crowdposes_areas_are_its_publishers(make_table: Make, good: Answer) -> 
     points = np.full((20, 14, 3), 2.0)
     points[..., :2] = np.random.default_rng(0).uniform(0, 400, (20, 14, 2))
     table = make_table(points, CROWDPOSE14)
-    assert check(good(table), dataclasses.replace(table, area_rule="0.53 box")) == []
+    assert validate_predictions(good(table), dataclasses.replace(table, area_rule="0.53 box")) == []
 
 
 def test_images_with_too_many_poses_or_none(table: Annotations, good: Answer) -> None:
     found = good(table)
     crowd = found.take(np.r_[np.zeros(22, int), 1:20])
     crowd.keypoints[:22, 0] += np.arange(22)[:, None]
-    (warning,) = check(crowd, table)
+    (warning,) = validate_predictions(crowd, table)
     assert "AP drops 2 poses, those beyond the best 20" in warning
-    (warning,) = check(found.take(np.arange(17)), table)
+    (warning,) = validate_predictions(found.take(np.arange(17)), table)
     assert "3 of 20 images with labelled people have no prediction" in warning
 
 
@@ -201,20 +214,20 @@ def test_numbers_that_are_not_finite(
     values = getattr(found, column).copy()
     values.flat[3] = bad
     with pytest.raises(InputError, match="expected finite"):
-        check(dataclasses.replace(found, **{column: values}), table)
+        validate_predictions(dataclasses.replace(found, **{column: values}), table)
 
 
 def test_other_images_and_other_skeletons(table: Annotations, answer: Answer) -> None:
     found = answer(table)
     with pytest.raises(InputError, match="20 others such as 1000"):
-        check(dataclasses.replace(found, image_ids=found.image_ids + 1000), table)
+        validate_predictions(dataclasses.replace(found, image_ids=found.image_ids + 1000), table)
     fewer = dataclasses.replace(found, keypoints=found.keypoints[:, :14])
     with pytest.raises(InputError, match=r"expected 17 keypoints \(coco17\), got 14"):
-        check(fewer, table)
+        validate_predictions(fewer, table)
 
 
 def test_the_body_of_whole_body_labels_is_offered(make_table: Make, answer: Answer) -> None:
     whole = make_table(np.full((1, 133, 3), 2.0), WHOLEBODY133)
     found = dataclasses.replace(answer(whole), keypoints=np.ones((1, 17, 2)))
     with pytest.raises(InputError, match="layout coco reads these annotations as COCO's 17"):
-        check(found, dataclasses.replace(whole, layout="coco_wholebody"))
+        validate_predictions(found, dataclasses.replace(whole, layout="coco_wholebody"))

@@ -77,7 +77,7 @@ def test_tables_in_every_format_agree(
     assert [method["name"] for method in record["methods"]] == ["fine", "coarse"]
     best = record["methods"][0]["figures"]["AP"]
     assert best["interval"][0] < best["value"] < best["interval"][1]
-    with (out / "figures.csv").open() as lines:
+    with (out / "metrics.csv").open() as lines:
         rows = list(csv.DictReader(lines))
     assert float(rows[0]["value"]) == best["value"]
     printed = f"{100 * best['value']:.1f}"
@@ -87,7 +87,7 @@ def test_tables_in_every_format_agree(
         capsys.readouterr().out,
     ):
         assert printed in text
-        assert "Smallest difference that this set can tell apart" in text
+        assert "Smallest detectable difference" in text
 
 
 def test_figures_are_those_of_evaluate(files: dict[str, Path], tmp_path: Path) -> None:
@@ -152,8 +152,8 @@ def test_other_conditions_are_marked_with_the_reason(
     assert compare(files, *words, str(files["alike"])) == 0
     printed = capsys.readouterr().out
     assert "coarse ‡" in printed
-    assert "flip test: off against on" in printed
-    assert "alike: the results file says nothing of its boxes" in printed
+    assert "flip test: off vs. on" in printed
+    assert "alike: the predictions file does not record its boxes" in printed
     assert printed.count("‡") == 2
     record = json.loads((files["ground_truth"].parent / "out" / "comparison.json").read_text())
     comparability_records = {

@@ -11,7 +11,7 @@ import pytest
 
 from poselab.annotations import Annotations, open_annotations
 from poselab.evaluation.metrics.crowding import (
-    CrowdEvaluator,
+    CrowdPoseEvaluator,
     crowd_index,
     overlaps,
     recorded_crowd_index,
@@ -76,7 +76,7 @@ def test_levels_of_the_example(shared_data: Callable[[str], Path]) -> None:
     """Indices .76, .76, .82 and 0: the easy and the hard level are an image each."""
     table = open_annotations(shared_data("oks-cases/crowdpose_example/gt.json"), cache=False)
     found = read_predictions(shared_data("oks-cases/crowdpose_example/predictions.json"))
-    values = CrowdEvaluator()(found, table).values
+    values = CrowdPoseEvaluator()(found, table).values
     for level, images in (("easy", [115625]), ("medium", [114203, 104173]), ("hard", [107292])):
         assert values[f"AP/{level}"] == OksEvaluator()(found, table, images).values["AP"], level
 
@@ -90,7 +90,7 @@ def test_without_a_record_the_labels_say_it(make_table: Make, answer: Answer) ->
         boxes=[[40, 0, 20, 100], [240, 0, 20, 100], [40, 0, 220, 100]],
     )
     assert crowd_index(table).tolist() == [0, 0.5]
-    metrics = CrowdEvaluator()(answer(table), table)
+    metrics = CrowdPoseEvaluator()(answer(table), table)
     levels = [metrics.values[f"AP/{level}"] for level in ("easy", "medium", "hard")]
     assert levels == pytest.approx([1, 1, np.nan], nan_ok=True)
     assert metrics.comparability["crowd_index"] == "computed from the labels"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
-from poselab.evaluation.metrics.joints import joint_average_precision, joint_figures
+from poselab.evaluation.metrics.joints import joint_average_precision, joint_similarities
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import Predictions
 from poselab.skeletons import COCO17
@@ -39,7 +39,7 @@ def off(
 
 def test_similarity_and_thresholds_by_hand(make_table: Make, answer: Answer) -> None:
     table = instances(make_table)
-    figures = joint_figures(off(answer, table, 0, NOSE, 0.8), table)
+    figures = joint_similarities(off(answer, table, 0, NOSE, 0.8), table)
     assert figures.joints == COCO17.keypoints
     assert figures.labelled[[NOSE, WRIST, ANKLE]].tolist() == [2, 1, 0]
     assert figures.similarity[NOSE] == pytest.approx(0.9)
@@ -52,15 +52,15 @@ def test_similarity_and_thresholds_by_hand(make_table: Make, answer: Answer) -> 
 
 def test_people_without_a_pose_count_as_wrong(make_table: Make, answer: Answer) -> None:
     table = instances(make_table)
-    figures = joint_figures(answer(table).take(np.array([1])), table)
+    figures = joint_similarities(answer(table).take(np.array([1])), table)
     assert figures.similarity[[NOSE, WRIST]].tolist() == [0.5, 0]
 
 
 def test_only_the_chosen_images_count(make_table: Make, answer: Answer) -> None:
     table = instances(make_table)
     found = off(answer, table, 0, NOSE, 0.8)
-    assert joint_figures(found, table, image_ids=[1]).similarity[NOSE] == 1
-    assert joint_figures(found, table, image_ids=[0]).similarity[NOSE] == pytest.approx(0.8)
+    assert joint_similarities(found, table, image_ids=[1]).similarity[NOSE] == 1
+    assert joint_similarities(found, table, image_ids=[0]).similarity[NOSE] == pytest.approx(0.8)
 
 
 def test_ap_of_a_joint_by_hand(make_table: Make, answer: Answer) -> None:

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
-from poselab.evaluation.matching.pairs import Pairs, in_turn, most_alike, together, turns, with_oks
+from poselab.evaluation.matching.pairs import (
+    Pairs,
+    match_greedily,
+    most_similar_pairs,
+    oks_of_pairs,
+    same_image_pairs,
+    score_ranks,
+)
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import Predictions
 from poselab.skeletons import COCO17
@@ -33,8 +40,10 @@ def scene(make_table: Make, seed: int) -> tuple[Annotations, Predictions]:
 
 
 def all_pairs(table: Annotations, found: Predictions) -> Pairs:
-    poses = together(np.arange(len(found)), found.image_ids, np.arange(table.instances), table)
-    return with_oks(poses, found, table, COCO17.oks_sigmas)
+    poses = same_image_pairs(
+        np.arange(len(found)), found.image_ids, np.arange(table.instances), table
+    )
+    return oks_of_pairs(poses, found, table, COCO17.oks_sigmas)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -43,13 +52,15 @@ def test_poses_take_turns_as_in_the_engine(make_table: Make, seed: int) -> None:
     pairs = all_pairs(table, found)
     assert len(pairs.pose) == sum(np.diff(table.first_person)[found.image_ids])
     pairs = pairs.take(pairs.oks >= 0.5)
-    turn = turns(found.scores, found.image_ids)
+    turn = score_ranks(found.scores, found.image_ids)
     matching = OksEvaluator().matching(found, table)
     person = matching.person[0, 0]
     expected = np.full(table.instances, -1)
     expected[person[person >= 0]] = matching.row[person >= 0]
     assert (expected >= 0).sum() > 5
-    np.testing.assert_array_equal(in_turn(pairs, turn[pairs.pose], table.instances), expected)
+    np.testing.assert_array_equal(
+        match_greedily(pairs, turn[pairs.pose], table.instances), expected
+    )
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -64,10 +75,10 @@ def test_the_most_alike_are_taken_first(make_table: Make, seed: int) -> None:
             for n in left
             if pairs.pose[n] != pairs.pose[best] and pairs.person[n] != pairs.person[best]
         ]
-    np.testing.assert_array_equal(most_alike(pairs), np.sort(expected))
+    np.testing.assert_array_equal(most_similar_pairs(pairs), np.sort(expected))
 
 
 def test_nothing_to_match(make_table: Make) -> None:
     nothing = Pairs(np.empty(0, int), np.empty(0, int), np.empty(0))
-    np.testing.assert_array_equal(in_turn(nothing, np.empty(0, int), 2), [-1, -1])
-    assert len(most_alike(nothing)) == 0
+    np.testing.assert_array_equal(match_greedily(nothing, np.empty(0, int), 2), [-1, -1])
+    assert len(most_similar_pairs(nothing)) == 0

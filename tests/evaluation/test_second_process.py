@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from poselab.io import background as second_process
-from poselab.io.background import meanwhile
+from poselab.io.background import in_background
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ def test_arrays_come_back_from_another_process() -> None:
         "process": 0,
         "columns": (np.arange(7), np.ones((100_000, 2)), np.array([True]), None),
     }
-    with meanwhile(lambda: sent | {"process": os.getpid()}) as result:
+    with in_background(lambda: sent | {"process": os.getpid()}) as result:
         got = result()
     assert got["process"] != HERE
     assert [np.shape(column) for column in got["columns"]] == [(7,), (100_000, 2), (1,), ()]
@@ -60,7 +60,7 @@ def die(how: Callable[[], object]) -> int:
     ],
 )
 def test_a_copy_that_ends_otherwise_is_made_good(how: Callable[[], object]) -> None:
-    with meanwhile(partial(die, how)) as result:
+    with in_background(partial(die, how)) as result:
         assert result() == HERE
 
 
@@ -68,7 +68,7 @@ def test_errors_are_raised_here() -> None:
     def wrong() -> None:
         raise ValueError("expected")
 
-    with meanwhile(wrong) as result, pytest.raises(ValueError, match="expected"):
+    with in_background(wrong) as result, pytest.raises(ValueError, match="expected"):
         result()
 
 
@@ -80,7 +80,7 @@ def test_a_copy_that_nobody_waits_for_is_ended(monkeypatch: pytest.MonkeyPatch) 
         return begun[-1]
 
     monkeypatch.setattr(os, "fork", watched)
-    with pytest.raises(KeyError), meanwhile(threading.Event().wait):
+    with pytest.raises(KeyError), in_background(threading.Event().wait):
         raise KeyError
     (copy,) = begun
     with pytest.raises(ChildProcessError):
@@ -88,7 +88,7 @@ def test_a_copy_that_nobody_waits_for_is_ended(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_is_not_worth_it_is_done_here() -> None:
-    with meanwhile(os.getpid, worth_it=False) as result:
+    with in_background(os.getpid, worth_it=False) as result:
         assert result() == HERE
 
 
@@ -97,7 +97,7 @@ def test_a_system_without_room_for_a_copy_is_made_good(monkeypatch: pytest.Monke
         raise BlockingIOError
 
     monkeypatch.setattr(os, "fork", refuse)
-    with meanwhile(os.getpid) as result:
+    with in_background(os.getpid) as result:
         assert result() == HERE
 
 

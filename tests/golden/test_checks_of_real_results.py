@@ -10,7 +10,7 @@ import pytest
 
 from poselab.annotations import open_annotations
 from poselab.evaluation.formats.other_codes import read_results
-from poselab.evaluation.validation.checks import check
+from poselab.evaluation.validation.checks import validate_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ def opened(data: Data, files: tuple[str, str]) -> tuple[Predictions, Annotations
 @pytest.mark.parametrize("files", [MPII, HOURGLASS, LSP, FLIC, PARSE])
 def test_real_results_pass(shared_data: Data, files: tuple[str, str]) -> None:
     predictions, annotations = opened(shared_data, files)
-    assert check(predictions, annotations, "pck") == []
+    assert validate_predictions(predictions, annotations, ranked_by_oks=False) == []
 
 
 @pytest.mark.parametrize("files", [MPII, HOURGLASS, LSP, FLIC, PARSE])
@@ -45,9 +45,15 @@ def test_swapped_axes_and_sides(shared_data: Data, files: tuple[str, str]) -> No
     predictions, annotations = opened(shared_data, files)
     points, flip = predictions.keypoints, list(annotations.skeleton.flip_index)
     swapped = dataclasses.replace(predictions, keypoints=points[..., ::-1])
-    assert any("x and y swapped" in w for w in check(swapped, annotations, "pck"))
+    assert any(
+        "x and y swapped" in w
+        for w in validate_predictions(swapped, annotations, ranked_by_oks=False)
+    )
     flipped = dataclasses.replace(predictions, keypoints=points[:, flip])
-    assert any("left and right swapped" in w for w in check(flipped, annotations, "pck"))
+    assert any(
+        "left and right swapped" in w
+        for w in validate_predictions(flipped, annotations, ranked_by_oks=False)
+    )
 
 
 @pytest.mark.parametrize("shift", [1.0, -1.0])
@@ -59,9 +65,9 @@ def test_one_pixel_on_mpii(shared_data: Data, shift: float) -> None:
     offsets = predictions.keypoints[order] - annotations.keypoints
     bias = np.median(offsets[annotations.visibility > 0], axis=0)
     centred = dataclasses.replace(predictions, keypoints=predictions.keypoints - bias)
-    assert check(centred, annotations, "pckh") == []
+    assert validate_predictions(centred, annotations, ranked_by_oks=False) == []
     shifted = dataclasses.replace(centred, keypoints=centred.keypoints + shift)
-    (warning,) = check(shifted, annotations, "pckh")
+    (warning,) = validate_predictions(shifted, annotations, ranked_by_oks=False)
     assert "shifted by one pixel" in warning
 
 
@@ -76,11 +82,11 @@ def test_labels_of_hourglass_read_with_the_wrong_origin(shared_data: Data) -> No
     points = other.keypoints[order]
     scores = np.linspace(0, 1, len(ids))
     found = Predictions(ids, annotations.annotation_ids, points, np.ones(points.shape[:2]), scores)
-    (warning,) = check(found, annotations, "pckh")
+    (warning,) = validate_predictions(found, annotations, ranked_by_oks=False)
     assert "shifted by one pixel" in warning
 
 
 @pytest.mark.parametrize("name", ["crowdpose_example", "xtcocoapi_example"])
 def test_coco_results_raise_no_suspicion_of_coordinates(shared_data: Data, name: str) -> None:
     files = (f"oks-cases/{name}/gt.json", f"oks-cases/{name}/predictions.json")
-    assert check(*opened(shared_data, files), "pck") == []
+    assert validate_predictions(*opened(shared_data, files), ranked_by_oks=False) == []

@@ -11,7 +11,7 @@ from poselab.evaluation.formats.other_codes import read_results
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.metrics.pckh import PckhEvaluator
 from poselab.evaluation.predictions import read_predictions
-from poselab.evaluation.validation.checks import check
+from poselab.evaluation.validation.checks import validate_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ def test_oks(
 ) -> None:
     annotations = open_annotations(shared_data(f"oks-cases/{ground_truth}"), cache=False)
     predictions = read_predictions(shared_data(f"oks-cases/{found}"))
-    check(predictions, annotations)
+    validate_predictions(predictions, annotations)
     metrics = OksEvaluator(engine)(predictions, annotations)
     assert {key: metrics.values[key] for key in expected} == expected
 

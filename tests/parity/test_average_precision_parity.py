@@ -55,7 +55,7 @@ def test_whole_set_equals_the_engine(tmp_path: Path, seed: int, engine: str) -> 
     sigmas = np.linspace(0.03, 0.1, keypoints).tolist()
     gt, dt = written(tmp_path, *case(seed, keypoints))
     counted = tally(gt, dt, engine, sigmas)
-    ours = counted.figures(np.ones((1, len(counted.image_ids)), int))[0]
+    ours = counted.values(np.ones((1, len(counted.image_ids)), int))[0]
     theirs = plain_pycocotools(gt, dt, sigmas)
     expected = [np.nan if figure == -1 else figure for figure in theirs]
     np.testing.assert_array_equal(ours, expected)
@@ -75,5 +75,5 @@ def test_repeated_images_equal_pycocotools_on_the_repeated_set(tmp_path: Path, s
     )
     theirs = plain_pycocotools(*written(tmp_path, *many), sigmas)
     expected = [np.nan if figure == -1 else figure for figure in theirs]
-    ours = counted.figures(np.stack([weights, np.ones_like(weights)]))[0]
+    ours = counted.values(np.stack([weights, np.ones_like(weights)]))[0]
     np.testing.assert_array_equal(ours, expected)

@@ -15,7 +15,7 @@ from pycocotools.cocoeval import COCOeval
 
 from poselab.annotations import open_annotations
 from poselab.evaluation.metrics.breakdown import by_crowding, by_labelled_joints, by_size
-from poselab.evaluation.metrics.crowding import CrowdEvaluator, box_ious, overlaps
+from poselab.evaluation.metrics.crowding import CrowdPoseEvaluator, box_ious, overlaps
 from poselab.evaluation.metrics.joints import joint_average_precision
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
@@ -152,7 +152,7 @@ def test_crowd_levels_equal_pycocotools_on_their_images(tmp_path: Path, seed: in
     for image in ground_truth["images"]:
         image["crowdIndex"] = float(rng.choice([0.0, 0.19, 0.2, 0.5, 0.79, 0.8, 1.4]))
     files = opened(tmp_path, ground_truth, found)
-    metrics = CrowdEvaluator(OksEvaluator(sigmas=SIGMAS))(*files)
+    metrics = CrowdPoseEvaluator(OksEvaluator(sigmas=SIGMAS))(*files)
     everybody = {person["id"] for person in ground_truth["annotations"]}
     poses = set(range(1, len(found) + 1))
     for name, low, high in (("easy", -1, 0.2), ("medium", 0.2, 0.8), ("hard", 0.8, 9)):

@@ -1,4 +1,4 @@
-"""poselab import-weights: a run that predicts at once, and one sentence for whatever is wrong."""
+"""poselab import-weights: a run that predicts at once, and one sentence for every error."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def test_the_run_predicts_at_once(
 ) -> None:
     run = tmp_path / "run"
     assert imported(file, "simple_baseline_r50", run) == 0
-    said = capsys.readouterr().out
-    assert said.splitlines()[-1] == f"run: {run}"
-    assert "left over: nothing" in said
+    message = capsys.readouterr().out
+    assert message.splitlines()[-1] == f"run: {run}"
+    assert "left over: nothing" in message
     manifest = json.loads((run / "run.json").read_text())
     assert manifest["imported"]["model"] == "simple_baseline_r50_256x192"
     assert manifest["cost"]["parameters"] == 33_999_697  # 34.0M in the paper
     module, config, skeleton = build.load(run / "checkpoints" / "best.ckpt")
     expected = torch.load(file, weights_only=True)["module.final_layer.bias"]
-    assert torch.equal(module.state_dict()["net.head.maps.bias"], expected)
+    assert torch.equal(module.state_dict()["net.head.final_layer.bias"], expected)
     assert (config.framing.pixels, config.flip_test, len(skeleton)) == ("hrnet", True, 17)
     noise = np.random.default_rng(0).integers(0, 255, (256, 192, 3), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / "photo.png"), noise)
@@ -71,7 +71,7 @@ def test_the_run_validates_at_once(file: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "said"),
+    ("model", "message"),
     [
         ("hrnet_w32", "expected the weights of this model, found none for net.backbone.net.conv2"),
         ("simple_baseline_r101", "found none for net.backbone.net.layer3.6.conv1.weight"),
@@ -80,19 +80,17 @@ def test_the_run_validates_at_once(file: Path, tmp_path: Path) -> None:
         ("vitpose+_base", "got vitpose+_base: ViTPose+ has a mixture of experts"),
     ],
 )
-def test_other_models_are_refused(
-    model: str, said: str, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_other_models_fail(
+    model: str, message: str, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert imported(file, model, tmp_path / "run") == 1
     error = capsys.readouterr().err
-    assert said in error
+    assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
 
-def test_files_that_hold_no_weights_are_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_files_without_weights_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for content in (None, b"", b"not a checkpoint"):
         if content is not None:
             (tmp_path / "x.pth").write_bytes(content)
@@ -102,7 +100,7 @@ def test_files_that_hold_no_weights_are_refused(
         assert error.count("\n") == 1
 
 
-def test_one_more_key_is_refused(
+def test_an_unknown_key_fails(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     state = torch.load(file, weights_only=True)
@@ -111,8 +109,8 @@ def test_one_more_key_is_refused(
     assert "found ema.decay that it has no place for" in capsys.readouterr().err
 
 
-def test_help_teaches_and_lists(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_the_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["import-weights", "--help"]) == 0
-    said = capsys.readouterr().out
-    assert "poselab import-weights pose_hrnet_w32_256x192.pth --model hrnet_w32_256x192" in said
-    assert "leoxiaobin/deep-high-resolution-net.pytorch" in said
+    message = capsys.readouterr().out
+    assert "poselab import-weights pose_hrnet_w32_256x192.pth --model hrnet_w32_256x192" in message
+    assert "leoxiaobin/deep-high-resolution-net.pytorch" in message

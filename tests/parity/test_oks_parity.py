@@ -13,7 +13,7 @@ import pytest
 from coco_cases import case, plain_pycocotools
 
 from poselab.annotations import open_annotations
-from poselab.evaluation.accumulator import measured
+from poselab.evaluation.accumulator import point_values
 from poselab.evaluation.metrics import hotcoco_streaming as streamed
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
@@ -69,7 +69,7 @@ def test_halves_put_together_equal_plain_pycocotools(
     ]
     again, tally = OksEvaluator().scored(predictions, annotations)
     assert again.to_json() == metrics.to_json()
-    np.testing.assert_array_equal(list(measured(tally).values()), list(metrics.values.values()))
+    np.testing.assert_array_equal(list(point_values(tally).values()), list(metrics.values.values()))
 
 
 BY_TWO = """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.comparison import compare
+from poselab.evaluation.comparison import compare_methods
 from poselab.evaluation.diagnosis.costs import FALSE_NEGATIVE, ErrorCost, ignoring_instances
 from poselab.evaluation.statistics.bootstrap import REPLICATES, resample
 from poselab.evaluation.statistics.estimate import Estimate
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from poselab.annotations.table import Annotations
-    from poselab.evaluation.comparison import Comparison, Method, PredictionsFile
+    from poselab.evaluation.comparison import Comparison, Method
     from poselab.evaluation.diagnosis.diagnosis import Diagnosis
     from poselab.evaluation.diagnosis.undetected import BoxMatches
     from poselab.evaluation.metrics.oks import OksEvaluator
     from poselab.evaluation.predictions import Predictions
+    from poselab.evaluation.predictions_file import PredictionsFile
     from poselab.evaluation.statistics.bootstrap import Replicates
 
 UNDETECTED, DETECTED_FALSE_NEGATIVE = "undetected instance", "false negative despite its box"
@@ -110,7 +111,7 @@ def detection_costs(
         InputError: annotations or predictions that the evaluator cannot score.
     """
     runs = {source.name: [source.run] for source in sources}
-    comparison = compare(runs, annotations, evaluator, replicates, seed, progress)
+    comparison = compare_methods(runs, annotations, evaluator, replicates, seed, progress)
     comparison = comparison.with_intended_differences(BOX_FIELDS)
     accumulators = [[evaluator.accumulate(source.completed, annotations)] for source in sources]
     completed = resample(accumulators, replicates, seed, progress)

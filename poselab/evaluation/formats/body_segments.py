@@ -1,4 +1,4 @@
-"""Poses told as sticks, the ends of body parts, in the order of the PCP toolkit."""
+"""Poses given as body segments (sticks), by their ends, in the order of the PCP toolkit."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ TORSO_ENDS = 2
 UPPER_BODY_ENDS = 12
 
 
-def poses_of_sticks(ends: Floats, skeleton: Skeleton) -> Floats:
+def joints_of_segments(ends: Floats, skeleton: Skeleton) -> Floats:
     """Joints (N, K, 2) of ends (N, 20, 2), each the mean of the ends that meet in it.
 
     What has another number of points is returned as it is. The torso's ends, the middle of the hips
-    and that of the shoulders, tell nothing more.
+    and that of the shoulders, are not needed.
 
     Raises:
-        InputError: sticks of FLIC, which have no hips.
+        InputError: segments of FLIC, which have no hips.
     """
     if ends.ndim == 3 and ends.shape[1] == UPPER_BODY_ENDS and skeleton.name == "flic10":
         raise InputError(
-            f"expected {len(skeleton)} keypoints, got the {UPPER_BODY_ENDS} ends of sticks, which "
-            "do not tell the hips; give the file of keypoints"
+            f"expected {len(skeleton)} keypoints, got the {UPPER_BODY_ENDS} ends of body segments, "
+            "which have no hips; give the file of keypoints"
         )
     fourteen = skeleton.name in ("lsp14", "parse14")
     if ends.ndim != 3 or ends.shape[1] != len(ENDS) + TORSO_ENDS or not fourteen:

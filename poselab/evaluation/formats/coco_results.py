@@ -11,7 +11,7 @@ import numpy as np
 
 from poselab.annotations.formats import whole_body
 from poselab.evaluation.formats import json_records
-from poselab.io.background import meanwhile
+from poselab.io.background import in_background
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Columns(NamedTuple):
 def parse(opened: Callable[[], BinaryIO], source: str, category: int = PERSON) -> Columns:
     """Columns of the COCO results file that ``opened`` opens; ``source`` is its name in messages.
 
-    ``category`` is the id that its labels give people; PoseLab's own files always say 1.
+    ``category`` is the id that the annotations give people; PoseLab's own files always have 1.
 
     Raises:
         InputError: not JSON, not a list of records, or a record that lacks or misshapes a field.
@@ -60,16 +60,14 @@ def _by_halves(text: Span, source: str, category: int) -> Columns:
     def read(part: Span) -> Iterator[Columns]:
         return (_columns(records, source, category) for records in json_records.pieces(part))
 
-    def others() -> list[Columns]:
+    def second_half() -> list[Columns]:
         return [_join(read(part), room) for part in rest]
 
-    with meanwhile(others, worth_it=bool(rest)) as joined:
-        return _join(chain(read(first), _late(joined)), room)
+    def awaited(result: Callable[[], list[Columns]]) -> Iterator[Columns]:
+        yield from result()  # only when the first half is read
 
-
-def _late(result: Callable[[], list[Columns]]) -> Iterator[Columns]:
-    """What comes of a call that is made when it is come to."""
-    yield from result()
+    with in_background(second_half, worth_it=bool(rest)) as result:
+        return _join(chain(read(first), awaited(result)), room)
 
 
 def _columns(records: list[Any], source: str, category: int) -> Columns:
@@ -94,7 +92,7 @@ def _columns(records: list[Any], source: str, category: int) -> Columns:
             None if boxes is None else _numbers(boxes).reshape(len(records), 4),
         )
     except (KeyError, TypeError, AttributeError, ValueError, struct.error):
-        raise InputError(_complaint(records, source, category)) from None
+        raise InputError(_what_is_wrong(records, source, category)) from None
 
 
 def _whole_body(record: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +125,7 @@ def _whole_numbers(values: Sequence[Any]) -> Ints:
     return whole
 
 
-def _complaint(records: list[Any], source: str, category: int) -> str:
+def _what_is_wrong(records: list[Any], source: str, category: int) -> str:
     """The sentence that says what is wrong with the first bad record."""
     width = None
     for record in records:

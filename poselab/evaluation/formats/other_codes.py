@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poselab.evaluation.formats.body_segments import poses_of_sticks
-from poselab.evaluation.predictions import Predictions, read_predictions
+from poselab.evaluation.formats.body_segments import joints_of_segments
+from poselab.evaluation.predictions import Predictions
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -27,25 +27,24 @@ ABSENT = -1e6
 """Where a joint is put that a file has no prediction of: wrong by any measure."""
 
 
-def read_results(path: Path, annotations: Annotations) -> Predictions:
-    """Predictions in the COCO results format, or one of the foreign files of this module.
+def read_other_results(path: Path, annotations: Annotations) -> Predictions:
+    """Predictions of another code.
 
     ``.mat`` of HRNet and SimpleBaseline (``preds``), of Tompson et al. (``keypointsAll`` of
     ``detections.mat``, ``pos_pred_src`` of ``detections_our_format.mat``), of the toolkit of
-    Yang et al. for LSP, FLIC and PARSE (``pred`` (2, K, N), keypoints or the ends of sticks), and
-    ``.h5`` of the hourglass code (``preds``). All of them count pixels from 1, and give no scores.
-    A file answers for all labelled people in the order of their annotation ids, or only for those
-    held out for testing.
+    Yang et al. for LSP, FLIC and PARSE (``pred`` (2, K, N), keypoints or the ends of body
+    segments), and ``.h5`` of the hourglass code (``preds``). All of them count pixels from 1, and
+    give no scores.
+    A file has one pose for each labelled person in the order of their annotation ids, or only for
+    those held out for testing.
 
     Raises:
         InputError: no such file, none of these contents, or not one row for each labelled person.
     """
-    if path.suffix not in (".mat", ".h5"):
-        return read_predictions(path, annotations.category)
     if not path.is_file():
         raise InputError(f"expected predictions at {path}, found no such file; check the path")
     poses = _poses(path, annotations)
-    instances = _answered(path, poses, annotations)
+    instances = _instances_of(path, poses, annotations)
     return Predictions(
         annotations.image_ids[annotations.image_of()[instances]],
         np.asarray(annotations.annotation_ids[instances]),
@@ -55,7 +54,7 @@ def read_results(path: Path, annotations: Annotations) -> Predictions:
     )
 
 
-def _answered(path: Path, poses: Floats, annotations: Annotations) -> Ints:
+def _instances_of(path: Path, poses: Floats, annotations: Annotations) -> Ints:
     """The person row of every pose."""
     order = np.argsort(annotations.annotation_ids, kind="stable")
     held_out = annotations.held_out
@@ -129,9 +128,9 @@ def _people_first(given: Any, _: dict[str, Any], __: Annotations) -> Floats:
 
 
 def _yang(given: Any, _: dict[str, Any], annotations: Annotations) -> Floats:
-    """Coordinates, joints or ends of sticks, people."""
+    """Coordinates, joints or ends of body segments, people."""
     poses = np.asarray(given).transpose(2, 1, 0)
-    return poses_of_sticks(poses, annotations.skeleton)
+    return joints_of_segments(poses, annotations.skeleton)
 
 
 _READERS: dict[str, Callable[[Any, dict[str, Any], Annotations], Floats]] = {

@@ -1,7 +1,10 @@
-"""Which pose found which person, for every area range and OKS threshold of COCO's metric."""
+"""COCO's greedy matching of poses to people by OKS, for every area range and OKS threshold."""
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import io
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,29 +12,33 @@ import numpy as np
 
 from poselab.annotations.columns import rows_of
 from poselab.annotations.source import collector_paused
-from poselab.evaluation.matching.engines import AREAS
+from poselab.evaluation.matching.coco_datasets import coco_datasets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from poselab.annotations.table import Annotations
-    from poselab.evaluation.matching.engines import Problem
+    from poselab.evaluation.matching.coco_datasets import CocoDatasets
     from poselab.evaluation.predictions import Predictions
-    from poselab.structures import Floats, Ints
+    from poselab.structures import Floats, Ints, Mask
 
-    Mask = np.ndarray[Any, np.dtype[np.bool_]]
+ENGINES = {"hotcoco": "hotcoco", "pycocotools": "pycocotools.cocoeval"}
+"""Name of each engine and the module of its COCOeval."""
+
+AREAS = {"all": (0.0, 1e10), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+"""COCO's area ranges in pixels²."""
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 
 
 class Matching(NamedTuple):
-    """What COCO's greedy matching decided, poses best first as COCO ranks them over all images.
+    """Which pose is matched to which person, poses best first as COCO ranks them over all images.
 
     row (D,) of the predictions, image (D,) row among ``image_ids`` (N,), scores (D,). For each of
     A area ranges (all, medium, large, unless only the first were asked for) and T thresholds:
     person (A, T, D), the person row matched, -1 for none; ignored (A, T, D), whether the pose
-    counts neither for nor against. counts (A, N): how many people of
-    each image are to be found. A pose that has a person and is not ignored is a true positive.
+    counts neither for nor against. counts (A, N): how many people of each image are to be found.
+    A pose that is matched to a person and not ignored is a true positive.
     """
 
     row: Ints
@@ -43,23 +50,69 @@ class Matching(NamedTuple):
     image_ids: Ints
 
 
-@collector_paused()
-def matching_of(
-    evaluation: Any,
-    asked: Problem,
+def match(
+    engine: str,
     predictions: Predictions,
-    ground_truth: Annotations,
+    annotations: Annotations,
+    images: Mask,
+    sigmas: Sequence[float],
+    max_detections: int,
     areas: Sequence[str] = tuple(AREAS),
 ) -> Matching:
-    """What an engine decided about a problem in some area ranges."""
-    entries = [entry for entry in evaluation.evalImgs if entry is not None]
-    image_ids = np.sort(ground_truth.image_ids[asked.chosen])
+    """Match the best ``max_detections`` poses of each of the masked images (N,), by an engine."""
+    datasets = coco_datasets(predictions, annotations, images, max_detections)
+    entries = _evaluated_images(engine, datasets, sigmas, max_detections, areas)
+    return _matching(entries, datasets, predictions, annotations, areas)
+
+
+def _evaluated_images(
+    engine: str,
+    datasets: CocoDatasets,
+    sigmas: Sequence[float],
+    max_detections: int,
+    areas: Sequence[str],
+) -> list[dict[str, Any]]:
+    """The engine's ``evalImgs``: its decisions on each image in each area range."""
+    module = importlib.import_module(ENGINES[engine])
+    # pycocotools reports its progress on stdout.
+    with contextlib.redirect_stdout(io.StringIO()), collector_paused():
+        evaluation = module.COCOeval(
+            _index(engine, datasets.ground_truth),
+            _index(engine, datasets.detections),
+            iouType="keypoints",
+        )
+        evaluation.params.kpt_oks_sigmas = np.array(sigmas)
+        evaluation.params.maxDets = [max_detections]
+        evaluation.params.areaRng = [list(AREAS[name]) for name in areas]
+        evaluation.params.areaRngLbl = list(areas)
+        evaluation.evaluate()
+        return [entry for entry in evaluation.evalImgs if entry is not None]
+
+
+def _index(engine: str, dataset: dict[str, Any]) -> Any:
+    """The engine's COCO object over a dataset that no file holds."""
+    home = "hotcoco" if engine == "hotcoco" else "pycocotools.coco"
+    coco = importlib.import_module(home).COCO()
+    coco.dataset = dataset
+    coco.createIndex()
+    return coco
+
+
+@collector_paused()
+def _matching(
+    entries: list[dict[str, Any]],
+    datasets: CocoDatasets,
+    predictions: Predictions,
+    annotations: Annotations,
+    areas: Sequence[str],
+) -> Matching:
+    image_ids = np.sort(annotations.image_ids[datasets.images])
     ranges = _by_area(entries, areas)
     numbers, scores = (_flat([e[key] for e in ranges[0]]) for key in ("dtIds", "dtScores"))
     order = np.argsort(-scores, kind="stable")
-    row = asked.rows[numbers.astype(np.int64)[order] - 1]
+    row = datasets.rows[numbers.astype(np.int64)[order] - 1]
     where = _places([len(entry["dtIds"]) for entry in ranges[0]])[:, order]
-    instances = np.append(-1, asked.instances).astype(np.int32)  # a match with number 0 is none
+    instances = np.append(-1, datasets.instances).astype(np.int32)  # a match with 0 is none
     person = [instances[_decisions(part, "dtMatches")[where]] for part in ranges]
     ignored = [_decisions(part, "dtIgnore")[where] > 0 for part in ranges]
     return Matching(
@@ -85,7 +138,7 @@ def _flat(parts: Iterable[Iterable[Any]]) -> Floats:
 
 
 def _decisions(entries: list[dict[str, Any]], key: str) -> Ints:
-    """All images' tables (T, D) of decisions, row after row; :func:`_places` finds its way."""
+    """All images' tables (T, D) of decisions, row after row; :func:`_places` says where."""
     return _flat(row for entry in entries for row in entry[key]).astype(np.int32)
 
 

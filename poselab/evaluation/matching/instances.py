@@ -1,4 +1,4 @@
-"""One pose for every labelled person, for metrics that need no ranking."""
+"""One pose for each labelled person, for metrics that compare person by person without ranking."""
 
 from __future__ import annotations
 
@@ -6,96 +6,122 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.accumulator import RateTally
-from poselab.evaluation.matching.assignment import MATCHES
+from poselab.evaluation.images import image_rows, images_to_score, instances_to_score
+from poselab.evaluation.matching.pairs import (
+    match_greedily,
+    oks_of_pairs,
+    same_image_pairs,
+    score_ranks,
+)
+from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from poselab.annotations.table import Annotations
-    from poselab.evaluation.evaluator import ImageIds
+    from poselab.evaluation.images import ImageIds
     from poselab.evaluation.predictions import Predictions
-    from poselab.structures import Floats, Ints, Skeleton
-
-    Rule = Callable[[Floats], Floats | np.ndarray[Any, np.dtype[np.bool_]]]
-
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
+    from poselab.structures import Ints, Mask
 
 
-class Answers(NamedTuple):
-    """People rows (P,) with their joints' distances (P, K) in pixels, infinite where unanswered.
+class InstanceMatches(NamedTuple):
+    """The prediction matched to each person who is scored.
 
-    labelled (P, K) bool; unanswered: how many of the people have no pose; image (P,) the place
-    of their image among image_ids (N,), all that were to be scored, ascending.
+    instances (P,) person rows; poses (P,) prediction rows, -1 for none; image_ids (N,) all images
+    that are scored, ascending.
     """
 
-    rows: Ints
-    distances: Floats
-    labelled: Mask
-    unanswered: int
-    image: Ints
+    instances: Ints
+    poses: Ints
     image_ids: Ints
 
-    def tally(self, sizes: Floats, right: Mapping[str, Rule], skeleton: Skeleton) -> RateTally:
-        """The figures called as in ``right``, each a rule for how right a joint is (0 to 1) at a
-        distance in units of its person's size; sizes (P,)."""
-        relative = self.distances / sizes[:, None]
-        sums = {name: self._summed(rule(relative) * self.labelled) for name, rule in right.items()}
-        return RateTally(self.image_ids, self._summed(self.labelled), sums, skeleton)
-
-    def _summed(self, joints: Floats | Mask) -> Floats:
-        """Sums (N, K) over the people of each image."""
-        sums = np.zeros((len(self.image_ids), joints.shape[1]))
-        np.add.at(sums, self.image, joints)
-        return sums
-
-    @property
-    def images(self) -> int:
-        """How many images have people to answer for."""
-        return len(np.unique(self.image))
+    def matched(self) -> tuple[Ints, Ints]:
+        """Person rows and prediction rows of the people who have a pose."""
+        matched = self.poses >= 0
+        return self.instances[matched], self.poses[matched]
 
 
-def answers(
+def match_instances(
     predictions: Predictions,
     annotations: Annotations,
-    measurable: Mask,
     image_ids: ImageIds,
-    match: str,
-) -> Answers:
-    """Distances of the labelled, ``measurable`` (M,) people of the chosen images.
+    rule: str,
+    measurable: Mask | None = None,
+) -> InstanceMatches:
+    """Match the people of the chosen images, else those held out for testing, else all.
 
-    Without ``image_ids`` they are the people held out for testing, where the labels say who is.
-    ``match`` is one of :data:`poselab.evaluation.matching.assignment.MATCHES`.
+    ``rule`` is one of :data:`MATCH_RULES`; people who are not ``measurable`` (M,) are left out.
 
     Raises:
-        InputError: what the rule of matching refuses.
+        InputError: predictions that the rule cannot match, or an image that is not annotated.
     """
-    labelled = annotations.visibility > 0
-    image_of = annotations.image_of()
-    chosen, instances = asked_for(annotations, image_ids, image_of)
-    wanted = measurable & labelled.any(axis=1) & ~annotations.crowd & instances
-    pose_of = MATCHES[match](predictions, annotations)
-    rows = np.flatnonzero(wanted)
-    answered = pose_of[rows] >= 0
-    distances = np.full((len(rows), len(annotations.skeleton)), np.inf)
-    if answered.any():  # predictions of nobody have no keypoints to compare
-        found = predictions.keypoints[pose_of[rows][answered]]
-        offsets = found - annotations.keypoints[rows][answered]
-        distances[answered] = np.linalg.norm(offsets, axis=2)
-    chosen = np.sort(chosen)
-    image = np.searchsorted(chosen, annotations.image_ids[image_of[rows]])
-    return Answers(rows, distances, labelled[rows], int((~answered).sum()), image, chosen)
+    wanted = instances_to_score(annotations, image_ids)
+    rows = np.flatnonzero(wanted if measurable is None else wanted & measurable)
+    images = np.sort(annotations.image_ids[images_to_score(annotations, image_ids)])
+    return InstanceMatches(rows, MATCH_RULES[rule](predictions, annotations)[rows], images)
 
 
-def asked_for(annotations: Annotations, image_ids: ImageIds, image_of: Ints) -> tuple[Ints, Mask]:
-    """The ids of the images to score, and a mask (M,) of the people.
+def match_by_annotation_id(predictions: Predictions, annotations: Annotations) -> Ints:
+    """The prediction row (M,) of each person, -1 for none, as the predictions say.
 
-    They are the ``image_ids``, or else those held out for testing, or else all.
+    Raises:
+        InputError: a pose without a known annotation id, or two poses of one person.
     """
-    held_out = annotations.held_out
-    if image_ids is not None:
-        images = np.isin(annotations.image_ids, np.asarray(image_ids))
-        return annotations.image_ids[images], np.asarray(images[image_of])
-    if held_out is None or not held_out.any():
-        return annotations.image_ids, np.ones(annotations.instances, dtype=bool)
-    return annotations.image_ids[np.unique(image_of[held_out])], held_out
+    ids, order = np.unique(annotations.annotation_ids, return_index=True)
+    place = np.minimum(np.searchsorted(ids, predictions.annotation_ids), max(len(ids) - 1, 0))
+    known = ids[place] == predictions.annotation_ids if len(ids) else np.zeros(len(place), bool)
+    if not known.all():
+        first = predictions.annotation_ids[np.argmin(known)]
+        raise InputError(
+            f"expected the annotation_id of a labelled person in every prediction, got "
+            f"{'none' if first < 0 else first} in {int((~known).sum())}; PCK compares person by "
+            "person: predict from ground-truth boxes, or score otherwise (--match best_oks or "
+            "--metric oks; in training evaluator=oks)"
+        )
+    values, counts = np.unique(predictions.annotation_ids, return_counts=True)
+    if (counts > 1).any():
+        raise InputError(
+            f"expected one prediction a person, got {counts.max()} of annotation_id "
+            f"{values[counts.argmax()]}; keep the best"
+        )
+    pose_of = np.full(annotations.instances, -1)
+    pose_of[order[place]] = np.arange(len(predictions))
+    return pose_of
+
+
+def match_by_best_oks(predictions: Predictions, annotations: Annotations) -> Ints:
+    """The prediction row (M,) of each person, -1 for none, whatever ids the predictions name.
+
+    COCO's greedy matching (Lin et al. 2014) without its thresholds, its crowds and its limit of
+    detections: any OKS above 0 will do. A person without area is matched to an exact pose alone.
+
+    Raises:
+        InputError: a pose of an image that is not annotated.
+    """
+    image = image_rows(annotations, predictions.image_ids)
+    instances = np.flatnonzero(annotations.scorable())
+    rows = same_image_pairs(np.arange(len(predictions)), image, instances, annotations)
+    pairs = oks_of_pairs(rows, predictions, annotations, annotations.skeleton.oks_sigmas)
+    pairs = pairs.take(pairs.oks > 0)
+    rank = score_ranks(predictions.scores, image)[pairs.pose]
+    return match_greedily(pairs, rank, annotations.instances)
+
+
+MATCH_RULES = {"annotation_id": match_by_annotation_id, "best_oks": match_by_best_oks}
+"""How predictions are matched to people."""
+
+
+def check_match_rule(rule: str) -> None:
+    """Check that a rule is one of :data:`MATCH_RULES`.
+
+    Raises:
+        InputError: it is none.
+    """
+    if rule not in MATCH_RULES:
+        raise InputError(f"expected match {' or '.join(MATCH_RULES)}, got {rule!r}")
+
+
+def match_comparability(rule: str, annotations: Annotations) -> dict[str, Any]:
+    """What metric values depend on through the rule by which predictions were matched."""
+    if rule == "annotation_id":
+        return {"match": rule}
+    sigmas = list(annotations.skeleton.oks_sigmas)
+    return {"match": rule, "sigmas": sigmas, "area": annotations.area_rule}

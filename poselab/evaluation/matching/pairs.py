@@ -1,8 +1,8 @@
-"""All pairs of a pose and a person of the same image, and two ways to match by them."""
+"""All pairs of a pose and a person of the same image, and ways to match by them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.predictions import Predictions
-    from poselab.structures import Floats, Ints
-
-    Mask = np.ndarray[Any, np.dtype[np.bool_]]
+    from poselab.structures import Floats, Ints, Mask
 
 JOINTS_AT_ONCE = 1 << 20  # 8 MB an array
 
@@ -32,8 +30,8 @@ class Pairs(NamedTuple):
         return Pairs(self.pose[chosen], self.person[chosen], self.oks[chosen])
 
 
-def turns(scores: Floats, image: Ints) -> Ints:
-    """The place (N,) of every pose among those of its image, best score first, ties by row."""
+def score_ranks(scores: Floats, image: Ints) -> Ints:
+    """The rank (N,) of each pose in its image (N,) by score, the best first, ties by row."""
     order = np.lexsort((-scores, image))
     images = image[order]
     places = np.empty(len(order), np.int64)
@@ -41,20 +39,22 @@ def turns(scores: Floats, image: Ints) -> Ints:
     return places
 
 
-def together(
+def same_image_pairs(
     poses: Ints, image: Ints, instances: Ints, annotations: Annotations
 ) -> tuple[Ints, Ints]:
-    """Pose and person (Q,) of all pairs of ``poses`` (n,), which lie in image rows ``image``
-    (n,), and those of ``instances`` (m,), ascending, who are labelled in the same image."""
-    home = annotations.image_of()[instances]
-    begin, end = (np.searchsorted(home, image, side=side) for side in ("left", "right"))
+    """All pairs (Q,) of one of ``poses`` (n,) and one of ``instances`` (m,) of the same image.
+
+    ``image`` (n,) is the image row of each pose; ``instances`` are person rows, ascending.
+    """
+    image_of_instance = annotations.image_of()[instances]
+    begin, end = (np.searchsorted(image_of_instance, image, side=s) for s in ("left", "right"))
     counts = end - begin
     before = np.cumsum(counts) - counts
     place = np.arange(counts.sum()) + np.repeat(begin - before, counts)
     return np.repeat(poses, counts), instances[place]
 
 
-def with_oks(
+def oks_of_pairs(
     pairs: tuple[Ints, Ints],
     predictions: Predictions,
     annotations: Annotations,
@@ -63,36 +63,47 @@ def with_oks(
     """The pairs (Q,), (Q,) of poses and people with their OKS."""
     pose, person = pairs
     similar = np.empty(len(pose))
-    for part in parts(len(pose), len(sigmas)):
+    for part in slices_of_pairs(len(pose), len(sigmas)):
         similar[part] = oks(predictions.keypoints[pose[part]], annotations, person[part], sigmas)
     return Pairs(pose, person, similar)
 
 
-def parts(pairs: int, joints: int) -> Iterator[slice]:
+def slices_of_pairs(pairs: int, joints: int) -> Iterator[slice]:
     """Slices of so many pairs at a time that arrays of their joints stay small."""
     step = max(1, JOINTS_AT_ONCE // joints)
     for start in range(0, pairs, step):
         yield slice(start, start + step)
 
 
-def in_turn(pairs: Pairs, turn: Ints, instances: int) -> Ints:
-    """The pose (M,) that finds each of ``instances``, -1 for none, when poses choose in turn.
+def match_greedily(pairs: Pairs, rank: Ints, instances: int) -> Ints:
+    """The pose (M,) matched to each of ``instances``, -1 for none: COCO's greedy rule.
 
-    ``turn`` (Q,) is the turn of each pair's pose in its image. A pose takes the free person of
-    greatest OKS, of equals the later, as COCO's evaluation does (Lin et al. 2014).
+    The poses of an image choose in the order of their ``rank`` (Q, of each pair's pose). A pose
+    takes the unmatched person of greatest OKS, of equals the later (Lin et al. 2014; pycocotools,
+    ``evaluateImg``). Poses of one rank lie in different images and choose at once.
     """
     pose_of = np.full(instances, -1)
-    order = np.lexsort((pairs.person, pairs.oks, pairs.pose, turn))
-    ends = np.searchsorted(turn[order], np.arange(turn.max(initial=-1) + 1), side="right")
+    order = np.lexsort((pairs.person, pairs.oks, pairs.pose, rank))
+    ends = np.searchsorted(rank[order], np.arange(rank.max(initial=-1) + 1), side="right")
     for choosing in np.split(order, ends):
-        free = choosing[pose_of[pairs.person[choosing]] < 0]
-        poses = pairs.pose[free]
-        last = free[np.append(poses[1:] != poses[:-1], True)[: len(free)]]
-        pose_of[pairs.person[last]] = pairs.pose[last]
+        unmatched = choosing[pose_of[pairs.person[choosing]] < 0]
+        poses = pairs.pose[unmatched]
+        greatest = unmatched[np.append(poses[1:] != poses[:-1], True)[: len(unmatched)]]
+        pose_of[pairs.person[greatest]] = pairs.pose[greatest]
     return pose_of
 
 
-def most_alike(pairs: Pairs) -> Ints:
+def most_similar_people(pairs: Pairs, num_poses: int) -> Ints:
+    """The person (N,) of greatest OKS of each pose, of equals the first, -1 if every OKS is 0."""
+    person_of = np.full(num_poses, -1)
+    order = np.lexsort((pairs.person, -pairs.oks))
+    similar = order[pairs.oks[order] > 0]
+    poses, first = np.unique(pairs.pose[similar], return_index=True)
+    person_of[poses] = pairs.person[similar[first]]
+    return person_of
+
+
+def most_similar_pairs(pairs: Pairs) -> Ints:
     """Indices of the pairs that are left when the pair of greatest OKS is taken again and again.
 
     Of equal pairs the earlier is taken. A pair that is the greatest of both its pose and its person

@@ -21,8 +21,8 @@ def joint_similarity(
 ) -> Floats:
     """Similarity (..., K) of poses (..., K, 2) in image pixels to the labelled person each has.
 
-    ``instances`` (...) are person rows and broadcast against the poses. exp(-d² / (2·(2σ)²·area)) at
-    labelled keypoints, 0 elsewhere; a person without area is found by exact keypoints alone.
+    ``instances`` (...) are person rows and broadcast against the poses. exp(-d² / (2·(2σ)²·area))
+    at labelled keypoints, 0 elsewhere; to a person without area only exact keypoints are similar.
     """
     squared = np.square(keypoints - annotations.keypoints[instances]).sum(axis=-1)
     oks_sigmas = annotations.skeleton.oks_sigmas if sigmas is None else sigmas

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.matching.coco import THRESHOLDS
-from poselab.evaluation.matching.engines import AREAS
+from poselab.evaluation.matching.coco import AREAS, THRESHOLDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from poselab.evaluation.matching.coco import Matching
     from poselab.structures import Floats, Ints
@@ -30,12 +29,12 @@ KEYS = {
         ("L", ANY, "large"),
     )
 }
-"""Figure → what it averages, over which thresholds, in which area range."""
+"""What each metric averages, over which thresholds, in which area range."""
 
 _CELLS = 4_000_000  # weights held at once: 16 MB
 
 
-class Accumulated(NamedTuple):
+class PrecisionRecall(NamedTuple):
     """Precision (R, A, T, 101) and recall (R, A, T) of R sets; NaN where nobody is to be found."""
 
     precision: Floats
@@ -43,53 +42,54 @@ class Accumulated(NamedTuple):
 
 
 class OksAccumulator:
-    """The ten COCO figures of one method, as a function of how often each image counts.
+    """The ten COCO metrics of one method, as a function of how often each image counts.
 
     Those of medium and large people only where the matching has these ranges.
     """
 
-    def __init__(self, matching: Matching) -> None:
+    def __init__(self, matching: Matching, comparability: Mapping[str, Any] | None = None) -> None:
         areas = len(matching.person)
         self.keys = tuple(key for key, (_, _, area) in KEYS.items() if area < areas)
         self.image_ids = matching.image_ids
+        self.comparability = comparability or {}
         self._matching = matching
-        self._parts = [
-            _Part(matching, area, [matching.ignored[area, t] for t in range(len(THRESHOLDS))])
-            for area in range(areas)
-        ]
+        self._ranges = [_AreaRange(matching, area) for area in range(areas)]
 
-    def figures(self, weights: Ints) -> Floats:
-        """The figures (R, F) of R sets in which image n counts weights[r, n] times.
+    def values(self, weights: Ints) -> Floats:
+        """The values (R, F) of R sets in which image n counts weights[r, n] times.
 
         Exactly COCO's accumulation over a set that repeats each image so often, copies of a pose
         standing next to each other.
         """
         return np.concatenate([_summary(part, self.keys) for part in self._chunks(weights)])
 
-    def accumulated(self) -> Accumulated:
+    def precision_recall(self) -> PrecisionRecall:
         """Precision and recall of the set itself: R is 1."""
         return self._accumulate(np.ones((1, len(self.image_ids)), np.int64))
 
-    def _chunks(self, weights: Ints) -> Iterator[Accumulated]:
+    def _chunks(self, weights: Ints) -> Iterator[PrecisionRecall]:
         rows = max(1, _CELLS // max(len(self._matching.row), 1))
         for start in range(0, len(weights), rows):
             yield self._accumulate(weights[start : start + rows])
 
-    def _accumulate(self, weights: Ints) -> Accumulated:
+    def _accumulate(self, weights: Ints) -> PrecisionRecall:
         """All area ranges for a few sets."""
         of_pose = weights.astype(np.float32)[:, self._matching.image]
         instances = weights @ self._matching.counts.T  # R A
-        parts = [part(of_pose, instances[:, area]) for area, part in enumerate(self._parts)]
-        precision, recall = (np.stack(arrays, axis=1) for arrays in zip(*parts, strict=True))
-        return Accumulated(precision, recall)
+        ranges = [one(of_pose, instances[:, area]) for area, one in enumerate(self._ranges)]
+        precision, recall = (np.stack(arrays, axis=1) for arrays in zip(*ranges, strict=True))
+        return PrecisionRecall(precision, recall)
 
 
-class _Part:
-    """One area range. Poses that count differ little between thresholds, so that running totals
-    are taken once over those of the middle threshold and corrected at true positives for the rest.
+class _AreaRange:
+    """Precision and recall in one area range.
+
+    Which poses count differs little between thresholds, so running totals are taken once over those
+    of the middle threshold and corrected at true positives for the other thresholds.
     """
 
-    def __init__(self, matching: Matching, area: int, ignored: list[Any]) -> None:
+    def __init__(self, matching: Matching, area: int) -> None:
+        ignored = [matching.ignored[area, t] for t in range(len(THRESHOLDS))]
         self.base = np.flatnonzero(~ignored[len(ignored) // 2])
         self.thresholds = []
         for out, person in zip(ignored, matching.person[area], strict=True):
@@ -110,10 +110,10 @@ class _Part:
         for t, (hits, ((_, at), (more, at_more), (fewer, at_fewer))) in enumerate(self.thresholds):
             if not len(hits):
                 continue
-            shown = totals[:, at] + _totals(of_pose[:, more])[:, at_more]
-            shown -= _totals(of_pose[:, fewer])[:, at_fewer]
+            poses = totals[:, at] + _totals(of_pose[:, more])[:, at_more]
+            poses -= _totals(of_pose[:, fewer])[:, at_fewer]
             found = np.cumsum(of_pose[:, hits], axis=1, dtype=np.float64)
-            precision[:, t] = _at_recalls(found / (shown + np.spacing(1)), found, needed)
+            precision[:, t] = _at_recalls(found / (poses + np.spacing(1)), found, needed)
             recall[:, t] = found[:, -1] / np.maximum(instances, 1)
         nobody = instances == 0
         precision[nobody], recall[nobody] = np.nan, np.nan
@@ -133,7 +133,7 @@ def _totals(weights: Floats) -> Floats:
 
 
 def _needed(instances: Ints) -> Ints:
-    """The fewest finds (R, 101) whose share of ``instances`` (R,), as a float, is COCO's recall."""
+    """The fewest true positives (R, 101) whose share of ``instances`` (R,) is COCO's recall."""
     among = np.maximum(instances, 1)[:, None]
     needed = np.ceil(RECALLS * among).astype(np.int64)
     needed -= (needed - 1) / among >= RECALLS
@@ -156,8 +156,8 @@ def _at_recalls(precision: Floats, found: Floats, needed: Ints) -> Floats:
     return np.where(inside, read, 0.0)
 
 
-def _summary(part: Accumulated, keys: Sequence[str]) -> Floats:
-    """The figures (R, F)."""
+def _summary(part: PrecisionRecall, keys: Sequence[str]) -> Floats:
+    """The values (R, F)."""
     columns = []
     for what, at, area in map(KEYS.__getitem__, keys):
         values: Floats = getattr(part, what)[:, area, at]

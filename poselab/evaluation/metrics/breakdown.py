@@ -1,18 +1,19 @@
-"""COCO's figures of some of the people: by size, by crowding, by labelled joints.
+"""COCO's metrics of some of the people: by size, by crowding, by labelled joints.
 
-The rule is COCO's own for area ranges: people outside the bin are ignored, so that a pose that
-finds one counts neither for nor against, and so is a pose outside the bin that finds nobody.
+The rule is COCO's own for area ranges: people outside the bin are ignored, so that a pose matched
+to one counts neither for nor against, and so does a pose outside the bin that is matched to nobody.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.accumulator import measured
-from poselab.evaluation.matching.nearest import most_similar
+from poselab.annotations.columns import rows_of
+from poselab.evaluation.accumulator import point_values
+from poselab.evaluation.matching.pairs import most_similar_people, oks_of_pairs, same_image_pairs
 from poselab.evaluation.metrics.average_precision import OksAccumulator
 from poselab.evaluation.metrics.crowding import overlaps
 
@@ -20,13 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
-    from poselab.evaluation.evaluator import ImageIds
+    from poselab.evaluation.images import ImageIds
     from poselab.evaluation.matching.coco import Matching
     from poselab.evaluation.metrics.oks import OksEvaluator
     from poselab.evaluation.predictions import Predictions
-    from poselab.structures import Floats, Ints
-
-    Mask = np.ndarray[Any, np.dtype[np.bool_]]
+    from poselab.structures import Floats, Ints, Mask
 
 SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1e10)}
 """COCO's area ranges in pixels², both ends belonging to them."""
@@ -36,7 +35,7 @@ JOINTS = (1, 6, 11, 16)
 
 
 class Breakdown(NamedTuple):
-    """Figures (B,) of people in B bins, NaN where nobody is to be found; people (B,) counted."""
+    """Values (B,) of people in B bins, NaN where there are none to find; instances (B,) counts."""
 
     what: str
     bins: tuple[str, ...]
@@ -48,7 +47,7 @@ class Breakdown(NamedTuple):
 
 
 class Bin(NamedTuple):
-    """A name, who belongs to it (M,), and which poses (N,) count against it if they find nobody."""
+    """A name, its people (M,), and which poses (N,) count against it if matched to nobody."""
 
     name: str
     instances: Mask
@@ -62,16 +61,16 @@ def matching_within(
     chosen: Bin,
     image_ids: ImageIds = None,
 ) -> Matching:
-    """Which pose found which person when all people outside a bin are ignored, of any size.
+    """Which pose is matched to which person when all people outside a bin are ignored.
 
     The engine matches anew, because a pose prefers people who count. Only the area range "all" is
     in it.
     """
     labelled = np.where(chosen.instances, annotations.labelled(), 0)  # COCO ignores people with 0
     within = replace(annotations, recorded_keypoints=labelled, stored="")
-    found = evaluator.matching(predictions, within, image_ids, ("all",))
-    outside = ~chosen.poses[found.row]
-    return found._replace(ignored=found.ignored | ((found.person < 0) & outside))
+    matching = evaluator.match(predictions, within, image_ids, ("all",))
+    outside = ~chosen.poses[matching.row]
+    return matching._replace(ignored=matching.ignored | ((matching.person < 0) & outside))
 
 
 def by_size(
@@ -80,13 +79,13 @@ def by_size(
     annotations: Annotations,
     image_ids: ImageIds = None,
 ) -> Breakdown:
-    """Figures by the area of a person: medium and large are COCO's APM and APL.
+    """Metrics by the area of a person: medium and large are COCO's APM and APL.
 
-    COCO labels the keypoints of hardly anybody small, and prints no figure for them.
+    COCO labels the keypoints of hardly anybody small, and prints no value for them.
     """
-    found = predictions.areas()
+    of_both = (annotations.areas, predictions.areas())
     bins = [
-        Bin(name, *((low <= areas) & (areas <= high) for areas in (annotations.areas, found)))
+        Bin(name, *((low <= areas) & (areas <= high) for areas in of_both))
         for name, (low, high) in SIZES.items()
     ]
     return broken_down("size", bins, evaluator, predictions, annotations, image_ids)
@@ -99,7 +98,7 @@ def by_crowding(
     image_ids: ImageIds = None,
     edges: Sequence[float] = OVERLAPS,
 ) -> Breakdown:
-    """Figures by how much a person's box overlaps that of another, as the greatest IoU.
+    """Metrics by how much a person's box overlaps that of another, as the greatest IoU.
 
     The bins are edges[n] <= IoU < edges[n + 1], the last one without an end; see :func:`bins_of`.
     """
@@ -114,7 +113,7 @@ def by_labelled_joints(
     image_ids: ImageIds = None,
     edges: Sequence[float] = JOINTS,
 ) -> Breakdown:
-    """Figures by how many joints of a person are labelled, binned as in :func:`by_crowding`.
+    """Metrics by how many joints of a person are labelled, binned as in :func:`by_crowding`.
 
     The edges are those of Ronchi and Perona, "Benchmarking and Error Diagnosis in Multi-Instance
     Pose Estimation" (ICCV 2017), as far as the skeleton has so many joints.
@@ -134,10 +133,10 @@ def bins_of(
 ) -> list[Bin]:
     """People binned by what is known of people alone: values (M,).
 
-    A pose has no such value. It counts in the bin of the person it is most like by OKS, and in
-    every bin where it is like nobody.
+    A pose has no such value. It counts in the bin of the person of greatest OKS, and in every bin
+    where it is similar to nobody.
     """
-    model = most_similar(predictions, annotations, sigmas)
+    person_of = _most_similar(predictions, annotations, sigmas)
     ends = [*edges[1:], np.inf]
     last = 1 if np.issubdtype(np.asarray(values).dtype, np.integer) else 0  # 1 to 5, then 6 to 10
     names = [f"{low:g} to {high - last:g}" for low, high in zip(edges, ends, strict=True)]
@@ -145,8 +144,20 @@ def bins_of(
     bins = []
     for name, low, high in zip(names, edges, ends, strict=True):
         instances = np.asarray((low <= values) & (values < high))
-        bins.append(Bin(name, instances, (model < 0) | instances[model]))
+        bins.append(Bin(name, instances, (person_of < 0) | instances[person_of]))
     return bins
+
+
+def _most_similar(
+    predictions: Predictions, annotations: Annotations, sigmas: Sequence[float] | None
+) -> Ints:
+    """The scorable person (N,) of greatest OKS in each pose's image, -1 where every OKS is 0."""
+    image = rows_of(annotations.image_ids, predictions.image_ids)
+    poses, instances = np.flatnonzero(image >= 0), np.flatnonzero(annotations.scorable())
+    rows = same_image_pairs(poses, image[poses], instances, annotations)
+    chosen = annotations.skeleton.oks_sigmas if sigmas is None else sigmas
+    pairs = oks_of_pairs(rows, predictions, annotations, chosen)
+    return most_similar_people(pairs, len(predictions))
 
 
 def broken_down(
@@ -157,14 +168,14 @@ def broken_down(
     annotations: Annotations,
     image_ids: ImageIds = None,
 ) -> Breakdown:
-    """The figures of any bins, which may overlap."""
+    """The metrics of any bins, which may overlap."""
     matchings = [
         matching_within(evaluator, predictions, annotations, chosen, image_ids) for chosen in bins
     ]
-    figures = [measured(OksAccumulator(matching)) for matching in matchings]
+    values = [point_values(OksAccumulator(matching)) for matching in matchings]
     return Breakdown(
         what,
         tuple(chosen.name for chosen in bins),
         np.array([matching.counts[0].sum() for matching in matchings]),
-        *(np.array([f[key] for f in figures]) for key in ("AP", "AP50", "AP75", "AR")),
+        *(np.array([of_bin[key] for of_bin in values]) for key in ("AP", "AP50", "AP75", "AR")),
     )

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.matching.nearest import pairs
+from poselab.evaluation.matching.instances import match_instances
 from poselab.evaluation.matching.similarity import joint_similarity, oks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
-    from poselab.evaluation.evaluator import ImageIds
-    from poselab.evaluation.matching.nearest import Pairs
+    from poselab.evaluation.images import ImageIds
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
 
@@ -94,21 +93,21 @@ def pose_calibration(
     """Scores of poses against their OKS, as Li et al., "Human Pose Regression with Residual
     Log-likelihood Estimation" (ICCV 2021), correlate them.
 
-    One pose a person, found by ``match`` of :data:`poselab.evaluation.matching.assignment.MATCHES`, which
-    for "best_oks" is COCO's matching without a threshold. With ``unmatched``, poses of the same
-    images that answer for nobody take part with quality 0.
+    One pose a person, matched by one of
+    :data:`poselab.evaluation.matching.instances.MATCH_RULES`. With ``unmatched``, poses of the same
+    images that are matched to nobody take part with quality 0.
 
     Raises:
-        InputError: what the rule of matching refuses.
+        InputError: predictions that cannot be matched.
     """
-    found = pairs(predictions, annotations, image_ids, match)
-    instances, poses = _answered(found)
+    matches = match_instances(predictions, annotations, image_ids, match)
+    instances, poses = matches.matched()
     quality = np.zeros(len(predictions))
-    if len(poses):  # predictions of nobody have no keypoints to compare
+    if len(poses):  # an empty file has no axis of keypoints
         quality[poses] = oks(predictions.keypoints[poses], annotations, instances, sigmas)
     taken = np.isin(np.arange(len(predictions)), poses)
     if unmatched:
-        taken |= np.isin(predictions.image_ids, found.image_ids)
+        taken |= np.isin(predictions.image_ids, matches.image_ids)
     return calibration(predictions.scores[taken], quality[taken], bins)
 
 
@@ -123,20 +122,14 @@ def joint_calibration(
     """Scores of keypoints against their similarity, of labelled joints of matched poses.
 
     Raises:
-        InputError: what the rule of matching refuses.
+        InputError: predictions that cannot be matched.
     """
-    instances, poses = _answered(pairs(predictions, annotations, image_ids, match))
+    instances, poses = match_instances(predictions, annotations, image_ids, match).matched()
     labelled = annotations.visibility[instances] > 0
     if not labelled.any():
         return calibration(np.empty(0), np.empty(0), bins)
     similar = joint_similarity(predictions.keypoints[poses], annotations, instances, sigmas)
     return calibration(predictions.keypoint_scores[poses][labelled], similar[labelled], bins)
-
-
-def _answered(found: Pairs) -> tuple[Ints, Ints]:
-    """Person rows and pose rows of the people that some pose answers for."""
-    answered = found.poses >= 0
-    return found.instances[answered], found.poses[answered]
 
 
 def _in_unit(scores: Floats) -> bool:

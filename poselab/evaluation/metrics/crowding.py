@@ -1,21 +1,24 @@
-"""How crowded people and images are, and CrowdPose's figures for easy, medium and hard ones."""
+"""How crowded people and images are, and CrowdPose's AP of easy, medium and hard images."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from poselab.annotations.source import read_source
-from poselab.evaluation.accumulator import measured
+from poselab.evaluation.accumulator import JointAccumulator
+from poselab.evaluation.evaluator import Evaluator
+from poselab.evaluation.images import image_rows
 from poselab.evaluation.metrics.oks import OksEvaluator
-from poselab.evaluation.record import Metrics
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from poselab.annotations.table import Annotations
-    from poselab.evaluation.evaluator import ImageIds
+    from poselab.evaluation.images import ImageIds
     from poselab.evaluation.metrics.average_precision import OksAccumulator
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
@@ -95,8 +98,8 @@ def recorded_crowd_index(annotations: Annotations) -> Floats | None:
 
 
 @dataclass(frozen=True)
-class CrowdEvaluator:
-    """AP of easy, medium and hard images as CrowdPose's evaluation code splits them.
+class CrowdPoseEvaluator(Evaluator):
+    """COCO's metrics, and AP of easy, medium and hard images as CrowdPose's evaluation splits them.
 
     ``edges``: easy is a crowd index below the first, hard one not below the second. That code, and
     xtcocotools after it, split at 0.2 and 0.8, though the paper says 0.1 and 0.8.
@@ -104,31 +107,22 @@ class CrowdEvaluator:
     as CrowdPose records it. The code also rounds each AP to four digits; nothing is rounded here.
     """
 
-    primary_metric: ClassVar[str] = "AP/hard"
+    primary_metric: ClassVar[str] = "AP"
+    ranks_by_oks: ClassVar[bool] = True
     oks: OksEvaluator = field(default_factory=OksEvaluator)
     edges: tuple[float, float] = EDGES
 
-    def __call__(
-        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
-    ) -> Metrics:
-        """See :class:`poselab.evaluation.evaluator.Evaluator`."""
-        tally = self.accumulate(predictions, annotations, image_ids)
-        comparability = self.oks(predictions, annotations, image_ids).comparability
-        index = {"crowd_index": tally.rule, "crowd_edges": list(self.edges)}
-        return Metrics(measured(tally), comparability | {"metric": "oks by crowd index"} | index)
-
     def accumulate(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
-    ) -> CrowdAccumulator:
+    ) -> JointAccumulator:
         """See :class:`poselab.evaluation.evaluator.Evaluator`."""
-        tally = self.oks.accumulate(predictions, annotations, image_ids)
+        oks = self.oks.accumulate(predictions, annotations, image_ids)
         index, rule = recorded_crowd_index(annotations), "recorded"
         if index is None:
             index, rule = np.round(crowd_index(annotations), 2), "computed from the labels"
-        level = np.digitize(index, self.edges)
-        order = np.argsort(annotations.image_ids)
-        rows = order[np.searchsorted(annotations.image_ids[order], tally.image_ids)]
-        return CrowdAccumulator(tally, level[rows], rule)
+        level = np.digitize(index, self.edges)[image_rows(annotations, oks.image_ids)]
+        how = {"metric": "oks by crowd index", "crowd_index": rule, "crowd_edges": list(self.edges)}
+        return JointAccumulator([oks, CrowdAccumulator(oks, level, {**oks.comparability, **how})])
 
 
 @dataclass(frozen=True)
@@ -137,7 +131,7 @@ class CrowdAccumulator:
 
     oks: OksAccumulator
     level: Ints
-    rule: str
+    comparability: Mapping[str, Any]
     keys: ClassVar[tuple[str, ...]] = tuple(f"AP/{name}" for name in LEVELS)
 
     @property
@@ -145,8 +139,8 @@ class CrowdAccumulator:
         """(N,) the images in the order of the weights."""
         return self.oks.image_ids
 
-    def figures(self, weights: Ints) -> Floats:
-        """The figures (R, 3) of R sets in which image n counts weights[r, n] times."""
+    def values(self, weights: Ints) -> Floats:
+        """The values (R, 3) of R sets in which image n counts weights[r, n] times."""
         place = self.oks.keys.index("AP")
         levels = [np.where(self.level == n, weights, 0) for n in range(len(LEVELS))]
-        return np.stack([self.oks.figures(part)[:, place] for part in levels], axis=1)
+        return np.stack([self.oks.values(part)[:, place] for part in levels], axis=1)

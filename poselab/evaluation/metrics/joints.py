@@ -1,4 +1,4 @@
-"""Figures of single joints under OKS: how similar, how often similar enough, and AP."""
+"""Metrics of single joints under OKS: how similar, how often similar enough, and AP."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.accumulator import measured
-from poselab.evaluation.matching.nearest import pairs
+from poselab.evaluation.accumulator import point_values
+from poselab.evaluation.matching.instances import match_instances
 from poselab.evaluation.matching.similarity import joint_similarity
 from poselab.evaluation.metrics.average_precision import OksAccumulator
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
-    from poselab.evaluation.evaluator import ImageIds
+    from poselab.evaluation.images import ImageIds
     from poselab.evaluation.metrics.oks import OksEvaluator
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 SIMILARITIES = (0.5, 0.75, 0.9)
 
 
-class JointFigures(NamedTuple):
+class JointSimilarities(NamedTuple):
     """Of K joints, NaN where nobody has one labelled.
 
-    labelled (K,) people who have it; similarity (K,) its mean; found (K, T) the fraction whose
+    labelled (K,) people who have it; similarity (K,) its mean; reached (K, T) the fraction whose
     similarity reaches each of thresholds (T,).
     """
 
@@ -35,35 +35,36 @@ class JointFigures(NamedTuple):
     labelled: Ints
     similarity: Floats
     thresholds: tuple[float, ...]
-    found: Floats
+    reached: Floats
 
 
-def joint_figures(
+def joint_similarities(
     predictions: Predictions,
     annotations: Annotations,
     image_ids: ImageIds = None,
     thresholds: Sequence[float] = SIMILARITIES,
     match: str = "best_oks",
     sigmas: Sequence[float] | None = None,
-) -> JointFigures:
-    """Every labelled joint of every person against the one pose that answers for them.
+) -> JointSimilarities:
+    """Every labelled joint of every person against the one pose that is matched to them.
 
-    Similarity is exp(-d² / (2·(2σ)²·area)), of which OKS is a person's mean. People whom no pose
-    answers have similarity 0. ``match`` is one of :data:`poselab.evaluation.matching.assignment.MATCHES`.
+    Similarity is exp(-d² / (2·(2σ)²·area)), of which OKS is a person's mean; without a pose it is
+    0. ``match`` is one of :data:`poselab.evaluation.matching.instances.MATCH_RULES`.
 
     Raises:
-        InputError: what the rule of matching refuses.
+        InputError: predictions that cannot be matched.
     """
-    instances, pose_of, _ = pairs(predictions, annotations, image_ids, match)
-    answered = pose_of >= 0
-    similar = np.zeros((len(instances), len(annotations.skeleton)))
-    if answered.any():
-        poses = predictions.keypoints[pose_of[answered]]
-        similar[answered] = joint_similarity(poses, annotations, instances[answered], sigmas)
-    labelled = annotations.visibility[instances] > 0
+    matches = match_instances(predictions, annotations, image_ids, match)
+    similar = np.zeros((len(matches.instances), len(annotations.skeleton)))
+    instances, poses = matches.matched()
+    if len(poses):  # an empty file has no axis of keypoints
+        similar[matches.poses >= 0] = joint_similarity(
+            predictions.keypoints[poses], annotations, instances, sigmas
+        )
+    labelled = annotations.visibility[matches.instances] > 0
     counts = labelled.sum(axis=0)
     reached = np.stack([((similar >= t) & labelled).sum(axis=0) for t in thresholds], axis=1)
-    return JointFigures(
+    return JointSimilarities(
         annotations.skeleton.keypoints,
         counts,
         _fraction(similar.sum(axis=0), counts),
@@ -80,17 +81,17 @@ def joint_average_precision(
 ) -> Floats:
     """AP (K,) as if each joint were the only one labelled, the whole pose scored and ranked.
 
-    Exactly COCO's metric on labels that lack all other joints: OKS is the joint's similarity, poses
-    are matched anew by it, and people without the joint are ignored. NaN where nobody has it.
+    Exactly COCO's metric on annotations that lack all other joints: OKS is the joint's similarity,
+    poses are matched anew by it, and people without the joint are ignored. NaN where nobody has it.
     """
-    figures = []
+    values = []
     for joint in range(len(annotations.skeleton)):
         alone = np.zeros_like(annotations.visibility)
         alone[:, joint] = annotations.visibility[:, joint]
-        labels = replace(annotations, visibility=alone, recorded_keypoints=None, stored="")
-        matching = evaluator.matching(predictions, labels, image_ids)
-        figures.append(measured(OksAccumulator(matching))["AP"])
-    return np.array(figures)
+        one_joint = replace(annotations, visibility=alone, recorded_keypoints=None, stored="")
+        matching = evaluator.match(predictions, one_joint, image_ids, ("all",))
+        values.append(point_values(OksAccumulator(matching))["AP"])
+    return np.array(values)
 
 
 def _fraction(part: Floats, whole: Ints) -> Floats:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from poselab.evaluation.accumulator import measured
-from poselab.evaluation.matching.coco import Matching, matching_of
-from poselab.evaluation.matching.engines import AREAS, MODULES, Problem, matched, problem
-from poselab.evaluation.metrics.average_precision import KEYS, OksAccumulator
-from poselab.evaluation.metrics.hotcoco_streaming import Evaluated, streamed
+from poselab.evaluation.evaluator import Evaluator
+from poselab.evaluation.images import images_to_score
+from poselab.evaluation.matching.coco import AREAS, ENGINES, match
+from poselab.evaluation.metrics.average_precision import OksAccumulator
+from poselab.evaluation.metrics.hotcoco_streaming import streamed_values
 from poselab.evaluation.record import Metrics, annotation_comparability
 from poselab.structures import InputError
 
@@ -21,107 +19,86 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
-    from poselab.evaluation.evaluator import ImageIds
-    from poselab.evaluation.matching.engines import Mask
+    from poselab.evaluation.images import ImageIds
+    from poselab.evaluation.matching.coco import Matching
     from poselab.evaluation.predictions import Predictions
-    from poselab.structures import Floats
+    from poselab.structures import Mask
 
 
 @dataclass(frozen=True)
-class OksEvaluator:
-    """The ten COCO keypoint figures, to the last digit those of pycocotools.
+class OksEvaluator(Evaluator):
+    """The ten COCO keypoint metrics, to the last digit those of pycocotools.
 
-    ``engine`` is hotcoco or pycocotools; ``sigmas`` (K,) replace the skeleton's. People are
-    numbered anew, because pycocotools takes a match with annotation 0 for no match. Source: Lin et
+    ``engine`` is hotcoco or pycocotools; ``sigmas`` (K,) replace the skeleton's. Source: Lin et
     al. 2014 and cocodataset.org/#keypoints-eval.
     """
 
     primary_metric: ClassVar[str] = "AP"
+    ranks_by_oks: ClassVar[bool] = True
     engine: str = "hotcoco"
     sigmas: Sequence[float] | None = None
     max_detections: int = 20
 
     def __post_init__(self) -> None:
-        if self.engine not in MODULES:
-            raise InputError(f"expected engine {' or '.join(MODULES)}, got {self.engine!r}")
+        if self.engine not in ENGINES:
+            raise InputError(f"expected engine {' or '.join(ENGINES)}, got {self.engine!r}")
 
-    def __call__(
+    def accumulate(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
-    ) -> Metrics:
+    ) -> OksAccumulator:
         """See :class:`poselab.evaluation.evaluator.Evaluator`; NaN where nobody is to be found.
 
         Raises:
             InputError: as many sigmas as keypoints are needed, or an image id is not annotated.
         """
-        evaluation, chosen, instances = self._evaluated(predictions, annotations, image_ids)
-        with contextlib.redirect_stdout(io.StringIO()):
-            evaluation.accumulate()
-        result = {key: np.asarray(evaluation.eval[key]) for key in ("precision", "recall")}
-        values = {key: _mean(result[of][at], area) for key, (of, at, area) in KEYS.items()}
-        return self._metrics(values, predictions, annotations, chosen, instances)
+        matching = self.match(predictions, annotations, image_ids)
+        return OksAccumulator(matching, self.comparability(predictions, annotations, image_ids))
 
-    def scored(
+    def __call__(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
-    ) -> tuple[Metrics, OksAccumulator]:
-        """The figures and the tally that they come of, by one matching; errors as when scoring."""
-        asked, evaluation = self._matched(predictions, annotations, image_ids)
-        tally = OksAccumulator(matching_of(evaluation, asked, predictions, annotations))
-        metrics = self._metrics(
-            measured(tally), predictions, annotations, asked.chosen, asked.counted
-        )
-        return metrics, tally
+    ) -> Metrics:
+        """See :class:`poselab.evaluation.evaluator.Evaluator`; errors as when accumulating."""
+        if self.engine != "hotcoco":
+            return super().__call__(predictions, annotations, image_ids)
+        images = images_to_score(annotations, image_ids)
+        sigmas = self._sigmas(annotations)
+        values = streamed_values(predictions, annotations, images, sigmas, self.max_detections)
+        return Metrics(values, self.comparability(predictions, annotations, image_ids))
 
-    def matching(
+    def match(
         self,
         predictions: Predictions,
         annotations: Annotations,
         image_ids: ImageIds = None,
         areas: Sequence[str] = tuple(AREAS),
     ) -> Matching:
-        """Which pose found which person in the first of COCO's area ranges, by default in all.
+        """Which pose is matched to which person, in the area ranges of these names.
 
-        Arguments and errors as when scoring.
+        Errors as when accumulating.
         """
-        asked, evaluation = self._matched(predictions, annotations, image_ids, areas)
-        return matching_of(evaluation, asked, predictions, annotations, areas)
+        images, sigmas = images_to_score(annotations, image_ids), self._sigmas(annotations)
+        return match(
+            self.engine, predictions, annotations, images, sigmas, self.max_detections, areas
+        )
 
-    def accumulate(
+    def comparability(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
-    ) -> OksAccumulator:
-        """See :class:`poselab.evaluation.evaluator.Evaluator`."""
-        return OksAccumulator(self.matching(predictions, annotations, image_ids))
-
-    def _evaluated(
-        self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds
-    ) -> Evaluated:
-        if self.engine == "hotcoco":
-            sigmas = self._sigmas(annotations)
-            return streamed(predictions, annotations, image_ids, sigmas, self.max_detections)
-        asked, evaluation = self._matched(predictions, annotations, image_ids)
-        return Evaluated(evaluation, asked.chosen, asked.counted)
-
-    def _matched(
-        self,
-        predictions: Predictions,
-        annotations: Annotations,
-        image_ids: ImageIds,
-        areas: Sequence[str] = tuple(AREAS),
-    ) -> tuple[Problem, Any]:
-        sigmas = self._sigmas(annotations)
-        asked = problem(predictions, annotations, image_ids, self.max_detections)
-        return asked, matched(self.engine, asked, sigmas, self.max_detections, areas)
-
-    def _metrics(
-        self,
-        values: dict[str, float],
-        predictions: Predictions,
-        annotations: Annotations,
-        chosen: Mask,
-        instances: int,
-    ) -> Metrics:
-        images = annotations.image_ids[chosen]
-        comparability = annotation_comparability(annotations, len(images), instances, images)
-        return Metrics(values, comparability | self._contract(predictions, annotations))
+    ) -> dict[str, Any]:
+        """What the values depend on."""
+        images = images_to_score(annotations, image_ids)
+        ids = annotations.image_ids[images]
+        instances = _num_to_find(annotations, images)
+        published = self.sigmas is None and annotations.skeleton.sigmas is not None
+        return annotation_comparability(annotations, len(ids), instances, ids) | {
+            "metric": "oks",
+            "engine": self.engine,
+            "sigmas": self._sigmas(annotations),
+            "sigmas_from": "skeleton" if published else "guess" if self.sigmas is None else "user",
+            "area": annotations.area_rule,
+            "boxes": annotations.box_rule,
+            "detection_area": "keypoints" if predictions.boxes is None else "boxes",
+            "max_detections": self.max_detections,
+        }
 
     def _sigmas(self, annotations: Annotations) -> list[float]:
         skeleton = annotations.skeleton
@@ -133,22 +110,9 @@ class OksEvaluator:
             )
         return sigmas
 
-    def _contract(self, predictions: Predictions, annotations: Annotations) -> dict[str, Any]:
-        published = self.sigmas is None and annotations.skeleton.sigmas is not None
-        return {
-            "metric": "oks",
-            "engine": self.engine,
-            "sigmas": self._sigmas(annotations),
-            "sigmas_from": "skeleton" if published else "guess" if self.sigmas is None else "user",
-            "area": annotations.area_rule,
-            "boxes": annotations.box_rule,
-            "detection_area": "keypoints" if predictions.boxes is None else "boxes",
-            "max_detections": self.max_detections,
-        }
 
-
-def _mean(values: Floats, area: int) -> float:
-    """Mean over one area range (the axis before the last) of what exists; COCO marks gaps by -1."""
-    one = values[..., area, -1]
-    there = one[one > -1]
-    return float(np.mean(there)) if there.size else float("nan")
+def _num_to_find(annotations: Annotations, images: Mask) -> int:
+    """How many people COCO looks for in the masked images: those it does not ignore."""
+    instances = np.flatnonzero(images[annotations.image_of()])
+    labelled = annotations.labelled()[instances] > 0
+    return int(np.count_nonzero(labelled & ~annotations.crowd[instances]))

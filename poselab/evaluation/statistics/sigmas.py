@@ -1,4 +1,4 @@
-"""OKS sigmas of a skeleton of one's own: from labels made twice, or from a model's residuals."""
+"""OKS sigmas where nobody published any: from repeated labels, or from a model's residuals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from poselab.annotations.columns import rows_of
-from poselab.evaluation.matching.assignment import by_annotation_id, by_best_oks
+from poselab.evaluation.matching.instances import match_by_annotation_id, match_by_best_oks
 from poselab.evaluation.metrics.crowding import box_ious
 from poselab.structures import InputError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.predictions import Predictions
-    from poselab.structures import Floats, Ints
+    from poselab.structures import Floats, Ints, Mask
 
 FEWEST = 30
 """Below so many people a sigma is known to no better than about a tenth."""
@@ -58,12 +58,12 @@ def sigmas_of_repeats(
     Raises:
         InputError: the files have other keypoints, or no person in common.
     """
-    spread, spare = _spreads(annotations, _stacked(annotations, others, least_iou))
-    freedom, total = spare.sum(axis=0), spread.sum(axis=0)
-    squared = _divided(total, freedom)
-    residual = np.where(spare > 0, spread - spare * squared, 0.0)
-    error = _divided(np.sqrt(np.square(residual).sum(axis=0)), freedom)
-    sigmas, counts = np.sqrt(squared), np.asarray((spare > 0).sum(axis=0))
+    spread, freedom = _spreads(annotations, _stacked(annotations, others, least_iou))
+    total = freedom.sum(axis=0)
+    squared = _divided(spread.sum(axis=0), total)
+    residual = np.where(freedom > 0, spread - freedom * squared, 0.0)
+    error = _divided(np.sqrt(np.square(residual).sum(axis=0)), total)
+    sigmas, counts = np.sqrt(squared), np.asarray((freedom > 0).sum(axis=0))
     errors = _divided(error, 2 * sigmas)  # d sigma = d sigma² / (2 sigma)
     return SigmaEstimate(
         annotations.skeleton.keypoints,
@@ -79,15 +79,15 @@ def sigmas_of_residuals(predictions: Predictions, annotations: Annotations) -> S
 
     sigma² = median(d² / area) / ln 2: for normal errors d² / area is exponential of mean sigma²,
     and its median ln 2 times that. This measures the model and the labels together, and so is more
-    than annotators disagree by. Poses that name people answer for those; others are matched by OKS.
+    than annotators disagree by. Poses that all name people are matched to those, else by OKS.
 
     Raises:
-        InputError: what the rule of matching refuses, or nobody is answered.
+        InputError: predictions that cannot be matched, or nobody is matched.
     """
     named = bool((predictions.annotation_ids >= 0).all())
-    match = by_annotation_id if named else by_best_oks
+    match = match_by_annotation_id if named else match_by_best_oks
     pose_of = match(predictions, annotations)
-    instances = np.flatnonzero((pose_of >= 0) & _usable(annotations))
+    instances = np.flatnonzero((pose_of >= 0) & _measurable(annotations))
     if not len(instances):
         raise InputError(f"expected poses of people of {annotations.source}, got none of any")
     offsets = predictions.keypoints[pose_of[instances]] - annotations.keypoints[instances]
@@ -106,10 +106,9 @@ def _columns(values: Floats) -> list[tuple[Floats, int]]:
     return [(column, int(np.count_nonzero(~np.isnan(column)))) for column in values.T]
 
 
-def _usable(annotations: Annotations) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """People (M,) with labels and an area."""
-    labelled = (annotations.visibility > 0).any(axis=1)
-    return np.asarray(labelled & ~annotations.crowd & (annotations.areas > 0))
+def _measurable(annotations: Annotations) -> Mask:
+    """People (M,) with labelled keypoints and an area."""
+    return annotations.scorable() & (annotations.areas > 0)
 
 
 def _stacked(annotations: Annotations, others: Sequence[Annotations], least_iou: float) -> Floats:
@@ -135,15 +134,12 @@ def _stacked(annotations: Annotations, others: Sequence[Annotations], least_iou:
 def same_people(annotations: Annotations, other: Annotations, least_iou: float) -> Ints:
     """The row (M,) of each person in another file, -1 for none: each is the other's best box."""
     same = np.full(annotations.instances, -1)
-    loss_mask, others_usable = (
-        _usable(annotations),
-        (other.visibility > 0).any(axis=1) & ~other.crowd,
-    )
+    measurable, scorable = _measurable(annotations), other.scorable()
     there = rows_of(other.image_ids, annotations.image_ids)
     for image in np.flatnonzero(there >= 0).tolist():
         mine = np.array(annotations.rows(image), dtype=np.int64)
         theirs = np.array(other.rows(int(there[image])), dtype=np.int64)
-        mine, theirs = mine[loss_mask[mine]], theirs[others_usable[theirs]]
+        mine, theirs = mine[measurable[mine]], theirs[scorable[theirs]]
         if len(mine) and len(theirs):
             ious = box_ious(annotations.boxes[mine], other.boxes[theirs])
             best = ious.argmax(axis=1)
@@ -154,15 +150,16 @@ def same_people(annotations: Annotations, other: Annotations, least_iou: float) 
 
 
 def _spreads(annotations: Annotations, labels: Floats) -> tuple[Floats, Ints]:
-    """Sums of d² / area (M, K) about the mean of each keypoint's labels, and labels less one."""
+    """Sums of d² / area (M, K) about the mean of each keypoint's labels, and their degrees of
+    freedom (M, K), labels less one."""
     there = ~np.isnan(labels[..., 0])
     counts = there.sum(axis=0)
     filled = np.where(there[..., None], labels, 0.0)
     mean = filled.sum(axis=0) / np.maximum(counts, 1)[..., None]
     squared = (np.square(filled - mean).sum(axis=-1) * there).sum(axis=0)
-    spare = np.where(_usable(annotations)[:, None], np.maximum(counts - 1, 0), 0)
+    freedom = np.where(_measurable(annotations)[:, None], np.maximum(counts - 1, 0), 0)
     areas = np.where(annotations.areas > 0, annotations.areas, 1.0)[:, None]
-    return squared / areas * (spare > 0), spare
+    return squared / areas * (freedom > 0), freedom
 
 
 def _divided(part: Floats, whole: Floats | Ints) -> Floats:

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poselab.evaluation.validation import conventions as suspicions
+from poselab.evaluation.images import check_image_ids, instances_to_score
+from poselab.evaluation.validation.mixed_up_conventions import (
+    coordinate_warnings,
+    nearest_poses,
+    reversed_scores_warning,
+    sample_pairs,
+)
 from poselab.skeletons import COCO17
 from poselab.structures import InputError
 
@@ -23,58 +29,19 @@ AREA_BY_CUSTOM = ("crowdpose14", "aic14")
 """Skeletons whose publishers score with 0.53 of the box for want of areas."""
 
 
-def check(predictions: Predictions, annotations: Annotations, metric: str = "oks") -> list[str]:
-    """Warnings, one sentence each.
+def validate_predictions(
+    predictions: Predictions, annotations: Annotations, ranked_by_oks: bool = True
+) -> list[str]:
+    """Check predictions, then warn of what is questionable about them.
 
-    ``metric`` "pck" or "pckh" leaves out what only the ranking and the similarity of "oks" need.
-
-    Raises:
-        InputError: the predictions cannot be scored against these annotations at all.
+    Errors and warnings are those of :func:`check_predictions` and :func:`prediction_warnings`.
     """
-    refuse(predictions, annotations)
-    return doubts(predictions, annotations, metric)
+    check_predictions(predictions, annotations)
+    return prediction_warnings(predictions, annotations, ranked_by_oks)
 
 
-def doubts(predictions: Predictions, annotations: Annotations, metric: str = "oks") -> list[str]:
-    """The warnings of :func:`check` alone, about predictions that can be scored."""
-    if not len(predictions):
-        return ["there is not one prediction"]
-    sample = suspicions.sampled(predictions, annotations)
-    found = suspicions.nearest(predictions.keypoints, sample, annotations)
-    warnings = suspicions.of_coordinates(predictions, annotations, sample, found)
-    if metric == "oks":
-        warnings.append(suspicions.scores_reversed(predictions, found))
-        warnings += _of_oks(predictions, annotations)
-    return [warning for warning in warnings if warning]
-
-
-def doubts_of_ranking(predictions: Predictions, annotations: Annotations) -> list[str]:
-    """Those of :func:`doubts` that say that poses are ranked by nothing, or the wrong way round."""
-    if not len(predictions):
-        return []
-    sample = suspicions.sampled(predictions, annotations)
-    found = suspicions.nearest(predictions.keypoints, sample, annotations)
-    warnings = _scores_equal(predictions), suspicions.scores_reversed(predictions, found)
-    return [warning for warning in warnings if warning]
-
-
-def _of_oks(predictions: Predictions, annotations: Annotations) -> list[str]:
-    """What changes AP or makes it meaningless; empty sentences for what is well."""
-    return [
-        _scores_outside(predictions),
-        _scores_equal(predictions),
-        _too_many(predictions),
-        _repeated(predictions),
-        _images_without(predictions, annotations),
-        _unmeasurable(annotations),
-        _areas_derived(annotations),
-        _boxes_derived(annotations),
-        _sigmas_guessed(annotations),
-    ]
-
-
-def refuse(predictions: Predictions, annotations: Annotations) -> None:
-    """Refuse what makes a score meaningless.
+def check_predictions(predictions: Predictions, annotations: Annotations) -> None:
+    """Check that a score of the predictions would mean anything.
 
     Raises:
         InputError: another number of keypoints, numbers that are not finite, or unknown images.
@@ -94,13 +61,50 @@ def refuse(predictions: Predictions, annotations: Annotations) -> None:
             "expected finite coordinates and scores, got NaN or infinity; "
             "the method that wrote them diverged"
         )
-    unknown = ~np.isin(predictions.image_ids, annotations.image_ids)
-    if unknown.any():
-        others = np.unique(predictions.image_ids[unknown], return_counts=True)[0]
-        raise InputError(
-            f"expected image ids of {annotations.source}, got {len(others)} others such as "
-            f"{others[0]}; give the annotations that these predictions were made for"
-        )
+    check_image_ids(annotations, predictions.image_ids)
+
+
+def prediction_warnings(
+    predictions: Predictions, annotations: Annotations, ranked_by_oks: bool = True
+) -> list[str]:
+    """What is questionable about predictions that can be scored, one sentence each.
+
+    Without ``ranked_by_oks``, what only the ranking and the similarity of OKS need is left out.
+    """
+    if not len(predictions):
+        return ["there is not one prediction"]
+    sample = sample_pairs(predictions, annotations)
+    nearest = nearest_poses(predictions.keypoints, sample, annotations)
+    warnings = coordinate_warnings(predictions, annotations, sample, nearest)
+    if ranked_by_oks:
+        warnings.append(reversed_scores_warning(predictions, nearest))
+        warnings += _oks_warnings(predictions, annotations)
+    return [warning for warning in warnings if warning]
+
+
+def ranking_warnings(predictions: Predictions, annotations: Annotations) -> list[str]:
+    """Those warnings that say that poses are ranked by nothing, or the wrong way round."""
+    if not len(predictions):
+        return []
+    sample = sample_pairs(predictions, annotations)
+    nearest = nearest_poses(predictions.keypoints, sample, annotations)
+    warnings = _scores_equal(predictions), reversed_scores_warning(predictions, nearest)
+    return [warning for warning in warnings if warning]
+
+
+def _oks_warnings(predictions: Predictions, annotations: Annotations) -> list[str]:
+    """What changes AP or makes it meaningless; empty sentences for what is well."""
+    return [
+        _scores_outside(predictions),
+        _scores_equal(predictions),
+        _too_many(predictions),
+        _repeated(predictions),
+        _images_without(predictions, annotations),
+        _unmeasurable(annotations),
+        _areas_derived(annotations),
+        _boxes_derived(annotations),
+        _sigmas_guessed(annotations),
+    ]
 
 
 def _scores_outside(predictions: Predictions) -> str:
@@ -159,10 +163,7 @@ def _repeated(predictions: Predictions) -> str:
 
 
 def _images_without(predictions: Predictions, annotations: Annotations) -> str:
-    scored = (annotations.visibility > 0).any(axis=1) & ~annotations.crowd
-    if annotations.held_out is not None and annotations.held_out.any():
-        scored &= annotations.held_out
-    images = np.unique(annotations.image_of()[scored])
+    images = np.unique(annotations.image_of()[instances_to_score(annotations)])
     without = int((~np.isin(annotations.image_ids[images], predictions.image_ids)).sum())
     if not without:
         return ""
@@ -173,8 +174,7 @@ def _images_without(predictions: Predictions, annotations: Annotations) -> str:
 
 
 def _unmeasurable(annotations: Annotations) -> str:
-    labelled = (annotations.visibility > 0).any(axis=1) & ~annotations.crowd
-    lacking = int((labelled & (annotations.areas <= 0)).sum())
+    lacking = int((annotations.scorable() & (annotations.areas <= 0)).sum())
     return f"{lacking} labelled people have no area, so OKS finds every pose of them wrong" * (
         lacking > 0
     )
@@ -185,7 +185,7 @@ def _areas_derived(annotations: Annotations) -> str:
         return ""
     return (
         f"the annotations lack areas and OKS measures with others ({annotations.area_rule}); its "
-        "figures do not compare with those of annotated areas"
+        "values do not compare with those of annotated areas"
     )
 
 

@@ -32,15 +32,15 @@ REVERSED = 0.5
 PEOPLE_RANKED = 30
 FAR_OUT = 0.01
 _SWAPPED = "the poses fit far better with x and y swapped: were rows and columns written for them?"
-_FLIPED = (
+_FLIPPED = (
     "the poses fit far better with left and right swapped: are the sides the observer's, or the "
     "keypoints in another order?"
 )
 
 
-class Sample(NamedTuple):
-    """People rows (S,), and all pairs of one of them (Q,) and a pose (Q,) of the same image; the
-    pairs of person s begin at begins[s]."""
+class SampledPairs(NamedTuple):
+    """Rows of sampled people (S,), and all pairs of one of them (Q,) and a pose (Q,) of the same
+    image; the pairs of person s begin at begins[s]."""
 
     instances: Ints
     begins: Ints
@@ -48,7 +48,7 @@ class Sample(NamedTuple):
     pose: Ints
 
 
-class Nearest(NamedTuple):
+class NearestPoses(NamedTuple):
     """Of each sampled person the nearest pose (S,), the median distance of its joints as a part of
     the person's extent (S,), and all labelled joints' offsets (J, 2)."""
 
@@ -57,27 +57,27 @@ class Nearest(NamedTuple):
     offsets: Floats
 
 
-def of_coordinates(
-    predictions: Predictions, annotations: Annotations, sample: Sample, found: Nearest
+def coordinate_warnings(
+    predictions: Predictions, annotations: Annotations, sample: SampledPairs, nearest: NearestPoses
 ) -> list[str]:
     """A sentence for each mix-up that the positions suggest; empty ones for what is well.
 
-    ``sample`` and ``found`` are what :func:`sampled` and :func:`nearest` give for them.
+    ``sample`` and ``nearest`` are those of :func:`sample_pairs` and :func:`nearest_poses`.
     """
     if normalised := _normalised(predictions, annotations, sample):
         return [normalised]
     return [
-        _shifted(found),
-        *_read_otherwise(predictions.keypoints, sample, annotations, found),
+        _shifted(nearest),
+        *_read_otherwise(predictions.keypoints, sample, annotations, nearest),
         _outside(predictions, annotations),
         _predicted_corners(predictions),
         _annotated_corners(annotations),
     ]
 
 
-def sampled(predictions: Predictions, annotations: Annotations) -> Sample:
+def sample_pairs(predictions: Predictions, annotations: Annotations) -> SampledPairs:
     """Labelled people, evenly over the file, in whose images there are poses."""
-    instances = np.flatnonzero((annotations.visibility > 0).any(axis=1) & ~annotations.crowd)
+    instances = np.flatnonzero(annotations.scorable())
     ids = annotations.image_ids[annotations.image_of()[instances]]
     order = np.argsort(predictions.image_ids, kind="stable")
     sorted_ids = predictions.image_ids[order]
@@ -90,13 +90,15 @@ def sampled(predictions: Predictions, annotations: Annotations) -> Sample:
     begins = np.cumsum(counts) - counts
     person = np.repeat(np.arange(len(instances)), counts)
     place = first[person] + np.arange(len(person)) - begins[person]
-    return Sample(instances, begins, person, order[place])
+    return SampledPairs(instances, begins, person, order[place])
 
 
-def nearest(keypoints: Floats, sample: Sample, annotations: Annotations) -> Nearest:
+def nearest_poses(
+    keypoints: Floats, sample: SampledPairs, annotations: Annotations
+) -> NearestPoses:
     """The pose (of (N, K, 2) keypoints) whose median joint lies nearest to each person."""
     if not len(sample.instances):
-        return Nearest(sample.instances, np.empty(0), np.empty((0, 2)))
+        return NearestPoses(sample.instances, np.empty(0), np.empty((0, 2)))
     seen = annotations.visibility[sample.instances] > 0
     ground_truth = annotations.keypoints[sample.instances]
     apart = keypoints[sample.pose] - ground_truth[sample.person]
@@ -109,10 +111,10 @@ def nearest(keypoints: Floats, sample: Sample, annotations: Annotations) -> Near
     corners = [np.where(seen[..., None], ground_truth, fill) for fill in (np.inf, -np.inf)]
     extents = (corners[1].max(axis=1) - corners[0].min(axis=1)).max(axis=1)
     errors = medians[best] / np.maximum(extents, 1.0)
-    return Nearest(sample.pose[best], errors, apart[best][seen])
+    return NearestPoses(sample.pose[best], errors, apart[best][seen])
 
 
-def _normalised(predictions: Predictions, annotations: Annotations, sample: Sample) -> str:
+def _normalised(predictions: Predictions, annotations: Annotations, sample: SampledPairs) -> str:
     """Coordinates that are parts of the image's size instead of pixels."""
     if len(sample.pose) and np.abs(predictions.keypoints[sample.pose[0]]).max() > 2:
         return ""
@@ -126,19 +128,19 @@ def _normalised(predictions: Predictions, annotations: Annotations, sample: Samp
     )
 
 
-def _shifted(found: Nearest) -> str:
+def _shifted(nearest: NearestPoses) -> str:
     """All poses one pixel off, a sign of 1-based coordinates.
 
     It cannot be told from a method that has such a bias of its own, and not where a greater bias
     hides it.
     """
-    offsets = found.offsets
+    offsets = nearest.offsets
     if len(offsets) < JOINTS_NEEDED:
         return ""
     middle = np.median(offsets, axis=0)
     spread = 1.4826 * np.median(np.abs(offsets - middle), axis=0)
-    doubt = 1.25 * spread / np.sqrt(len(offsets))  # standard error of a median
-    one_pixel = (np.abs(np.abs(middle) - 1) < 0.25) & (doubt < 0.1)
+    error = 1.25 * spread / np.sqrt(len(offsets))  # standard error of a median
+    one_pixel = (np.abs(np.abs(middle) - 1) < 0.25) & (error < 0.1)
     if not one_pixel.all() or middle[0] * middle[1] < 0:
         return ""
     return (
@@ -148,15 +150,18 @@ def _shifted(found: Nearest) -> str:
 
 
 def _read_otherwise(
-    keypoints: Floats, sample: Sample, annotations: Annotations, found: Nearest
+    keypoints: Floats, sample: SampledPairs, annotations: Annotations, nearest: NearestPoses
 ) -> list[str]:
     """What other reading of the coordinates leaves much less of a bad error."""
-    if len(found.errors) < PEOPLE_NEEDED or (error := float(np.median(found.errors))) <= BAD:
+    if len(nearest.errors) < PEOPLE_NEEDED or (error := float(np.median(nearest.errors))) <= BAD:
         return []
     flip = list(annotations.skeleton.flip_index)
-    readings = {_SWAPPED: keypoints[..., ::-1], _FLIPED: keypoints[:, flip]}
-    errors = {said: nearest(read, sample, annotations).errors for said, read in readings.items()}
-    return [said for said, other in errors.items() if float(np.median(other)) < BETTER * error]
+    readings = {_SWAPPED: keypoints[..., ::-1], _FLIPPED: keypoints[:, flip]}
+    return [
+        warning
+        for warning, reading in readings.items()
+        if float(np.median(nearest_poses(reading, sample, annotations).errors)) < BETTER * error
+    ]
 
 
 def _outside(predictions: Predictions, annotations: Annotations) -> str:
@@ -219,12 +224,12 @@ def _overlap(one: Floats, other: Floats) -> Floats:
     return overlap
 
 
-def scores_reversed(predictions: Predictions, found: Nearest) -> str:
+def reversed_scores_warning(predictions: Predictions, nearest: NearestPoses) -> str:
     """Poses that fit worse the better they score."""
-    scores = predictions.scores[found.poses]
+    scores = predictions.scores[nearest.poses]
     if len(scores) < PEOPLE_RANKED or scores.min() == scores.max():
         return ""
-    ranks = [np.argsort(np.argsort(values, kind="stable")) for values in (scores, found.errors)]
+    ranks = [np.argsort(np.argsort(values, kind="stable")) for values in (scores, nearest.errors)]
     if np.corrcoef(ranks[0], ranks[1])[0, 1] < REVERSED:
         return ""
     return "poses with greater scores fit worse: are the scores losses or distances?"
