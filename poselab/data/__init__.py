@@ -2,7 +2,7 @@
 
 from poselab.data.augment import Augment
 from poselab.data.datamodule import PoseData
-from poselab.data.dataset import PoseDataset, Split
+from poselab.data.dataset import PoseDataset
 from poselab.data.framing import PersonCrop, WholeImage
 
-__all__ = ["Augment", "PersonCrop", "PoseData", "PoseDataset", "Split", "WholeImage"]
+__all__ = ["Augment", "PersonCrop", "PoseData", "PoseDataset", "WholeImage"]

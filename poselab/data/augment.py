@@ -1,6 +1,6 @@
-"""Augmentation: random motion of what is shown, and random changes of its pixels.
+"""Augmentation: random affine changes of what an input shows, and random changes of its pixels.
 
-Motion is ours, one matrix for image and labels; pixels are albumentations'.
+Affine changes are ours, one matrix for image and labels; those of pixels are albumentations'.
 """
 
 from __future__ import annotations
@@ -12,24 +12,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poselab import geometry
-from poselab.data.framing import Motion
+from poselab.data.framing import AffineParameters
+from poselab.data.ranges import check_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.structures import Floats, Ints, Skeleton
 
+_RANGES = {
+    **dict.fromkeys(("flip", "rotate", "half_body"), (0.0, 1.0)),
+    **dict.fromkeys(("scale", "shift"), (0.0, 0.99)),
+    "degrees": (0.0, 360.0),
+}
+
 
 @dataclass(frozen=True)
 class Augment:
-    """Random flip, scale, rotation, shift and half body, then pixel changes.
+    """Random flip, scale, rotation, shift and half body, then changes of pixels.
 
-    Scale is normal about 1 with deviation ``scale``, clipped at one deviation; rotation is normal
-    with deviation ``degrees``, clipped at two, and happens with probability ``rotate``: the law of
-    SimpleBaseline's and HRNet's code (Xiao et al. 2018; Sun et al. 2019). Shift is uniform up to a
-    fraction ``shift`` of what is shown. ``half_body`` frames only the upper or the lower body of a
-    person with more than ``half_body_joints`` labelled joints (Li et al. 2019, MSPN). ``pixels``
-    are albumentations transforms that move nothing.
+    ``flip``, ``rotate`` and ``half_body`` are probabilities. Scale is normal about 1 with deviation
+    ``scale``, clipped at one deviation; rotation is normal with deviation ``degrees``, clipped at
+    two: the distributions of SimpleBaseline's and HRNet's code (Xiao et al. 2018; Sun et al. 2019).
+    Shift is uniform up to a fraction ``shift`` of what is shown. Half body frames only the upper or
+    the lower body of a person with more than ``half_body_joints`` labelled joints (Li et al. 2019,
+    MSPN). ``pixels`` are albumentations transforms that move nothing.
+
+    Raises:
+        InputError: a value is out of its range.
     """
 
     flip: float = 0.5
@@ -41,22 +51,26 @@ class Augment:
     half_body_joints: int = 8
     pixels: Sequence[Any] = field(default_factory=tuple)
 
-    def motion(self, rng: np.random.Generator) -> Motion:
-        """One random motion."""
-        turned = rng.random() < self.rotate
-        return Motion(
+    def __post_init__(self) -> None:
+        for name, (low, high) in _RANGES.items():
+            check_number(f"augment.{name}", getattr(self, name), low, high)
+
+    def sample_affine(self, rng: np.random.Generator) -> AffineParameters:
+        """Draw one affine change."""
+        rotated = rng.random() < self.rotate
+        return AffineParameters(
             scale=1.0 + _clipped_normal(rng, self.scale, self.scale),
-            degrees=_clipped_normal(rng, self.degrees, 2 * self.degrees) if turned else 0.0,
+            degrees=_clipped_normal(rng, self.degrees, 2 * self.degrees) if rotated else 0.0,
             shift=(rng.uniform(-self.shift, self.shift), rng.uniform(-self.shift, self.shift)),
             flipped=bool(rng.random() < self.flip),
         )
 
-    def half(
+    def half_body_box(
         self, keypoints: Floats, visibility: Ints, skeleton: Skeleton, rng: np.random.Generator
     ) -> Floats | None:
-        """The area (4,) of half of a person (K, 2), or None: show all of him.
+        """The box (4,) of half of a person with keypoints (K, 2), or None: show the whole person.
 
-        1.5 times the box of the half's joints about their mean, as in HRNet's code.
+        1.5 times the extent of the half's joints, about their mean, as in HRNet's code.
         """
         if rng.random() >= self.half_body:
             return None
@@ -67,19 +81,21 @@ class Augment:
         chosen = labelled & (upper if rng.random() < 0.5 else ~upper)
         if chosen.sum() < 2:
             return None
-        middle = keypoints[chosen].mean(axis=0)
+        centre = keypoints[chosen].mean(axis=0)
         extent = 1.5 * geometry.boxes_of_keypoints(keypoints, chosen)[2:].clip(min=1.0)
-        return np.concatenate([middle - extent / 2, extent])
+        return np.concatenate([centre - extent / 2, extent])
 
-    def paint(self, image: np.ndarray[Any, Any], rng: np.random.Generator) -> np.ndarray[Any, Any]:
+    def transform_pixels(
+        self, image: np.ndarray[Any, Any], rng: np.random.Generator
+    ) -> np.ndarray[Any, Any]:
         """Change the pixels of an image (H, W, 3) uint8 RGB."""
         if not self.pixels:
             return image
-        self._painter.set_random_seed(int(rng.integers(2**31)))
-        return np.asarray(self._painter(image=image)["image"])
+        self._pixel_transform.set_random_seed(int(rng.integers(2**31)))
+        return np.asarray(self._pixel_transform(image=image)["image"])
 
     @cached_property
-    def _painter(self) -> Any:
+    def _pixel_transform(self) -> Any:
         import albumentations
 
         return albumentations.Compose(list(self.pixels))

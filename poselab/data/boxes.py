@@ -1,4 +1,4 @@
-"""What an epoch goes through: people by their boxes, or whole images."""
+"""The inputs of an epoch: people by their boxes, or whole images."""
 
 from __future__ import annotations
 
@@ -8,20 +8,17 @@ import numpy as np
 
 from poselab import geometry
 from poselab.annotations.columns import rows_of
-from poselab.annotations.formats.detections import read_detections
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from poselab.annotations import Annotations
     from poselab.annotations.formats.detections import Detections
     from poselab.structures import Floats, Ints
 
 
 class Items(NamedTuple):
-    """One row a network input: image (n,) row of the table; person (n,) row, -1 where none is
-    meant; boxes (n, 4) image pixels; scores (n,) of the boxes."""
+    """One row a network input: image (n,) row of the table; person (n,) row, -1 for no annotated
+    person; boxes (n, 4) x y w h image pixels; scores (n,) of the boxes."""
 
     image: Ints
     person: Ints
@@ -30,10 +27,11 @@ class Items(NamedTuple):
 
 
 def labelled_instances(annotations: Annotations) -> Items:
-    """Everybody with a labelled keypoint, in his annotated box (or his keypoints', if it is empty).
+    """Every person with a labelled keypoint, in their annotated box, or in that of their keypoints
+    where it is empty.
 
     Raises:
-        InputError: nobody has one.
+        InputError: there is none.
     """
     labelled = (annotations.visibility > 0).any(axis=1) & ~annotations.crowd
     instances = np.flatnonzero(labelled)
@@ -50,90 +48,43 @@ def labelled_instances(annotations: Annotations) -> Items:
     return Items(annotations.image_of()[instances], instances, boxes, np.ones(len(instances)))
 
 
-def detected_people(annotations: Annotations, detections: Path, threshold: float) -> Items:
-    """Boxes that a detector found in the annotated images, with at least that score.
-
-    Raises:
-        InputError: the file is broken, or none of its boxes lies in one of the images.
-    """
-    return found_people(annotations, read_detections(detections), threshold, str(detections))
-
-
-def found_people(
-    annotations: Annotations, found: Detections, threshold: float = 0.0, source: str = "these boxes"
+def detected_instances(
+    annotations: Annotations,
+    detections: Detections,
+    threshold: float = 0.0,
+    source: str = "these boxes",
 ) -> Items:
-    """Those of the found boxes that lie in the annotated images and score at least that.
+    """The detected boxes in annotated images with a score of ``threshold`` or more.
+
+    ``source`` names the boxes in the error.
 
     Raises:
         InputError: there is none.
     """
-    rows = rows_of(annotations.image_ids, found.image_ids)
-    keep = (rows >= 0) & (found.scores >= threshold)
+    rows = rows_of(annotations.image_ids, detections.image_ids)
+    keep = (rows >= 0) & (detections.scores >= threshold)
     if not keep.any():
         raise InputError(
             f"expected boxes of score >= {threshold} for the images of {annotations.source} in "
             f"{source}, found none among {len(keep)}; check the image ids and the threshold"
         )
     nobody = np.full(int(keep.sum()), -1)
-    return Items(rows[keep], nobody, found.boxes[keep], found.scores[keep])
+    return Items(rows[keep], nobody, detections.boxes[keep], detections.scores[keep])
 
 
-def moved_to_iou(boxes: Floats, iou: float, rng: np.random.Generator) -> Floats:
-    """Boxes (M, 4), each moved and resized in a random direction until it overlaps its old place
-    by exactly ``iou``.
-
-    Directions are uniform among shifts, in units of the box's sides, and logarithms of its sides.
-
-    Raises:
-        InputError: ``iou`` not in (0, 1].
-    """
-    if not 0 < iou <= 1:
-        raise InputError(f"expected an IoU above 0 and up to 1, got {iou}; choose another")
-    direction = rng.standard_normal((len(boxes), 4))
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    near, far = np.zeros(len(boxes)), np.full(len(boxes), 64.0)
-    for _ in range(60):  # bisection to the last bit
-        middle = (near + far) / 2
-        enough = _overlap_after(direction * middle[:, None]) >= iou
-        near, far = np.where(enough, middle, near), np.where(enough, far, middle)
-    shift, growth = np.split(direction * near[:, None], 2, axis=1)
-    sides = boxes[:, 2:] * np.exp(growth)
-    centres = boxes[:, :2] + boxes[:, 2:] / 2 + shift * boxes[:, 2:]
-    return np.concatenate([centres - sides / 2, sides], axis=1)
-
-
-def _overlap_after(motion: Floats) -> Floats:
-    """IoU (M,) of unit boxes with themselves after shifts and growths (M, 4) x y w h."""
-    shift, sides = motion[:, :2], np.exp(motion[:, 2:])
-    high = np.minimum(0.5, shift + sides / 2)
-    common = np.clip(high - np.maximum(-0.5, shift - sides / 2), 0, None).prod(axis=1)
-    return np.asarray(common / (1 + sides.prod(axis=1) - common))
-
-
-def spared(count: int, miss: float, rng: np.random.Generator) -> Ints:
-    """Rows of ``count`` without a random share ``miss`` of them, rounded to whole rows.
-
-    Raises:
-        InputError: ``miss`` not in [0, 1).
-    """
-    if not 0 <= miss < 1:
-        raise InputError(f"expected a miss rate from 0 to below 1, got {miss}; choose another")
-    return np.sort(rng.permutation(count)[round(miss * count) :])
-
-
-def whole_images(annotations: Annotations, inhabited: bool) -> Items:
-    """Every image once, or only those with a labelled person.
+def whole_images(annotations: Annotations, with_people: bool) -> Items:
+    """Every image once, or only those with a labelled person (``with_people``).
 
     Raises:
         InputError: the annotations do not say how large the images are.
     """
     images = np.arange(len(annotations))
-    if inhabited:
+    if with_people:
         images = np.unique(labelled_instances(annotations).image)
     height, width = annotations.sizes[images].T
     if not (height * width).all():
         raise InputError(
-            f"expected the sizes of images in {annotations.source} to show them whole, found "
+            f"expected the sizes of images in {annotations.source} to frame whole images, found "
             "none (MPII and LSP have none); use framing=person_crop"
         )
     corner = np.full(len(images), -0.5)

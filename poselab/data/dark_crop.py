@@ -1,4 +1,4 @@
-"""A person's crop as DARK's published weights were given it."""
+"""The person crop that DARK's published weights were trained with."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poselab.data.framing import STILL, PersonCrop
+from poselab.data.framing import IDENTITY, PersonCrop
 
 if TYPE_CHECKING:
-    from poselab.data.framing import Motion
+    from poselab.data.framing import AffineParameters
     from poselab.structures import Floats
 
 
@@ -21,10 +21,10 @@ class DarkCrop(PersonCrop):
     Source: ilovepose/DarkPose, lib/dataset/coco.py and lib/utils/transforms.py.
     """
 
-    def matrix(self, area: Floats, motion: Motion = STILL) -> Floats:
-        """The map (2, 3) from image pixels to an input that shows ``area``, moved."""
+    def matrix(self, area: Floats, affine: AffineParameters = IDENTITY) -> Floats:
+        """The map (2, 3) from image pixels to pixels of an input that shows ``area``."""
         x, y, w, h = area.tolist()
-        width = w - 1 / motion.scale
+        width = w - 1 / affine.scale
         height = width * (self.size[0] - 1) / (self.size[1] - 1)
-        shown = [x + (w - 1 - width) / 2, y + (h - 1 - height) / 2, width, height]
-        return super().matrix(np.array(shown), motion)
+        box = [x + (w - 1 - width) / 2, y + (h - 1 - height) / 2, width, height]
+        return super().matrix(np.array(box), affine)

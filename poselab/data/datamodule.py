@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 
 from poselab.data.dataset import Key, PoseDataset
+from poselab.data.ranges import check_whole
 from poselab.structures import InputError, Sample, Skeleton
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class EpochSampler(Sampler[Key]):
     """Yields (epoch, index), so that a sample depends on no worker, rank or earlier epoch.
 
     Every rank gets each ``world``-th item of one order; when shuffling, the order is drawn from
-    seed and epoch, and a few items come twice so that all ranks get equally many.
+    seed and epoch, and a few items are repeated so that all ranks get equally many.
     """
 
     def __init__(self, length: int, shuffle: bool, seed: int, rank: int, world: int) -> None:
@@ -52,10 +53,12 @@ class EpochSampler(Sampler[Key]):
 class PoseData(pl.LightningDataModule):
     """Training and validation samples of a dataset's two splits.
 
-    batch_size is per device; ``limit`` keeps only the first images of either split.
+    batch_size is per device; ``limit`` keeps only the first images of either split. Call
+    :meth:`set_transforms` before the loaders.
 
     Raises:
-        InputError: files are missing or broken, or the splits have different skeletons.
+        InputError: files are missing or broken, the splits have different skeletons, or
+            ``batch_size`` or ``workers`` is out of range.
     """
 
     def __init__(
@@ -66,9 +69,10 @@ class PoseData(pl.LightningDataModule):
         limit: int | None = None,
     ) -> None:
         super().__init__()
+        check_loader(batch_size, workers)
         self.batch_size, self.workers = batch_size, workers
         self.first_epoch = 0
-        """Where training begins: workers fetch ahead before Lightning tells the sampler."""
+        """Where training starts: workers prefetch before Lightning sets the sampler's epoch."""
         self.train, self.val = (source.open().limited(limit) for source in sources)
         if self.skeleton != self.val.annotations.skeleton:
             raise InputError(
@@ -82,11 +86,11 @@ class PoseData(pl.LightningDataModule):
         skeleton: Skeleton = self.train.annotations.skeleton
         return skeleton
 
-    def show(self, framing: Framing, augment: Augment, seed: int) -> None:
-        """Choose what a sample shows.
+    def set_transforms(self, framing: Framing, augment: Augment, seed: int) -> None:
+        """Set the framing of both splits, and the augmentation of training and its seed.
 
         Raises:
-            InputError: a split holds nothing to show.
+            InputError: a split holds nothing to frame.
         """
         self.seed = seed
         self.train_samples = PoseDataset(self.train, framing, augment, seed)
@@ -97,7 +101,7 @@ class PoseData(pl.LightningDataModule):
         return self._loader(self.train_samples, training=True)
 
     def val_dataloader(self) -> DataLoader[Sample]:
-        """Every item once, as it is."""
+        """Every item once, without augmentation."""
         return self._loader(self.val_samples, training=False)
 
     predict_dataloader = val_dataloader
@@ -119,6 +123,16 @@ class PoseData(pl.LightningDataModule):
         )
 
 
+def check_loader(batch_size: Any, workers: Any) -> None:
+    """Check the settings of the loaders, as a config gives them.
+
+    Raises:
+        InputError: one of them is out of range.
+    """
+    check_whole("data.batch_size", batch_size, 1)
+    check_whole("data.workers", workers, 0)
+
+
 def _single_threaded(worker: int) -> None:
-    """Workers share the cores already; OpenCV's own threads would fight over them."""
+    """Keep OpenCV to one thread in a worker, as workers already share the cores."""
     cv2.setNumThreads(0)

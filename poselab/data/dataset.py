@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,17 +10,17 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from poselab import geometry
-from poselab.data.images import planes, show
+from poselab.data.images import read_and_warp, to_planes
 from poselab.structures import Frame, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from poselab.annotations import Annotations
     from poselab.data.augment import Augment
     from poselab.data.boxes import Items
     from poselab.data.framing import Framing
+    from poselab.datasets.base import Split
     from poselab.structures import Floats, Ints
 
 Key = int | tuple[int, int]
@@ -29,22 +28,8 @@ Key = int | tuple[int, int]
 _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 
 
-@dataclass(frozen=True)
-class Split:
-    """A set of annotated images: the table, the folder of its images."""
-
-    annotations: Annotations
-    images: Path
-
-    def limited(self, images: int | None) -> Split:
-        """The same with only that many images, the first ones."""
-        if images is None or images >= len(self.annotations):
-            return self
-        return replace(self, annotations=self.annotations.select(np.arange(images)))
-
-
-class _Plan(NamedTuple):
-    """A sample that lacks its image, and what makes that."""
+class _WithoutImage(NamedTuple):
+    """A sample without its image, and what that is made from."""
 
     sample: Sample
     path: Path
@@ -53,10 +38,13 @@ class _Plan(NamedTuple):
 
 
 class PoseDataset(Dataset[Sample]):
-    """Samples of a split; item (epoch, index) depends on nothing but the seed and these two.
+    """Samples of a split; item (epoch, index) depends on the seed and these two alone.
 
-    Without ``augment`` every item shows what the framing says, and the epoch does not matter.
-    ``items`` go through other things than the framing would choose.
+    Without ``augment`` every item shows exactly what the framing says, and the epoch does not
+    matter. ``items`` replace those that the framing would choose.
+
+    Raises:
+        InputError: the split holds nothing to frame.
     """
 
     def __init__(
@@ -76,38 +64,38 @@ class PoseDataset(Dataset[Sample]):
         return len(self.items.image)
 
     def __getitem__(self, key: Key) -> Sample:
-        return self._painted(self._planned(key))
+        return self._with_image(self._without_image(key))
 
     def __getitems__(self, keys: Sequence[Key]) -> list[Sample]:
-        """What a loader asks for: the samples of a batch.
+        """The samples of a batch, which a loader asks for at once.
 
-        All labels come first, because between images, which fill the processor's cache, the same
-        steps take three times as long.
+        All labels come first: between images, which fill the processor's cache, the same steps
+        take three times as long.
         """
-        return [self._painted(plan) for plan in [self._planned(key) for key in keys]]
+        return [self._with_image(each) for each in [self._without_image(key) for key in keys]]
 
-    def _planned(self, key: Key) -> _Plan:
+    def _without_image(self, key: Key) -> _WithoutImage:
         epoch, index = key if isinstance(key, tuple) else (0, key)
         rng = np.random.default_rng((self.seed, epoch, index))
         matrix, flipped = self._matrix(index, rng)
-        rows = self._people(index)
+        rows = self._person_rows(index)
         keypoints, visibility = self._labels(rows, matrix, flipped)
         sample = Sample(
             image=None,
             keypoints=keypoints,
             visibility=visibility,
-            loss_mask=self._usable(index, matrix),
+            loss_mask=self._loss_mask(index, matrix),
             frame=self._frame(index, matrix),
             boxes=self._boxes(rows, matrix),
         )
         name = self.split.annotations.file_name(int(self.items.image[index]))
-        return _Plan(sample, self.split.images / name, matrix, rng)
+        return _WithoutImage(sample, self.split.images / name, matrix, rng)
 
-    def _painted(self, plan: _Plan) -> Sample:
-        image = show(plan.path, plan.matrix, self.framing.size)
+    def _with_image(self, incomplete: _WithoutImage) -> Sample:
+        image = read_and_warp(incomplete.path, incomplete.matrix, self.framing.size)
         if self.augment is not None:
-            image = self.augment.paint(image, plan.rng)
-        return plan.sample._replace(image=planes(image))
+            image = self.augment.transform_pixels(image, incomplete.rng)
+        return incomplete.sample._replace(image=to_planes(image))
 
     def _matrix(self, index: int, rng: np.random.Generator) -> tuple[Floats, bool]:
         """Image → input pixels for one item, and whether it is flipped."""
@@ -116,24 +104,24 @@ class PoseDataset(Dataset[Sample]):
         area, person = self._areas[index], int(self.items.person[index])
         if person >= 0:
             table = self.split.annotations
-            half = self.augment.half(
+            half = self.augment.half_body_box(
                 table.keypoints[person], table.visibility[person], table.skeleton, rng
             )
             area = area if half is None else self.framing.area(half, padded=False)
-        motion = self.augment.motion(rng)
-        return self.framing.matrix(area, motion), motion.flipped
+        affine = self.augment.sample_affine(rng)
+        return self.framing.matrix(area, affine), affine.flipped
 
-    def _people(self, index: int) -> Ints:
-        """Person rows that an item is labelled with: the biggest if too many, those without
-        keypoints after all others."""
+    def _person_rows(self, index: int) -> Ints:
+        """The person rows of an item's labels: the largest people if there are too many, and those
+        without labelled keypoints after all others."""
         table, person = self.split.annotations, int(self.items.person[index])
         if self.framing.max_instances == 1:
             return np.array([person] if person >= 0 else [], dtype=np.int64)
         rows = np.array(table.rows(int(self.items.image[index])), dtype=np.int64)
         rows = rows[~table.crowd[rows]]
-        bare = (table.visibility[rows] == 0).all(axis=1)
-        chosen = np.lexsort((-table.areas[rows], bare))[: self.framing.max_instances]
-        return np.asarray(rows[chosen[np.lexsort((chosen, bare[chosen]))]])
+        unlabelled = (table.visibility[rows] == 0).all(axis=1)
+        chosen = np.lexsort((-table.areas[rows], unlabelled))[: self.framing.max_instances]
+        return np.asarray(rows[chosen[np.lexsort((chosen, unlabelled[chosen]))]])
 
     def _boxes(self, rows: Ints, matrix: Floats) -> Any:
         """Upright boxes (P, 4) around the people's boxes in input pixels, padded with zeros."""
@@ -153,18 +141,18 @@ class PoseDataset(Dataset[Sample]):
         visibility = np.zeros((instances, count), dtype=np.uint8)
         if not len(rows):
             return keypoints, visibility
-        moved, seen = geometry.apply(matrix, table.keypoints[rows]), table.visibility[rows]
+        moved, flags = geometry.apply(matrix, table.keypoints[rows]), table.visibility[rows]
         if flipped:
             swap = list(table.skeleton.flip_index)
-            moved, seen = moved[:, swap], seen[:, swap]
+            moved, flags = moved[:, swap], flags[:, swap]
         height, width = self.framing.size
         inside = ((moved >= -0.5) & (moved <= (width - 0.5, height - 0.5))).all(axis=-1)
-        keypoints[: len(rows)], visibility[: len(rows)] = moved, seen * inside
+        keypoints[: len(rows)], visibility[: len(rows)] = moved, flags * inside
         return keypoints, visibility
 
     @cached_property
-    def _masked(self) -> dict[int, list[int]]:
-        """Image row → person rows with a region whose people nobody labelled."""
+    def _masked_rows(self) -> dict[int, list[int]]:
+        """Image row → the person rows of regions whose people are not labelled."""
         table = self.split.annotations
         images = np.searchsorted(table.first_person, table.mask_rows, side="right") - 1
         regions: dict[int, list[int]] = {}
@@ -172,14 +160,14 @@ class PoseDataset(Dataset[Sample]):
             regions.setdefault(image, []).append(person)
         return regions
 
-    def _usable(self, index: int, matrix: Floats) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """Ones (H, W), zero on crowds; a single one where only one person is framed."""
+    def _loss_mask(self, index: int, matrix: Floats) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """Ones (H, W), zero on unlabelled people; (1, 1) where only one person is framed."""
         if self.framing.max_instances == 1:
             return np.ones((1, 1), dtype=np.uint8)
         height, width = self.framing.size
         loss_mask = np.ones((height, width), dtype=np.uint8)
         image = int(self.items.image[index])
-        for person in self._masked.get(image, []):
+        for person in self._masked_rows.get(image, []):
             region = self._region(image, person)
             moved = cv2.warpAffine(region, matrix, (width, height), flags=cv2.INTER_NEAREST)
             loss_mask[moved > 0] = 0

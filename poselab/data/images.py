@@ -1,4 +1,4 @@
-"""Image files: read only as finely as the crop needs, and warped once."""
+"""Image files: decoded only as finely as the crop needs, and warped once."""
 
 from __future__ import annotations
 
@@ -42,39 +42,44 @@ def read_image(path: Path, reduction: int = 1) -> Image:
             f"expected an image at {path}, found none; check the dataset with `poselab data check`"
         ) from None
     if content.startswith(_JPEG_START) and content.rfind(_JPEG_END, -_TAIL) < 0:
-        raise InputError(f"expected a whole JPEG at {path}, found one that is cut off; get it anew")
+        raise InputError(
+            f"expected a whole JPEG at {path}, found one that is cut off; fetch it again"
+        )
     flags = _FLAGS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     if image is None:
-        raise InputError(f"expected an image at {path}, found no format that decodes; get it anew")
+        raise InputError(
+            f"expected an image at {path}, found no format that decodes; fetch it again"
+        )
     image = image if reduction == 1 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
     return np.asarray(image, dtype=np.uint8)
 
 
-def show(path: Path, matrix: Floats, size: Size, border: int = 0) -> Image:
-    """The input (H, W, 3) of ``size`` that ``matrix`` (2, 3), image → input pixels, makes.
+def read_and_warp(path: Path, matrix: Floats, size: Size, border: int = 0) -> Image:
+    """The input (H, W, 3) of ``size`` that shows an image through ``matrix`` (2, 3), image → input
+    pixels.
 
-    Reads a JPEG at half, quarter or eighth size where the input is that much smaller. Outside of
-    the image lies ``border`` grey: black, as in SimpleBaseline's and HRNet's code. Errors as in
+    A JPEG is decoded at half, quarter or eighth size where the input is that much smaller. Outside
+    of the image lies ``border`` grey: black, as in SimpleBaseline's and HRNet's code. Errors as in
     :func:`read_image`.
     """
-    # Only a JPEG has whole blocks to read coarsely; other formats would be resized unevenly.
+    # Only a JPEG has whole blocks to decode coarsely; other formats would be resized unevenly.
     reduction = _reduction(matrix) if path.suffix.lower() in (".jpg", ".jpeg") else 1
     image = read_image(path, reduction)
     if reduction > 1:
         unreduce = geometry.scale_translate((reduction,) * 2, ((reduction - 1) / 2,) * 2)
         matrix = geometry.compose(matrix, unreduce)
-    return _warped(image, matrix, size, border)
+    return _warp(image, matrix, size, border)
 
 
-def _warped(image: Image, matrix: Floats, size: Size, border: int) -> Image:
+def _warp(image: Image, matrix: Floats, size: Size, border: int) -> Image:
     """The image (H, W, 3) through the matrix.
 
     OpenCV interpolates four channels in less than half the time of three, to the same values, so
-    the part that is shown gets a fourth one first.
+    the part of the image that is needed gets a fourth one first.
     """
-    rows, columns = _shown(matrix, size, image.shape)
-    four = np.empty((*image.shape[:2], 4), dtype=np.uint8)  # what is not shown stays undefined
+    rows, columns = _needed_part(matrix, size, image.shape)
+    four = np.empty((*image.shape[:2], 4), dtype=np.uint8)  # the rest stays undefined
     cv2.cvtColor(image[rows, columns], cv2.COLOR_RGB2RGBA, dst=four[rows, columns])
     warped = cv2.warpAffine(
         four, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR, borderValue=(border,) * 4
@@ -82,7 +87,7 @@ def _warped(image: Image, matrix: Floats, size: Size, border: int) -> Image:
     return np.asarray(cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB), dtype=np.uint8)
 
 
-def _shown(matrix: Floats, size: Size, shape: tuple[int, ...]) -> tuple[slice, slice]:
+def _needed_part(matrix: Floats, size: Size, shape: tuple[int, ...]) -> tuple[slice, slice]:
     """Rows and columns of an image of ``shape`` that an input of ``size`` is interpolated from."""
     (a, b, x), (c, d, y) = geometry.invert(matrix).tolist()
     right, bottom = size[1] - 1, size[0] - 1
@@ -90,22 +95,22 @@ def _shown(matrix: Floats, size: Size, shape: tuple[int, ...]) -> tuple[slice, s
 
 
 def _span(start: float, across: float, down: float, available: int) -> slice:
-    """The available pixels around a coordinate of the input's corners, at least one."""
+    """The pixels, at least one, that a coordinate spans over the corners of the input."""
     low = math.floor(start + min(across, 0.0) + min(down, 0.0)) - 1
     high = math.floor(start + max(across, 0.0) + max(down, 0.0)) + 3
     first = min(max(low, 0), available - 1)
     return slice(first, min(max(high, first + 1), available))
 
 
-def planes(image: Image) -> Image:
-    """The same image (H, W, 3) as (3, H, W), whole in memory, as collating copies it fastest."""
-    apart = np.empty((image.shape[2], *image.shape[:2]), dtype=np.uint8)
-    cv2.split(image, list(apart))  # writes into the planes that it is given
-    return apart
+def to_planes(image: Image) -> Image:
+    """An image (H, W, 3) as (3, H, W), contiguous, so that collating copies it fastest."""
+    planes = np.empty((image.shape[2], *image.shape[:2]), dtype=np.uint8)
+    cv2.split(image, list(planes))  # writes into the given planes
+    return planes
 
 
 def _reduction(matrix: Floats) -> int:
-    """The coarsest JPEG size at which no detail of the input is lost."""
+    """The largest divisor of a JPEG's size at which the input loses no detail."""
     (a, b, _), (c, d, _) = matrix.tolist()
     zoom = math.sqrt(abs(a * d - b * c))
     return next((r for r in (8, 4, 2) if zoom * r <= 1.0), 1)

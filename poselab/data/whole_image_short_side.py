@@ -1,4 +1,4 @@
-"""Whole images by the length of their short side, as detectors of people see them."""
+"""Whole images scaled by their short side, as detectors of people take them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WholeImageShortSide(WholeImage):
-    """The whole image in the middle of the input, its short side ``short`` pixels long, or less
-    where its long side would be longer than ``long``.
+    """The whole image in the middle of the input, its short side ``short`` pixels long, or shorter
+    where its long side would exceed ``long``.
 
     Raises:
-        InputError: ``long`` is more than the input holds.
+        InputError: ``long`` is more than the sides of the input.
     Source: torchvision's and Detectron's detectors, by default 800 and 1333.
     """
 
@@ -28,6 +28,7 @@ class WholeImageShortSide(WholeImage):
     long: float = 1333.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 < self.short <= self.long <= min(self.size):
             raise InputError(
                 f"expected framing.short up to framing.long up to the input's sides, got "
@@ -35,8 +36,8 @@ class WholeImageShortSide(WholeImage):
             )
 
     def area(self, box: Floats, padded: bool = True) -> Floats:
-        """What is shown around an image's box (…, 4): as much as the input holds."""
+        """The area (…, 4) of images with box (…, 4) that fills the input."""
         sides = np.maximum(box[..., 2:], 1.0)
         scale = np.minimum(self.short / sides.min(axis=-1), self.long / sides.max(axis=-1))
-        shown = np.array([self.size[1], self.size[0]]) / scale[..., None]
-        return np.concatenate([box[..., :2] + (sides - shown) / 2, shown], axis=-1)
+        visible = np.array([self.size[1], self.size[0]]) / scale[..., None]
+        return np.concatenate([box[..., :2] + (sides - visible) / 2, visible], axis=-1)

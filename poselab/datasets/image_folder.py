@@ -1,4 +1,4 @@
-"""Images that nobody labelled, as a split."""
+"""Image files and folders without annotations, as a split."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from poselab.annotations.table import Annotations
-from poselab.data.dataset import Split
+from poselab.datasets.base import Split
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -18,49 +18,48 @@ if TYPE_CHECKING:
     from poselab.structures import Size, Skeleton
 
 PREDICTIONS, LIST, DRAWINGS = "predictions.json", "images.json", "images"
-"""What ``poselab predict`` writes: poses, which image has which id, and a folder."""
+"""What ``poselab predict`` writes: poses, image ids with their files, and a folder of drawings."""
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 
 
 def find_images(inputs: Sequence[Path]) -> list[Path]:
-    """The image files named, and those in the folders named, in order of name, each once.
+    """These image files and those below these folders, sorted by name, each once.
 
-    Drawings that ``poselab predict`` left in a folder are left out, but for those named themselves.
+    Drawings that ``poselab predict`` wrote into a folder are left out, unless named themselves.
 
     Raises:
-        InputError: something named does not exist, or there is no image.
+        InputError: an input does not exist, or there is no image.
     """
-    found: list[Path] = []
+    images: list[Path] = []
     for path in inputs:
         if not path.exists():
             raise InputError(f"expected an image or a folder at {path}, found neither")
-        found += _inside(path) if path.is_dir() else [path]
-    if not found:
+        images += _images_below(path) if path.is_dir() else [path]
+    if not images:
         raise InputError(f"expected images ({', '.join(sorted(_SUFFIXES))}), found none")
-    once: dict[Path, Path] = {}
-    for path in found:
-        once.setdefault(path.resolve(), path)
-    return list(once.values())
+    unique: dict[Path, Path] = {}
+    for path in images:
+        unique.setdefault(path.resolve(), path)
+    return list(unique.values())
 
 
-def _inside(folder: Path) -> list[Path]:
-    """The images below a folder without drawings, which have the list of their originals and
-    the predictions beside their folder."""
+def _images_below(folder: Path) -> list[Path]:
+    """The images below a folder without drawings, whose folder lies beside predictions and the
+    list of their images."""
     lists = (file for file in folder.rglob(LIST) if (file.parent / PREDICTIONS).is_file())
-    drawn = [file.parent / DRAWINGS for file in lists]
+    drawings = [file.parent / DRAWINGS for file in lists]
     images = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
-    return [p for p in images if not any(p.is_relative_to(d) for d in drawn)]
+    return [p for p in images if not any(p.is_relative_to(d) for d in drawings)]
 
 
-def unlabelled(images: Sequence[Path], root: Path, skeleton: Skeleton) -> Split:
-    """A split of images below ``root`` without people; image ids are file numbers, or counted.
+def unannotated_split(images: Sequence[Path], root: Path, skeleton: Skeleton) -> Split:
+    """A split of images below ``root`` without people; image ids are those of the file names.
 
     Raises:
         InputError: a file is not an image.
     """
-    count, nobody = len(images), 0
-    keypoints = len(skeleton)
+    count, nobody, keypoints = len(images), 0, len(skeleton)
     return Split(
         Annotations(
             skeleton=skeleton,
@@ -86,7 +85,7 @@ def unlabelled(images: Sequence[Path], root: Path, skeleton: Skeleton) -> Split:
 
 
 def _ids(images: Sequence[Path]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """COCO's ids are its file names; other images are counted from one."""
+    """The numbers that files are named by, as COCO's are; else the images are counted from one."""
     stems = [path.stem for path in images]
     numbers = {int(stem) for stem in stems if stem.isdecimal() and len(stem) < 19}  # int64
     if len(numbers) == len(stems):

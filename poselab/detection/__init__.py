@@ -1,6 +1,6 @@
-"""Where people are: every detector behind one small contract, and the boxes that it finds."""
+"""Detectors of people behind one small protocol, and the boxes that they detect."""
 
-from poselab.detection.base import Detector, Found, Shown
-from poselab.detection.finding import BoxRules, find_people
+from poselab.detection.base import DetectedBoxes, Detector, DetectorInput
+from poselab.detection.detect import BoxFilter, run_detector
 
-__all__ = ["BoxRules", "Detector", "Found", "Shown", "find_people"]
+__all__ = ["BoxFilter", "DetectedBoxes", "Detector", "DetectorInput", "run_detector"]

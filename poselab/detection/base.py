@@ -1,7 +1,8 @@
-"""What a detector owes: the boxes of people in images, a few images at a time.
+"""The protocol of detectors: images in, the boxes of people out.
 
-A detector is made with ``table`` (annotations of the images, without people where nobody labelled
-any) and ``device`` besides its own settings; most need neither or only the device.
+conf/detector makes detectors by functions ``from_...(*, table, device, ...)``: ``table`` holds the
+annotations of the images (without people where they have none), which most detectors do not need,
+and the others are the detector's own settings.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """An image that a detector is shown; its pixels are read when it looks at them."""
+class DetectorInput:
+    """One image of a batch; its pixels are read when they are first used."""
 
     image_id: int
     path: Path
@@ -40,15 +41,15 @@ class Shown:
 
     @cached_property
     def size(self) -> Size:
-        """(height, width), from the file's head; images are never turned.
+        """(height, width), from the file's head; an orientation tag is ignored.
 
         Raises:
             InputError: no such file, or not an image.
         """
-        from PIL import Image as Images
+        from PIL import Image as Decoder
 
         try:
-            with Images.open(self.path) as image:
+            with Decoder.open(self.path) as image:
                 return image.height, image.width
         except OSError:
             raise InputError(
@@ -56,25 +57,25 @@ class Shown:
             ) from None
 
 
-class Found(NamedTuple):
-    """The people of one image: boxes (N, 4) float64 x y w h image pixels, scores (N,)."""
+class DetectedBoxes(NamedTuple):
+    """The people detected in one image: boxes (N, 4) float64 x y w h image pixels, scores (N,)."""
 
     boxes: Floats
     scores: Floats
 
 
-NOBODY = Found(np.zeros((0, 4)), np.zeros(0))
+NO_BOXES = DetectedBoxes(np.zeros((0, 4)), np.zeros(0))
 
 
 class Detector(Protocol):
-    """People in images."""
+    """Detects people."""
 
-    def __call__(self, images: Sequence[Shown]) -> list[Found]:
-        """What is found in each image, in their order."""
+    def __call__(self, images: Sequence[DetectorInput]) -> list[DetectedBoxes]:
+        """The boxes of each image, in the order of the images."""
 
 
-def from_corners(corners: Floats, scores: Floats) -> Found:
-    """Boxes given by corners (N, 4) x y x y."""
+def boxes_of_corners(corners: Floats, scores: Floats) -> DetectedBoxes:
+    """Boxes of corners (N, 4) x y x y, with scores (N,)."""
     corners = np.asarray(corners, dtype=np.float64).reshape(-1, 4)
     boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
-    return Found(boxes, np.asarray(scores, dtype=np.float64))
+    return DetectedBoxes(boxes, np.asarray(scores, dtype=np.float64))

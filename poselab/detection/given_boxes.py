@@ -1,4 +1,4 @@
-"""Detectors that need not look: labels, labels made worse on purpose, and what others found."""
+"""Detectors that look at no pixels: ground-truth boxes, jittered ones, and those of a file."""
 
 from __future__ import annotations
 
@@ -8,80 +8,84 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poselab.annotations.formats.detections import read_detections
-from poselab.data.boxes import labelled_instances, moved_to_iou, spared
-from poselab.detection.base import NOBODY, Found
+from poselab.data.boxes import labelled_instances
+from poselab.detection.base import NO_BOXES, DetectedBoxes
+from poselab.detection.box_jitter import drop_random_rows, jitter_boxes
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations import Annotations
-    from poselab.detection.base import Shown
+    from poselab.detection.base import DetectorInput
     from poselab.structures import Floats, Ints
 
 
-class KnownPeople:
-    """Boxes that are known beforehand, by image id; an image that nothing is known of is empty."""
+class GivenBoxes:
+    """Boxes that are given beforehand, by image id; images without any get none."""
 
     def __init__(self, image_ids: Ints, boxes: Floats, scores: Floats) -> None:
         order = np.argsort(image_ids, kind="stable")
         ids, starts = np.unique(image_ids[order], return_index=True)
         rows = np.split(order, starts[1:])
-        self._of = {
-            i: Found(boxes[r], scores[r]) for i, r in zip(ids.tolist(), rows, strict=True) if len(r)
+        self._by_image = {
+            i: DetectedBoxes(boxes[r], scores[r])
+            for i, r in zip(ids.tolist(), rows, strict=True)
+            if len(r)
         }
 
-    def __call__(self, images: Sequence[Shown]) -> list[Found]:
-        """What is known of each image."""
-        return [self._of.get(image.image_id, NOBODY) for image in images]
+    def __call__(self, images: Sequence[DetectorInput]) -> list[DetectedBoxes]:
+        """The given boxes of each image."""
+        return [self._by_image.get(image.image_id, NO_BOXES) for image in images]
 
 
-def from_file(*, table: Annotations, device: str, file: str) -> KnownPeople:
+def from_file(*, table: Annotations, device: str, file: str) -> GivenBoxes:
     """The boxes of a detections file.
 
     Raises:
         InputError: it is broken, or none of its boxes lies in one of the images.
     """
     del device
-    found = read_detections(Path(file))
-    if not np.isin(found.image_ids, table.image_ids).any():
+    detections = read_detections(Path(file))
+    if not np.isin(detections.image_ids, table.image_ids).any():
         raise InputError(
-            f"expected boxes for these images in {file}, found none among {len(found.scores)}; "
-            "do its image ids belong to other images?"
+            f"expected boxes for these images in {file}, found none among "
+            f"{len(detections.scores)}; do its image ids belong to other images?"
         )
-    return KnownPeople(*found)
+    return GivenBoxes(*detections)
 
 
-def ground_truth(*, table: Annotations, device: str) -> KnownPeople:
-    """Everybody with a labelled keypoint, in his annotated box.
+def ground_truth(*, table: Annotations, device: str) -> GivenBoxes:
+    """The annotated box of every person with a labelled keypoint.
 
     Raises:
         InputError: nobody is labelled.
     """
     del device
-    instances = labelled_instances(_labelled(table))
-    return KnownPeople(table.image_ids[instances.image], instances.boxes, instances.scores)
+    _check_labelled(table)
+    instances = labelled_instances(table)
+    return GivenBoxes(table.image_ids[instances.image], instances.boxes, instances.scores)
 
 
 def jittered(
     *, table: Annotations, device: str, iou: float = 0.7, miss: float = 0.0, seed: int = 0
-) -> KnownPeople:
-    """The annotated boxes, all moved and resized to overlap the true one by ``iou``, without a
-    share ``miss`` of them; the same for the same seed.
+) -> GivenBoxes:
+    """The annotated boxes, each moved and resized until its IoU with the annotated one is ``iou``,
+    without a random share ``miss`` of them; the same for the same seed.
 
     Raises:
         InputError: nobody is labelled, ``iou`` not in (0, 1], or ``miss`` not in [0, 1).
     """
     del device
-    instances, rng = labelled_instances(_labelled(table)), np.random.default_rng(seed)
-    kept = spared(len(instances.scores), miss, rng)
-    boxes = moved_to_iou(instances.boxes, iou, rng)[kept]
-    return KnownPeople(table.image_ids[instances.image[kept]], boxes, instances.scores[kept])
+    _check_labelled(table)
+    instances, rng = labelled_instances(table), np.random.default_rng(seed)
+    kept = drop_random_rows(len(instances.scores), miss, rng)
+    boxes = jitter_boxes(instances.boxes, iou, rng)[kept]
+    return GivenBoxes(table.image_ids[instances.image[kept]], boxes, instances.scores[kept])
 
 
-def _labelled(table: Annotations) -> Annotations:
+def _check_labelled(table: Annotations) -> None:
     if not table.instances:
         raise InputError(
-            "expected labelled people to take true boxes from, found none; give --annotations"
+            "expected annotated people to take boxes from, found none; give --annotations"
         )
-    return table

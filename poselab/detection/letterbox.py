@@ -1,4 +1,4 @@
-"""Images of any size into inputs of one size, and boxes back."""
+"""Fit images of any size into inputs of one size, and map boxes back."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 GREY = 114
 
 
-class Placed(NamedTuple):
-    """An input (H, W, 3) and where the image lies in it: input = scale · image + offset, for
-    the corners of boxes."""
+class Letterboxed(NamedTuple):
+    """An input (H, W, 3) that shows a whole image; corners of boxes in it are scale · (those in the
+    image) + offset."""
 
     image: Image
     scale: float
     offset: tuple[float, float]
 
     def to_image(self, corners: Floats) -> Floats:
-        """Corners (N, 4) x y x y of the input as those of the image."""
+        """Corners (N, 4) x y x y in input pixels → image pixels."""
         return np.asarray((corners - np.tile(self.offset, 2)) / self.scale)
 
 
-def letterboxed(image: Image, size: Size, centred: bool) -> Placed:
-    """An image (H, W, 3) as large as fits into ``size``, in its middle or its top left corner,
-    grey around it, as YOLO's codes do."""
+def letterbox(image: Image, size: Size, centred: bool) -> Letterboxed:
+    """Scale an image (H, W, 3) to fit into ``size`` (height, width) and pad it with grey, as YOLO's
+    codes do: on all sides (``centred``), or right and below."""
     height, width = image.shape[:2]
     scale = min(size[0] / height, size[1] / width)
     inside = (min(round(height * scale), size[0]), min(round(width * scale), size[1]))
@@ -38,4 +38,4 @@ def letterboxed(image: Image, size: Size, centred: bool) -> Placed:
     canvas[top : top + inside[0], left : left + inside[1]] = cv2.resize(
         image, inside[::-1], interpolation=cv2.INTER_LINEAR
     )
-    return Placed(canvas, scale, (float(left), float(top)))
+    return Letterboxed(canvas, scale, (float(left), float(top)))

@@ -1,4 +1,4 @@
-"""The small detector: trained here, kept in a file that describes itself."""
+"""The small detector: a Lightning module that trains it, its file, and its use as a detector."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 
 from poselab import geometry
 from poselab.data.framing import WholeImage
-from poselab.data.images import planes, show
-from poselab.detection.base import Found, from_corners
-from poselab.detection.tiny import PointLoss, cells_of, people_at, point_net
+from poselab.data.images import read_and_warp, to_planes
+from poselab.detection.base import DetectedBoxes, boxes_of_corners
+from poselab.detection.tiny_network import CentreLoss, centre_net, decode_boxes, to_cells
 from poselab.io.checkpoints import WholeCheckpoints, read_checkpoint
 from poselab.structures import InputError
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from poselab.annotations import Annotations
-    from poselab.detection.base import Shown
-    from poselab.detection.tiny import Points
-    from poselab.detection.tiny_data import Boxed
+    from poselab.detection.base import DetectorInput
+    from poselab.detection.tiny_data import BoxSample
+    from poselab.detection.tiny_network import CentreOutput
     from poselab.structures import Size
 
 KEY = "poselab_detector"
-"""Where a detector's file keeps what it was made with."""
+"""The key of a detector file's settings."""
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-class TinyDetector(pl.LightningModule):
-    """People as points, in images scaled to fit into ``size`` (height, width).
+class TinyDetectorModule(pl.LightningModule):
+    """Trains the network of a :class:`TinyDetector` on images of ``size`` (height, width).
 
     Raises:
         InputError: a size that is not a multiple of the coarsest stride.
@@ -55,27 +55,27 @@ class TinyDetector(pl.LightningModule):
                 "another"
             )
         self.size: Size = (size[0], size[1])
-        self.made = {"size": [*size], "widths": [*widths], "channels": channels, "lr": lr}
-        self.net, self.loss, self.lr = point_net(self.size, widths, channels), PointLoss(), lr
+        self.settings = {"size": [*size], "widths": [*widths], "channels": channels, "lr": lr}
+        self.net, self.loss, self.lr = centre_net(self.size, widths, channels), CentreLoss(), lr
         for name, values in (("mean", _MEAN), ("std", _STD)):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1) * 255, persistent=False)
         self.mean: Tensor
         self.std: Tensor
 
-    def forward(self, image: Tensor) -> Points:
-        """What is seen in images (B, 3, H, W) uint8."""
-        found: Points = self.net((image.float() - self.mean) / self.std)
-        return found
+    def forward(self, image: Tensor) -> CentreOutput:
+        """Heatmaps and boxes of images (B, 3, H, W) uint8."""
+        output: CentreOutput = self.net((image.float() - self.mean) / self.std)
+        return output
 
-    def training_step(self, batch: Boxed, batch_idx: int) -> Tensor:
+    def training_step(self, batch: BoxSample, batch_idx: int) -> Tensor:
         """The loss of a batch."""
-        parts = self.loss(self(batch.image), cells_of(batch.edges), batch.present)
+        parts = self.loss(self(batch.image), to_cells(batch.corners), batch.present)
         total = torch.stack(list(parts.values())).sum()
         self.log("train/loss", total.detach(), on_epoch=True, on_step=False)
         return total
 
     def configure_optimizers(self) -> Any:
-        """AdamW; the learning rate rises for a tenth of the run and falls to nothing."""
+        """AdamW; the learning rate rises for a tenth of the run, then falls to zero."""
         optimizer = torch.optim.AdamW(self.parameters(), lr=self.lr, weight_decay=1e-2)
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -84,25 +84,26 @@ class TinyDetector(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def save(detector: TinyDetector, file: Path) -> None:
+def save(detector: TinyDetectorModule, file: Path) -> None:
     """Write a detector's file.
 
     Raises:
         InputError: the folder cannot be written, or the disk is full.
     """
-    content = {KEY: detector.made, "state_dict": detector.state_dict()}
+    content = {KEY: detector.settings, "state_dict": detector.state_dict()}
     WholeCheckpoints().save_checkpoint(content, file)
 
 
-def load(file: Path) -> TinyDetector:
+def load(file: Path) -> TinyDetectorModule:
     """The detector of a file.
 
     Raises:
         InputError: no such file, a broken one, or another checkpoint.
     """
     content = read_checkpoint(file, KEY)
-    made = content[KEY]
-    detector = TinyDetector(tuple(made["size"]), made["widths"], made["channels"], made["lr"])
+    settings = content[KEY]
+    settings["size"] = tuple(settings["size"])
+    detector = TinyDetectorModule(**settings)
     try:
         detector.load_state_dict(content["state_dict"])
     except RuntimeError:
@@ -112,36 +113,36 @@ def load(file: Path) -> TinyDetector:
     return detector.eval()
 
 
-class TinyFinder:
+class TinyDetector:
     """A trained :class:`TinyDetector` by the contract of detectors."""
 
-    def __init__(self, detector: TinyDetector, device: str) -> None:
-        self.detector, self.device = detector.to(device).eval(), device
-        self.framing = WholeImage(detector.size)
+    def __init__(self, module: TinyDetectorModule, device: str) -> None:
+        self.module, self.device = module.to(device).eval(), device
+        self.framing = WholeImage(module.size)
 
     @torch.inference_mode()
-    def __call__(self, images: Sequence[Shown]) -> list[Found]:
-        """The highest points of each image."""
+    def __call__(self, images: Sequence[DetectorInput]) -> list[DetectedBoxes]:
+        """The boxes at the highest centres of each image."""
         matrices = [self._matrix(image) for image in images]
         inputs = [
-            planes(show(image.path, matrix, self.framing.size))
+            to_planes(read_and_warp(image.path, matrix, self.framing.size))
             for image, matrix in zip(images, matrices, strict=True)
         ]
-        shown = self.detector(torch.from_numpy(np.stack(inputs)).to(self.device))
-        edges, scores = (part.double().cpu().numpy() for part in people_at(shown))
+        output = self.module(torch.from_numpy(np.stack(inputs)).to(self.device))
+        boxes, scores = (part.double().cpu().numpy() for part in decode_boxes(output))
         corners = [
-            geometry.apply(geometry.invert(matrix), e.reshape(-1, 2)).reshape(-1, 4)
-            for matrix, e in zip(matrices, edges, strict=True)
+            geometry.apply(geometry.invert(matrix), box.reshape(-1, 2)).reshape(-1, 4)
+            for matrix, box in zip(matrices, boxes, strict=True)
         ]
-        return [from_corners(c, s) for c, s in zip(corners, scores, strict=True)]
+        return [boxes_of_corners(c, s) for c, s in zip(corners, scores, strict=True)]
 
-    def _matrix(self, image: Shown) -> Any:
+    def _matrix(self, image: DetectorInput) -> Any:
         height, width = image.size
         return self.framing.matrix(self.framing.area(np.array([-0.5, -0.5, width, height])))
 
 
-def from_file(*, table: Annotations, device: str, file: str) -> TinyFinder:
-    """The detector that ``poselab detect train`` wrote; a folder stands for its detector.ckpt."""
+def from_file(*, table: Annotations, device: str, file: str) -> TinyDetector:
+    """The detector that ``poselab detect train`` wrote; of a folder, its detector.ckpt."""
     del table
     path = Path(file)
-    return TinyFinder(load(path / "detector.ckpt" if path.is_dir() else path), device)
+    return TinyDetector(load(path / "detector.ckpt" if path.is_dir() else path), device)

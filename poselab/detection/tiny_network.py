@@ -1,6 +1,7 @@
-"""A small detector of people that trains from random weights in minutes: people as points.
+"""The network of a small detector that trains from random weights in minutes, and its loss.
 
-Source: CenterNet, Zhou et al. 2019: a heat map of people's middles, and at each middle the box.
+Source: CenterNet, Zhou et al. 2019: a heatmap of the centres of people's boxes, and at each centre
+the box.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 from torchvision.ops import generalized_box_iou_loss
 
-from poselab.heatmaps.peaks import nearest
+from poselab.heatmaps.peaks import nearest_cell
 from poselab.models.backbones import TinyResNet
 from poselab.models.necks import FuseNeck
 from poselab.models.pose_net import PoseNet
@@ -22,70 +23,69 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from poselab.models.features import Feature
+    from poselab.models.feature_info import FeatureInfo
     from poselab.structures import Size
 
 STRIDE = 4
-_RARE = -4.6
-"""Logit of a probability of one hundredth: few cells hold a person's middle."""
+_INITIAL_LOGIT = -4.6
+"""Logit of a probability of one hundredth at the start: few cells hold a box's centre."""
 
 
-class Points(NamedTuple):
-    """heat (B, 1, h, w) logits of people's middles; sides (B, 4, h, w) distances in cells from a
-    cell to the left, top, right and bottom of the box that it belongs to."""
+class CentreOutput(NamedTuple):
+    """heatmap (B, 1, h, w) logits of boxes' centres; sides (B, 4, h, w) distances in cells from a
+    cell to the left, top, right and bottom of its box."""
 
-    heat: Tensor
+    heatmap: Tensor
     sides: Tensor
 
 
-class PointHead(nn.Module):
-    """Two 1×1 convolutions on the last feature."""
+class CentreHead(nn.Module):
+    """Two 1×1 convolutions on the last feature map."""
 
-    def __init__(self, *, features: Sequence[Feature]) -> None:
+    def __init__(self, *, feature_info: Sequence[FeatureInfo]) -> None:
         super().__init__()
-        self.heat = nn.Conv2d(features[-1].channels, 1, 1)
-        self.sides = nn.Conv2d(features[-1].channels, 4, 1)
-        assert self.heat.bias is not None
-        nn.init.constant_(self.heat.bias, _RARE)
+        self.heatmap = nn.Conv2d(feature_info[-1].channels, 1, 1)
+        self.sides = nn.Conv2d(feature_info[-1].channels, 4, 1)
+        assert self.heatmap.bias is not None
+        nn.init.constant_(self.heatmap.bias, _INITIAL_LOGIT)
 
-    def forward(self, maps: list[Tensor]) -> Points:
-        return Points(self.heat(maps[-1]), self.sides(maps[-1]).exp())
+    def forward(self, features: list[Tensor]) -> CentreOutput:
+        return CentreOutput(self.heatmap(features[-1]), self.sides(features[-1]).exp())
 
 
-def point_net(size: Size, widths: Sequence[int], channels: int) -> PoseNet:
-    """Images (B, 3, H, W) float → :class:`Points` at a stride of four."""
+def centre_net(size: Size, widths: Sequence[int], channels: int) -> PoseNet:
+    """Images (B, 3, H, W) float → :class:`CentreOutput` at a stride of four."""
     backbone = TinyResNet(input_size=size, widths=widths)
-    neck = FuseNeck(features=backbone.features, channels=channels, reduction=STRIDE)
-    return PoseNet(backbone=backbone, neck=neck, head=PointHead(features=neck.features))
+    neck = FuseNeck(feature_info=backbone.feature_info, channels=channels, reduction=STRIDE)
+    return PoseNet(backbone=backbone, neck=neck, head=CentreHead(feature_info=neck.feature_info))
 
 
-def cells_of(boxes: Tensor) -> Tensor:
-    """Edges (…, 4) x y x y of input pixels, which are at -0.5 and W - 0.5 at the input's borders,
-    in cells of the map, counted alike."""
+def to_cells(boxes: Tensor) -> Tensor:
+    """Input pixels (…, 4), -0.5 to W - 0.5, as cells of the heatmap, -0.5 to w - 0.5."""
     return (boxes + 0.5) / STRIDE - 0.5
 
 
-def heat_of(edges: Tensor, present: Tensor, size: Size) -> Tensor:
-    """The heat map (B, 1, h, w) of people with ``edges`` (B, P, 4) in cells, ``present`` (B, P).
+def centre_heatmap(corners: Tensor, present: Tensor, size: Size) -> Tensor:
+    """The target (B, 1, h, w) of boxes with ``corners`` (B, P, 4) in cells, ``present`` (B, P).
 
-    A Gaussian about each middle, an eighth of the box wide along either axis, so that long people
-    have long peaks; its cell nearest to the middle is one.
+    A Gaussian about each centre, whose deviation along either axis is an eighth of the box, so that
+    long boxes have long peaks; the cell nearest to the centre is one.
     """
-    middle = nearest((edges[..., :2] + edges[..., 2:]) / 2)
-    deviation = _deviation(edges)
+    centre = nearest_cell((corners[..., :2] + corners[..., 2:]) / 2)
+    deviation = _deviation(corners)
     profiles = []
     for axis in (0, 1):
-        steps = torch.arange(size[1 - axis], device=edges.device) - middle[..., axis, None]
+        steps = torch.arange(size[1 - axis], device=corners.device) - centre[..., axis, None]
         profiles.append(torch.exp(-0.5 * (steps / deviation[..., axis, None]) ** 2))
     x, y = profiles
     return (y[..., :, None] * x[..., None, :] * present[..., None, None]).amax(dim=1, keepdim=True)
 
 
-class PointLoss(nn.Module):
-    """Focal loss of the heat, and one minus the generalised IoU of the boxes around the middles.
+class CentreLoss(nn.Module):
+    """Focal loss of the heatmap, and one minus the generalised IoU of the boxes around the centres.
 
-    The nine cells around a middle all learn the box, each by the height of the person's Gaussian;
-    ``box`` is the weight of that part.
+    The nine cells around a centre all learn the box, each weighted by the height of the person's
+    Gaussian; ``box`` weights the second part.
     Source: CenterNet, Zhou et al. 2019, equation 1; TTFNet, Liu et al. 2020, section 3.3;
     Rezatofighi et al. 2019, algorithm 1.
     """
@@ -94,58 +94,58 @@ class PointLoss(nn.Module):
         super().__init__()
         self.box = box
 
-    def forward(self, found: Points, edges: Tensor, present: Tensor) -> dict[str, Tensor]:
-        """{"heat", "box"} for edges (B, P, 4) in cells, present (B, P)."""
-        size = (found.heat.shape[-2], found.heat.shape[-1])
-        heat = _focal(found.heat, heat_of(edges, present, size))
+    def forward(self, output: CentreOutput, corners: Tensor, present: Tensor) -> dict[str, Tensor]:
+        """{"heatmap", "box"} for corners (B, P, 4) in cells, present (B, P)."""
+        size = (output.heatmap.shape[-2], output.heatmap.shape[-1])
+        heatmap = _focal(output.heatmap, centre_heatmap(corners, present, size))
         image, person = present.nonzero(as_tuple=True)
-        wanted = edges[image, person]
-        cells, weight = _around(wanted, size)
-        sides = found.sides[image[:, None], :, cells[..., 1], cells[..., 0]]
-        loss = generalized_box_iou_loss(_edges_at(cells, sides), wanted[:, None].expand_as(sides))
+        target = corners[image, person]
+        cells, weight = _cells_around(target, size)
+        sides = output.sides[image[:, None], :, cells[..., 1], cells[..., 0]]
+        loss = generalized_box_iou_loss(_corners_at(cells, sides), target[:, None].expand_as(sides))
         box = (loss * weight).sum() / weight.sum().clamp(min=1e-6)
-        return {"heat": heat, "box": self.box * box}
+        return {"heatmap": heatmap, "box": self.box * box}
 
 
-def _around(edges: Tensor, size: Size) -> tuple[Tensor, Tensor]:
-    """The nine cells (N, 9, 2) around the middles of boxes (N, 4), and their weights (N, 9)."""
-    middle = nearest((edges[:, :2] + edges[:, 2:]) / 2)[:, None]
-    steps = torch.arange(-1.0, 2.0, device=edges.device)
-    cells = middle + torch.cartesian_prod(steps, steps)
-    deviation = _deviation(edges)[:, None]
-    weight = torch.exp(-0.5 * ((cells - middle) / deviation) ** 2).prod(dim=-1)
-    limits = cells.new_tensor([size[1] - 1, size[0] - 1])
-    inside = ((cells >= 0) & (cells <= limits)).all(dim=-1)
-    return cells.clamp(min=0).minimum(limits).long(), weight * inside
+def _cells_around(corners: Tensor, size: Size) -> tuple[Tensor, Tensor]:
+    """The nine cells (N, 9, 2) around the centres of boxes (N, 4), and their weights (N, 9)."""
+    centre = nearest_cell((corners[:, :2] + corners[:, 2:]) / 2)[:, None]
+    steps = torch.arange(-1.0, 2.0, device=corners.device)
+    cells = centre + torch.cartesian_prod(steps, steps)
+    deviation = _deviation(corners)[:, None]
+    weight = torch.exp(-0.5 * ((cells - centre) / deviation) ** 2).prod(dim=-1)
+    last = cells.new_tensor([size[1] - 1, size[0] - 1])
+    inside = ((cells >= 0) & (cells <= last)).all(dim=-1)
+    return cells.clamp(min=0).minimum(last).long(), weight * inside
 
 
-def _deviation(edges: Tensor) -> Tensor:
+def _deviation(corners: Tensor) -> Tensor:
     """(…, 2) an eighth of the box (…, 4) along either axis, but half a cell at least."""
-    return ((edges[..., 2:] - edges[..., :2]) / 8).clamp(min=0.5)
+    return ((corners[..., 2:] - corners[..., :2]) / 8).clamp(min=0.5)
 
 
-def _focal(logits: Tensor, heat: Tensor) -> Tensor:
-    """CenterNet's: every cell of height one is a middle, and there may be several."""
-    positive = heat > 0.999
-    found = logits.sigmoid()
-    hit = (1 - found) ** 2 * -functional.logsigmoid(logits)
-    false = (1 - heat) ** 4 * found**2 * -functional.logsigmoid(-logits)
+def _focal(logits: Tensor, heatmap: Tensor) -> Tensor:
+    """CenterNet's focal loss: every cell of height one is a centre, and there may be several."""
+    positive = heatmap > 0.999
+    probability = logits.sigmoid()
+    hit = (1 - probability) ** 2 * -functional.logsigmoid(logits)
+    false = (1 - heatmap) ** 4 * probability**2 * -functional.logsigmoid(-logits)
     return torch.where(positive, hit, false).sum() / positive.sum().clamp(min=1)
 
 
-def _edges_at(cells: Tensor, sides: Tensor) -> Tensor:
-    """Edges (…, 4) from cells (…, 2) and the sides (…, 4) there."""
+def _corners_at(cells: Tensor, sides: Tensor) -> Tensor:
+    """Corners (…, 4) x y x y of boxes with these sides (…, 4) from cells (…, 2)."""
     return torch.cat([cells - sides[..., :2], cells + sides[..., 2:]], dim=-1)
 
 
-def people_at(found: Points, most: int = 50) -> tuple[Tensor, Tensor]:
-    """Edges (B, N, 4) x y x y in input pixels and scores (B, N) of the highest local maxima.
+def decode_boxes(output: CentreOutput, max_boxes: int = 50) -> tuple[Tensor, Tensor]:
+    """Corners (B, N, 4) x y x y in input pixels and scores (B, N) at the highest local maxima.
 
-    A maximum is the highest of the 3×3 cells around it: CenterNet's way to do without NMS.
+    A maximum is the highest of the 3×3 cells around it, which makes NMS needless (CenterNet).
     """
-    heat = found.heat.sigmoid()
-    peaks = heat * (functional.max_pool2d(heat, 3, 1, 1) == heat)
-    scores, place = peaks.flatten(1).topk(min(most, peaks[0].numel()))
-    cells = torch.stack([place % heat.shape[-1], place // heat.shape[-1]], dim=-1)
-    sides = found.sides.flatten(2).gather(2, place[:, None].expand(-1, 4, -1)).transpose(1, 2)
-    return (_edges_at(cells, sides) + 0.5) * STRIDE - 0.5, scores
+    heatmap = output.heatmap.sigmoid()
+    peaks = heatmap * (functional.max_pool2d(heatmap, 3, 1, 1) == heatmap)
+    scores, place = peaks.flatten(1).topk(min(max_boxes, peaks[0].numel()))
+    cells = torch.stack([place % heatmap.shape[-1], place // heatmap.shape[-1]], dim=-1)
+    sides = output.sides.flatten(2).gather(2, place[:, None].expand(-1, 4, -1)).transpose(1, 2)
+    return (_corners_at(cells, sides) + 0.5) * STRIDE - 0.5, scores

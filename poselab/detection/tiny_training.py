@@ -1,4 +1,4 @@
-"""Training the small detector: a short Lightning loop on whole images."""
+"""Train the small detector on whole images."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import pytorch_lightning as pl
 from torch.utils.data import DataLoader
 
 from poselab.data import Augment
-from poselab.detection.tiny_data import BoxedImages
+from poselab.detection.tiny_data import BoxDataset
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from poselab.data import Split
-    from poselab.detection.tiny_detector import TinyDetector
+    from poselab.datasets.base import Split
+    from poselab.detection.tiny_detector import TinyDetectorModule
 
 
 class _Epochs(pl.Callback):
-    """Tells the data which epoch it is; prints a line for each."""
+    """Passes the epoch to the data and prints one line an epoch."""
 
-    def __init__(self, images: BoxedImages) -> None:
+    def __init__(self, images: BoxDataset) -> None:
         self.images = images
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -27,15 +27,15 @@ class _Epochs(pl.Callback):
         self.images.epoch = trainer.current_epoch
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Say how far it got."""
+        """Print the epoch's loss."""
         loss = float(trainer.callback_metrics["train/loss"])
         print(
             f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  loss {loss:.4g}", flush=True
         )
 
 
-def fit(
-    detector: TinyDetector,
+def train_tiny_detector(
+    detector: TinyDetectorModule,
     split: Split,
     *,
     epochs: int = 8,
@@ -47,15 +47,15 @@ def fit(
     """Train a detector in place on the annotated people of a split.
 
     Raises:
-        InputError: nobody is labelled, or fewer than one epoch or image a step is asked for.
+        InputError: nobody is labelled, or ``epochs`` or ``batch_size`` is below one.
     """
     if epochs < 1 or batch_size < 1:
         raise InputError(
             f"expected at least one epoch and one image a step, got {epochs} and {batch_size}"
         )
     pl.seed_everything(seed, verbose=False)
-    moved = augment or Augment(flip=0.5, scale=0.1, degrees=0.0, shift=0.03)
-    images = BoxedImages(split, detector.size, moved, seed)
+    augment = augment or Augment(flip=0.5, scale=0.1, degrees=0.0, shift=0.03)
+    images = BoxDataset(split, detector.size, augment, seed)
     loader: Any = DataLoader(
         images,
         batch_size=min(batch_size, len(images)),

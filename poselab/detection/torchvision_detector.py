@@ -9,7 +9,7 @@ import torch
 from torchvision.models import detection as zoo
 from torchvision.models import get_model, get_model_weights, list_models
 
-from poselab.detection.base import Found, from_corners
+from poselab.detection.base import DetectedBoxes, boxes_of_corners
 from poselab.io.files import read_tensors
 from poselab.structures import InputError
 
@@ -19,23 +19,24 @@ if TYPE_CHECKING:
     from torch import nn
 
     from poselab.annotations import Annotations
-    from poselab.detection.base import Shown
+    from poselab.detection.base import DetectorInput
 
 HUB = "hub"
 _COCO_CLASSES = 91
 _BROKEN = (RuntimeError, ValueError, TypeError, AttributeError)
-"""What loading a file of something else ends in."""
+"""Errors of loading a file that holds something else."""
 
 
 class TorchvisionDetector:
     """A detector of torchvision by its name there, such as ``fasterrcnn_resnet50_fpn_v2``.
 
     weights: "hub" for those trained on COCO, which are downloaded once; a file with their state
-    dict; None for random ones. ``classes`` counts the background, ``person`` is the label of
-    people. sides: shorter and longest one that images are resized to (None: the network's own).
+    dict; None for random ones. ``classes`` includes the background, ``person`` is the label of
+    people. sides: pixels of the shorter side that images are resized to, and at most of the longer
+    one (None: the network's own).
 
     Raises:
-        InputError: no such network, weights that cannot be had, or of another network.
+        InputError: no such network, weights that cannot be downloaded or are of another network.
     """
 
     def __init__(
@@ -51,18 +52,18 @@ class TorchvisionDetector:
         self.net = _network(name, weights, classes, sides).to(device).eval()
 
     @torch.inference_mode()
-    def __call__(self, images: Sequence[Shown]) -> list[Found]:
-        """The boxes of people, as the network's own NMS leaves them."""
+    def __call__(self, images: Sequence[DetectorInput]) -> list[DetectedBoxes]:
+        """The boxes of people after the network's own NMS."""
         pixels = [torch.from_numpy(image.pixels).to(self.device) for image in images]
         outputs = self.net([each.permute(2, 0, 1).float() / 255 for each in pixels])
         return [self._people(output) for output in outputs]
 
-    def _people(self, output: dict[str, Any]) -> Found:
+    def _people(self, output: dict[str, Any]) -> DetectedBoxes:
         instances = output["labels"] == self.person
         boxes, scores = (
             output[key][instances].double().cpu().numpy() for key in ("boxes", "scores")
         )
-        return from_corners(boxes, scores)
+        return boxes_of_corners(boxes, scores)
 
 
 def from_torchvision(
@@ -75,7 +76,7 @@ def from_torchvision(
     person: int = 1,
     sides: tuple[int, int] | None = None,
 ) -> TorchvisionDetector:
-    """A :class:`TorchvisionDetector` by the contract of detectors."""
+    """A :class:`TorchvisionDetector` by the protocol of detectors."""
     del table
     return TorchvisionDetector(name, weights, classes, person, sides, device)
 

@@ -1,24 +1,26 @@
-"""Ultralytics' networks. Their package is under the AGPL-3.0, which reaches whoever offers a
-program that uses it, also over a network: PoseLab does not depend on it, and calls it only when a
-person who installed it asks for it."""
+"""Ultralytics' networks.
+
+Their package is under the AGPL-3.0, which binds whoever offers a program that uses it, also over a
+network. PoseLab does not depend on it and imports it only for users who installed and named it.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from poselab.detection.base import Found, from_corners
+from poselab.detection.base import DetectedBoxes, boxes_of_corners
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poselab.annotations import Annotations
-    from poselab.detection.base import Shown
+    from poselab.detection.base import DetectorInput
 
 
 class UltralyticsDetector:
-    """A network of ultralytics (AGPL-3.0) by its file; ``threshold`` is its own least score.
+    """A network of ultralytics (AGPL-3.0) by its file, without boxes scored below ``threshold``.
 
     Raises:
         InputError: ultralytics is not installed.
@@ -37,8 +39,8 @@ class UltralyticsDetector:
         self.net, self.person = package.YOLO(file), person
         self.threshold, self.device = threshold, device
 
-    def __call__(self, images: Sequence[Shown]) -> list[Found]:
-        """The boxes of people, as the package's NMS leaves them."""
+    def __call__(self, images: Sequence[DetectorInput]) -> list[DetectedBoxes]:
+        """The boxes of people after the package's own NMS."""
         results = self.net.predict(
             [image.pixels[:, :, ::-1] for image in images],  # it takes BGR
             classes=[self.person],
@@ -47,12 +49,12 @@ class UltralyticsDetector:
             verbose=False,
         )
         boxes = (result.boxes for result in results)
-        return [from_corners(b.xyxy.cpu().numpy(), b.conf.cpu().numpy()) for b in boxes]
+        return [boxes_of_corners(b.xyxy.cpu().numpy(), b.conf.cpu().numpy()) for b in boxes]
 
 
 def from_ultralytics(
     *, table: Annotations, device: str, file: str, person: int = 0, threshold: float = 0.05
 ) -> UltralyticsDetector:
-    """An :class:`UltralyticsDetector` by the contract of detectors."""
+    """An :class:`UltralyticsDetector` by the protocol of detectors."""
     del table
     return UltralyticsDetector(file, person, threshold, device)

@@ -1,4 +1,4 @@
-"""What the outputs of exported YOLO networks mean, by who exported them."""
+"""What the outputs of exported YOLO networks mean, by the code that exported them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Candidates(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """How a family is fed and read.
+    """How the networks of one code take inputs and give boxes.
 
-    ``unit``: values 0 to 1 in RGB, else 0 to 255 in BGR. ``centred``: grey around the image on
+    ``unit``: inputs of 0 to 1 in RGB, else 0 to 255 in BGR. ``centred``: the image is padded on
     all sides, else right and below. ``read`` takes one image's outputs, the input's size and the
-    person's class.
+    class of people.
     """
 
     unit: bool
@@ -37,7 +37,7 @@ class Layout(NamedTuple):
 
 
 def _corners(boxes: Floats) -> Floats:
-    """Centre and sides (N, 4) as corners."""
+    """Centres and sides (N, 4) → corners x y x y."""
     half = boxes[:, 2:4] / 2
     return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
 
@@ -49,7 +49,7 @@ def _with_objectness(outputs: Sequence[Floats], size: Size, person: int) -> Cand
 
 
 def _on_grid(outputs: Sequence[Floats], size: Size, person: int) -> Candidates:
-    """The same, but centres in cells from each cell's own and logarithms of sides (YOLOX)."""
+    """The same, but offsets of centres in cells, and logarithms of sides (YOLOX)."""
     rows = outputs[0].astype(np.float64)
     places = []
     for step in _STRIDES:
@@ -80,7 +80,7 @@ def _labelled_apart(outputs: Sequence[Floats], size: Size, person: int) -> Candi
     return Candidates(rows[:, :4], rows[:, 4])
 
 
-LAYOUTS = {
+YOLO_FORMATS = {
     "yolox": Layout(unit=False, centred=False, read=_on_grid),
     "yolox_decoded": Layout(unit=False, centred=False, read=_with_objectness),
     "mmdeploy": Layout(unit=False, centred=False, read=_labelled_apart),
@@ -90,14 +90,13 @@ LAYOUTS = {
 }
 
 
-def recognised(shapes: Sequence[tuple[int, ...]], size: Size) -> str:
-    """The name of the layout of outputs of these shapes, for an input of ``size``.
+def recognise(shapes: Sequence[tuple[int, ...]], size: Size) -> str:
+    """The name of the layout whose outputs have these shapes, for an input of ``size``.
 
-    A YOLOX file that decodes its own outputs has the shape of one that does not, which is far more
-    common; name it.
+    "yolox_decoded" has the shapes of "yolox", which is far more common, and is never recognised.
 
     Raises:
-        InputError: none looks like that.
+        InputError: no layout has such shapes.
     """
     first = shapes[0]
     cells = sum((size[0] // stride) * (size[1] // stride) for stride in _STRIDES)
@@ -114,6 +113,6 @@ def recognised(shapes: Sequence[tuple[int, ...]], size: Size) -> str:
             if fits:
                 return name
     raise InputError(
-        f"expected the outputs of a YOLO network ({', '.join(LAYOUTS)}), got shapes "
+        f"expected the outputs of a YOLO network ({', '.join(YOLO_FORMATS)}), got shapes "
         f"{list(shapes)} for an input of {size}; say layout= if it is one of these"
     )

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from poselab.data import Split
     from poselab.data.framing import Framing
+    from poselab.datasets.base import Split
     from poselab.modules import PoseModule
 
 
@@ -64,4 +64,4 @@ def samples_of(split: Split, framing: Framing, boxes: Path | None) -> PoseDatase
         if boxes is not None:
             return PoseDataset(split, replace(framing, boxes=str(boxes)))
         framing = replace(framing, padding=1.0)
-    return PoseDataset(split, framing, items=whole_images(split.annotations, inhabited=False))
+    return PoseDataset(split, framing, items=whole_images(split.annotations, with_people=False))

@@ -14,8 +14,9 @@ import torch
 from pycocotools import mask
 
 from poselab import geometry
+from poselab.annotations.formats.detections import read_detections
 from poselab.data import Augment, PersonCrop, PoseData, PoseDataset, WholeImage
-from poselab.data.boxes import detected_people, labelled_instances
+from poselab.data.boxes import detected_instances, labelled_instances
 from poselab.data.datamodule import EpochSampler
 from poselab.datasets import coco
 from poselab.datasets.base import DatasetFiles, Split
@@ -54,7 +55,7 @@ def test_a_batch_is_its_samples(split: Split, framing: PersonCrop) -> None:
 def test_workers_change_nothing(root: Path) -> None:
     def epochs(workers: int) -> list[Sample]:
         data = PoseData(coco.files(root), batch_size=8, workers=workers)
-        data.show(CROP, Augment(), seed=5)
+        data.set_transforms(CROP, Augment(), seed=5)
         loader = data.train_dataloader()
         batches = []
         for epoch in range(2):
@@ -70,7 +71,7 @@ def test_workers_change_nothing(root: Path) -> None:
 
 def test_collating_keeps_the_type_and_adds_the_batch(root: Path) -> None:
     data = PoseData(coco.files(root), batch_size=4, workers=0)
-    data.show(WHOLE, Augment(), seed=0)
+    data.set_transforms(WHOLE, Augment(), seed=0)
     batch = next(iter(data.val_dataloader()))
     assert type(batch) is Sample
     assert batch.image.shape == (4, 3, 128, 128)
@@ -147,7 +148,9 @@ def test_half_body_shows_half_of_the_labelled_joints(split: Split) -> None:
     rng = np.random.default_rng(0)
     seen = set()
     for _ in range(20):
-        box = augment.half(table.keypoints[full], table.visibility[full], table.skeleton, rng)
+        box = augment.half_body_box(
+            table.keypoints[full], table.visibility[full], table.skeleton, rng
+        )
         assert box is not None
         x, y, w, h = box
         points = table.keypoints[full][table.visibility[full] > 0]
@@ -155,7 +158,7 @@ def test_half_body_shows_half_of_the_labelled_joints(split: Split) -> None:
         seen.add(int(inside.sum()))
         assert inside.sum() >= 5
     few = np.where(np.arange(17) < 5, table.visibility[full], 0)
-    assert augment.half(table.keypoints[full], few, table.skeleton, rng) is None
+    assert augment.half_body_box(table.keypoints[full], few, table.skeleton, rng) is None
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])
@@ -183,12 +186,13 @@ def test_detected_boxes_frame_people(split: Split, tmp_path: Path) -> None:
     ]
     file = tmp_path / "detections.json"
     file.write_text(json.dumps(records))
-    everybody = detected_people(table, file, threshold=0.0)
+    detections = read_detections(file)
+    everybody = detected_instances(table, detections, threshold=0.0)
     np.testing.assert_array_equal(everybody.image, ground_truth.image)
     np.testing.assert_allclose(everybody.boxes, ground_truth.boxes)
-    assert len(detected_people(table, file, threshold=0.5).scores) == len(records) // 2
+    assert len(detected_instances(table, detections, threshold=0.5).scores) == len(records) // 2
     with pytest.raises(InputError, match="score >= 0.9"):
-        detected_people(table, file, threshold=0.9)
+        detected_instances(table, detections, threshold=0.9)
     framing = PersonCrop((128, 96), boxes=str(file))
     assert PoseDataset(split, framing)[1].frame.box_score == 0.75
     assert PoseDataset(split, framing)[1].frame.annotation_id == -1
@@ -257,10 +261,10 @@ def test_whole_images_need_known_sizes(split: Split) -> None:
         PoseDataset(replace(split, annotations=table), WHOLE)
 
 
-def test_motion_follows_the_authors_law() -> None:
+def test_affine_changes_follow_the_authors_distributions() -> None:
     augment, rng = Augment(scale=0.35, degrees=45.0, rotate=0.6), np.random.default_rng(0)
-    motions = [augment.motion(rng) for _ in range(4000)]
-    scales, turns = (np.array([getattr(m, name) for m in motions]) for name in ("scale", "degrees"))
+    changes = [augment.sample_affine(rng) for _ in range(4000)]
+    scales, turns = (np.array([getattr(m, name) for m in changes]) for name in ("scale", "degrees"))
     # A normal clipped at one deviation lies on either bound with probability 0.159.
     assert scales.min() == pytest.approx(0.65)
     assert (scales == scales.max()).mean() == pytest.approx(0.159, abs=0.02)

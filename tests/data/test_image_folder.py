@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from poselab.data.unlabelled import find_images
+from poselab.datasets.image_folder import find_images
 from poselab.structures import InputError
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from poselab import geometry
-from poselab.data.images import planes, read_image, show
+from poselab.data.images import read_and_warp, read_image, to_planes
 
 SIZE = (64, 48)
 
@@ -35,14 +35,14 @@ def test_a_image_is_warped_as_opencv_does_it(noise: Path, border: int) -> None:
         if rng.random() < 0.5:
             matrix = geometry.compose(geometry.flip(SIZE[1]), matrix)
         expected = cv2.warpAffine(image, matrix, SIZE[::-1], borderValue=(border,) * 3)
-        np.testing.assert_array_equal(show(noise, matrix, SIZE, border), expected)
+        np.testing.assert_array_equal(read_and_warp(noise, matrix, SIZE, border), expected)
         empty += int((expected == border).all())
     assert 0 < empty < 150, "images that are out of sight, and not only those, must be among them"
 
 
 def test_planes_are_the_image_and_whole_in_memory() -> None:
     image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    apart = planes(image)
+    apart = to_planes(image)
     np.testing.assert_array_equal(apart, image.transpose(2, 0, 1))
     assert apart.flags.c_contiguous
     assert not np.shares_memory(apart, image)

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from poselab import geometry
-from poselab.data import Augment, PersonCrop, PoseDataset, Split, WholeImage
+from poselab.data import Augment, PersonCrop, PoseDataset, WholeImage
+from poselab.datasets.base import Split
 from poselab.structures import Sample
 
-STILL = Augment(flip=0, scale=0, degrees=0)
-FLIPED = replace(STILL, flip=1.0)
+UNCHANGED = Augment(flip=0, scale=0, degrees=0)
+FLIPPED = replace(UNCHANGED, flip=1.0)
 
 
 def in_image(sample: Sample) -> np.ndarray:
@@ -24,7 +25,7 @@ def in_image(sample: Sample) -> np.ndarray:
     return np.concatenate([least, most - least], axis=1)
 
 
-@pytest.mark.parametrize("augment", [STILL, FLIPED], ids=["still", "flipped"])
+@pytest.mark.parametrize("augment", [UNCHANGED, FLIPPED], ids=["unchanged", "flipped"])
 @pytest.mark.parametrize("framing", [PersonCrop((128, 96)), WholeImage((96, 160), max_instances=6)])
 def test_boxes_go_back_to_the_labels(split: Split, framing: PersonCrop, augment: Augment) -> None:
     samples, table = PoseDataset(split, framing, augment), split.annotations
@@ -37,7 +38,7 @@ def test_boxes_go_back_to_the_labels(split: Split, framing: PersonCrop, augment:
 
 
 def test_a_turned_box_holds_its_corners(split: Split) -> None:
-    turned = replace(STILL, degrees=90.0, rotate=1.0)
+    turned = replace(UNCHANGED, degrees=90.0, rotate=1.0)
     sample = PoseDataset(split, WholeImage((128, 128), max_instances=6), turned)[(0, 0)]
     rows = split.annotations.rows(0)
     x, y, w, h = split.annotations.boxes[rows[0]]

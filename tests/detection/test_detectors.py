@@ -179,28 +179,28 @@ def test_ultralytics_is_asked_as_its_package_documents(
     assert (found.boxes.tolist(), found.scores.tolist()) == ([[1, 2, 10, 20]], [0.5])
 
 
-def test_points_say_where_their_boxes_are() -> None:
-    """Maps made of the target itself decode to it, wherever in the input the box lies."""
-    edges = torch.tensor([[[10.0, 20.0, 40.5, 90.0], [70.0, 3.0, 100.0, 50.0]]])
+def test_a_target_decodes_to_its_boxes() -> None:
+    """The heatmap and sides of a target decode to its boxes, wherever they lie in the input."""
+    boxes = torch.tensor([[[10.0, 20.0, 40.5, 90.0], [70.0, 3.0, 100.0, 50.0]]])
     present = torch.ones(1, 2, dtype=torch.bool)
-    cells = to_cells(edges)
-    heat = centre_heatmap(cells, present, (24, 32))
-    assert heat.max() == 1
+    cells = to_cells(boxes)
+    heatmap = centre_heatmap(cells, present, (24, 32))
+    assert heatmap.max() == 1
     sides = torch.zeros(1, 4, 24, 32)
     for box in cells[0]:
         x, y = torch.floor((box[:2] + box[2:]) / 2 + 0.5).long().tolist()
         here = torch.tensor([x, y, x, y])
         sides[0, :, y, x] = (box - here).abs()
-    found = CentreOutput(torch.logit(heat.clamp(1e-4, 1 - 1e-4)), sides)
-    corners, scores = decode_boxes(found, max_boxes=5)
+    output = CentreOutput(torch.logit(heatmap.clamp(1e-4, 1 - 1e-4)), sides)
+    corners, scores = decode_boxes(output, max_boxes=5)
     order = corners[0, :2, 0].argsort()
-    assert corners[0, :2][order] == pytest.approx(edges[0].numpy(), abs=1e-3)
+    assert corners[0, :2][order] == pytest.approx(boxes[0].numpy(), abs=1e-3)
     assert scores[0, 1] > 0.99
     assert scores[0, 2] < 0.01
-    loss = CentreLoss()(found, cells, present)
-    worse = CentreLoss()(found._replace(sides=sides + 1), cells, present)
+    loss = CentreLoss()(output, cells, present)
+    worse = CentreLoss()(output._replace(sides=sides + 1), cells, present)
     assert worse["box"] > loss["box"]
-    assert worse["heat"] == loss["heat"]
+    assert worse["heatmap"] == loss["heatmap"]
 
 
 def test_boxes_move_with_the_image(val: Split) -> None:

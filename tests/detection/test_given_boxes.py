@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from poselab import geometry
-from poselab.data.boxes import drop_random_rows, jitter_boxes, labelled_instances
+from poselab.data.boxes import labelled_instances
 from poselab.datasets.base import Split
 from poselab.detection import BoxFilter, DetectedBoxes, run_detector
 from poselab.detection.box_jitter import drop_random_rows, jitter_boxes
