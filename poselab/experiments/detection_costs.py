@@ -12,11 +12,11 @@ import numpy as np
 
 from poselab.annotations.formats.detections import read_detections
 from poselab.evaluation.comparability import RUN, read_comparability, write_comparability
-from poselab.evaluation.comparison import PredictionsFile
 from poselab.evaluation.diagnosis.detection_costs import BoxSource
 from poselab.evaluation.diagnosis.undetected import match_boxes
 from poselab.evaluation.metrics.person_boxes import person_average_precision
 from poselab.evaluation.predictions import merge, read_predictions, write_predictions
+from poselab.evaluation.predictions_file import PredictionsFile
 from poselab.io.files import write_bytes, write_json
 from poselab.report.detection_costs import detection_cost_rows, draw_detection_costs
 from poselab.report.tables import markdown, print_table

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from poselab.evaluation.accumulator import JointAccumulator
 from poselab.evaluation.diagnosis import diagnose, error_costs
 from poselab.evaluation.metrics.breakdown import (
     OVERLAPS,
@@ -66,7 +67,7 @@ def analyse(comparison: Comparison) -> tuple[Analysis, ...]:
 
 
 def _analyse_method(method: Method, annotations: Annotations) -> Analysis:
-    predictions, record = method.runs[0].predictions, method.metrics[0].comparability
+    predictions, record = method.runs[0].predictions, method.comparability
     evaluator = _oks_evaluator(record)
     sigmas = None if evaluator is None else evaluator.sigmas
     most = MAX_DETECTIONS if evaluator is None else evaluator.max_detections
@@ -78,16 +79,11 @@ def _analyse_method(method: Method, annotations: Annotations) -> Analysis:
         joints=joint_similarities(predictions, annotations, match=match, sigmas=sigmas),
         calibration=pose_calibration(predictions, annotations, match=match, sigmas=sigmas),
     )
-    return analysis if evaluator is None else _with_oks_parts(analysis, annotations, evaluator)
-
-
-def _with_oks_parts(
-    analysis: Analysis, annotations: Annotations, evaluator: OksEvaluator
-) -> Analysis:
-    predictions = analysis.predictions
+    if evaluator is None:
+        return analysis
     scored = (evaluator, predictions, annotations)
     return analysis._replace(
-        precision=_precision(*scored),
+        precision=_precision(method.accumulators[0]),
         costs=error_costs(predictions, annotations, analysis.diagnosis, evaluator),
         breakdowns=[by_size(*scored), by_crowding(*scored), by_labelled_joints(*scored)],
     )
@@ -101,11 +97,11 @@ def _oks_evaluator(record: Mapping[str, Any]) -> OksEvaluator | None:
     return OksEvaluator(record["engine"], sigmas, record["max_detections"])
 
 
-def _precision(
-    evaluator: OksEvaluator, predictions: Predictions, annotations: Annotations
-) -> Floats:
+def _precision(accumulator: Any) -> Floats:
     """Precision (3, 101) at OKS 0.5, 0.75 and on average, for instances of all sizes."""
-    precision = evaluator.accumulate(predictions, annotations).precision_recall().precision[0, 0]
+    if isinstance(accumulator, JointAccumulator):  # COCO's metric is the first of several
+        accumulator = accumulator.parts[0]
+    precision = accumulator.precision_recall().precision[0, 0]
     return np.stack([precision[0], precision[5], precision.mean(axis=0)])
 
 

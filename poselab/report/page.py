@@ -143,7 +143,9 @@ def _summary_content(comparison: Comparison) -> dict[str, Any]:
     marked = incomparable_methods(comparison)
     lines = notes(comparison, marked)
     if any(len(method.runs) > 1 for method in comparison.methods):
-        lines.append("Errors, bins, curves and images below are of each method's first run (seed).")
+        lines.append(
+            "Errors, bins, curves and images below show the first run (seed) of each method."
+        )
     return {
         "summary": linked_summary(comparison, marked),
         "notes": lines,
@@ -188,7 +190,7 @@ def _standard_sections(comparison: Comparison, analyses: Sequence[Analysis]) -> 
 
 def _joint_section(comparison: Comparison, analyses: Sequence[Analysis]) -> Section:
     skeleton = comparison.annotations.skeleton
-    is_oks = comparison.methods[0].metrics[0].comparability["metric"] == "oks"
+    is_oks = comparison.methods[0].comparability["metric"] == "oks"
     rows = joint_rows(skeleton, None if is_oks else scored(skeleton))
     best = analyses[:MAX_DRAWN]
     plots = _of_best(
@@ -223,7 +225,7 @@ def _title(comparison: Comparison) -> str:
 
 
 def _lead(comparison: Comparison) -> str:
-    record = comparison.methods[0].metrics[0].comparability
+    record = comparison.methods[0].comparability
     return (
         f"{record['annotations']}: {record['images']:,} images, {record['instances']:,} scored "
         f"instances, {record['keypoints']} keypoints ({record['skeleton']})."

@@ -1,4 +1,4 @@
-"""The labelling schemes of the field; look them up by name with :func:`skeleton`."""
+"""The skeletons of public datasets; look them up by name with :func:`skeleton`."""
 
 from __future__ import annotations
 

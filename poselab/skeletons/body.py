@@ -1,7 +1,7 @@
-"""Schemes that label the body.
+"""Skeletons of the body.
 
 Sigmas: COCO from pycocotools; CrowdPose from its evaluation API (Li et al. 2019); AI Challenger and
-MPII as mmpose lists them; LSP, PARSE and FLIC published none.
+MPII from mmpose; LSP, PARSE and FLIC have none published.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _COCO_LIMBS = (
 
 
 def _sides(*chains: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Limbs along each chain of joints, once for either side."""
+    """Limbs along each chain of joints, for both sides."""
     return tuple(
         (f"{side}_{a}", f"{side}_{b}")
         for side in ("left", "right")

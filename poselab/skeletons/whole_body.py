@@ -1,8 +1,8 @@
-"""Schemes that label feet, face and hands too: COCO-WholeBody and Halpe.
+"""Skeletons with feet, face and hands: COCO-WholeBody and Halpe.
 
 COCO-WholeBody (Jin et al. 2020): 17 of COCO, 6 of the feet, 68 of the face, 21 of either hand, with
-the sigmas of its authors' evaluation code. Halpe (Fang et al. 2022): 26 of the body, then face and
-hands alike, with the sigmas of its authors' evaluation code, one number for all of face and hands.
+the sigmas of its authors' evaluation code. Halpe (Fang et al. 2022): 26 of the body, then the same
+face and hands, with its authors' sigmas, one value for all of face and hands.
 The face is the 68 points of the 300-W annotation (Sagonas et al. 2013), which run along the jaw,
 brows, nose, eyes, outer and inner lips; "right" is the person's right.
 """
@@ -27,12 +27,12 @@ _LINES = {
 }
 """First point and count of the lines that run from one side of the face to the other."""
 
-_EYE_FLIP = (45, 44, 43, 42, 47, 46)
-"""The left eye's points that flip 36 to 41 of the right eye."""
+_LEFT_EYE = (45, 44, 43, 42, 47, 46)
+"""The left eye's points that correspond to points 36 to 41 of the right eye."""
 
 
 def _face() -> tuple[str, ...]:
-    """Names of the 68 points; flipped points share theirs but for the side."""
+    """Names of the 68 points; symmetric points differ in the side alone."""
     names = [""] * 68
     for line, (first, count) in _LINES.items():
         for place in range(count):
@@ -44,8 +44,8 @@ def _face() -> tuple[str, ...]:
             else:
                 right = place < last
                 names[number] = f"{'right' if right else 'left'}_{line}_{min(place, last)}"
-    for place, flip in enumerate(_EYE_FLIP):
-        names[36 + place], names[flip] = f"right_eye_rim_{place}", f"left_eye_rim_{place}"
+    for place, left in enumerate(_LEFT_EYE):
+        names[36 + place], names[left] = f"right_eye_rim_{place}", f"left_eye_rim_{place}"
     return tuple(names)
 
 

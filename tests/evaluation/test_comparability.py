@@ -34,7 +34,7 @@ from poselab.evaluation.comparability import (
     write_comparability,
 )
 from poselab.evaluation.comparability.fields import METRIC_FIELDS, RUN_FIELDS
-from poselab.evaluation.metrics.body_parts import PartsEvaluator
+from poselab.evaluation.metrics.body_parts import PartsEvaluator, WholeBodyEvaluator
 from poselab.evaluation.metrics.crowding import CrowdPoseEvaluator
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.metrics.pck import PckEvaluator
@@ -46,7 +46,7 @@ from poselab.skeletons import COCO17, WHOLEBODY133
 from poselab.structures import InputError, Skeleton
 
 Make = Callable[..., Annotations]
-Answer = Callable[..., Predictions]
+Predict = Callable[..., Predictions]
 
 
 @pytest.mark.parametrize(("severity", "field", "reason", "comparability"), CASES)
@@ -168,6 +168,7 @@ EVALUATORS = [
     PckEvaluator(reference="box", match="best_oks"),
     CrowdPoseEvaluator(),
     PartsEvaluator(),
+    WholeBodyEvaluator(),
     SeveralMetrics([OksEvaluator(), PckhEvaluator(), PckEvaluator()]),
 ]
 
@@ -186,11 +187,11 @@ def test_no_evaluator_is_forgotten() -> None:
 
 @pytest.mark.parametrize("evaluator", EVALUATORS, ids=lambda e: type(e).__name__)
 def test_every_field_that_evaluators_write_is_known(
-    evaluator: Any, make_table: Make, answer: Answer
+    evaluator: Any, make_table: Make, predict: Predict
 ) -> None:
-    whole = isinstance(evaluator, PartsEvaluator)
+    whole = isinstance(evaluator, (PartsEvaluator, WholeBodyEvaluator))
     table = instances(make_table, WHOLEBODY133 if whole else COCO17)
-    comparability = evaluator(answer(table), table).comparability
+    comparability = evaluator(predict(table), table).comparability
     for part in metric_records(comparability).values():
         assert part.keys() <= METRIC_FIELDS.keys()
         for key in part.keys() - {"metric"}:
@@ -204,19 +205,19 @@ def test_every_field_that_evaluators_write_is_known(
 
 
 def test_a_metric_that_only_one_record_has_is_no_difference(
-    table: Annotations, answer: Answer
+    table: Annotations, predict: Predict
 ) -> None:
-    both = SeveralMetrics([OksEvaluator(), PckhEvaluator()])(answer(table), table).comparability
-    reverse = SeveralMetrics([PckhEvaluator(), OksEvaluator()])(answer(table), table).comparability
-    alone = PckhEvaluator()(answer(table), table).comparability
+    both = SeveralMetrics([OksEvaluator(), PckhEvaluator()])(predict(table), table).comparability
+    reverse = SeveralMetrics([PckhEvaluator(), OksEvaluator()])(predict(table), table).comparability
+    alone = PckhEvaluator()(predict(table), table).comparability
     for first, second in itertools.permutations([both, reverse, alone], 2):
         assert differences_from(second | {"run": RUN}, first | {"run": RUN}) == []
 
 
-def test_as_many_other_images_are_reported(table: Annotations, answer: Answer) -> None:
+def test_as_many_other_images_are_reported(table: Annotations, predict: Predict) -> None:
     for evaluator in (OksEvaluator(), PckhEvaluator(), PckEvaluator()):
         first, second = (
-            evaluator(answer(table), table, chosen).comparability | {"run": RUN}
+            evaluator(predict(table), table, chosen).comparability | {"run": RUN}
             for chosen in ([0, 1], [0, 2])
         )
         (difference,) = differences_from(second, first)

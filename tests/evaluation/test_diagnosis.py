@@ -21,7 +21,7 @@ from poselab.evaluation.predictions import Predictions
 from poselab.structures import InputError, Skeleton
 
 Make = Callable[..., Annotations]
-Answer = Callable[..., Predictions]
+Predict = Callable[..., Predictions]
 
 # similarity is exp(-d² / 200) with the area 10,000 of the tables
 FOUR = Skeleton("four", ("nose", "left_hand", "right_hand", "foot"), (), sigmas=(0.05,) * 4)
@@ -187,9 +187,9 @@ def test_poses_on_crowds_and_unlabelled_people_are_ignored(make_table: Make) -> 
         assert not diagnosis.false_negatives.any()
 
 
-def test_only_chosen_images_and_the_best_poses(make_table: Make, answer: Answer) -> None:
+def test_only_chosen_images_and_the_best_poses(make_table: Make, predict: Predict) -> None:
     table = make_table([person(FIRST), person(SECOND)], FOUR)
-    predictions = answer(table)
+    predictions = predict(table)
     part = diagnose(predictions, table, image_ids=[1])
     np.testing.assert_array_equal(part.pose_of, [-1, 1])
     np.testing.assert_array_equal(part.false_negatives, [False, False])

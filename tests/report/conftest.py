@@ -9,8 +9,9 @@ import pytest
 from known_errors import COARSE, FINE, IMAGES, coarse, poses, table
 
 from poselab.annotations import Annotations
-from poselab.evaluation.comparison import Comparison, PredictionsFile, compare
+from poselab.evaluation.comparison import Comparison, compare_methods
 from poselab.evaluation.metrics.oks import OksEvaluator
+from poselab.evaluation.predictions_file import PredictionsFile
 from poselab.skeletons import COCO17, MPII16
 
 
@@ -27,7 +28,7 @@ def comparison(annotations: Annotations) -> Comparison:
         name: [PredictionsFile(Path("x.json"), predictions, {})]
         for name, predictions in named.items()
     }
-    return compare(runs, annotations, OksEvaluator(), replicates=50)
+    return compare_methods(runs, annotations, OksEvaluator(), replicates=50)
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +41,7 @@ def by_heads() -> Comparison:
     predictions = poses(
         instances, instances.keypoints + np.random.default_rng(2).normal(0, 9, (60, 16, 2))
     )
-    return compare(
+    return compare_methods(
         {"heads": [PredictionsFile(Path("x.json"), predictions, {})]},
         instances,
         PckhEvaluator(),

@@ -10,7 +10,7 @@ from known_errors import coarse, poses
 from test_page import Tags, plots
 
 from poselab.annotations import Annotations
-from poselab.evaluation.comparison import Comparison, PredictionsFile, compare
+from poselab.evaluation.comparison import Comparison, compare_methods
 from poselab.evaluation.diagnosis import diagnose, error_costs
 from poselab.evaluation.diagnosis.detection_costs import (
     DETECTED_FALSE_NEGATIVE,
@@ -23,6 +23,7 @@ from poselab.evaluation.diagnosis.detection_costs import (
 from poselab.evaluation.diagnosis.undetected import BoxMatches
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import Predictions
+from poselab.evaluation.predictions_file import PredictionsFile
 from poselab.report.detection_costs import (
     bar_ends,
     detection_cost_rows,
@@ -103,8 +104,8 @@ def test_intervals_are_those_of_the_comparison(
     lost = (blind.undetected.low, blind.undetected.high)
     assert lost == pytest.approx((-blind.difference.high, -blind.difference.low))
     alone = {"blind": [blind.source.run]}
-    again = compare(alone, annotations, EVALUATOR, replicates=60).methods[0].replicates.interval()
-    assert (blind.ap.low, blind.ap.high) == pytest.approx([ends[0] for ends in again])
+    again = compare_methods(alone, annotations, EVALUATOR, replicates=60).methods[0].replicates
+    assert (blind.ap.low, blind.ap.high) == pytest.approx([ends[0] for ends in again.interval()])
 
 
 def test_undetected_instances_are_an_error_of_their_own(

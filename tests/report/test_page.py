@@ -15,8 +15,9 @@ import pytest
 from known_errors import COARSE, FINE, UNDETECTED, poses
 
 from poselab.annotations import Annotations
-from poselab.evaluation.comparison import Comparison, PredictionsFile, compare
+from poselab.evaluation.comparison import Comparison, compare_methods
 from poselab.evaluation.metrics.oks import OksEvaluator
+from poselab.evaluation.predictions_file import PredictionsFile
 from poselab.report.page import json_in_script, learning_section, write_page
 from poselab.structures import InputError
 
@@ -112,7 +113,7 @@ def test_a_method_without_predictions_has_a_page_too(
     nothing = poses(annotations, annotations.keypoints, slice(0))
     named = {"empty": [PredictionsFile(Path("x.json"), nothing, {})]}
     text = write_page(
-        compare(named, annotations, OksEvaluator(), 20), tmp_path / "page.html"
+        compare_methods(named, annotations, OksEvaluator(), 20), tmp_path / "page.html"
     ).read_text()
     assert "calibration" not in plots(text)
     assert ">0.0</a>" in text
@@ -127,7 +128,7 @@ def test_of_many_methods_plots_show_the_best_and_tables_all(
     }
     runs = {name: [PredictionsFile(Path("x.json"), one, {})] for name, one in found.items()}
     text = write_page(
-        compare(runs, annotations, OksEvaluator(), 20), tmp_path / "page.html"
+        compare_methods(runs, annotations, OksEvaluator(), 20), tmp_path / "page.html"
     ).read_text()
     figures = re.findall(r"<figure.*?</figure>", text, re.DOTALL)
     crowded = [f for f in figures if f.split('"')[1] not in ("plot-primary-metric", "plot-forest")]
@@ -143,8 +144,8 @@ def test_of_several_seeds_the_page_names_the_one_shown(
     annotations: Annotations, comparison: Comparison, tmp_path: Path
 ) -> None:
     runs = [run for method in comparison.methods for run in method.runs]
-    several = compare({"both": runs}, annotations, OksEvaluator(), 20)
-    sentence = "are of each method's first run"
+    several = compare_methods({"both": runs}, annotations, OksEvaluator(), 20)
+    sentence = "show the first run (seed) of each method"
     assert sentence in write_page(several, tmp_path / "page.html").read_text()
     assert sentence not in write_page(comparison, tmp_path / "page.html").read_text()
 
@@ -180,7 +181,7 @@ def test_missing_sizes_are_read_from_the_images(
     sizes[:] = 0
     unsized = dataclasses.replace(annotations, sizes=sizes)
     far = poses(annotations, annotations.keypoints + np.array([600.0, 400.0]))
-    found = compare(
+    found = compare_methods(
         {"far": [PredictionsFile(Path("x.json"), far, {})]}, unsized, OksEvaluator(), 20
     )
     text = write_page(found, tmp_path / "page.html", image_folder=folder).read_text()
@@ -199,10 +200,8 @@ def test_a_folder_without_these_images_raises(comparison: Comparison, tmp_path: 
 
 def test_incomparable_rows_are_marked(comparison: Comparison, tmp_path: Path) -> None:
     best, other = comparison.methods
-    fewer = dataclasses.replace(
-        other.metrics[0], comparability=other.metrics[0].comparability | {"fingerprint": "1"}
-    )
-    changed = dataclasses.replace(other, metrics=(fewer,))
+    run = other.runs[0]._replace(comparability={"fingerprint": "1"})
+    changed = dataclasses.replace(other, runs=(run,))
     marked = dataclasses.replace(comparison, methods=(best, changed))
     text = write_page(marked, tmp_path / "page.html").read_text()
     assert 'class="differs"' in text
