@@ -94,7 +94,7 @@ def _split(words: list[str]) -> tuple[str | None, list[str]]:
 def _dispatch(name: str, rest: list[str], own_process: bool) -> int:
     module = importlib.import_module("poselab.cli." + name.replace(" ", "_").replace("-", "_"))
     if not getattr(module, "LIGHT", False):
-        from poselab.cli.library_messages import hide_library_messages
+        from poselab.experiments.library_messages import hide_library_messages
 
         hide_library_messages()
     elif own_process:  # the collections at exit take a third as long as NumPy's import

@@ -45,7 +45,5 @@ def run(arguments: argparse.Namespace) -> int:
             f"{report.where(trip)} within {trip.stated:.4f} pixels, got {trip.worst:.4f}",
             file=sys.stderr,
         )
-    print(
-        f"{len(trips) - len(failed)} of {len(trips)} codecs, conventions and sizes are as exact as stated"
-    )
+    print(f"{len(trips) - len(failed)} of {len(trips)} round trips are as exact as stated")
     return int(bool(failed))

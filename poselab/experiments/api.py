@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from poselab.experiments import runs
 from poselab.experiments.compose import compose
+from poselab.experiments.library_messages import hide_library_messages
 from poselab.experiments.predictor import load
 from poselab.experiments.resume import check_trained_here, with_changes
 from poselab.experiments.run import Run
@@ -40,6 +41,7 @@ def train(
     Raises:
         InputError: no such experiment or key, or a dataset that is not there; nothing is trained.
     """
+    hide_library_messages()
     words = [] if experiment is None else [f"experiment={experiment}"]
     words += override_words(overrides)
     if config_dir is not None:
@@ -59,6 +61,7 @@ def resume(folder: Path | str, overrides: Overrides = ()) -> Run:
     Raises:
         InputError: no such run, imported weights, or a change that would make it another run.
     """
+    hide_library_messages()
     folder, changes = Path(folder), override_words(overrides)
     config, experiment = runs.load_run(folder)
     check_trained_here(folder)

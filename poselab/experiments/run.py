@@ -11,7 +11,6 @@ from poselab.evaluation.predictions import read_predictions
 from poselab.evaluation.record import Metrics
 from poselab.experiments.runs import best_checkpoint, is_finished, load_run, read_manifest
 from poselab.io.files import read_json
-from poselab.report.tables import Estimate, table_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,14 +19,13 @@ if TYPE_CHECKING:
 
     from poselab.evaluation.predictions import Predictions
     from poselab.modules import PoseModule
-    from poselab.report.tables import Cell
 
 
 @dataclass(frozen=True)
 class Run:
     """A run that was trained or imported; ``print(run)`` shows its metrics as a table.
 
-    A run is a path too: ``poselab.load(run)``, ``poselab.evaluate(run, annotations)``.
+    A run can be used as a path: ``poselab.load(run)``, ``poselab.evaluate(run, annotations)``.
     """
 
     folder: Path
@@ -92,11 +90,4 @@ class Run:
     def __str__(self) -> str:
         if not self.is_finished:
             return f"{self.folder}: {self.manifest.get('state', 'unknown')}"
-        metrics = self.metrics
-        rows: list[dict[str, Cell]] = [
-            {"metric": key, "%": Estimate(value, *metrics.interval[key])}
-            if key in metrics.interval
-            else {"metric": key, "%": None if math.isnan(value) else value}
-            for key, value in metrics.values.items()
-        ]
-        return table_text(rows, str(self.folder))
+        return f"{self.folder}\n{self.metrics}"

@@ -13,12 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import EMAWeightAveraging, LearningRateMonitor
 
 from poselab.evaluation.predictions import read_predictions
-from poselab.evaluation.validation.checks import doubts_of_ranking
+from poselab.evaluation.validation.checks import ranking_warnings
 from poselab.experiments import build, runs
 from poselab.experiments.comparability import run_comparability
 from poselab.experiments.fine_tuning import start_from_weights
 from poselab.experiments.manifest import start_run
 from poselab.experiments.reporting import report_run
+from poselab.experiments.total_batch import total_batch_warning
 from poselab.io.checkpoints import KeptCheckpoint, read_checkpoint
 from poselab.io.files import read_json, write_json
 from poselab.report.curves import draw_curves, read_curves
@@ -56,6 +57,8 @@ def train_run(config: DictConfig, folder: Path, experiment: str) -> dict[str, An
     run_time = RunTime(runs.seconds_trained(folder), folder / "run.json")
     callbacks = _callbacks(config, data, folder, evaluation)
     trainer = build.trainer(_with_progress(config), folder, [*callbacks, run_time])
+    if (warning := total_batch_warning(config)) and trainer.is_global_zero:
+        print(f"warning: {warning}", file=sys.stderr)
     manifest = start_run(config, experiment, folder, data, module, comparability)
 
     with wandb_files_in(folder):
@@ -192,5 +195,5 @@ def _warn_of_ranking(config: DictConfig, predictions: Predictions, data: PoseDat
     """Warn where scores do not rank the poses, which AP needs."""
     above = config.postprocess.get("keypoint_threshold")
     rule = f" (it counts keypoints above postprocess.keypoint_threshold={above})"
-    for warning in doubts_of_ranking(predictions, data.val.annotations):
+    for warning in ranking_warnings(predictions, data.val.annotations):
         print(f"warning: {warning}{'' if above is None else rule}", file=sys.stderr)

@@ -33,11 +33,11 @@ import torch
 from lightning_fabric.utilities import move_data_to_device
 from torch.utils.data import DataLoader, Dataset
 
-from poselab.cli.library_messages import hide_library_messages
 from poselab.data import PoseDataset
 from poselab.data.boxes import Items
 from poselab.experiments import build
 from poselab.experiments.compose import compose
+from poselab.experiments.library_messages import hide_library_messages
 from poselab.skeletons import COCO17
 from poselab.structures import InputError
 from poselab.synthetic import Settings, generate

@@ -21,9 +21,9 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from poselab.cli.library_messages import hide_library_messages
 from poselab.experiments import build
 from poselab.experiments.compose import compose
+from poselab.experiments.library_messages import hide_library_messages
 from poselab.skeletons import COCO17
 from poselab.structures import Frame, Sample
 

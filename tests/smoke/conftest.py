@@ -24,7 +24,7 @@ def _one_thread() -> None:
 
 @pytest.fixture(autouse=True)
 def _interruptible() -> Iterator[None]:
-    """Lightning ignores Ctrl-C for good once it has met one."""
+    """Lightning ignores Ctrl-C for good after the first one."""
     handler = signal.getsignal(signal.SIGINT)
     yield
     signal.signal(signal.SIGINT, handler)
@@ -45,7 +45,7 @@ def mpii_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def run(instances: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run that learned a little, for tests that only read it."""
+    """A finished run that is trained a little, for tests that only read it."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
     changes = ["experiment=quickstart/integral", "trainer.max_epochs=12", "data.batch_size=8"]
     assert cli.main(words(instances, folder, *changes, "optimizer.lr=0.01", "augment=none")) == 0

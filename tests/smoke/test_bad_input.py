@@ -1,4 +1,4 @@
-"""What cannot work ends with status 1 or 2 and one sentence that says what to do."""
+"""Wrong input ends with status 1 or 2 and one sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from poselab.structures import InputError
 
 @pytest.fixture
 def fails(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run words that must fail; the one sentence they end in."""
+    """Run a command that must fail; the sentence that it prints."""
 
     def go(given: list[str], status: int = 1) -> str:
         capsys.readouterr()
@@ -34,7 +34,7 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ("trainer.max_epoch=1", "'trainer.max_epoch'; did you mean trainer.max_epochs?"),
         ("max_epochs=1", "'max_epochs'; did you mean trainer.max_epochs?"),
@@ -62,20 +62,20 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Any:
     ],
 )
 def test_a_broken_config(
-    change: str, said: str, instances: Path, tmp_path: Path, fails: Any
+    change: str, message: str, instances: Path, tmp_path: Path, fails: Any
 ) -> None:
-    assert said in fails(words(instances, tmp_path / "run", change))
+    assert message in fails(words(instances, tmp_path / "run", change))
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
-def test_a_gpu_that_is_not_there(instances: Path, tmp_path: Path, fails: Any) -> None:
-    said = fails(words(instances, tmp_path / "run", "trainer.accelerator=gpu"))
-    assert "found none that torch can use; trainer.accelerator=cpu" in said
+def test_a_missing_gpu(instances: Path, tmp_path: Path, fails: Any) -> None:
+    message = fails(words(instances, tmp_path / "run", "trainer.accelerator=gpu"))
+    assert "found none that torch can use; trainer.accelerator=cpu" in message
     assert not (tmp_path / "run").exists()
 
 
-def test_error_feedback_trained_as_any_method_is_refused(
+def test_error_feedback_trained_as_another_method_fails(
     instances: Path, tmp_path: Path, fails: Any
 ) -> None:
     changes = ("experiment=quickstart/direct", "method=error_feedback")
@@ -85,8 +85,8 @@ def test_error_feedback_trained_as_any_method_is_refused(
 
 
 def test_a_run_folder_that_exists(run: Path, instances: Path, fails: Any) -> None:
-    said = fails(words(instances, run))
-    assert f"resume={run}" in said
+    message = fails(words(instances, run))
+    assert f"resume={run}" in message
 
 
 def test_a_file_where_the_run_folder_should_be(instances: Path, tmp_path: Path, fails: Any) -> None:
@@ -96,7 +96,7 @@ def test_a_file_where_the_run_folder_should_be(instances: Path, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
-def test_a_disk_that_takes_no_more(
+def test_a_full_or_read_only_disk(
     number: int, instances: Path, tmp_path: Path, fails: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Writing checkpoints fails as on a full or read-only disk: the tests may run as root."""
@@ -108,9 +108,9 @@ def test_a_disk_that_takes_no_more(
         return write(path, content)
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    said = fails(words(instances, tmp_path / "run"))
-    assert "No space left on device" in said
-    assert ".ckpt" in said
+    message = fails(words(instances, tmp_path / "run"))
+    assert "No space left on device" in message
+    assert ".ckpt" in message
     assert list((tmp_path / "run").rglob("*.ckpt")) == []
 
 
@@ -126,7 +126,7 @@ def test_a_logger_on_a_full_disk(
     assert "metrics.csv" in fails(words(instances, tmp_path / "run"))
 
 
-def test_resuming_what_is_no_run(tmp_path: Path, fails: Any) -> None:
+def test_resuming_without_a_run(tmp_path: Path, fails: Any) -> None:
     assert "run.json" in fails(["train", f"resume={tmp_path / 'nothing'}"])
     (tmp_path / "run.json").write_text("{}")
     assert "config.yaml" in fails(["train", f"resume={tmp_path}"])
@@ -135,14 +135,14 @@ def test_resuming_what_is_no_run(tmp_path: Path, fails: Any) -> None:
 
 
 @pytest.fixture
-def begun(run: Path, tmp_path: Path) -> Path:
-    """A copy of a run, to be spoilt."""
-    shutil.copytree(run, tmp_path / "begun")
-    return tmp_path / "begun"
+def started(run: Path, tmp_path: Path) -> Path:
+    """A copy of a run, to be broken."""
+    shutil.copytree(run, tmp_path / "started")
+    return tmp_path / "started"
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ("trainer.max_epoch=9", "'trainer.max_epoch'; did you mean trainer.max_epochs?"),
         ("trainer=gpu", "trainer=gpu"),
@@ -150,30 +150,30 @@ def begun(run: Path, tmp_path: Path) -> Path:
         ("--fast", "--fast"),
     ],
 )
-def test_resuming_with_an_unknown_key(change: str, said: str, begun: Path, fails: Any) -> None:
-    assert said in fails(["train", f"resume={begun}", change])
+def test_resuming_with_an_unknown_key(change: str, message: str, started: Path, fails: Any) -> None:
+    assert message in fails(["train", f"resume={started}", change])
 
 
 def test_resuming_from_a_checkpoint_of_another_method(
-    begun: Path, train: Train, fails: Any
+    started: Path, train: Train, fails: Any
 ) -> None:
     other = train("experiment=quickstart/heatmap", name="other")
-    shutil.copy(other / "checkpoints" / "last.ckpt", begun / "checkpoints" / "last.ckpt")
-    said = fails(["train", f"resume={begun}", "trainer.max_epochs=20"])
-    assert "another method" in said
+    shutil.copy(other / "checkpoints" / "last.ckpt", started / "checkpoints" / "last.ckpt")
+    message = fails(["train", f"resume={started}", "trainer.max_epochs=20"])
+    assert "another method" in message
 
 
 @pytest.mark.parametrize("size", [0, 100, 5000])
-def test_a_checkpoint_cut_off(size: int, begun: Path, instances: Path, fails: Any) -> None:
+def test_a_truncated_checkpoint(size: int, started: Path, instances: Path, fails: Any) -> None:
     for name in ("best.ckpt", "last.ckpt"):
-        file = begun / "checkpoints" / name
+        file = started / "checkpoints" / name
         file.write_bytes(file.read_bytes()[:size])
-    assert "last.ckpt" in fails(["train", f"resume={begun}", "trainer.max_epochs=20"])
+    assert "last.ckpt" in fails(["train", f"resume={started}", "trainer.max_epochs=20"])
     images = str(instances / "val2017")
-    assert "best.ckpt" in fails(["predict", str(begun), images, "--out", str(begun / "out")])
+    assert "best.ckpt" in fails(["predict", str(started), images, "--out", str(started / "out")])
 
 
-def test_somebody_elses_checkpoint(instances: Path, tmp_path: Path, fails: Any) -> None:
+def test_a_checkpoint_of_another_project(instances: Path, tmp_path: Path, fails: Any) -> None:
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
     given = ["predict", str(tmp_path / "other.ckpt"), str(instances / "val2017"), "--out", "out"]
     assert "PoseLab" in fails(given)
@@ -200,31 +200,29 @@ def test_predicting_without_images_or_weights(
 
 
 @pytest.fixture
-def spoilt(instances: Path, tmp_path: Path) -> Path:
-    """A copy of the dataset, to be spoilt."""
-    return Path(shutil.copytree(instances, tmp_path / "spoilt"))
+def broken_dataset(instances: Path, tmp_path: Path) -> Path:
+    """A copy of the dataset, to be broken."""
+    return Path(shutil.copytree(instances, tmp_path / "broken_dataset"))
 
 
-def test_nobody_in_the_annotations(spoilt: Path, tmp_path: Path, fails: Any) -> None:
+def test_annotations_without_people(broken_dataset: Path, tmp_path: Path, fails: Any) -> None:
     for split in ("train2017", "val2017"):
-        file = spoilt / "annotations" / f"person_keypoints_{split}.json"
+        file = broken_dataset / "annotations" / f"person_keypoints_{split}.json"
         content = json.loads(file.read_text())
         file.write_text(json.dumps(content | {"annotations": []}))
-        fails(words(spoilt, tmp_path / "run"))
+        fails(words(broken_dataset, tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_image_missing_in_the_middle(
-    workers: int, spoilt: Path, tmp_path: Path, fails: Any
-) -> None:
-    image = sorted((spoilt / "train2017").glob("*.jpg"))[5]
+def test_a_missing_image(workers: int, broken_dataset: Path, tmp_path: Path, fails: Any) -> None:
+    image = sorted((broken_dataset / "train2017").glob("*.jpg"))[5]
     image.write_bytes(b"\xff\xd8 cut off")
-    said = fails(words(spoilt, tmp_path / "run", f"data.workers={workers}"))
-    assert image.name in said
+    message = fails(words(broken_dataset, tmp_path / "run", f"data.workers={workers}"))
+    assert image.name in message
 
 
-def test_a_loss_that_is_not_finite_names_the_person(
+def test_a_loss_that_is_not_finite_names_the_sample(
     instances: Path, tmp_path: Path, fails: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = PoseDataset._planned
@@ -237,18 +235,20 @@ def test_a_loss_that_is_not_finite_names_the_person(
             return made
         guilty.append((int(sample.frame.image_id), int(sample.frame.annotation_id)))
         keypoints = np.full_like(sample.keypoints, np.nan)
-        spoilt = sample._replace(keypoints=keypoints, visibility=np.full_like(sample.visibility, 2))
-        return made._replace(sample=spoilt)
+        broken_dataset = sample._replace(
+            keypoints=keypoints, visibility=np.full_like(sample.visibility, 2)
+        )
+        return made._replace(sample=broken_dataset)
 
     monkeypatch.setattr(PoseDataset, "_planned", poisoned)
     changes = ("experiment=quickstart/integral", "trainer.max_epochs=2")
-    said = fails(words(instances, tmp_path / "run", *changes))
-    assert f"image {guilty[0][0]} ({guilty[0][1]}) (" in said  # and nobody else
-    assert "epoch 0" in said
+    message = fails(words(instances, tmp_path / "run", *changes))
+    assert f"image {guilty[0][0]} ({guilty[0][1]}) (" in message  # and nobody else
+    assert "epoch 0" in message
     assert not (tmp_path / "run" / "metrics.json").exists()
 
 
-def test_an_error_of_a_worker_is_one_sentence() -> None:
+def test_an_error_in_a_loader_worker_is_one_sentence() -> None:
     from torch._utils import ExceptionWrapper
 
     try:
@@ -261,7 +261,7 @@ def test_an_error_of_a_worker_is_one_sentence() -> None:
     assert cli._sentence(OSError(errno.ENOENT, "bug")) is None
 
 
-def test_pckh_without_heads_fails_before_training(
+def test_pckh_without_head_boxes_fails_before_training(
     instances: Path, tmp_path: Path, fails: Any
 ) -> None:
     labels = instances / "annotations" / "person_keypoints_val2017.json"
@@ -271,21 +271,23 @@ def test_pckh_without_heads_fails_before_training(
         record.pop("head_box", None)
     labels.write_text(json.dumps(content))
     try:
-        said = fails(words(instances, tmp_path / "run", "evaluator=pckh", "module=single_person"))
+        message = fails(
+            words(instances, tmp_path / "run", "evaluator=pckh", "module=single_person")
+        )
     finally:
         labels.write_bytes(kept)
-    assert "head boxes" in said
-    assert "evaluator=oks" in said  # what to say here
-    assert "--metric oks" in said  # and to poselab evaluate
+    assert "head boxes" in message
+    assert "evaluator=oks" in message  # what to say here
+    assert "--metric oks" in message  # and to poselab evaluate
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
-def test_sweeps_refuse_several_devices(instances: Path, tmp_path: Path, fails: Any) -> None:
-    said = fails(["suite", "quickstart", "trainer.devices=2", f"runs={tmp_path}"])
-    assert "trainer.devices=1" in said
+def test_sweeps_need_one_device(instances: Path, tmp_path: Path, fails: Any) -> None:
+    message = fails(["suite", "quickstart", "trainer.devices=2", f"runs={tmp_path}"])
+    assert "trainer.devices=1" in message
 
 
 def test_a_typo_in_a_sweep_is_one_sentence(fails: Any) -> None:
     assert "heatmop" in fails(["train", "method=heatmop,direct", "--multirun"])
-    said = fails(["train", "seed=0,1", "--multirun", "trainer.max_epoch=1", "method=direct"])
-    assert "did you mean trainer.max_epochs?" in said
+    message = fails(["train", "seed=0,1", "--multirun", "trainer.max_epoch=1", "method=direct"])
+    assert "did you mean trainer.max_epochs?" in message

@@ -46,7 +46,9 @@ def boxes_of(instances: Path, file: Path) -> int:
     return len(found)
 
 
-def test_predict_takes_each_image_as_one_person(run: Path, instances: Path, tmp_path: Path) -> None:
+def test_predict_without_boxes_sees_one_person_an_image(
+    run: Path, instances: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     assert cli.main(["predict", str(run), str(instances / "val2017"), "--out", str(out)]) == 0
     predictions = read_predictions(out / "predictions.json")
@@ -95,7 +97,7 @@ def test_poor_poses_are_written_but_not_drawn(
     assert apart[0] > 100 > apart[1]  # JPEG written again
 
 
-def test_predict_again_finds_the_same_images(
+def test_predict_leaves_out_its_own_drawings(
     run: Path, instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = tmp_path / "photos"
@@ -133,32 +135,32 @@ def test_browse_draws_a_sheet(instances: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["train", "ablate", "suite", "evaluate"])
 def test_a_command_without_words_is_wrong_use(name: str, capsys: Any) -> None:
     assert cli.main([name]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert f"usage: poselab {name}" in said.err
+    message = capsys.readouterr()
+    assert message.out == ""
+    assert f"usage: poselab {name}" in message.err
     assert cli.main([name, "--help"]) == 0
-    said = capsys.readouterr()
-    assert said.err == ""
-    assert f"usage: poselab {name}" in said.out
+    message = capsys.readouterr()
+    assert message.err == ""
+    assert f"usage: poselab {name}" in message.out
 
 
 def test_the_package_runs_as_the_command() -> None:
-    said = subprocess.check_output([sys.executable, "-m", "poselab", "--version"], text=True)
-    assert said.strip() == poselab.__version__
+    message = subprocess.check_output([sys.executable, "-m", "poselab", "--version"], text=True)
+    assert message.strip() == poselab.__version__
 
 
 @pytest.mark.parametrize("wrong", [["--count", "0"], ["--out", "sheet.sheet"]])
-def test_browse_refuses_what_it_cannot_draw(wrong: list[str], capsys: Any) -> None:
+def test_browse_checks_its_arguments(wrong: list[str], capsys: Any) -> None:
     assert cli.main(["data", "browse", *wrong]) == 1
-    (said,) = capsys.readouterr().err.splitlines()
-    assert said.startswith("poselab data browse: expected ")
-    assert wrong[1] in said
+    (message,) = capsys.readouterr().err.splitlines()
+    assert message.startswith("poselab data browse: expected ")
+    assert wrong[1] in message
 
 
-def test_a_suite_trains_what_is_missing(
+def test_a_suite_trains_only_what_is_missing(
     instances: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    """One of one's own, named as `poselab train` and `ablate` find it."""
+    """A suite from a folder of the user's own."""
     mine = b"# @package _global_\ndefaults: [/experiment/quickstart/heatmap]\n"
     write_bytes(tmp_path / "conf" / "experiment" / "mine" / "heatmap.yaml", mine)
     given = [
@@ -180,8 +182,8 @@ def test_a_suite_trains_what_is_missing(
     assert next(tmp_path.rglob("table.md")).read_text() == table
     capsys.readouterr()
     assert cli.main([*given, "seed=3"]) == 1
-    (said,) = capsys.readouterr().err.splitlines()
-    assert "another one; move that folder away" in said
+    (message,) = capsys.readouterr().err.splitlines()
+    assert "another one; move that folder away" in message
     assert cli.main(["suite", "mine"]) == 1
     assert (
         "expected a suite out of bench/low_resolution, bench/top_down, coco, "
@@ -193,7 +195,7 @@ def test_a_suite_trains_what_is_missing(
     assert "of mine out of heatmap, got 'nothing'" in capsys.readouterr().err
 
 
-def test_an_ablation_goes_on_where_it_was_interrupted(
+def test_an_interrupted_ablation_goes_on(
     instances: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     changes = [*TINY[1:], f"data.sources.root={instances}"]
@@ -204,11 +206,11 @@ def test_an_ablation_goes_on_where_it_was_interrupted(
     given = ["ablate", "ablation=mine/sigma", f"runs={tmp_path}", "--config-dir"]
     quoted = ",".join(f'"{change}"' for change in changes)
     given += [str(tmp_path / "conf"), f"overrides=[{quoted}]"]
-    seed, begun = SeedEachEpoch.on_train_epoch_start, list[int]()
+    seed, started = SeedEachEpoch.on_train_epoch_start, list[int]()
 
     def interrupt(self: Any, *rest: Any) -> None:
-        begun.append(self.seed)
-        if len(begun) == 3:
+        started.append(self.seed)
+        if len(started) == 3:
             raise KeyboardInterrupt
         seed(self, *rest)
 

@@ -1,4 +1,4 @@
-"""Every coordinate method learns a handful of images by heart, which a broken loss would not."""
+"""Every coordinate method memorises a few images, which a broken loss would not."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:You are trying to")  # steps wit
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_handful_of_images_is_learnt_by_heart(name: str) -> None:
+def test_memorises_a_few_images(name: str) -> None:
     module, sample = made(METHODS[name]), batch()
     before = error(module.train(), sample)
     values = learn(module, sample, LONGER.get(name, STEPS))
@@ -121,7 +121,7 @@ def test_a_handful_of_images_is_learnt_by_heart(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_flip_test_finds_the_flip_image_of_a_pose_in_the_flip_image(name: str) -> None:
+def test_the_flip_test_predicts_the_flipped_pose_of_a_flipped_image(name: str) -> None:
     module, sample = made(METHODS[name]), batch()
     learn(module.train(), sample, steps=5)  # fresh maps all point to the centre
     module.flip_test = True
@@ -138,7 +138,7 @@ def test_flip_test_finds_the_flip_image_of_a_pose_in_the_flip_image(name: str) -
     torch.testing.assert_close(flipped.scores[:, :, names], straight.scores, atol=1e-4, rtol=0)
 
 
-def test_the_check_fails_for_a_loss_turned_around() -> None:
+def test_a_maximised_loss_memorises_nothing() -> None:
     module, sample = made(METHODS["direct"]), batch()
     before = error(module.train(), sample)
     learn(module, sample, sign=-1.0)

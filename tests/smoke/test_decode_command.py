@@ -19,67 +19,67 @@ QUICK = ["--replicates", "20"]
 
 
 @pytest.fixture
-def learnt(train: Train) -> Path:
-    """A run that found out a little, so that decoders matter."""
+def trained(train: Train) -> Path:
+    """A run that is trained a little, so that decoders differ."""
     return train("trainer.max_epochs=14", "augment=none", "optimizer.lr=0.01", "data.batch_size=8")
 
 
-def test_every_decoder_reads_the_same_maps(
-    learnt: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_every_decoder_reads_the_same_heatmaps(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["decode", str(learnt), *QUICK]) == 0
-    out = learnt / "decoders"
-    files = {name: learnt / "predictions" / f"{name}.json" for name in HeatmapCodec.decoders}
+    assert cli.main(["decode", str(trained), *QUICK]) == 0
+    out = trained / "decoders"
+    files = {name: trained / "predictions" / f"{name}.json" for name in HeatmapCodec.decoders}
     found = {name: read_predictions(file) for name, file in files.items()}
-    assert read_comparability(files["udp"]) == read_comparability(learnt) != {}
+    assert read_comparability(files["udp"]) == read_comparability(trained) != {}
     figures = {
         method["name"]: method["figures"]["AP"]["value"]
         for method in json.loads((out / "comparison.json").read_text())["methods"]
     }
     assert set(figures) == set(HeatmapCodec.decoders)
-    recorded = json.loads((learnt / "metrics.json").read_text())["AP"]
+    recorded = json.loads((trained / "metrics.json").read_text())["AP"]
     assert recorded > 0
     assert figures["dark"] == pytest.approx(recorded, abs=1e-12)  # the run's own
     assert not np.allclose(found["argmax"].keypoints, found["dark"].keypoints, atol=0.1)
     assert np.abs(found["quarter"].keypoints - found["dark"].keypoints).max() < 40
 
     def never(self: PoseModule, image: object) -> None:
-        raise AssertionError("the maps are there already")
+        raise AssertionError("the heatmaps are kept")
 
     monkeypatch.setattr(PoseModule, "forward", never)
-    assert cli.main(["decode", str(learnt), "argmax", "udp", *QUICK]) == 0
-    said = capsys.readouterr()
-    assert "maps kept" in said.err
-    assert "the run itself decodes by dark" in said.out
+    assert cli.main(["decode", str(trained), "argmax", "udp", *QUICK]) == 0
+    message = capsys.readouterr()
+    assert "heatmaps kept" in message.err
+    assert "the run itself decodes by dark" in message.out
 
 
-def test_half_precision_takes_half_the_disk_and_says_the_same(learnt: Path) -> None:
+def test_half_precision_takes_half_the_disk(trained: Path) -> None:
     files = {}
     for precision in ("float32", "float16"):
-        out = learnt / precision
-        words = ["decode", str(learnt), "dark", "--precision", precision, "--out", str(out)]
+        out = trained / precision
+        words = ["decode", str(trained), "dark", "--precision", precision, "--out", str(out)]
         assert cli.main([*words, *QUICK]) == 0
         files[precision] = read_predictions(out / "dark.json").keypoints
-    sizes = sorted(file.stat().st_size for file in (learnt / "raw").rglob("outputs.npy"))
+    sizes = sorted(file.stat().st_size for file in (trained / "raw").rglob("outputs.npy"))
     assert sizes[1] == pytest.approx(2 * sizes[0], rel=0.01)
     assert np.median(np.abs(files["float32"] - files["float16"])) < 0.05
 
 
-def test_an_unknown_decoder_is_refused(learnt: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["decode", str(learnt), "best"]) == 1
+def test_an_unknown_decoder_fails(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["decode", str(trained), "best"]) == 1
     assert "expected a decoder out of" in capsys.readouterr().err
     for wrong in ("--replicates", "--batch-size"):
-        assert cli.main(["decode", str(learnt), "dark", wrong, "0"]) == 1
-        (said,) = capsys.readouterr().err.splitlines()
-        assert "1 or more" in said or "1 replicate or more" in said
+        assert cli.main(["decode", str(trained), "dark", wrong, "0"]) == 1
+        (message,) = capsys.readouterr().err.splitlines()
+        assert "1 or more" in message or "1 replicate or more" in message
 
 
-def test_a_run_without_maps_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_without_heatmaps_fails(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["decode", str(run)]) == 1
     assert "several decoders" in capsys.readouterr().err
 
 
-def test_other_boxes_are_looked_at_anew(learnt: Path, instances: Path, tmp_path: Path) -> None:
+def test_other_boxes_run_the_network_again(trained: Path, instances: Path, tmp_path: Path) -> None:
     labels = json.loads((instances / "annotations/person_keypoints_val2017.json").read_text())
     found = [
         {"image_id": a["image_id"], "category_id": 1, "bbox": a["bbox"], "score": 0.5}
@@ -87,7 +87,7 @@ def test_other_boxes_are_looked_at_anew(learnt: Path, instances: Path, tmp_path:
     ]
     boxes = tmp_path / "boxes.json"
     boxes.write_text(json.dumps(found))
-    words = ["decode", str(learnt), "dark", "--boxes", str(boxes), *QUICK]
+    words = ["decode", str(trained), "dark", "--boxes", str(boxes), *QUICK]
     assert cli.main(words) == 1  # they would overwrite what is the run's
     assert cli.main([*words, "--out", str(tmp_path / "out")]) == 0
     assert len(read_predictions(tmp_path / "out" / "dark.json")) == len(found)

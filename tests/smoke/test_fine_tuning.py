@@ -1,4 +1,4 @@
-"""A run may begin with the weights of another one, and imported weights are never resumed."""
+"""A run may start from the weights of another one, and imported weights are never resumed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def source(instances: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_training_begins_with_the_weights_and_resuming_keeps_its_own(
+def test_training_starts_from_the_weights_and_resuming_keeps_its_own(
     source: Path, instances: Path, tmp_path: Path
 ) -> None:
     moved, run = tmp_path / "moved", tmp_path / "run"
@@ -63,7 +63,7 @@ def test_training_begins_with_the_weights_and_resuming_keeps_its_own(
     assert cli.main(["train", f"resume={run}", "trainer.max_epochs=2"]) == 0
 
 
-def test_a_file_will_do_as_well(source: Path) -> None:
+def test_weights_from_a_checkpoint_file(source: Path) -> None:
     module, config = built("seed=1")
     start_from_weights(source / "checkpoints" / "best.ckpt", module, config)
     state = module.state_dict()
@@ -73,7 +73,7 @@ def test_a_file_will_do_as_well(source: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "comes"), [((), True), (("method.loss.flow.hidden=32",), False)]
 )
-def test_what_the_loss_learnt_comes_along_where_it_fits(
+def test_the_weights_of_the_same_loss_are_loaded_too(
     change: tuple[str, ...], comes: bool, tmp_path: Path
 ) -> None:
     first, config = built(experiment=RLE)
@@ -87,19 +87,19 @@ def test_what_the_loss_learnt_comes_along_where_it_fits(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ("++backbone.widths=[8,16,16,24]", r"net.*\(16, 16, .* instead of \(24, 16, "),
         ("++backbone.blocks=2", r"net.*\.1\..* none instead of \("),
     ],
 )
-def test_another_network_is_refused(change: str, said: str, source: Path) -> None:
-    with pytest.raises(InputError, match=said) as caught:
+def test_another_network_fails(change: str, message: str, source: Path) -> None:
+    with pytest.raises(InputError, match=message) as caught:
         start_from_weights(source, *built(change))
     assert "choose the backbone, method and keypoints" in str(caught.value)
 
 
-def test_weights_that_are_not_there_are_refused_before_anything_begins(
+def test_missing_weights_fail_before_training(
     instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(words(instances, tmp_path / "run", f"weights={tmp_path / 'no'}")) == 1
@@ -109,12 +109,12 @@ def test_weights_that_are_not_there_are_refused_before_anything_begins(
     assert not (tmp_path / "run").exists()
 
 
-def test_inputs_shown_otherwise_are_warned_of(source: Path) -> None:
+def test_different_input_pixels_warn(source: Path) -> None:
     with pytest.warns(UserWarning, match=r"trained with framing\.pixels=centre, this run has udp"):
         start_from_weights(source, *built("framing.pixels=udp"))
 
 
-def test_labels_measured_otherwise_are_warned_of(tmp_path: Path) -> None:
+def test_different_label_units_warn(tmp_path: Path) -> None:
     module, config = built()
     theirs = config.copy()
     OmegaConf.update(theirs, "method.codec.labels", "corner", force_add=True)
@@ -123,7 +123,7 @@ def test_labels_measured_otherwise_are_warned_of(tmp_path: Path) -> None:
         start_from_weights(file, module, config)
 
 
-def test_imported_weights_are_not_resumed_and_the_way_is_told(
+def test_imported_weights_are_fine_tuned_not_resumed(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "im ported"

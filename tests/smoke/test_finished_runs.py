@@ -1,4 +1,4 @@
-"""A finished run stands for its config and its labels, and for nothing else."""
+"""A finished run is used again only for the same config and annotations."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ assert isinstance(CONFIG, DictConfig)
 
 
 @pytest.fixture
-def labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def annotations_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("POSELAB_CACHE", str(tmp_path / "cache"))
     instances = generate(tmp_path / "instances", Settings(2, val=2, size=(64, 64)), workers=1)
     return instances / "annotations" / "person_keypoints_val2017.json"
 
 
 @pytest.fixture
-def finished(labels: Path, tmp_path: Path) -> Path:
-    """What `suite` and `ablate` find of a run that was trained before."""
+def finished(annotations_file: Path, tmp_path: Path) -> Path:
+    """What `suite` and `ablate` read of a finished run."""
     folder = tmp_path / "run"
     folder.mkdir()
-    table = open_annotations(labels)
+    table = open_annotations(annotations_file)
     known = {"annotations": table.source, "fingerprint": table.fingerprint}
     manifest = {"experiment": "a/b", "state": "finished", "data": {"val": known}}
     (folder / "run.json").write_text(json.dumps(manifest))
@@ -44,21 +44,26 @@ def test_a_finished_run_is_not_trained_again(finished: Path) -> None:
     assert runs.finished_metrics(elsewhere, finished) == {"AP": 0.5}
 
 
-def test_changed_labels_are_told(finished: Path, labels: Path) -> None:
-    content = json.loads(labels.read_text())
+def test_changed_annotations_fail(finished: Path, annotations_file: Path) -> None:
+    content = json.loads(annotations_file.read_text())
     content["annotations"][0]["keypoints"][0] += 1
-    labels.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="expected the val annotations that") as told:
+    annotations_file.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="expected the val annotations that") as caught:
         runs.finished_metrics(CONFIG, finished)
-    assert str(labels) in str(told.value)
+    assert str(annotations_file) in str(caught.value)
 
 
-def test_labels_that_are_gone_cannot_be_asked(finished: Path, labels: Path) -> None:
-    labels.unlink()
+def test_missing_annotations_do_not_matter(finished: Path, annotations_file: Path) -> None:
+    annotations_file.unlink()
     assert runs.finished_metrics(CONFIG, finished) == {"AP": 0.5}
 
 
-def test_a_fingerprint_is_that_of_the_table(labels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert fingerprint_of(labels) == open_annotations(labels).fingerprint
-    monkeypatch.setenv("POSELAB_CACHE", str(labels))  # no folder: nothing is remembered
-    assert fingerprint_of(labels) == open_annotations(labels, cache=False).fingerprint
+def test_a_fingerprint_is_that_of_the_table(
+    annotations_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fingerprint_of(annotations_file) == open_annotations(annotations_file).fingerprint
+    monkeypatch.setenv("POSELAB_CACHE", str(annotations_file))  # no folder: nothing is remembered
+    assert (
+        fingerprint_of(annotations_file)
+        == open_annotations(annotations_file, cache=False).fingerprint
+    )

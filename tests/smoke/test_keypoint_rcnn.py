@@ -1,4 +1,4 @@
-"""Keypoint R-CNN from the command line: trains, goes on, is scored, and finds poses by itself."""
+"""Keypoint R-CNN from the command line: trains, resumes, is evaluated, predicts without boxes."""
 
 from __future__ import annotations
 
@@ -60,19 +60,19 @@ def test_trains_resumes_evaluates_and_predicts(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ("flip_test=true", "expected flip_test=false for Keypoint R-CNN"),
         ("method.codec.labels=middle", "expected method.codec.labels out of"),
         ("framing.size=[64,72]", "expected framing.size in multiples of 32"),
     ],
 )
-def test_what_it_cannot_do_is_a_sentence(
-    change: str, said: str, instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_wrong_options_are_one_sentence(
+    change: str, message: str, instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     changed = {word.partition("=")[0]: word for word in [*SMALL, change]}
     words = [f"data.sources.root={instances}", "data=coco", f"folder={tmp_path / 'run'}"]
     assert cli.main(["train", *changed.values(), *words]) == 1
     error = capsys.readouterr().err
-    assert said in error
+    assert message in error
     assert error.count("\n") == 1

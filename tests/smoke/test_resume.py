@@ -1,4 +1,4 @@
-"""What was interrupted goes on as if nothing had happened."""
+"""An interrupted run ends as if it had not been interrupted."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def assert_equal(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor])
 
 
 def stop_at(epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C as an epoch begins."""
+    """Press Ctrl-C at the start of an epoch."""
     seed = SeedEachEpoch.on_train_epoch_start
 
     def interrupt(self: Any, trainer: Any, module: Any) -> None:
@@ -117,7 +117,7 @@ def test_averaged_weights_go_on_exactly(
     assert_equal(weights(tmp_path / "run"), weights(tmp_path / "straight"))
 
 
-def test_a_moved_run_still_knows_its_best(straight: Path, tmp_path: Path) -> None:
+def test_a_moved_run_keeps_its_best_checkpoint(straight: Path, tmp_path: Path) -> None:
     folder = tmp_path / "moved"
     shutil.copytree(straight, folder)
     best, last = folder / "checkpoints" / "best.ckpt", folder / "checkpoints" / "last.ckpt"
@@ -131,7 +131,7 @@ def test_a_moved_run_still_knows_its_best(straight: Path, tmp_path: Path) -> Non
     assert best.read_bytes() == before
 
 
-def test_a_finished_run_only_answers_and_can_train_longer(
+def test_a_finished_run_is_not_trained_again_but_longer(
     straight: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "run"
@@ -153,21 +153,21 @@ def test_a_finished_run_only_answers_and_can_train_longer(
         "trainer.max_epochs=3",
     ],
 )
-def test_what_would_be_another_run_is_refused(
+def test_changes_that_make_another_run_fail(
     change: str, straight: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "run"
     shutil.copytree(straight, folder)
     before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
     assert cli.main(["train", f"resume={folder}", "trainer.max_epochs=5", change]) == 1
-    (said,) = capsys.readouterr().err.splitlines()
-    assert said.startswith("poselab train: expected ")
-    assert change.rpartition("=")[2] in said
-    assert "train a new run" in said
+    (message,) = capsys.readouterr().err.splitlines()
+    assert message.startswith("poselab train: expected ")
+    assert change.rpartition("=")[2] in message
+    assert "train a new run" in message
     assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
 
 
-def test_what_only_observes_a_run_may_change(straight: Path) -> None:
+def test_changes_that_only_observe_a_run(straight: Path) -> None:
     config, _ = runs.load_run(straight)
     free = ["data.workers=2", "trainer.devices=1", "runs=there", "trainer.log_every_n_steps=1"]
     same = [f"method.codec.sigma={config.method.codec.sigma}", f"seed={config.seed}"]
@@ -175,7 +175,7 @@ def test_what_only_observes_a_run_may_change(straight: Path) -> None:
     assert (made.data.workers, made.runs) == (2, "there")
 
 
-def test_other_labels_are_refused_and_moved_ones_are_not(
+def test_other_annotations_fail_and_moved_ones_do_not(
     instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, data = tmp_path / "run", tmp_path / "instances"
@@ -190,9 +190,9 @@ def test_other_labels_are_refused_and_moved_ones_are_not(
         file.write_text(json.dumps(content))
         capsys.readouterr()
         assert cli.main(longer) == 1
-        (said,) = capsys.readouterr().err.splitlines()
-        assert told in said
-        assert "restore them or train a new run" in said
+        (message,) = capsys.readouterr().err.splitlines()
+        assert told in message
+        assert "restore them or train a new run" in message
         assert (folder / "run.json").read_bytes() == manifest
         file.write_bytes(kept)
     data.rename(tmp_path / "moved")

@@ -1,4 +1,4 @@
-"""A run from its first step to its files, and how far the files can be trusted."""
+"""The files of a run, and that its predictions and metrics can be reproduced from them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from poselab.experiments import build, runs
 COCO_KEYS = ["AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL"]
 
 
-def test_a_run_holds_what_the_help_says(run: Path) -> None:
+def test_a_run_has_the_files_that_the_help_names(run: Path) -> None:
     written = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
     assert written == {
         *("config.yaml", "run.json", "metrics.json", "curves.png"),
@@ -32,7 +32,7 @@ def test_a_run_holds_what_the_help_says(run: Path) -> None:
     assert metrics["comparability"]["images"] == 8
 
 
-def test_a_manifest_says_what_the_figures_depend_on(run: Path, instances: Path) -> None:
+def test_the_manifest_records_what_metrics_depend_on(run: Path, instances: Path) -> None:
     manifest = json.loads((run / "run.json").read_text())
     assert manifest["state"] == "finished"
     assert manifest["experiment"] == "quickstart/integral"
@@ -48,7 +48,8 @@ def test_the_last_line_says_where_the_run_is(
     instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flags = [w for w in words(instances, tmp_path) if not w.startswith("folder=")]
-    ranked = "postprocess.keypoint_threshold=null"  # after one epoch no keypoint scores above 0.2, and that is told
+    # After one epoch no keypoint scores above 0.2, which warns.
+    ranked = "postprocess.keypoint_threshold=null"
     assert cli.main([*flags, f"runs={tmp_path}/runs", ranked]) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
@@ -59,7 +60,7 @@ def test_the_last_line_says_where_the_run_is(
     assert err == ""  # no chatter of libraries
 
 
-def test_anybody_finds_the_same_figures(
+def test_evaluate_gives_the_same_metric_values(
     run: Path, instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ground_truth = instances / "annotations" / "person_keypoints_val2017.json"
@@ -91,14 +92,14 @@ def test_a_checkpoint_predicts_what_the_run_predicted(run: Path, tmp_path: Path)
     assert np.array_equal(ours.keypoint_scores, theirs.keypoint_scores)
 
 
-def test_the_untrained_network_is_measured_when_asked(train: Train) -> None:
+def test_the_untrained_network_is_scored_when_asked(train: Train) -> None:
     folder = train("trainer.num_sanity_val_steps=-1")
     manifest = json.loads((folder / "run.json").read_text())
     assert list(manifest["untrained"])[:10] == COCO_KEYS
     assert manifest["untrained"] == json.loads((folder / "predictions/untrained.json").read_text())
 
 
-def test_a_run_that_never_validated_measures_its_last_epoch(train: Train) -> None:
+def test_a_run_that_never_validated_scores_its_last_epoch(train: Train) -> None:
     folder = train("trainer.check_val_every_n_epoch=10")
     assert not (folder / "checkpoints" / "best.ckpt").exists()
     assert runs.best_checkpoint(folder) == folder / "checkpoints" / "last.ckpt"
@@ -114,7 +115,7 @@ def test_mpii_runs_in_its_own_layout_and_metric(mpii_people: Path, tmp_path: Pat
     assert "PCKh@0.5/wrist" in metrics
 
 
-def test_ranks_started_from_outside_must_be_told_their_folder(
+def test_ranks_started_from_outside_need_a_folder(
     instances: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

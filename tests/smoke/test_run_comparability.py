@@ -1,4 +1,4 @@
-"""A run records its conditions where other commands find them."""
+"""A run keeps its comparability record where other commands read it."""
 
 from __future__ import annotations
 

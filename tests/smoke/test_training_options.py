@@ -77,9 +77,7 @@ def test_of_equal_epochs_the_last_is_best(train: Train) -> None:
     assert best["epoch"] == 2
 
 
-def test_scores_that_rank_nothing_are_told(
-    train: Train, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_scores_that_rank_nothing_warn(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     train("postprocess.keypoint_threshold=0.999")
     (warning,) = [line for line in capsys.readouterr().err.splitlines() if "warning:" in line]
     assert "scores are 0, so the order of the file ranks the poses" in warning
