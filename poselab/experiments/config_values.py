@@ -15,12 +15,9 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-_LEAST = {"seed": 0, "data.batch_size": 1, "data.workers": 0, "trainer.max_epochs": 1}
+_LEAST = {"seed": 0, "trainer.max_epochs": 1}
 """Whole numbers and the least that makes sense."""
 _RANGES = {
-    **dict.fromkeys(("augment.flip", "augment.rotate", "augment.half_body"), (0.0, 1.0)),
-    **dict.fromkeys(("augment.scale", "augment.shift"), (0.0, 0.99)),
-    "augment.degrees": (0.0, 360.0),
     "trainer.gradient_clip_val": (0.0, math.inf),
 }
 """Numbers that a config may lack, and from where to where they make sense."""
@@ -32,24 +29,24 @@ def expect_values(config: DictConfig) -> None:
     Raises:
         InputError: one of its values cannot be meant.
     """
+    from poselab.data.datamodule import check_loader
+    from poselab.experiments import build
+
     for key, least in _LEAST.items():
         value = OmegaConf.select(config, key)
         _expect(_whole(value, least), key, f"a whole number from {least} up", value)
+    check_loader(config.data.get("batch_size"), config.data.get("workers"))
     _expect_fitting_framing(config)
+    for key in ("framing", "augment"):  # their classes check their values
+        build.instantiate_section(config, key)
     for key, (low, high) in _RANGES.items():
         value = OmegaConf.select(config, key, default=low)
         unclipped = value is None and key == "trainer.gradient_clip_val"
         fits = unclipped or (_number(value) and low <= value <= high)
         reach = f"from {low:g} up" if high == math.inf else f"from {low:g} to {high:g}"
         _expect(fits, key, f"a number {reach}", value)
-    size = OmegaConf.select(config, "framing.size")
-    sides = list(size) if OmegaConf.is_list(size) else []
-    fits = len(sides) == 2 and all(_whole(side, 1) for side in sides)
-    _expect(fits, "framing.size", "[height, width] in pixels", size)
     ema = OmegaConf.select(config, "ema")
     _expect(ema is None or (_number(ema) and 0 <= ema < 1), "ema", "null, or from 0 below 1", ema)
-    padding = OmegaConf.select(config, "framing.padding", default=1.0)
-    _expect(_number(padding) and padding > 0, "framing.padding", "a number above 0", padding)
 
 
 def _expect_fitting_framing(config: DictConfig) -> None:
