@@ -18,14 +18,14 @@ from omegaconf import DictConfig, OmegaConf
 from poselab.experiments import build
 from poselab.experiments.runs import read_manifest, seconds_trained
 from poselab.io.files import write_bytes, write_json
-from poselab.models.cost import cost
+from poselab.models.cost import network_cost
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from poselab.data import PoseData
-    from poselab.data.dataset import Split
+    from poselab.datasets.base import Split
     from poselab.modules import PoseModule
 
 _PACKAGES = ("poselab", "torch", "pytorch-lightning", "timm", "numpy", "hotcoco", "pycocotools")
@@ -76,7 +76,7 @@ def write_run(folder: Path, config: DictConfig, manifest: Mapping[str, Any]) -> 
 def cost_record(config: DictConfig, module: PoseModule) -> dict[str, Any]:
     """Parameters and multiply-adds of a module's network for one input of the config's size."""
     height, width = build.framing(config).size
-    return dict(cost(module.net, (height, width))._asdict())
+    return dict(network_cost(module.net, (height, width))._asdict())
 
 
 def _origin(config: DictConfig, experiment: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Several ways to be rid of repeated poses of one image, all called alike."""
+"""Rules that suppress repeated poses of one image, all with the same signature."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from poselab.grouping.oks_nms import oks_nms
 if TYPE_CHECKING:
     from poselab.structures import Floats, Ints
 
-LEAST = 0.001
-"""A soft suppression drops poses whose score has fallen below this (Bodla et al. 2017)."""
-CLOSE_JOINTS = 0.5
+MIN_SCORE = 0.001
+"""Soft suppression drops poses whose score has fallen below this (Bodla et al. 2017)."""
+MIN_NEAR_SHARE = 0.5
 """Share of the joints that must be near for two poses to be the same person's."""
 
 
 class ScoredPoses(NamedTuple):
-    """The poses of one image: keypoints (N, K, 2) pixels, scores (N,), boxes (N, 4) that they
-    were found in and areas (N,) of these in pixels², falloffs (K,) of the skeleton."""
+    """The poses of one image.
+
+    keypoints (N, K, 2) pixels; scores (N,); boxes (N, 4) x y width height that they were found in,
+    and areas (N,) of these in pixels²; oks_sigmas (K,) of the skeleton.
+    """
 
     keypoints: Floats
     scores: Floats
@@ -37,100 +40,100 @@ class KeptPoses(NamedTuple):
 
 
 class NmsRule(Protocol):
-    """A rule of suppression with its limit."""
+    """A rule with its threshold."""
 
-    def __call__(self, rivals: ScoredPoses, limit: float) -> KeptPoses:
-        """Who stays."""
-
-
-def by_oks(rivals: ScoredPoses, limit: float) -> KeptPoses:
-    """OKS-NMS: a pose falls when its OKS with a better one that stays exceeds ``limit``."""
-    rows = oks_nms(rivals.keypoints, rivals.scores, rivals.areas, rivals.oks_sigmas, limit)
-    return KeptPoses(rows, rivals.scores[rows])
+    def __call__(self, poses: ScoredPoses, threshold: float) -> KeptPoses:
+        """The poses that stay."""
 
 
-def by_box(rivals: ScoredPoses, limit: float) -> KeptPoses:
-    """NMS of the boxes in the order of the poses' scores: an IoU above ``limit`` is a repeat."""
-    order = np.argsort(-rivals.scores, kind="stable")
-    alike = geometry.iou(rivals.boxes[order], rivals.boxes[order]) > limit
+def by_oks(poses: ScoredPoses, threshold: float) -> KeptPoses:
+    """OKS-NMS: drop a pose whose OKS with a better one that stays exceeds ``threshold``."""
+    rows = oks_nms(poses.keypoints, poses.scores, poses.areas, poses.oks_sigmas, threshold)
+    return KeptPoses(rows, poses.scores[rows])
+
+
+def by_box(poses: ScoredPoses, threshold: float) -> KeptPoses:
+    """NMS of the boxes in the order of the poses' scores: drop an IoU above ``threshold``."""
+    order = np.argsort(-poses.scores, kind="stable")
+    similar = geometry.iou(poses.boxes[order], poses.boxes[order]) > threshold
     alive = np.ones(len(order), dtype=bool)
     for best in range(len(order)):
         if alive[best]:
-            alive[best + 1 :] &= ~alike[best, best + 1 :]
+            alive[best + 1 :] &= ~similar[best, best + 1 :]
     rows = order[alive]
-    return KeptPoses(rows, rivals.scores[rows])
+    return KeptPoses(rows, poses.scores[rows])
 
 
-def by_soft_oks(rivals: ScoredPoses, limit: float) -> KeptPoses:
-    """Soft-OKS-NMS: the best pose stays, all others' scores decay by exp(-OKS²/limit), and so on.
+def by_soft_oks(poses: ScoredPoses, threshold: float) -> KeptPoses:
+    """Soft-OKS-NMS: keep the best pose, scale all others' scores by exp(-OKS²/threshold), repeat.
 
-    Source: soft-NMS, Bodla et al. 2017, equation 3 with OKS for IoU and ``limit`` for sigma, as in
-    the evaluation of HRNet's descendants; those keep the 20 first of an image, COCO's evaluation
-    does that here.
+    Source: soft-NMS, Bodla et al. 2017, equation 3 with OKS for IoU and ``threshold`` for sigma, as
+    in the evaluation of HRNet's descendants. Those keep the 20 first of an image, which COCO's
+    evaluation does here.
     """
-    likeness = _oks(rivals)
-    scores = np.array(rivals.scores, dtype=np.float64)
+    oks = _pairwise_oks(poses)
+    scores = np.array(poses.scores, dtype=np.float64)
     left = np.arange(len(scores))
     rows: list[int] = []
     kept: list[float] = []
     while len(left):
         place = int(np.argmax(scores[left]))
         best = int(left[place])
-        if scores[best] < LEAST and rows:
+        if scores[best] < MIN_SCORE and rows:
             break
         rows.append(best)
         kept.append(float(scores[best]))
         left = np.delete(left, place)
-        scores[left] *= np.exp(-(likeness[best, left] ** 2) / limit)
+        scores[left] *= np.exp(-(oks[best, left] ** 2) / threshold)
     return KeptPoses(np.array(rows, dtype=np.int64), np.array(kept, dtype=np.float64))
 
 
-def by_keypoint_distance(rivals: ScoredPoses, limit: float) -> KeptPoses:
-    """A pose stays if no better one has more than half of its joints near this one's.
+def by_keypoint_distance(poses: ScoredPoses, threshold: float) -> KeptPoses:
+    """Keep a pose if no better one has more than half of its joints near this one's.
 
-    Near is ``limit`` times the diagonal of the extent of the pose that is looked at. What a pose
-    that stays has near it falls.
-    Source: DEKR, Geng et al. 2021, the authors' code (limit 0.05).
+    Near is ``threshold`` times the diagonal of the extent of the pose in question. A pose that
+    stays drops all that it has near.
+    Source: DEKR, Geng et al. 2021, the authors' code (threshold 0.05).
     """
-    keypoints = np.asarray(rivals.keypoints, dtype=np.float64)
+    keypoints = np.asarray(poses.keypoints, dtype=np.float64)
     count, joints = keypoints.shape[:2]
     diagonal = np.linalg.norm(np.ptp(keypoints, axis=1), axis=-1) if joints else np.zeros(count)
-    close = np.zeros((count, count), dtype=np.int64)
-    for k in range(joints):  # N × N × K at once would not fit where many are found
-        apart = np.linalg.norm(keypoints[:, None, k] - keypoints[None, :, k], axis=-1)
-        close += apart < limit * diagonal[:, None]
-    same = close > joints * CLOSE_JOINTS
+    near_joints = np.zeros((count, count), dtype=np.int64)
+    for k in range(joints):  # an N × N × K array would not fit where N is large
+        distance = np.linalg.norm(keypoints[:, None, k] - keypoints[None, :, k], axis=-1)
+        near_joints += distance < threshold * diagonal[:, None]
+    same = near_joints > joints * MIN_NEAR_SHARE
     np.fill_diagonal(same, True)
     rank = np.empty(count, dtype=np.int64)
-    order = np.argsort(-rivals.scores, kind="stable")
+    order = np.argsort(-poses.scores, kind="stable")
     rank[order] = np.arange(count)
-    fallen, rows = np.zeros(count, dtype=bool), []
+    dropped, rows = np.zeros(count, dtype=bool), []
     for i in order:
-        if not fallen[i]:
+        if not dropped[i]:
             near = np.flatnonzero(same[i])
             best = near[np.argmin(rank[near])]
-            if not fallen[best]:
+            if not dropped[best]:
                 rows.append(best)
-                fallen[near] = True
+                dropped[near] = True
     kept = np.array(rows, dtype=np.int64)
-    return KeptPoses(kept, rivals.scores[kept])
+    return KeptPoses(kept, poses.scores[kept])
 
 
-def _oks(rivals: ScoredPoses) -> Floats:
+def _pairwise_oks(poses: ScoredPoses) -> Floats:
     """OKS (N, N) of all pairs over the mean of their areas, all keypoints counting alike."""
-    keypoints = np.asarray(rivals.keypoints, dtype=np.float64)
-    shared = (rivals.areas[:, None] + rivals.areas[None]) / 2 + np.spacing(1.0)
-    total = np.zeros_like(shared)
-    for k, sigma in enumerate(rivals.oks_sigmas):
+    keypoints = np.asarray(poses.keypoints, dtype=np.float64)
+    area = (poses.areas[:, None] + poses.areas[None]) / 2 + np.spacing(1.0)
+    total = np.zeros_like(area)
+    for k, sigma in enumerate(poses.oks_sigmas):
         squared = ((keypoints[:, None, k] - keypoints[None, :, k]) ** 2).sum(axis=-1)
-        total += np.exp(-squared / (2 * (2 * sigma) ** 2 * shared))
-    return np.asarray(total / max(len(rivals.oks_sigmas), 1))
+        total += np.exp(-squared / (2 * (2 * sigma) ** 2 * area))
+    return np.asarray(total / max(len(poses.oks_sigmas), 1))
 
 
 NMS_RULES: dict[str, tuple[str, NmsRule]] = {
     "oks": ("OKS", by_oks),
     "soft_oks": ("soft OKS", by_soft_oks),
     "box": ("box IoU", by_box),
-    "keypoint_distance": ("nearby joints", by_keypoint_distance),
+    "keypoint_distance": ("keypoint distance", by_keypoint_distance),
 }
-"""Name → how a contract calls it, and the rule."""
+"""Value of ``nms_kind`` → its name in the comparability record, and the rule."""

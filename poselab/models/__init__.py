@@ -1,4 +1,4 @@
-"""Networks: a backbone finds features, a neck shapes them, a head turns them into an output."""
+"""Networks: a backbone extracts features, a neck resamples them, a head makes the output."""
 
 from poselab.models.feature_info import FeatureInfo, FeatureSource
 from poselab.models.pose_net import PoseNet

@@ -1,4 +1,4 @@
-"""The pieces that our own backbones, necks and heads are made of."""
+"""Layers that our own backbones, necks and heads share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def conv_norm_relu(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 
 
 
 def heatmap_layer(inputs: int, outputs: int, kernel: int = 1) -> nn.Conv2d:
-    """A convolution whose maps start at next to nothing (Xiao et al. 2018, authors' code)."""
+    """A convolution to heatmaps that start close to zero (Xiao et al. 2018, authors' code)."""
     layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
     nn.init.normal_(layer.weight, std=0.001)
     nn.init.zeros_(bias(layer))

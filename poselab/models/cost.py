@@ -1,4 +1,4 @@
-"""What a network costs, counted one way for every method."""
+"""Parameters and multiply-adds of a network, counted the same way for every method."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from poselab.structures import Size
 
 
-class Cost(NamedTuple):
-    """parameters, trained or not; gmacs, 10⁹ multiply-adds for one image."""
+class NetworkCost(NamedTuple):
+    """parameters: trained or not; gmacs: 10⁹ multiply-adds for one image."""
 
     parameters: int
     gmacs: float
 
 
-def cost(net: nn.Module, input_size: Size) -> Cost:
-    """Count a network on one image (3, H, W); nothing is computed and ``net`` stays as it is.
+def network_cost(net: nn.Module, input_size: Size) -> NetworkCost:
+    """The cost of one image (3, H, W), counted on shapes alone; ``net`` is not changed.
 
-    One multiply-add of a convolution or matrix product (attention too) counts once, everything
-    else not at all. Papers print this as "GFLOPs" (Li et al. 2021: 4.0 for direct regression on
+    A multiply-add of a convolution or matrix product (attention too) counts once, everything else
+    not at all. Papers print this as "GFLOPs" (Li et al. 2021: 4.0 for direct regression on
     ResNet-50), but SimpleBaseline's and HRNet's tables divide by 2^30 and charge transposed
     convolutions of stride two fourfold: their 8.9 for SimpleBaseline on ResNet-50 is 5.4 here.
     """
@@ -33,11 +33,11 @@ def cost(net: nn.Module, input_size: Size) -> Cost:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         shadow(images)
     parameters = sum(parameter.numel() for parameter in net.parameters())
-    return Cost(parameters=parameters, gmacs=counter.get_total_flops() / 2e9)
+    return NetworkCost(parameters=parameters, gmacs=counter.get_total_flops() / 2e9)
 
 
 def _on_meta(net: nn.Module) -> nn.Module:
-    """A copy of a network that has shapes and no values."""
+    """A copy of a network on the meta device, which has shapes and no values."""
     memo: dict[int, object] = {
         id(p): nn.Parameter(torch.empty_like(p, device="meta")) for p in net.parameters()
     }

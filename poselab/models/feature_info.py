@@ -1,4 +1,4 @@
-"""The contract between backbones, necks and heads: what each feature map is like."""
+"""What backbones and necks tell those behind them about their feature maps, as in timm."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class FeatureInfo(NamedTuple):
 
 
 class FeatureSource(Protocol):
-    """A backbone or neck: ``forward`` gives one map for every entry of ``feature_info``, in order.
+    """A backbone or neck: ``forward`` gives one feature map per ``feature_info``, in order.
 
-    Heads read the last one, so that its reduction is the stride of a method's maps.
+    Heads read the last one, so its reduction is the stride of a method's heatmaps.
     """
 
     feature_info: tuple[FeatureInfo, ...]

@@ -1,4 +1,7 @@
-"""Heads: the last feature map (B, C, h, w) → what a codec decodes; ``channels`` is the codec's."""
+"""Heads that several methods share: the last feature map (B, C, h, w) → what a codec decodes.
+
+``channels`` is the codec's. Heads of one method lie beside it in ``methods/``.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,14 @@ if TYPE_CHECKING:
 
 
 def full_precision(device: str) -> AbstractContextManager[Any]:
-    """Autocast off, on devices that have any (meta, which costs are counted on, has none)."""
+    """A context without autocast; empty on devices that have none, such as meta."""
     if not torch.amp.is_autocast_available(device):
         return nullcontext()
     return torch.autocast(device, enabled=False)
 
 
 class HeatmapHead(nn.Module):
-    """One convolution with an odd kernel → maps (B, channels, h, w)."""
+    """One convolution with an odd kernel → heatmaps (B, channels, h, w)."""
 
     def __init__(
         self, *, feature_info: Sequence[FeatureInfo], channels: int, kernel: int = 1
@@ -37,15 +40,15 @@ class HeatmapHead(nn.Module):
         self.final_layer = heatmap_layer(feature_info[-1].channels, channels, kernel)
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        result: Tensor = self.final_layer(features[-1])
-        return result
+        heatmaps: Tensor = self.final_layer(features[-1])
+        return heatmaps
 
 
 class RegressionHead(nn.Module):
     """Global average pooling and one linear layer → coordinates of ``channels`` keypoints.
 
-    Nothing here says how sure it is: confidence is one throughout. The linear layer stays out of
-    autocast, whose eight bits of mantissa would round positions by up to half a pixel.
+    Confidence is one throughout, since nothing estimates it. The linear layer stays out of autocast,
+    whose eight bits of mantissa would round positions by up to half a pixel.
     Source: DeepPose, Toshev and Szegedy 2014, on a residual network (Li et al. 2021, table 1).
     """
 

@@ -1,4 +1,4 @@
-"""Necks: feature maps of a backbone → the maps that a head reads."""
+"""Necks: feature maps of a backbone → the feature maps that a head reads."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-_DECONV_PADDING = {2: (0, 0), 3: (1, 1), 4: (1, 0)}  # kernel → what makes the output twice as large
+_DECONV_PADDING = {2: (0, 0), 3: (1, 1), 4: (1, 0)}  # kernel → padding, output padding of doubling
 
 
 class LastFeature(nn.Module):
-    """Hand on the deepest feature alone."""
+    """Pass on the deepest feature alone."""
 
     def __init__(self, *, feature_info: Sequence[FeatureInfo]) -> None:
         super().__init__()
@@ -31,10 +31,10 @@ class LastFeature(nn.Module):
 
 
 class HighestResolution(nn.Module):
-    """Hand on the first, finest feature alone.
+    """Pass on the first, finest feature alone.
 
-    Ask the backbone for nothing else (``reductions=[4]`` for HRNet): the layers behind the others
-    would never learn.
+    Ask the backbone for no other (``reductions=[4]`` for HRNet): layers that only lead to the
+    others would never learn.
     """
 
     def __init__(self, *, feature_info: Sequence[FeatureInfo]) -> None:
@@ -67,12 +67,12 @@ class DeconvNeck(nn.Module):
         inputs, reduction = feature_info[-1]
         if layers < 1 or reduction % 2**layers:
             raise InputError(
-                f"expected neck.layers to divide a reduction of {reduction} by two a layer, "
+                f"expected neck.layers to divide a reduction of {reduction} by two per layer, "
                 f"got {layers}; choose fewer, at least 1"
             )
         widths = [inputs] + [channels] * layers
         self.layers = nn.Sequential(
-            *(_deconv(a, channels, kernel) for a in widths[:-1]),
+            *(_deconv(width, channels, kernel) for width in widths[:-1]),
         )
         self.feature_info = (FeatureInfo(channels, reduction // 2**layers),)
 
@@ -88,7 +88,7 @@ def _deconv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
 
 
 class BilinearNeck(nn.Module):
-    """ReLU and bilinear upsampling of the deepest feature; nothing to learn.
+    """ReLU and bilinear upsampling of the deepest feature, without parameters.
 
     Raises:
         InputError: a scale that does not divide the feature's reduction.
@@ -112,7 +112,7 @@ class BilinearNeck(nn.Module):
 
 
 class FuseNeck(nn.Module):
-    """Add the features up, coarse to fine, into one map of the given reduction.
+    """Add the features up, coarse to fine, into one feature of the given reduction.
 
     Every feature passes a 1×1 convolution, nearest-neighbour upsampling brings the coarser ones to
     the next finer grid, and a 3×3 convolution smooths the sum.
@@ -137,10 +137,9 @@ class FuseNeck(nn.Module):
         self.feature_info = (FeatureInfo(channels, reduction),)
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
-        used = [
-            lateral(x) for lateral, x in zip(self.laterals, features[self.first :], strict=True)
-        ]
-        total = used.pop()
-        for finer in reversed(used):
+        inputs = features[self.first :]
+        levels = [lateral(x) for lateral, x in zip(self.laterals, inputs, strict=True)]
+        total = levels.pop()
+        for finer in reversed(levels):
             total = finer + functional.interpolate(total, size=finer.shape[-2:], mode="nearest")
         return [self.smooth(total)]

@@ -42,8 +42,8 @@ def on_a_line(*places: float) -> ScoredPoses:
 
 def test_soft_oks_by_hand() -> None:
     """Neighbours one apart have OKS exp(-1/4), ends exp(-1): squares exp(-1/2) and exp(-2)."""
-    rivals = on_a_line(0.0, 1.0, 2.0)._replace(scores=np.array([0.9, 0.8, 0.7]))
-    rows, scores = by_soft_oks(rivals, 0.5)
+    poses = on_a_line(0.0, 1.0, 2.0)._replace(scores=np.array([0.9, 0.8, 0.7]))
+    rows, scores = by_soft_oks(poses, 0.5)
     second = 0.7 * np.exp(-np.exp(-2.0) / 0.5)
     third = 0.8 * np.exp(-np.exp(-0.5) / 0.5) * np.exp(-np.exp(-0.5) / 0.5)
     assert rows.tolist() == [0, 2, 1]  # the far one overtakes the near one
@@ -51,80 +51,80 @@ def test_soft_oks_by_hand() -> None:
 
 
 def test_soft_oks_selects_as_the_authors_do() -> None:
-    """Their walk: take the first, decay the rest by exp(-OKS²/limit), sort again."""
-    rivals, limit = crowd(), 0.9
-    order = np.argsort(-rivals.scores)
-    scores, picked = rivals.scores[order], []
+    """Their walk: take the first, decay the rest by exp(-OKS²/threshold), sort again."""
+    poses, threshold = crowd(), 0.9
+    order = np.argsort(-poses.scores)
+    scores, picked = poses.scores[order], []
     while len(order):
         best = order[0]
         picked.append(best)
-        squared = ((rivals.keypoints[order[1:]] - rivals.keypoints[best]) ** 2).sum(axis=-1)
-        shared = (rivals.areas[order[1:]] + rivals.areas[best])[:, None] / 2
-        oks = np.exp(-squared / (2 * (2 * rivals.oks_sigmas) ** 2 * shared)).mean(axis=1)
-        scores = scores[1:] * np.exp(-(oks**2) / limit)
+        squared = ((poses.keypoints[order[1:]] - poses.keypoints[best]) ** 2).sum(axis=-1)
+        shared = (poses.areas[order[1:]] + poses.areas[best])[:, None] / 2
+        oks = np.exp(-squared / (2 * (2 * poses.oks_sigmas) ** 2 * shared)).mean(axis=1)
+        scores = scores[1:] * np.exp(-(oks**2) / threshold)
         again = np.argsort(-scores)
         order, scores = order[1:][again], scores[again]
-    rows, kept = by_soft_oks(rivals, limit)
+    rows, kept = by_soft_oks(poses, threshold)
     assert rows.tolist() == picked[: len(rows)]
     assert len(rows) >= 40
     assert (np.diff(kept) <= 0).all()
 
 
 def test_soft_oks_lets_go_of_what_has_no_score_left() -> None:
-    rivals = on_a_line(0.0, 0.0)._replace(scores=np.array([0.9, 0.8]))
-    assert by_soft_oks(rivals, 0.1).rows.tolist() == [0]  # 0.8 · exp(-10) is below 0.001
+    poses = on_a_line(0.0, 0.0)._replace(scores=np.array([0.9, 0.8]))
+    assert by_soft_oks(poses, 0.1).rows.tolist() == [0]  # 0.8 · exp(-10) is below 0.001
 
 
 def test_box_nms_by_hand() -> None:
     """Boxes four wide: shifted by one they share 3 of 5, by two 2 of 6."""
-    rivals = on_a_line(0.0, 1.0, 2.0)._replace(scores=np.array([0.9, 0.8, 0.7]))
-    assert by_box(rivals, 0.61).rows.tolist() == [0, 1, 2]
-    assert by_box(rivals, 0.59).rows.tolist() == [0, 2]  # the second cannot take the third along
-    assert by_box(rivals, 0.3).rows.tolist() == [0]
+    poses = on_a_line(0.0, 1.0, 2.0)._replace(scores=np.array([0.9, 0.8, 0.7]))
+    assert by_box(poses, 0.61).rows.tolist() == [0, 1, 2]
+    assert by_box(poses, 0.59).rows.tolist() == [0, 2]  # the second cannot take the third along
+    assert by_box(poses, 0.3).rows.tolist() == [0]
 
 
 def test_box_nms_is_torchvisions() -> None:
     import torch
     from torchvision.ops import nms
 
-    rivals = crowd(1)
-    corners = np.concatenate([rivals.boxes[:, :2], rivals.boxes[:, :2] + rivals.boxes[:, 2:]], 1)
-    theirs = nms(torch.tensor(corners), torch.tensor(rivals.scores), 0.8)
-    assert by_box(rivals, 0.8).rows.tolist() == theirs.tolist()
+    poses = crowd(1)
+    corners = np.concatenate([poses.boxes[:, :2], poses.boxes[:, :2] + poses.boxes[:, 2:]], 1)
+    theirs = nms(torch.tensor(corners), torch.tensor(poses.scores), 0.8)
+    assert by_box(poses, 0.8).rows.tolist() == theirs.tolist()
     assert len(theirs) < 48
 
 
 def test_oks_is_the_function_that_it_names() -> None:
-    rivals = crowd()
-    theirs = oks_nms(rivals.keypoints, rivals.scores, rivals.areas, rivals.oks_sigmas, 0.7)
-    rows, scores = by_oks(rivals, 0.7)
+    poses = crowd()
+    theirs = oks_nms(poses.keypoints, poses.scores, poses.areas, poses.oks_sigmas, 0.7)
+    rows, scores = by_oks(poses, 0.7)
     assert rows.tolist() == theirs.tolist()
-    assert scores.tolist() == rivals.scores[theirs].tolist()
+    assert scores.tolist() == poses.scores[theirs].tolist()
 
 
-def test_nearby_joints_by_hand() -> None:
-    """A pose 10 high, limit 0.1: near is below 1 px; three of four joints near is most of them."""
+def test_keypoint_distance_by_hand() -> None:
+    """A pose 10 high, threshold 0.1: near is below 1 px; three of four joints are most of them."""
     one = np.array([[0.0, 0.0], [0.0, 10.0], [0.0, 5.0], [0.0, 2.0]])
     three = one + np.array([[0.5, 0.0], [0.5, 0.0], [0.5, 0.0], [3.0, 0.0]])
     two = one + np.array([[0.5, 0.0], [0.5, 0.0], [3.0, 0.0], [3.0, 0.0]])
 
     def kept(other: np.ndarray, scores: list[float]) -> list[int]:
         keypoints = np.stack([one, other])
-        rivals = ScoredPoses(keypoints, np.array(scores), np.zeros((2, 4)), np.ones(2), np.ones(4))
-        return by_keypoint_distance(rivals, 0.1).rows.tolist()
+        poses = ScoredPoses(keypoints, np.array(scores), np.zeros((2, 4)), np.ones(2), np.ones(4))
+        return by_keypoint_distance(poses, 0.1).rows.tolist()
 
     assert kept(three, [0.9, 0.8]) == [0]
     assert kept(three, [0.8, 0.9]) == [1]
     assert kept(two, [0.9, 0.8]) == [0, 1]
 
 
-@pytest.mark.parametrize("limit", [0.03, 0.05, 0.3])
-def test_nearby_joints_is_dekrs_definition(limit: float) -> None:
-    rivals = crowd(2)
-    keypoints, scores = rivals.keypoints, rivals.scores
+@pytest.mark.parametrize("threshold", [0.03, 0.05, 0.3])
+def test_keypoint_distance_is_dekrs_definition(threshold: float) -> None:
+    poses = crowd(2)
+    keypoints, scores = poses.keypoints, poses.scores
     near = np.zeros((48, 48), dtype=bool)
     for i in range(48):
-        reach = limit * np.linalg.norm(keypoints[i].max(axis=0) - keypoints[i].min(axis=0))
+        reach = threshold * np.linalg.norm(keypoints[i].max(axis=0) - keypoints[i].min(axis=0))
         for j in range(48):
             close = np.linalg.norm(keypoints[i] - keypoints[j], axis=1) < reach
             near[i, j] = close.sum() > 17 // 2
@@ -136,7 +136,7 @@ def test_nearby_joints_is_dekrs_definition(limit: float) -> None:
         if i not in ignored and best not in ignored:
             kept.append(best)
             ignored |= set(group.tolist())
-    assert by_keypoint_distance(rivals, limit).rows.tolist() == kept
+    assert by_keypoint_distance(poses, threshold).rows.tolist() == kept
     assert 1 < len(kept) < 48
 
 

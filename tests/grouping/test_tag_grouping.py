@@ -83,5 +83,5 @@ def test_order_of_candidates_does_not_matter(seed: int) -> None:
 
 
 def test_bad_rules_are_refused() -> None:
-    with pytest.raises(InputError, match="expected max_people"):
+    with pytest.raises(InputError, match="expected max_instances"):
         TagGrouping(max_instances=0)

@@ -1,4 +1,4 @@
-"""Part and context heatmaps: how positions are read, and what is handed on."""
+"""Part and context heatmaps: how positions are read, and what the next block gets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def mean(shown: torch.Tensor) -> torch.Tensor:
 def test_position_is_the_parts_mean_and_the_weighted_mean_of_its_contexts() -> None:
     made = head(blocks=1, contexts=2, share=0.7)
     heatmaps = torch.randn(1, 9, 4, 8, generator=torch.Generator().manual_seed(1)) * 2
-    output = made._read(heatmaps)
+    output = made._coordinates(heatmaps)
     for k in range(3):
         around = [3 + 2 * k, 3 + 2 * k + 1]
         weights = [1 / (1 + math.exp(-heatmaps[0, m].max())) for m in around]
@@ -48,7 +48,7 @@ def test_position_is_the_parts_mean_and_the_weighted_mean_of_its_contexts() -> N
 def test_without_context_the_part_says_it_all() -> None:
     made = head(blocks=1, contexts=0, share=0.7)
     heatmaps = torch.randn(1, 3, 4, 8, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(made._read(heatmaps).xy[0, 1], mean(heatmaps[0, 1]))
+    torch.testing.assert_close(made._coordinates(heatmaps).xy[0, 1], mean(heatmaps[0, 1]))
 
 
 def test_each_block_sees_the_maps_before_it() -> None:

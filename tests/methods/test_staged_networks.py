@@ -15,7 +15,7 @@ from poselab.methods.cpn.network import Bottleneck, CpnHead, CpnNeck
 from poselab.methods.hourglass.network import Hourglass, HourglassHead, HourglassStem
 from poselab.models import FeatureInfo, PoseNet
 from poselab.models.backbones import TimmBackbone, TinyResNet
-from poselab.models.cost import cost
+from poselab.models.cost import network_cost
 from poselab.models.necks import HighestResolution
 from poselab.outputs import HeatmapTarget, Stages
 from poselab.structures import InputError
@@ -102,7 +102,7 @@ def test_published_sizes() -> None:
             "cpm": cpm((256, 192), channels=17),
             "cpn": cpn((256, 192), "resnet50", channels=17),
         }
-    found = {name: cost(net, (256, 192)).parameters / 1e6 for name, net in nets.items()}
+    found = {name: network_cost(net, (256, 192)).parameters / 1e6 for name, net in nets.items()}
     assert found["hourglass"] == pytest.approx(25.44, abs=0.005)
     assert found["hourglass"] == pytest.approx(25.1, rel=0.02)
     assert found["cpn"] == pytest.approx(27.0, abs=0.05)

@@ -8,7 +8,7 @@ import torch
 from poselab.methods.simcc.heads import RtmccHead
 from poselab.models import PoseNet
 from poselab.models.backbones import CSPNeXt
-from poselab.models.cost import cost
+from poselab.models.cost import network_cost
 from poselab.models.necks import LastFeature
 from poselab.structures import InputError, Size
 
@@ -34,7 +34,7 @@ def test_rtmpose_is_as_large_as_published(
         bins, cells = (2 * size[0], 2 * size[1]), (size[0] // 32, size[1] // 32)
         head = RtmccHead(feature_info=neck.feature_info, channels=17, bins=bins, cells=cells)
         net = PoseNet(backbone=backbone, neck=neck, head=head)
-    found = cost(net, size)
+    found = network_cost(net, size)
     assert found.parameters / 1e6 == pytest.approx(millions, abs=0.005)
     assert found.gmacs == pytest.approx(gmacs, rel=0.02)
 

@@ -14,7 +14,7 @@ from poselab.models import FeatureInfo, PoseNet
 from poselab.models.backbones import LiteHRNet, PlainViT
 from poselab.models.backbones.lite_hrnet import _Module, _shuffled
 from poselab.models.backbones.plain_vit import fitted
-from poselab.models.cost import cost
+from poselab.models.cost import network_cost
 from poselab.models.heads import HeatmapHead
 from poselab.models.necks import BilinearNeck, DeconvNeck, HighestResolution
 from poselab.structures import InputError
@@ -70,7 +70,7 @@ def test_vitpose_b_costs_what_was_published() -> None:
     """17.1 in the paper; as there, 10⁹ is 2³⁰ and attention's products are counted."""
     with torch.device("meta"):
         net = vitpose("vit_base_patch16_224.mae", simple=False)
-    assert cost(net, SIZE).gmacs * 1e9 / 2**30 == pytest.approx(17.1, abs=0.2)
+    assert network_cost(net, SIZE).gmacs * 1e9 / 2**30 == pytest.approx(17.1, abs=0.2)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (128, 96), (96, 160)])
@@ -170,7 +170,7 @@ def test_lite_hrnet_costs_what_was_published(
 ) -> None:
     """Theirs counts norms, pooling and activations too, and a repeated path: 3 % more than ours."""
     with torch.device("meta"):
-        found = cost(lite(SIZE, modules), SIZE)
+        found = network_cost(lite(SIZE, modules), SIZE)
     assert found.parameters / 1e6 == pytest.approx(millions, abs=0.05)
     assert 0.96 < found.gmacs * 1e3 / mega_macs < 1.0
 

@@ -19,7 +19,7 @@ from poselab.methods.error_feedback.network import (
     widen_first,
 )
 from poselab.models import FeatureInfo
-from poselab.models.cost import cost
+from poselab.models.cost import network_cost
 from poselab.models.heads import RegressionHead
 from poselab.models.pose_net import PoseNet
 from poselab.modules import DirectRegression, PoseModule, TopDown
@@ -107,7 +107,7 @@ def test_cost_is_that_of_all_steps() -> None:
         return PoseNet(backbone=nn.Conv2d(3, 4, 3), neck=AsList(), head=head)
 
     nets = [FeedbackNet(inner(), 2, SIZE, Feedback(steps=steps)) for steps in (1, 4)]
-    once, four_times = (cost(net, SIZE).gmacs for net in nets)
+    once, four_times = (network_cost(net, SIZE).gmacs for net in nets)
     assert once == pytest.approx((5 * 4 * 9 * 38 * 28 + 4 * 4) / 1e9)
     assert four_times == pytest.approx(4 * once)
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from poselab.models import FeatureInfo, PoseNet
 from poselab.models.backbones import TimmBackbone, TinyResNet
-from poselab.models.cost import cost
+from poselab.models.cost import network_cost
 from poselab.models.heads import HeatmapHead, RegressionHead
 from poselab.models.necks import DeconvNeck, FuseNeck, HighestResolution, LastFeature
 
@@ -54,21 +54,21 @@ def test_heatmap_networks_cost_what_was_published(
     hrnet = name.startswith("hrnet")
     backbone = TimmBackbone(input_size=SIZE, name=name, reductions=[4] if hrnet else None)
     net = net_of(backbone, HighestResolution if hrnet else DeconvNeck, HeatmapHead)
-    found = cost(net, SIZE)
+    found = network_cost(net, SIZE)
     assert found.parameters / 1e6 == pytest.approx(millions, abs=0.05)
     assert as_hrnet_counts(net, found.gmacs) == pytest.approx(published, abs=0.1)
 
 
 def test_direct_regression_costs_what_was_published() -> None:
     net = net_of(TimmBackbone(input_size=SIZE, name="resnet50"), LastFeature, RegressionHead)
-    found = cost(net, SIZE)
+    found = network_cost(net, SIZE)
     assert found.parameters / 1e6 == pytest.approx(23.6, abs=0.05)
     assert found.gmacs == pytest.approx(4.0, abs=0.05)
 
 
 def test_a_layer_counted_by_hand() -> None:
     net = HeatmapHead(feature_info=(FeatureInfo(3, 1),), channels=5, kernel=3)
-    found = cost(nn.ModuleDict({"net": net})["net"].requires_grad_(False), (8, 6))
+    found = network_cost(nn.ModuleDict({"net": net})["net"].requires_grad_(False), (8, 6))
     assert found.parameters == 3 * 5 * 9 + 5
     assert found.gmacs == pytest.approx(8 * 6 * 3 * 5 * 9 / 1e9)
 
@@ -77,9 +77,9 @@ def test_counting_changes_nothing() -> None:
     net = net_of(TinyResNet(input_size=(64, 64)), FuseNeck, HeatmapHead).train()
     net.backbone.stem.eval()
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    first = cost(net, (64, 64))
+    first = network_cost(net, (64, 64))
     assert net.training
     assert not net.backbone.stem.training  # type: ignore[union-attr]
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
-    assert cost(net, (64, 64)) == first
-    assert cost(net, (128, 64)).gmacs == pytest.approx(2 * first.gmacs)
+    assert network_cost(net, (64, 64)) == first
+    assert network_cost(net, (128, 64)).gmacs == pytest.approx(2 * first.gmacs)

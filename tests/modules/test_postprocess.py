@@ -110,7 +110,7 @@ def test_unknown_rules_are_input_errors() -> None:
     [
         ("postprocess=top_down", "OKS"),
         ("postprocess=soft_oks_nms", "soft OKS"),
-        ("postprocess=keypoint_distance_nms", "nearby joints"),
+        ("postprocess=keypoint_distance_nms", "keypoint distance"),
         ("postprocess=box_nms", "box IoU"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A pose as the bones of a tree: joints are what the bones on the way to them add up to."""
+"""A pose as the bones of a tree: a joint is the sum of the bones on the way to it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class BoneTarget(NamedTuple):
     """xy and weight of joints as in CoordinateTarget, and the tree that bones form.
 
-    parents (K,) the joint that a joint's bone starts from, -1 for the centre of the input;
-    paths (K, K) one where bone b (column) lies on the way to joint k (row), else zero.
+    parents (K,): the joint that each joint's bone starts from, -1 for the centre of the input;
+    paths (K, K): one where bone b (column) lies on the way to joint k (row), else zero.
     """
 
     xy: Tensor
@@ -34,8 +34,8 @@ class BoneCodec(CoordinateCodec):
     """Outputs are bones: bone k leads to joint k from its parent in the skeleton's tree.
 
     The tree spans the limbs breadth first from ``root``, whose own bone starts in the centre of
-    the input, as do those of further parts that no limb joins. root: a keypoint's name; null: the
-    pelvis, or else the keypoint without sides that is nearest to all others.
+    the input, as do those of parts that no limb connects to it. root: a keypoint's name; null: the
+    pelvis, or else the keypoint on the body's axis that is nearest to all others.
     Source: compositional pose regression, Sun et al. 2017, section 3.
 
     Raises:
@@ -64,22 +64,22 @@ class BoneCodec(CoordinateCodec):
         return BoneTarget(xy, weight, parents, paths)
 
     def decode(self, output: Coordinates) -> Poses:
-        """Poses of the joints that bones add up to."""
+        """Poses of the joints that the bones lead to."""
         return super().decode(self._joints(output))
 
     def unflip(self, output: Coordinates) -> Coordinates:
-        """The bones of the flipped joints, whether the tree has two equal sides or not."""
+        """The bones of the flipped joints, also where the tree is not symmetric."""
         joints = super().unflip(self._joints(output))
         parents, _ = _tensors(self.parents, joints.xy.device)
         return Coordinates(bones(joints.xy, parents), joints.confidence)
 
     def _joints(self, output: Coordinates) -> Coordinates:
         xy = output.xy.float()
-        return Coordinates(add_up(xy, _tensors(self.parents, xy.device)[1]), output.confidence)
+        return Coordinates(sum_bones(xy, _tensors(self.parents, xy.device)[1]), output.confidence)
 
 
-def add_up(xy: Tensor, paths: Tensor) -> Tensor:
-    """Joints (B, K, 2) of bones (B, K, 2); no matrix product, which TF32 would coarsen."""
+def sum_bones(xy: Tensor, paths: Tensor) -> Tensor:
+    """Joints (B, K, 2) of bones (B, K, 2), without a matrix product, which TF32 would coarsen."""
     return (paths[..., None] * xy[:, None]).sum(2)
 
 
@@ -116,7 +116,7 @@ def tree(skeleton: Skeleton, root: int) -> tuple[int, ...]:
 
 
 def _grow(skeleton: Skeleton, start: int, parents: dict[int, int]) -> int:
-    """Add what limbs join to ``start``; how many limbs away the farthest of it is."""
+    """Add all joints connected to ``start``; returns how many limbs away the farthest is."""
     parents[start] = -1
     waiting, depth = deque([(start, 0)]), 0
     while waiting:
@@ -131,14 +131,14 @@ def _grow(skeleton: Skeleton, start: int, parents: dict[int, int]) -> int:
 
 
 def best_root(skeleton: Skeleton) -> int:
-    """The pelvis, or else the keypoint without sides from which no other is far along limbs."""
+    """The pelvis, or else the keypoint on the body's axis nearest to all others along limbs."""
     if "pelvis" in skeleton.keypoints:
         return skeleton.index("pelvis")
     middle = [k for k in range(len(skeleton)) if skeleton.flip_index[k] == k]
 
     def reach(joint: int) -> tuple[int, int]:
-        found: dict[int, int] = {}
-        depth = _grow(skeleton, joint, found)
-        return -len(found), depth
+        connected: dict[int, int] = {}
+        depth = _grow(skeleton, joint, connected)
+        return -len(connected), depth
 
     return min(middle or range(len(skeleton)), key=reach)

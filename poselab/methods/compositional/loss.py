@@ -1,4 +1,4 @@
-"""The loss of compositional pose regression: where joints lie seen from each other."""
+"""The loss of compositional pose regression: positions of joints relative to each other."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class CompositionalLoss(nn.Module):
 
     pairs: "all" pairs of joints; "joint": each joint and the origin, the centre of the input;
     "bone": each joint and its parent; "both" of these. The origin counts as a joint of "all".
-    With ``normalise`` a pair's error counts in standard deviations of its true relative position
-    along either axis, at least ``floor`` sides of the input; they are taken over the labelled
-    people of the batch, where the paper takes them over the data set. The mean over pairs whose
+    With ``normalise`` a pair's error is divided by the standard deviation of its true relative
+    position along either axis, at least ``floor`` sides of the input; it is taken over the labelled
+    people of the batch, where the paper takes it over the data set. The mean over pairs whose
     joints are both labelled, and both axes; zero where there are none.
     Source: Sun et al. 2017, section 3.2.
 
@@ -48,34 +48,34 @@ class CompositionalLoss(nn.Module):
     def forward(self, output: Coordinates, target: BoneTarget) -> dict[str, Tensor]:
         """{"pairs": scalar}."""
         joints = (target.paths[..., None] * output.xy.float()[:, None]).sum(2)
-        found, true = _relative(joints), _relative(target.xy)
+        predicted, true = _relative(joints), _relative(target.xy)
         labelled = functional.pad(target.weight, (1, 0), value=1.0)
-        weight = labelled[:, :, None] * labelled[:, None, :] * self._chosen(target.parents)
+        weight = labelled[:, :, None] * labelled[:, None, :] * self._pairs(target.parents)
         weight = weight[..., None]
-        error = (found - true).abs()
+        error = (predicted - true).abs()
         if self.normalise:
             error = error / _deviation(true, weight).clamp(min=self.floor)
         return {"pairs": (error * weight).sum() / (2 * weight.sum()).clamp(min=1)}
 
-    def _chosen(self, parents: Tensor) -> Tensor:
-        """Which pairs (K + 1, K + 1) count, each once; the origin is number 0."""
+    def _pairs(self, parents: Tensor) -> Tensor:
+        """One for pairs (K + 1, K + 1) that count, each once, else zero; the origin is number 0."""
         ones = torch.ones(len(parents) + 1, len(parents) + 1, device=parents.device)
         if self.pairs == "all":
             return ones.triu(1)
         with_origin = functional.one_hot(torch.zeros_like(parents), len(ones))
         with_parent = functional.one_hot(parents + 1, len(ones))
-        kinds = {"joint": with_origin, "bone": with_parent, "both": with_origin | with_parent}
-        return functional.pad(kinds[self.pairs].T, (1, 0)).float()
+        chosen = {"joint": with_origin, "bone": with_parent, "both": with_origin | with_parent}
+        return functional.pad(chosen[self.pairs].T, (1, 0)).float()
 
 
 def _relative(xy: Tensor) -> Tensor:
-    """Positions (B, K + 1, K + 1, 2) of each column's joint seen from each row's, origin first."""
+    """Positions (B, K + 1, K + 1, 2) of each column's joint relative to each row's, origin first."""
     whole = functional.pad(xy, (0, 0, 1, 0))
     return whole[:, None] - whole[:, :, None]
 
 
 def _deviation(values: Tensor, weight: Tensor) -> Tensor:
-    """Standard deviation over the batch, the leading axis, which is kept."""
+    """Standard deviation over the leading axis, the batch, which is kept with length one."""
     count = weight.sum(0, keepdim=True).clamp(min=1)
     mean = (values * weight).sum(0, keepdim=True) / count
     return (((values - mean).square() * weight).sum(0, keepdim=True) / count).sqrt()

@@ -1,4 +1,4 @@
-"""Convolutional pose machines (Wei et al. 2016): maps, and stages that look at maps and image."""
+"""Convolutional pose machines: every stage sees image features and the last stage's heatmaps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class CpmTowers(nn.Module):
     """Two towers of three 9×9 convolutions: one feature of 2·width channels at reduction 8.
 
-    The first half is for the first stage, the second for all others. Poolings are of 3×3, stride 2.
+    The first half is for the first stage, the second for all others. Max pooling is 3×3, stride 2.
 
     Raises:
         InputError: an input size that 8 does not divide.
@@ -51,11 +51,11 @@ def _tower(width: int) -> nn.Sequential:
 
 
 class CpmHead(nn.Module):
-    """Maps (B, channels, h, w) of ``stages`` stages, six in the paper.
+    """Heatmaps (B, channels, h, w) of ``stages`` stages, six in the paper.
 
-    Each stage after the first sees the maps before it and ``context`` channels made of the second
-    half of the last feature, through three 11×11 convolutions of ``width`` channels. The paper's
-    background map and centre map are left out: one person fills the input.
+    Each stage after the first sees the heatmaps of the one before and ``context`` channels made of
+    the second half of the last feature, through three 11×11 convolutions of ``width`` channels. The
+    paper's background and centre heatmaps are left out: one person fills the input.
 
     Raises:
         InputError: no stage, or a feature whose channels cannot be halved.
@@ -88,7 +88,7 @@ class CpmHead(nn.Module):
             _later_stage(channels + context, width, channels) for _ in range(stages - 1)
         )
 
-    def forward(self, features: list[Tensor]) -> Stages:
+    def forward(self, features: list[Tensor]) -> Stages[Tensor]:
         first, rest = features[-1].chunk(2, dim=1)
         outputs = [self.first(first)]
         for context, stage in zip(self.contexts, self.stages, strict=True):

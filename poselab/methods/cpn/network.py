@@ -1,4 +1,4 @@
-"""Cascaded pyramid network (Chen et al. 2018): a pyramid's maps, then maps from all its levels."""
+"""Cascaded pyramid network: heatmaps of each pyramid level, then of all levels together."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 
 class CpnNeck(nn.Module):
-    """Every feature made ``channels`` wide, each with the coarser ones added: coarse to fine.
+    """A feature pyramid of ``channels`` channels, coarse to fine.
 
-    A coarser level passes a 1×1 convolution after its bilinear upsampling, before the addition.
+    Each level is a feature plus the coarser level, upsampled bilinearly and through a 1×1
+    convolution.
 
     Raises:
-        InputError: a single feature, which makes no pyramid.
+        InputError: the backbone gives a single feature.
     Source: GlobalNet of CPN, Chen et al. 2018, section 3.2.
     """
 
@@ -82,10 +83,10 @@ class Bottleneck(nn.Module):
 
 
 class CpnHead(nn.Module):
-    """Maps (B, channels, h, w) of every pyramid level, then those of RefineNet: the last stage.
+    """Heatmaps (B, channels, h, w) of every pyramid level, then of RefineNet as the last stage.
 
-    Levels come coarse to fine; all stages are of the finest level's size. A level passes one
-    bottleneck for each level that is finer, is upsampled and joined with the others.
+    Levels come coarse to fine; all stages are of the finest level's size. In RefineNet a level
+    passes one bottleneck per finer level, is upsampled and joined with the others.
     Source: GlobalNet's predictions and RefineNet of CPN, Chen et al. 2018, sections 3.2 and 3.3.
     """
 
@@ -103,7 +104,7 @@ class CpnHead(nn.Module):
         self.join = Bottleneck(width * len(feature_info), narrow, width)
         self.final_layer = heatmap_layer(width, channels, 3)
 
-    def forward(self, features: list[Tensor]) -> Stages:
+    def forward(self, features: list[Tensor]) -> Stages[Tensor]:
         size = features[-1].shape[-2:]
         outputs = [_resized(level(x), size) for level, x in zip(self.levels, features, strict=True)]
         refined = [

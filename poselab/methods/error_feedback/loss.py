@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class CorrectionLoss(nn.Module):
-    """Squared distance of one correction from the error, cut to the bound, in units of the bound.
+    """Squared distance of a correction from the error clipped to the bound, in units of the bound.
 
     The mean over labelled keypoints, zero where nothing is labelled.
     Source: Carreira et al. 2016, section 2.
@@ -24,5 +24,5 @@ class CorrectionLoss(nn.Module):
         error = (target.xy - output.start) / output.reach
         wanted = error / torch.linalg.vector_norm(error, dim=-1, keepdim=True).clamp(min=1)
         made = (output.xy.float() - output.start) / output.reach
-        missed = (made - wanted).square().sum(-1)
-        return {"correction": (missed * target.weight).sum() / target.weight.sum().clamp(min=1)}
+        distance = (made - wanted).square().sum(-1)
+        return {"correction": (distance * target.weight).sum() / target.weight.sum().clamp(min=1)}

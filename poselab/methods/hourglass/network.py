@@ -1,4 +1,4 @@
-"""Stacked hourglasses (Newell et al. 2016): a stem, and a head that refines maps stage by stage."""
+"""Stacked hourglasses: a stem, and a head that refines heatmaps stage by stage."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def _norm_relu_conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
 class HourglassStem(nn.Module):
     """The layers before the first hourglass: one feature of 128 channels at reduction 4.
 
-    Source: Newell et al. 2016, section 3.2; the last residual, to the hourglasses' width, is the
-    head's.
+    Source: Newell et al. 2016, section 3.2; the last residual, to the
+    hourglasses' width, belongs to the head.
     """
 
     def __init__(self, *, input_size: Size, width: int = 128) -> None:
         super().__init__()
-        del input_size  # the head says what it cannot take
+        del input_size  # the head checks it
         self.layers = nn.Sequential(
             conv_norm_relu(3, width // 2, kernel=7, stride=2),
             Residual(width // 2, width),
@@ -65,9 +65,9 @@ class HourglassStem(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """Pool ``depth`` times, come back up by nearest neighbours, add what each level was.
+    """Pool ``depth`` times, upsample by nearest neighbours, add each level's skip branch.
 
-    blocks residuals stand on every level of either branch.
+    blocks: residuals per level and branch.
     """
 
     def __init__(self, depth: int, width: int, blocks: int = 1) -> None:
@@ -88,7 +88,7 @@ def _residuals(width: int, blocks: int) -> nn.Sequential:
 
 
 class _Stage(nn.Module):
-    """An hourglass, the features behind it and the maps that they give."""
+    """An hourglass, the features behind it and the heatmaps made of them."""
 
     def __init__(self, width: int, channels: int, depth: int, blocks: int) -> None:
         super().__init__()
@@ -105,13 +105,13 @@ class _Stage(nn.Module):
 
 
 class HourglassHead(nn.Module):
-    """A stack of hourglasses on the last feature → maps (B, channels, h, w) of every stage.
+    """A stack of hourglasses on the last feature → heatmaps (B, channels, h, w) of every stage.
 
-    Each stage hands the next its input, features and features, added up. ``stacks`` is 1, 2, 4 or 8 in
-    the paper, ``width`` 256, ``depth`` 4 (64×64 → 4×4), ``blocks`` 1.
+    The next stage's input is the sum of a stage's input, features and heatmaps. ``stacks`` is 1, 2,
+    4 or 8 in the paper, ``width`` 256, ``depth`` 4 (64×64 → 4×4), ``blocks`` 1.
 
     Raises:
-        InputError: no stack or no depth; when called, a map whose sides 2^depth does not divide.
+        InputError: no stack or no depth; when called, a feature whose sides 2^depth does not divide.
     Source: Newell et al. 2016, sections 3.1 to 3.3, and the authors' code.
     """
 
@@ -137,20 +137,21 @@ class HourglassHead(nn.Module):
         self.from_features = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(stacks - 1))
         self.from_heatmaps = nn.ModuleList(nn.Conv2d(channels, width, 1) for _ in range(stacks - 1))
 
-    def forward(self, features: list[Tensor]) -> Stages:
+    def forward(self, features: list[Tensor]) -> Stages[Tensor]:
         self._check(features[-1].shape[-2:])
         x = self.enter(features[-1])
         outputs = []
         for level, stage in enumerate(self.stages):
-            features, heatmaps = stage(x)
+            stage_features, heatmaps = stage(x)
             outputs.append(heatmaps)
             if level < len(self.from_heatmaps):
-                x = x + self.from_features[level](features) + self.from_heatmaps[level](heatmaps)
+                x = x + self.from_features[level](stage_features)
+                x = x + self.from_heatmaps[level](heatmaps)
         return Stages(tuple(outputs))
 
     def _check(self, size: torch.Size) -> None:
         if any(side % 2**self.depth for side in size):
             raise InputError(
-                f"expected maps with sides in multiples of {2**self.depth} for hourglasses of "
+                f"expected features with sides in multiples of {2**self.depth} for hourglasses of "
                 f"depth {self.depth}, got {tuple(size)}; change framing.size or method.head.depth"
             )

@@ -1,4 +1,4 @@
-"""The loss of regression by parts and context."""
+"""The loss of part and context regression."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from poselab.outputs import Coordinates, CoordinateTarget
 
-_SURE = 1e-6  # how close to zero and one a probability may come
+_MIN_PROBABILITY = 1e-6  # keeps logarithms finite; the maximum is one minus this
 
 
 class ElasticNetLoss(nn.Module):
-    """Absolute plus squared error of both axes, and whether a keypoint is there at all.
+    """Absolute plus squared error of both axes, and the presence of each keypoint.
 
     Positions: the mean over labelled keypoints, in sides of the input. Presence: binary cross
     entropy of the confidence with being labelled, mean over all keypoints, times ``presence``; 0
@@ -38,8 +38,9 @@ class ElasticNetLoss(nn.Module):
         cost = (error.abs() + error.square()).sum(-1) * target.weight
         parts = {"coordinates": cost.sum() / target.weight.sum().clamp(min=1)}
         if self.presence:
-            sure = output.confidence.float().clamp(_SURE, 1 - _SURE)
-            there = (target.weight > 0).float()
-            missed = -(there * sure.log() + (1 - there) * (1 - sure).log())
-            parts["presence"] = self.presence * missed.mean()
+            limits = (_MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
+            p = output.confidence.float().clamp(*limits)
+            present = (target.weight > 0).float()
+            entropy = -(present * p.log() + (1 - present) * (1 - p).log())
+            parts["presence"] = self.presence * entropy.mean()
         return parts

@@ -1,4 +1,4 @@
-"""Detection of parts and of their context, both read by soft-argmax, block after block."""
+"""Part and context heatmaps read by soft-argmax, block after block (Luvizon et al. 2019)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ReceptionStem(nn.Module):
 
     def __init__(self, *, input_size: Size) -> None:
         super().__init__()
-        del input_size  # the head says what it cannot take
+        del input_size  # the head checks it
         self.enter = nn.Sequential(
             conv_norm_relu(3, 32, stride=2), conv_norm_relu(32, 32), conv_norm_relu(32, 64)
         )
@@ -113,15 +113,16 @@ class ReceptionBlock(nn.Module):
 
 
 class PartContextHead(nn.Module):
-    """Blocks on the last feature, each with one part map and ``contexts`` context maps a keypoint.
+    """Blocks on the last feature, each with a part and ``contexts`` context heatmaps per keypoint.
 
-    A position is ``share`` times the mean of its part map's softmax, the rest the average of its
-    context maps' means, weighted by the sigmoid of their highest value; that of the part map is
-    the confidence. A :class:`Coordinates` a block; maps go back into the next block's input.
+    A position is ``share`` times the soft-argmax of its part heatmap plus 1 - ``share`` times the
+    average of its context heatmaps' soft-argmax, weighted by the sigmoid of their highest value;
+    that of the part heatmap is the confidence. Each block gives :class:`Coordinates`; its heatmaps
+    are added to the next block's input.
     Source: Luvizon et al. 2019, section 3, and the authors' code; positions of cells are ours.
 
     Raises:
-        InputError: a setting that makes no sense; when called, a map whose sides 4 does not divide.
+        InputError: a setting out of range; when called, a feature whose sides 4 does not divide.
     """
 
     def __init__(
@@ -140,41 +141,42 @@ class PartContextHead(nn.Module):
                 "expected head.blocks of 1 or more, contexts of 0 or more, a share above 0 and up "
                 f"to 1 and an odd kernel, got {blocks}, {contexts}, {share} and {kernel}"
             )
-        width, maps = feature_info[-1].channels, channels * (1 + contexts)
+        width, heatmaps = feature_info[-1].channels, channels * (1 + contexts)
         self.channels, self.contexts = channels, contexts
         self.share = share if contexts else 1.0
         self.blocks = nn.ModuleList(ReceptionBlock(width, kernel) for _ in range(blocks))
         self.mix = nn.ModuleList(_relu_separable(width, width, kernel) for _ in range(blocks))
         self.heatmap_layers = nn.ModuleList(
-            nn.Sequential(nn.ReLU(), nn.Conv2d(width, maps, 1, bias=False)) for _ in range(blocks)
+            nn.Sequential(nn.ReLU(), nn.Conv2d(width, heatmaps, 1, bias=False))
+            for _ in range(blocks)
         )
-        self.back = nn.ModuleList(_relu_conv_norm(maps, width) for _ in range(blocks - 1))
+        self.back = nn.ModuleList(_relu_conv_norm(heatmaps, width) for _ in range(blocks - 1))
 
-    def forward(self, maps: list[Tensor]) -> Stages:
-        x = maps[-1]
+    def forward(self, features: list[Tensor]) -> Stages[Coordinates]:
+        x = features[-1]
         if any(side % 4 for side in x.shape[-2:]):
             raise InputError(
-                f"expected maps with sides in multiples of 4, got {tuple(x.shape[-2:])}; change "
+                f"expected features with sides in multiples of 4, got {tuple(x.shape[-2:])}; change "
                 "framing.size"
             )
         outputs = []
         for level, block in enumerate(self.blocks):
             x = block(x)
             mixed = self.mix[level](x)
-            found = self.heatmap_layers[level](mixed)
-            outputs.append(self._read(found.float()))
+            heatmaps = self.heatmap_layers[level](mixed)
+            outputs.append(self._coordinates(heatmaps.float()))
             if level < len(self.back):
-                x = x + mixed + self.back[level](found)
+                x = x + mixed + self.back[level](heatmaps)
         return Stages(tuple(outputs))
 
-    def _read(self, maps: Tensor) -> Coordinates:
-        """Positions and confidence off maps (B, K + K·contexts, h, w), parts first."""
-        means, present = soft_argmax(maps), maps.amax((-2, -1)).sigmoid()
+    def _coordinates(self, heatmaps: Tensor) -> Coordinates:
+        """Positions and confidence from heatmaps (B, K + K·contexts, h, w), parts first."""
+        means, present = soft_argmax(heatmaps), heatmaps.amax((-2, -1)).sigmoid()
         xy, confidence = means[:, : self.channels], present[:, : self.channels]
         if self.contexts:
-            shape = (len(maps), self.channels, self.contexts)
-            around = means[:, self.channels :].reshape(*shape, 2)
+            shape = (len(heatmaps), self.channels, self.contexts)
+            context_means = means[:, self.channels :].reshape(*shape, 2)
             weight = present[:, self.channels :].reshape(*shape, 1)
-            context = (around * weight).sum(2) / weight.sum(2)
+            context = (context_means * weight).sum(2) / weight.sum(2)
             xy = self.share * xy + (1 - self.share) * context
         return Coordinates(xy, confidence)

@@ -1,4 +1,4 @@
-"""A normalising flow on the plane: the density of errors that regression does not model itself."""
+"""A normalising flow in two dimensions: a learnt density of regression errors."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _LOG_TWO_PI = math.log(2 * math.pi)
 
 
 class RealNVP(nn.Module):
-    """Affine couplings that take a point of the plane to a standard normal one.
+    """Affine couplings that map points (x, y) to a standard normal distribution.
 
-    Each coupling moves one axis by what two small networks read off the other one, in turns, x
-    first. A network has ``layers`` linear layers, ``hidden`` wide, with leaky ReLUs between; the
-    one of the scale ends in tanh. It starts close to the identity.
+    Each coupling scales and shifts one axis by two small networks of the other, in turns, x first.
+    A network has ``layers`` linear layers, ``hidden`` wide, with leaky ReLUs between; the one of the
+    scale ends in tanh. The flow starts close to the identity.
     Source: RealNVP, Dinh et al. 2017, equations 7 and 8, in the size that residual log-likelihood
     estimation uses (Li et al. 2021, table 6: 3 x 64), by their code.
 
@@ -39,13 +39,13 @@ class RealNVP(nn.Module):
         self.shifts = nn.ModuleList(_network(layers, hidden) for _ in range(couplings))
 
     def log_density(self, points: Tensor) -> Tensor:
-        """Logarithm (…) of the density at points (…, 2), in float32 whatever autocast says."""
+        """Logarithm (…) of the density at points (…, 2), in float32 also under autocast."""
         with torch.autocast(points.device.type, enabled=False):
             normal, log_volume = self._to_normal(points.float())
             return log_volume - 0.5 * normal.square().sum(-1) - _LOG_TWO_PI
 
     def _to_normal(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Points (…, 2) as normal ones, and the logarithm (…) of how much that stretches area."""
+        """Points (…, 2) mapped to normal ones, and the logarithm (…) of the change of area."""
         axes = [points[..., :1], points[..., 1:]]
         log_volume = torch.zeros_like(points[..., 0])
         for i in reversed(range(len(self.scales))):

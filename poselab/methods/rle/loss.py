@@ -1,4 +1,4 @@
-"""Regression by maximum likelihood: which errors are likely is learnt along with positions."""
+"""Regression by maximum likelihood, with a learnt density of the errors."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _BASES: dict[str, Callable[[Tensor], Tensor]] = {"gaussian": _gaussian, "laplace
 class LikelihoodLoss(nn.Module):
     """Minus the log-likelihood of the truth, given positions and deviations.
 
-    base: the simple density that errors in deviations are supposed to have; null: none, so that a
-    flow alone says it (direct likelihood estimation). flow makes the density that the base is
-    corrected by (residual likelihood estimation), its parameters trained with everything else;
-    null: the base alone, as plain regression with a deviation.
+    base: the assumed density of errors divided by their deviation; null: none, the flow alone is the
+    density (direct likelihood estimation). flow makes the density that corrects the base (residual
+    likelihood estimation), its parameters trained with everything else; null: the base alone, plain
+    regression with a deviation.
     With e = (output - truth)/σ an axis costs log σ + base(e), and with a flow log σ - log G(e) on
     top; G is the density of both axes and, as in the authors' code, is subtracted from each, and
     their Laplace term is |e|/√2 + log(2π)/2. The sum over axes and labelled keypoints, then
-    the mean over inputs. Values below zero are in order: a density may exceed one.
+    the mean over inputs. Values below zero are possible: a density may exceed one.
     Source: Li et al. 2021, section 3, and their released code.
 
     Raises:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class SimccHead(nn.Module):
-    """One map a keypoint, flattened, and one linear layer an axis that all keypoints share.
+    """One heatmap per keypoint, flattened, and one linear layer per axis, shared by all keypoints.
 
     bins: (along y, along x), the codec's; cells: (h, w) of the feature.
     Source: SimCC, Li et al. 2022, section 3.1 and released code.
@@ -42,7 +42,7 @@ class SimccHead(nn.Module):
 
 
 class RtmccHead(nn.Module):
-    """A wide convolution, one token a keypoint, a gated attention unit, a linear layer an axis.
+    """A wide convolution, one token per keypoint, a gated attention unit, a linear layer per axis.
 
     Source: RTMPose, Jiang et al. 2023, section 3.2 and released code.
     """
@@ -75,7 +75,7 @@ class RtmccHead(nn.Module):
 
 
 class ScaleNorm(nn.Module):
-    """Vectors (…, d) at length √d, times a gain learnt (Nguyen and Salazar 2019)."""
+    """Vectors (…, d) scaled to length √d, times a learnt gain (Nguyen and Salazar 2019)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

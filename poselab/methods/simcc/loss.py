@@ -17,7 +17,7 @@ class AxisLoss(nn.Module):
     """Divergence of the bins' softmax from the target, of a one-hot target the cross entropy.
 
     Per axis the mean over bins (``mean_over_bins``: RTMPose, SimCC with Gaussians, "NMTNORM") or
-    their sum (SimCC's plain form, whose figures its tables report), times the keypoint's weight;
+    their sum (SimCC's plain form, whose results its tables report), times the keypoint's weight;
     both axes are added and the mean taken over all keypoints of the batch, whatever their weight.
     The authors of SimCC take the sum over keypoints in the plain form and those of RTMPose over
     the batch. beta multiplies the logits; with ``soften`` the target is softmax(beta·target), as
@@ -45,7 +45,8 @@ class AxisLoss(nn.Module):
 
     def _divergence(self, logits: Tensor, target: Tensor) -> Tensor:
         """(B, K) of logits and targets (B, K, n)."""
-        target = (target * self.beta).softmax(-1) if self.soften else target
-        found = (logits.float() * self.beta).log_softmax(-1)
-        each = functional.kl_div(found, target, reduction="none")
+        if self.soften:
+            target = (target * self.beta).softmax(-1)
+        log_p = (logits.float() * self.beta).log_softmax(-1)
+        each = functional.kl_div(log_p, target, reduction="none")
         return each.mean(-1) if self.mean_over_bins else each.sum(-1)
