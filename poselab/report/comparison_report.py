@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
     from poselab.evaluation.evaluator import Evaluator
     from poselab.evaluation.predictions_file import PredictionsFile, Source
+    from poselab.report.tables import Row
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class ComparisonReport(Comparison):
             tables.append(table_text(comparison_table.pair_rows(self)))
         return "\n".join([*tables, *notes])
 
-    def _rows_and_notes(self) -> tuple[list[comparison_table.Row], list[str]]:
+    def _rows_and_notes(self) -> tuple[list[Row], list[str]]:
         marked = comparison_table.incomparable_methods(self)
         return comparison_table.summary_rows(self, marked), comparison_table.notes(self, marked)
 

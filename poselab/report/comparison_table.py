@@ -58,7 +58,7 @@ def _warnings(comparison: Comparison) -> list[str]:
     ]
     count = len(comparison.methods)
     return [
-        f"{f'all {count} methods' if len(who) == count > 2 else ', '.join(who)}: {text}."
+        f"{f'All {count} methods' if len(who) == count > 2 else ', '.join(who)}: {text}."
         for text, who in _names_by_sentence(named).items()
     ]
 

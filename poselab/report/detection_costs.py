@@ -49,10 +49,10 @@ _MIN_LABELLED = 4.0  # points that a number inside a bar needs
 
 _HEADING = "What errors cost, with undetected instances apart"
 _NOTES = (
-    "The same run on every source of boxes; ground_truth is the annotated boxes. Points of AP with "
-    "95 % confidence intervals; differences are paired, on the same bootstrap samples, and p is "
-    "corrected as in the table above. AP, undetected, poor boxes and pose errors of a row add up "
-    "to 100. Box AP is COCO's AP of the boxes themselves.",
+    "The same run on every source of boxes; ground_truth means the annotated boxes. Points of AP "
+    "with 95 % confidence intervals; differences are paired, on the same bootstrap samples, and p "
+    "is corrected as in the table above. AP, undetected, poor boxes and pose errors of a row add "
+    "up to 100. Box AP is COCO's AP of the boxes themselves.",
     "Undetected instances have no box with an IoU of 0.5 or more, one box an instance. What they "
     "cost is the AP gained by adding their ground-truth boxes, scored as the median of the boxes "
     "that detect an instance (early commitment). Poor boxes: what is then still missing to the AP "
@@ -82,7 +82,7 @@ def draw_detection_costs(costs: Sequence[DetectionCost], file: Path) -> None:
         widths = [bar_ends(cost)[n] - start for cost, start in zip(costs, starts, strict=True)]
         axes.barh(range(len(costs)), widths, left=starts, color=colour, label=part)
     axes.set_yticks(range(len(costs)), [cost.source.name for cost in costs])
-    axes.set(xlabel="points", xlim=(0, 100), ylim=(len(costs) - 0.5, -0.5))
+    axes.set(xlabel="points of AP", xlim=(0, 100), ylim=(len(costs) - 0.5, -0.5))
     figure.legend(loc="outside upper right", ncols=len(PARTS), frameon=False)
     with replacing(file) as temporary:
         figure.savefig(temporary, dpi=150)
@@ -156,16 +156,14 @@ def _parts_plot(costs: Sequence[DetectionCost]) -> Plot:
         axes = figure.subplots()
         for row, cost in enumerate(costs):
             _draw_bar(axes, row, cost, _part_links(cost.source.name, ground_truth), tooltips)
-        label_rows(axes, [cost.source.name for cost in costs], "points")
+        label_rows(axes, [cost.source.name for cost in costs], "points of AP")
         axes.set_xlim(0, 100)
         handles = [bars[0] for bars in axes.containers[: len(PARTS)]]
         figure.legend(handles, PARTS, loc="outside upper right", ncols=len(PARTS))
         return figure
 
     caption = "Every bar is 100 points. Parts below zero are not drawn; the table has them."
-    return make_plot(
-        "points", "What the points missing to 100 are lost to", caption, draw, wide=True
-    )
+    return make_plot("points", "AP and what is lost", caption, draw, wide=True)
 
 
 def _part_links(name: str, ground_truth: str) -> tuple[str, ...]:

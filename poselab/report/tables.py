@@ -75,7 +75,9 @@ def _render(rows: Sequence[Row], caption: str, out: StringIO | None) -> None:
     # Wider than the terminal rather than cut: the numbers are what the table is for.
     wide = Console(width=1000)
     wanted = Measurement.get(wide, wide.options, table).maximum
-    Console(file=out, width=max(Console(file=out).width, wanted)).print(table, markup=False)
+    width = max(Console(file=out).width, wanted)
+    in_notebook = False if out else None  # else a notebook would show it instead of ``out``
+    Console(file=out, width=width, force_jupyter=in_notebook).print(table, markup=False)
 
 
 def markdown(rows: Sequence[Row]) -> str:

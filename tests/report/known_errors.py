@@ -49,7 +49,7 @@ def table(skeleton: Skeleton, **columns: Any) -> Annotations:
 
 
 def poses(annotations: Annotations, keypoints: Any, kept: Any = slice(None)) -> Predictions:
-    rows = np.arange(annotations.instances)[kept]
+    rows = np.arange(annotations.num_instances)[kept]
     scores = 0.5 + 0.4 * np.random.default_rng(1).random(len(rows))
     return Predictions(
         annotations.image_ids[annotations.image_of()][rows],
@@ -68,7 +68,7 @@ def coarse(annotations: Annotations) -> Predictions:
     points[first[INVERTED], [left, right]] = points[first[INVERTED], [right, left]]
     points[first[MISSED], left] += [0, 400]
     points[first[POOR]] += 13
-    kept = np.delete(np.arange(annotations.instances), first[UNDETECTED])
+    kept = np.delete(np.arange(annotations.num_instances), first[UNDETECTED])
     predictions = poses(annotations, points, kept)
     stray = annotations.keypoints[first[BACKGROUND]] + [200, 330]
     return Predictions(

@@ -43,7 +43,7 @@ def source(
     missed: np.ndarray,
     completed: Predictions,
 ) -> BoxSource:
-    instances = np.arange(annotations.instances)
+    instances = np.arange(annotations.num_instances)
     box = np.where(np.isin(instances, missed), -1, instances)
     matches = BoxMatches(instances, box, np.where(box < 0, 0.0, 0.9))
     run = PredictionsFile(Path(f"{name}.json"), predictions, {})
@@ -55,7 +55,7 @@ def measured(annotations: Annotations) -> tuple[Comparison, list[DetectionCost]]
     """Poses on ground-truth boxes are exact, and so are those of a blind detector, which misses
     some people; a coarse detector misses nobody, but its poses have the known errors."""
     exact, nobody = poses(annotations, annotations.keypoints), np.zeros(0, np.int64)
-    some = exact.take(np.delete(np.arange(annotations.instances), LOST))
+    some = exact.take(np.delete(np.arange(annotations.num_instances), LOST))
     sources = [
         source(annotations, "ground_truth", exact, nobody, exact),
         source(annotations, "blind", some, LOST, exact),

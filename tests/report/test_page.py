@@ -137,7 +137,7 @@ def test_of_many_methods_plots_show_the_best_and_tables_all(
     assert not any("off by 09" in f for f in crowded)
     costs = text.split("What errors cost as a table")[1].split("</table>")[0]
     assert costs.count("<tr>") == 1 + 10
-    assert "all 10 methods: the predictions file does not record its boxes" in text
+    assert "All 10 methods: the predictions file does not record its boxes" in text
 
 
 def test_of_several_seeds_the_page_names_the_one_shown(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from poselab.report.tables import Estimate, Quantity, Row, csv_text, latex, markdown
+from poselab.evaluation.statistics.estimate import Estimate
+from poselab.report.tables import Quantity, Row, csv_text, latex, markdown
 
 
 def test_latex_is_escaped() -> None:

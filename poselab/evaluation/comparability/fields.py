@@ -56,8 +56,8 @@ def _incomparable(template: str, field: str, *implied_by: str) -> RecordField:
 
 METRIC_FIELDS: dict[str, RecordField] = {
     "metric": _incomparable("metric: {} vs. {}", "metric"),
-    "annotations": RecordField("neutral", wording.annotations),
-    "fingerprint": RecordField("incomparable", wording.annotations),
+    "annotations": RecordField("neutral", wording.annotation_files),
+    "fingerprint": RecordField("incomparable", wording.annotation_files),
     "skeleton": _incomparable("skeleton: {} vs. {}", "skeleton"),
     "keypoints": _incomparable("{} vs. {} keypoints", "keypoints", "skeleton"),
     "images": _incomparable("{} vs. {} images", "images"),

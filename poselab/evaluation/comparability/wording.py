@@ -30,7 +30,7 @@ def text(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def annotations(a: Record, b: Record) -> str:
+def annotation_files(a: Record, b: Record) -> str:
     """Which annotation files differ."""
     names = [str(record.get("annotations", "?")) for record in (a, b)]
     if names[0] == names[1]:

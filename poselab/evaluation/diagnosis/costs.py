@@ -168,15 +168,7 @@ CORRECTED_SIMILARITY = {
 """The similarity of a corrected keypoint, where it is not that to the wrong keypoint."""
 
 CORRECTIONS: dict[str, Correction] = {
-    **{
-        status: _correct_keypoints(status)
-        for status in (
-            KeypointStatus.MISS,
-            KeypointStatus.SWAP,
-            KeypointStatus.INVERSION,
-            KeypointStatus.JITTER,
-        )
-    },
+    **{s: _correct_keypoints(s) for s in KeypointStatus if s is not KeypointStatus.GOOD},
     SCORE: _correct_scores,
     BACKGROUND: _remove_background,
     FALSE_NEGATIVE: _ignore_false_negatives,

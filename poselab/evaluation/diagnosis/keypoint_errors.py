@@ -182,7 +182,8 @@ def grouped_into_other_pose(
     correct = np.isin(status, (KeypointStatus.GOOD.code, KeypointStatus.JITTER.code))
     instance_of = _inverse(pose_of, len(keypoints))
     is_other = pairs.pose != pose_of[pairs.person]
-    candidates = pairs.take(lost.any(axis=1)[pairs.person] & is_other)
+    has_lost = np.asarray(lost.any(axis=1))
+    candidates = pairs.take(has_lost[pairs.person] & is_other)
 
     def similarity(part: slice) -> Floats:
         pose, instance = candidates.pose[part], candidates.person[part]

@@ -102,7 +102,7 @@ def match_poses(
     optimal, score_errors = _ranking(all_pairs.take(all_pairs.oks >= MIN_OKS), selection)
     pairs = all_pairs.take(selection.evaluated[all_pairs.pose])
     similar = pairs.take(pairs.oks >= MIN_OKS)
-    pose_of = match_greedily(similar, selection.rank[similar.pose], annotations.instances)
+    pose_of = match_greedily(similar, selection.rank[similar.pose], annotations.num_instances)
     oks = np.where(selection.scored, 0.0, np.nan)
     matched = similar.take(pose_of[similar.person] == similar.pose)
     oks[matched.person] = matched.oks
