@@ -14,7 +14,7 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from poselab.annotations.source import Source
+    from poselab.annotations.source_file import SourceFile
     from poselab.structures import Floats, Ints, Skeleton
 
 AREA_OF_BOX = 0.53
@@ -106,7 +106,7 @@ def within(column: Floats, limit: float) -> bool:
     return bool(column.min(initial=0.0) >= -limit and column.max(initial=0.0) <= limit)
 
 
-def refuse_impossible(source: Source, instances: People) -> None:
+def refuse_impossible(source: SourceFile, instances: People) -> None:
     """Refuse NaN, infinity and absurd numbers in what training computes with.
 
     Raises:
@@ -133,7 +133,7 @@ def refuse_impossible(source: Source, instances: People) -> None:
 
 
 def table(
-    source: Source,
+    source: SourceFile,
     layout: str,
     skeleton: Skeleton,
     images: Images,
@@ -178,7 +178,7 @@ def table(
     )
 
 
-def _refuse_nobody(source: Source, instances: People) -> None:
+def _refuse_nobody(source: SourceFile, instances: People) -> None:
     if not np.any(instances.visibility):
         raise InputError(
             f"expected people with labelled keypoints in {source.path}, found none among "

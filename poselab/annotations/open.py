@@ -1,23 +1,25 @@
-"""Open an annotation file of any known layout, from the cache where its content is known."""
+"""Open an annotation file of any known layout, from the cache if it was opened before."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poselab.annotations import cache as kept
+from poselab.annotations import cache as table_cache
 from poselab.annotations.formats import coco, flic, hourglass, lsp, mpii, parse, whole_body
-from poselab.annotations.source import collector_paused, files_of, read_source
+from poselab.annotations.source_file import collector_paused, files_of, read_source
+from poselab.annotations.table_file import load, save
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from poselab.annotations.source import Source
+    from poselab.annotations.source_file import SourceFile
     from poselab.annotations.table import Annotations
     from poselab.structures import Skeleton
 
-    Reader = Callable[[Source, Skeleton | None, int], Annotations]
+    Reader = Callable[[SourceFile, Skeleton | None, int], Annotations]
 
 READERS: dict[str, tuple[Reader, int]] = {
     "coco": (coco.read, 0),
@@ -43,75 +45,73 @@ def open_annotations(
     """The table of an annotation file, memory-mapped from the cache after the first time.
 
     ``layout`` is one of :data:`READERS` or "auto", which looks at the content; ``skeleton``
-    overrides the one that the file tells; ``origin`` 0 or 1 overrides the number of the first
-    pixel that the layout implies (positions in the table are 0-based). The cache lies in
-    $POSELAB_CACHE or the platform's cache folder; without a writable one it is done without.
+    overrides that of the file; ``origin`` 0 or 1 overrides the number of the first pixel that the
+    layout implies (positions in the table are 0-based). The cache lies in $POSELAB_CACHE or the
+    platform's cache folder; if that cannot be written, a warning says so and nothing is cached.
 
-    Refused: no such file, another shape of content, NaN, infinity or absurd numbers, a wrong
-    number of keypoints, an unknown image id, repeated annotation ids, nobody labelled. The rest of
-    :mod:`poselab.annotations.check` is kept and reported by ``poselab data check``.
+    Problems that no table can hold are errors: no such file, another shape of content, NaN,
+    infinity or absurd numbers, a wrong number of keypoints, an unknown image id, repeated
+    annotation ids, nobody labelled. Others are kept; ``poselab data check`` reports them.
 
     Raises:
-        InputError: one sentence that names the file and the guilty annotation.
-        ValueError: unknown ``origin``.
+        InputError: there is such a problem; the message names the file and the annotation.
+        ValueError: ``origin`` is neither 0 nor 1.
     """
     if layout not in ("auto", *READERS):
         raise InputError(f"expected a layout out of auto, {', '.join(READERS)}, got {layout!r}")
     if origin not in (None, 0, 1):
         raise ValueError(f"expected origin 0 or 1, got {origin!r}")
     path = Path(path).absolute()
-    return (_cached if cache else _read)(path, layout, skeleton, origin)
+    if cache:
+        return _cached(path, layout, skeleton, origin)
+    return _parse(read_source(path), layout, skeleton, origin)
 
 
 def fingerprint_of(path: Path) -> str | None:
     """The fingerprint that the table of a file would have now; None where the file is gone.
 
-    Where nothing changed since it was opened, the cache knows it; else the file is read.
+    The file is read only if it has changed since it was opened.
     """
     if not path.is_file():
         return None
-    return kept.remembered(files_of(path)) or read_source(path).fingerprint
-
-
-def _read(path: Path, layout: str, skeleton: Skeleton | None, origin: int | None) -> Annotations:
-    return _parse(read_source(path), layout, skeleton, origin)
+    return table_cache.known_fingerprint(files_of(path)) or read_source(path).fingerprint
 
 
 def _parse(
-    source: Source, layout: str, skeleton: Skeleton | None, origin: int | None
+    source: SourceFile, layout: str, skeleton: Skeleton | None, origin: int | None
 ) -> Annotations:
-    reader, usual = READERS[recognise(source) if layout == "auto" else layout]
+    reader, default_origin = READERS[recognise(source) if layout == "auto" else layout]
     with collector_paused():
-        return reader(source, skeleton, usual if origin is None else origin)
+        return reader(source, skeleton, default_origin if origin is None else origin)
 
 
 def _cached(path: Path, layout: str, skeleton: Skeleton | None, origin: int | None) -> Annotations:
-    files, asked = files_of(path), f"{layout} {skeleton} {origin}"
-    before = kept.stamps(files)
-    if (known := kept.remembered(files)) and (table := _kept(known, asked, path)):
+    files, options = files_of(path), f"{layout} {skeleton} {origin}"
+    stamps = table_cache.file_stamps(files)
+    known = table_cache.known_fingerprint(files)
+    if known and (table := _cached_table(known, options, path)):
         return table
     source = read_source(path)
-    table = _kept(source.fingerprint, asked, path)
-    made = table or _parse(source, layout, skeleton, origin)
+    cached = _cached_table(source.fingerprint, options, path)
+    table = cached or _parse(source, layout, skeleton, origin)
     try:
-        if table is None:
-            place = kept.place(source.fingerprint, asked)
-            kept.save(made, place)
-            made = kept.load(place)
-        kept.remember(files, source.fingerprint, before)
+        if cached is None:
+            file = table_cache.table_path(source.fingerprint, options)
+            save(table, file)
+            table = load(file)
+        table_cache.remember_fingerprint(files, source.fingerprint, stamps)
     except InputError as error:
-        kept.warn_once(error)
-    return made
+        table_cache.warn_once(error)
+    return table
 
 
-def _kept(fingerprint: str, asked: str, path: Path) -> Annotations | None:
-    """The table of the cache, if there is a whole one; ``source`` is where it was asked for."""
-    from dataclasses import replace
-
+def _cached_table(fingerprint: str, options: str, path: Path) -> Annotations | None:
+    """The cached table, if there is a whole one, with ``path`` as its source."""
     try:
-        return replace(kept.load(kept.place(fingerprint, asked)), source=str(path))
+        table = load(table_cache.table_path(fingerprint, options))
     except InputError:
         return None
+    return replace(table, source=str(path))
 
 
 def layout_of(path: Path) -> str:
@@ -123,7 +123,7 @@ def layout_of(path: Path) -> str:
     return recognise(read_source(path))
 
 
-def recognise(source: Source) -> str:
+def recognise(source: SourceFile) -> str:
     """The layout of a file that was read, by its content.
 
     Raises:
@@ -155,7 +155,7 @@ _VARIABLES = {
 }
 
 
-def _matlab_layout(source: Source) -> str:
+def _matlab_layout(source: SourceFile) -> str:
     import io
 
     import scipy.io

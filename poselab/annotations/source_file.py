@@ -28,7 +28,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """What was read from disk once, so that digest and table are of the same bytes."""
 
     path: Path
@@ -102,7 +102,7 @@ class Source:
         return loaded
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path) -> SourceFile:
     """Read an annotation file and what belongs beside it.
 
     Raises:
@@ -110,7 +110,7 @@ def read_source(path: Path) -> Source:
     """
     first, *others = files_of(path)
     beside = {other.name: read_bytes(other, "what belongs to annotations") for other in others}
-    return Source(path, read_bytes(first, "an annotation file"), beside)
+    return SourceFile(path, read_bytes(first, "an annotation file"), beside)
 
 
 @contextmanager

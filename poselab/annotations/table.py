@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from poselab.annotations.masks import run_lengths
-from poselab.structures import Skeleton
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from poselab.structures import Floats, Ints, Skeleton
 
-    from poselab.structures import Floats, Ints
-
-PEOPLE = (
+PERSON_COLUMNS = (
     *("annotation_ids", "keypoints", "visibility", "boxes", "areas", "crowd", "head_boxes"),
     *("recorded_keypoints", "held_out"),
 )
@@ -23,26 +20,26 @@ PEOPLE = (
 
 @dataclass(frozen=True, eq=False)
 class Annotations:
-    """What people labelled, N images and M people; arrays may be memory-mapped and read-only.
+    """N annotated images and the M people in them; arrays may be memory-mapped and read-only.
 
-    Images: image_ids (N,) int64, sizes (N, 2) int32 height and width (0: not known), file_names
-    (N,) bytes, first_person (N + 1,) int64: people of image n are first_person[n]:[n + 1].
-    People: annotation_ids (M,) int64, keypoints (M, K, 2) float64 0-based image pixels (NaN
-    nowhere; 0 where not labelled), visibility (M, K) uint8, boxes (M, 4) float64 x y w h, areas (M,)
-    float64, crowd (M,) bool, head_boxes (M, 4) float64 (zeros: none); within an image they keep
-    the file's order. Regions that crowds or keypoint-less people fill: mask_rows (R,) int64 person
-    rows, mask_ends (R,) int64 and mask_bytes, records back to back that :meth:`mask` reads.
-    ``fingerprint`` names the source file's content.
+    Images: image_ids (N,) int64; sizes (N, 2) int32 height and width (0: not known); file_names
+    (N,) bytes; first_person (N + 1,) int64: the people of image n are the rows first_person[n] to
+    first_person[n + 1] - 1, in the file's order.
+    People: annotation_ids (M,) int64; keypoints (M, K, 2) float64 0-based image pixels, 0 where not
+    labelled and never NaN; visibility (M, K) uint8; boxes (M, 4) float64 x y w h; areas (M,)
+    float64; crowd (M,) bool; head_boxes (M, 4) float64 (zeros: none); recorded_keypoints (M,) int64
+    the file's own ``num_keypoints``, -1 where it has none (see :meth:`labelled`); held_out (M,)
+    bool the people whom the publisher set aside for testing, None where the file is of one split;
+    metrics that compare person by person score only those.
+    Regions of crowds and of people without labelled keypoints: mask_rows (R,) int64 person rows,
+    mask_ends (R,) int64, and mask_bytes the records, back to back, that :meth:`mask` reads.
 
-    What figures depend on: ``layout`` the reader; ``area_rule`` and ``box_rule`` where areas and
-    boxes come from ("annotated": the file; anything else was derived); recorded_keypoints (M,)
-    int64 the file's own ``num_keypoints``, -1 where it has none (see :meth:`labelled`);
-    ``repeated`` how many image entries were listed again and dropped; ``category`` the id of
-    people in a COCO file, which results of it may use.
-    ``stored`` is the cache file that the columns are mapped from and ``chosen`` the image rows
-    taken of it; a table with ``stored`` is pickled as those two, not as arrays.
-    held_out (M,) bool says which people the publisher set aside for testing, None where a file is
-    of one split; metrics that compare person by person score only those.
+    ``fingerprint`` is a digest of the source file's content. Metrics also depend on ``layout``, the
+    format that was read; on ``area_rule`` and ``box_rule``, where areas and boxes come from
+    ("annotated": the file; others are derived); on ``repeated``, how many image entries were
+    dropped as repetitions; and on ``category``, the id of people in a COCO file and its results.
+    ``cache_file`` is the file that the columns are mapped from, and ``image_rows`` those selected
+    of it; a table with a cache file is pickled as these two, not as arrays.
     """
 
     skeleton: Skeleton
@@ -68,25 +65,20 @@ class Annotations:
     recorded_keypoints: Ints | None = None
     repeated: int = 0
     category: int = 1
-    stored: str = ""
-    chosen: Ints | None = None
+    cache_file: str = ""
+    image_rows: Ints | None = None
     held_out: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
 
     def __len__(self) -> int:
         return len(self.image_ids)
 
-    def __reduce__(self) -> tuple[Callable[..., Annotations], tuple[Any, ...]]:
-        if self.stored:
-            return _again, (self.stored, self.chosen)
-        return Annotations, tuple(getattr(self, field.name) for field in fields(self))
-
     @property
-    def instances(self) -> int:
-        """How many people are labelled in all images."""
+    def num_instances(self) -> int:
+        """M, the number of people in all images."""
         return len(self.annotation_ids)
 
     def labelled(self) -> Ints:
-        """Labelled keypoints (M,) of every person, as the file records or else as counted."""
+        """How many keypoints (M,) are labelled, as the file records or else as counted."""
         counted: Ints = np.asarray(np.count_nonzero(self.visibility, axis=1))
         if self.recorded_keypoints is None:
             return counted
@@ -109,7 +101,7 @@ class Annotations:
         return bytes(self.file_names[image]).decode()
 
     def mask(self, person: int) -> bytes | None:
-        """The compressed COCO run-lengths of a person's region, where one is kept."""
+        """The compressed COCO run-lengths of a person's region, where there is one."""
         where = int(np.searchsorted(self.mask_rows, person))
         if where == len(self.mask_rows) or self.mask_rows[where] != person:
             return None
@@ -119,26 +111,26 @@ class Annotations:
         return run_lengths(bytes(self.mask_bytes[start : self.mask_ends[where]]), (height, width))
 
     def select(self, images: Any) -> Annotations:
-        """The table of some images with their people; rows (n,) or a mask (N,), in that order."""
+        """The table of some images with their people; image rows (n,), a mask (N,) or a slice."""
         chosen = np.arange(len(self))[images]
         counts = np.diff(self.first_person)[chosen]
         ends = np.cumsum(counts)
         instances = np.repeat(self.first_person[:-1][chosen] - ends + counts, counts)
         instances = instances + np.arange(len(instances))
-        mask_rows, mask_ends, mask_bytes = self._masks_of(instances)
+        mask_rows, mask_ends, mask_bytes = self._select_masks(instances)
         return replace(
             self,
             **{name: getattr(self, name)[chosen] for name in ("image_ids", "sizes", "file_names")},
-            **{name: _take(getattr(self, name), instances) for name in PEOPLE},
+            **{name: _take(getattr(self, name), instances) for name in PERSON_COLUMNS},
             first_person=np.concatenate([[0], ends]).astype(np.int64),
             mask_rows=mask_rows,
             mask_ends=mask_ends,
             mask_bytes=mask_bytes,
-            chosen=chosen if self.chosen is None else self.chosen[chosen],
+            image_rows=chosen if self.image_rows is None else self.image_rows[chosen],
         )
 
-    def _masks_of(self, instances: Ints) -> tuple[Ints, Ints, Any]:
-        """The region columns of some person rows, numbered by their place among them."""
+    def _select_masks(self, instances: Ints) -> tuple[Ints, Ints, Any]:
+        """The region columns of some person rows, numbered by their position among these."""
         where = np.searchsorted(self.mask_rows, instances)
         inside = np.minimum(where, max(len(self.mask_rows) - 1, 0))
         kept = (
@@ -154,11 +146,3 @@ class Annotations:
 
 def _take(column: Any, rows: Ints) -> Any:
     return None if column is None else column[rows]
-
-
-def _again(stored: str, chosen: Ints | None) -> Annotations:
-    """Map the columns of a cache file again, in another process."""
-    from poselab.annotations.cache import load
-
-    table = load(stored)
-    return table if chosen is None else table.select(chosen)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poselab.annotations.source import Source, collector_paused
+from poselab.annotations.source_file import SourceFile, collector_paused
 from poselab.evaluation.formats import coco_results
 from poselab.evaluation.formats.json_records import LARGE
 from poselab.io import files
@@ -94,7 +94,7 @@ def _opener(path: Path) -> Callable[[], BinaryIO]:
             with path.open("rb") as file:
                 if file.read(len(GZIP)) != GZIP:
                     return lambda: path.open("rb", buffering=0)
-    text = Source(path, files.read_bytes(path, "predictions")).text
+    text = SourceFile(path, files.read_bytes(path, "predictions")).text
     return lambda: io.BytesIO(text)
 
 

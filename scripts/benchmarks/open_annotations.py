@@ -55,7 +55,9 @@ def main(words: list[str]) -> int:
         table = open_annotations(path)
         with spawn.Pool(1) as pool:
             gained, resident = pool.apply(worker_memory, (table,))
-        print(f"{len(table)} images, {table.instances} people, pickle {len(pickle.dumps(table))} B")
+        print(
+            f"{len(table)} images, {table.num_instances} people, pickle {len(pickle.dumps(table))} B"
+        )
     results = (
         ("first open / orjson.loads", ratio, 1.5),
         ("cached open, s", seconds, 0.3),

@@ -30,9 +30,9 @@ def same(a, b):
 def test_cached_and_uncached_tables_are_the_same(write):
     path = write(coco(PEOPLE))
     plain = open_annotations(path, cache=False)
-    assert not plain.stored
+    assert not plain.cache_file
     first, second = open_annotations(path), open_annotations(path)
-    assert first.stored == second.stored != ""
+    assert first.cache_file == second.cache_file != ""
     assert same(plain, first)
     assert same(first, second)
     assert plain.fingerprint == second.fingerprint
@@ -50,7 +50,7 @@ def test_a_file_changed_in_place_within_the_same_second_is_read_anew(write):
 
 
 def test_a_settled_file_is_remembered_until_it_changes(write, monkeypatch):
-    monkeypatch.setattr(cache, "_SETTLED", -1.0)
+    monkeypatch.setattr(cache, "_CLOCK_RESOLUTION", -1.0)
     path = write(coco([person(1, 10, area=100.5)]))
     open_annotations(path)
     with monkeypatch.context() as without_reading:
@@ -62,7 +62,7 @@ def test_a_settled_file_is_remembered_until_it_changes(write, monkeypatch):
 
 @pytest.mark.parametrize("how", ["cut off", "empty", "garbage", "head", "json"])
 def test_a_broken_cache_is_made_again(write, cache_folder, monkeypatch, how):
-    monkeypatch.setattr(cache, "_SETTLED", -1.0)
+    monkeypatch.setattr(cache, "_CLOCK_RESOLUTION", -1.0)
     path = write(coco(PEOPLE))
     open_annotations(path)
     for kept in cache_folder.iterdir():
@@ -78,7 +78,7 @@ def test_a_broken_cache_is_made_again(write, cache_folder, monkeypatch, how):
             }[how]
             kept.write_bytes(spoiled)
     assert same(open_annotations(path), open_annotations(path, cache=False))
-    assert open_annotations(path).stored
+    assert open_annotations(path).cache_file
 
 
 def test_an_unwritable_cache_warns_once_and_works(write, tmp_path, monkeypatch):
@@ -132,7 +132,7 @@ def test_select_keeps_every_image_whole_in_the_order_asked_for(write, cached):
         rows = np.arange(3)[chosen]
         part = table.select(chosen)
         assert len(part) == len(rows)
-        assert part.instances == sum(len(table.rows(int(row))) for row in rows)
+        assert part.num_instances == sum(len(table.rows(int(row))) for row in rows)
         for new, old in enumerate(rows.tolist()):
             assert part.image_ids[new] == table.image_ids[old]
             assert part.file_name(new) == table.file_name(old)

@@ -96,7 +96,7 @@ def test_the_held_out_survive_the_cache_and_selection(tmp_path: Path) -> None:
     savemat(tmp_path / "parse.mat", {"joints": positions(14, 305).transpose(2, 1, 0)})
     first = open_annotations(tmp_path / "parse.mat")
     again = open_annotations(tmp_path / "parse.mat")
-    assert again.stored
+    assert again.cache_file
     assert np.array_equal(first.held_out, again.held_out)
     part = again.select([99, 100])
     assert part.held_out is not None

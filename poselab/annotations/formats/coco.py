@@ -21,7 +21,7 @@ from poselab.skeletons import WHOLEBODY133
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from poselab.annotations.source import Source
+    from poselab.annotations.source_file import SourceFile
     from poselab.annotations.table import Annotations
     from poselab.structures import Ints, Skeleton
 
@@ -29,7 +29,7 @@ _ABSENT_BOX = [0.0] * 4
 _FIRST = 100
 
 
-def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
+def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
     """The table of a COCO keypoints file.
 
     Raises:
@@ -40,7 +40,7 @@ def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
 
 
 def table_of(
-    source: Source, content: Any, layout: str, form: tuple[Skeleton | None, int]
+    source: SourceFile, content: Any, layout: str, form: tuple[Skeleton | None, int]
 ) -> Annotations:
     """The table of a COCO file's parsed ``content``; ``form`` is (skeleton asked for, origin).
 
@@ -57,7 +57,7 @@ def table_of(
     return _with_regions(source, table, entries, instances)
 
 
-def _sections(source: Source, content: Any) -> tuple[Entries, Entries, dict[str, Any]]:
+def _sections(source: SourceFile, content: Any) -> tuple[Entries, Entries, dict[str, Any]]:
     """Images, annotations of people, and the category of people."""
     if not isinstance(content, dict) or not all(
         isinstance(content.get(key), list) for key in ("images", "annotations")
@@ -88,7 +88,7 @@ def _shape(content: Any) -> str:
     return f"a {type(content).__name__}"
 
 
-def _images(source: Source, images: Entries) -> tuple[Images, int]:
+def _images(source: SourceFile, images: Entries) -> tuple[Images, int]:
     """The images, each once, and how many entries were dropped for that."""
     if not images:
         raise InputError(f"expected images in {source.path}, its `images` is empty; is it whole?")
@@ -106,7 +106,7 @@ def _images(source: Source, images: Entries) -> tuple[Images, int]:
     return Images(ids[kept], sizes[kept], [names[i] for i in kept]), len(ids) - len(kept)
 
 
-def _refuse_conflicts(source: Source, ids: Ints, names: list[str], original: Ints) -> None:
+def _refuse_conflicts(source: SourceFile, ids: Ints, names: list[str], original: Ints) -> None:
     for row, first in enumerate(original):
         if names[row] != names[first]:
             raise InputError(
@@ -116,7 +116,7 @@ def _refuse_conflicts(source: Source, ids: Ints, names: list[str], original: Int
 
 
 def _people(
-    source: Source, entries: Entries, images: Images, form: tuple[int, int]
+    source: SourceFile, entries: Entries, images: Images, form: tuple[int, int]
 ) -> tuple[People, Rules]:
     """The people of a file whose ``form`` is (keypoints a person, number of the first pixel)."""
     count, origin = form
@@ -134,7 +134,7 @@ def _people(
     return instances, Rules(area_rule, box_rule)
 
 
-def _image_rows(source: Source, entries: Entries, images: Images, ids: Ints) -> Ints:
+def _image_rows(source: SourceFile, entries: Entries, images: Images, ids: Ints) -> Ints:
     image_ids = column(source, entries, whole("image_id"))
     rows = columns.rows_of(images.ids, image_ids)
     if (rows < 0).any():
@@ -147,7 +147,7 @@ def _image_rows(source: Source, entries: Entries, images: Images, ids: Ints) -> 
     return rows
 
 
-def _refuse_repeated_ids(source: Source, ids: Ints) -> None:
+def _refuse_repeated_ids(source: SourceFile, ids: Ints) -> None:
     ordered = np.sort(ids)
     again = ordered[1:][ordered[1:] == ordered[:-1]]
     if len(again):
@@ -157,7 +157,7 @@ def _refuse_repeated_ids(source: Source, ids: Ints) -> None:
         )
 
 
-def _keypoints(source: Source, entries: Entries, count: int, ids: Ints) -> tuple[Any, Any]:
+def _keypoints(source: SourceFile, entries: Entries, count: int, ids: Ints) -> tuple[Any, Any]:
     """Positions (M, K, 2), zero where not labelled, and visibility (M, K)."""
     wanted = f"{count} times x, y, visibility ({3 * count} numbers)"
     field = Field("keypoints", wanted, lambda values: columns.vectors(values, 3 * count))
@@ -180,7 +180,7 @@ def _keypoints(source: Source, entries: Entries, count: int, ids: Ints) -> tuple
 
 
 def _boxes(
-    source: Source, entries: Entries, keypoints: Any, visibility: Any, origin: int
+    source: SourceFile, entries: Entries, keypoints: Any, visibility: Any, origin: int
 ) -> tuple[Any, str]:
     field = Field("bbox", "x, y, width, height", lambda values: columns.vectors(values, 4))
     boxes = column(source, entries, field, default=_ABSENT_BOX, empty=True)
@@ -193,7 +193,7 @@ def _boxes(
     return np.where(missing[:, None], tight, boxes), _rule(missing, "around keypoints")
 
 
-def _head_boxes(source: Source, entries: Entries, origin: int) -> Any:
+def _head_boxes(source: SourceFile, entries: Entries, origin: int) -> Any:
     """Head boxes (M, 4), zeros where absent; None for a file without any, at no cost."""
     if not any("head_box" in entry for entry in entries[:_FIRST]):
         return None
@@ -202,7 +202,7 @@ def _head_boxes(source: Source, entries: Entries, origin: int) -> Any:
     return np.where(heads[:, 2:3] > 0, heads - np.array([origin, origin, 0, 0]), 0.0)
 
 
-def _areas(source: Source, entries: Entries, boxes: Any) -> tuple[Any, str]:
+def _areas(source: SourceFile, entries: Entries, boxes: Any) -> tuple[Any, str]:
     areas = column(source, entries, Field("area", "a number", numbers), default=-1.0)
     missing = areas == -1.0
     if not missing.any():
@@ -216,7 +216,7 @@ def _rule(missing: Any, rule: str) -> str:
 
 
 def _with_regions(
-    source: Source, table: Annotations, entries: Entries, instances: People
+    source: SourceFile, table: Annotations, entries: Entries, instances: People
 ) -> Annotations:
     """The table with the regions of crowds and of people without keypoints."""
     from dataclasses import replace
@@ -239,7 +239,7 @@ def _with_regions(
     )
 
 
-def _record(source: Source, entry: dict[str, Any], box: Any, size: tuple[int, int]) -> bytes:
+def _record(source: SourceFile, entry: dict[str, Any], box: Any, size: tuple[int, int]) -> bytes:
     try:
         return record(entry.get("segmentation"), box, size)
     except (InputError, TypeError) as error:

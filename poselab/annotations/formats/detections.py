@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from poselab.annotations.columns import FARTHEST, integers, vectors, within
-from poselab.annotations.source import collector_paused
+from poselab.annotations.source_file import collector_paused
 from poselab.io.files import read_json
 from poselab.structures import InputError
 

@@ -18,7 +18,7 @@ from poselab.skeletons import FLIC10, FLIC11
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from poselab.annotations.source import Source
+    from poselab.annotations.source_file import SourceFile
     from poselab.annotations.table import Annotations
     from poselab.structures import Skeleton
 
@@ -30,7 +30,7 @@ PLACES = {
 _NOSE = 16
 
 
-def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
+def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
     """The table of a test file of ten joints, or of the publisher's with eleven.
 
     Raises:
@@ -46,7 +46,7 @@ def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
     return people_table(source, "flic", skeleton, unboxed(names, instances), origin)
 
 
-def _published(source: Source, skeleton: Skeleton, records: Any, origin: int) -> Annotations:
+def _published(source: SourceFile, skeleton: Skeleton, records: Any, origin: int) -> Annotations:
     try:
         names = [str(record["filepath"].item()) for record in records]
         coords = np.stack([record["coords"] for record in records]).astype(np.float64)

@@ -18,7 +18,7 @@ from poselab.skeletons import FLIC11, MPII16
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from poselab.annotations.source import Source
+    from poselab.annotations.source_file import SourceFile
     from poselab.annotations.table import Annotations
     from poselab.structures import Floats, Skeleton
 
@@ -26,7 +26,7 @@ _GROWN = 1.25
 _HEAD_OF_DIAGONAL = 0.6
 
 
-def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
+def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
     """The table of ``annot/valid.h5`` and its like.
 
     Raises:
@@ -54,7 +54,7 @@ def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
     return people_table(source, "hourglass_h5", skeleton, labels, origin)
 
 
-def _datasets(source: Source) -> dict[str, Any]:
+def _datasets(source: SourceFile) -> dict[str, Any]:
     import h5py
 
     try:
@@ -73,7 +73,7 @@ def _datasets(source: Source) -> dict[str, Any]:
     return content
 
 
-def _names(source: Source, content: dict[str, Any]) -> list[str]:
+def _names(source: SourceFile, content: dict[str, Any]) -> list[str]:
     """The images' files, from ``*_images.txt`` beside the file or from the file itself."""
     count = len(content["part"])
     for name, text in source.beside.items():

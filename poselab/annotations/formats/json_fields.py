@@ -13,7 +13,7 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from poselab.annotations.source import Source
+    from poselab.annotations.source_file import SourceFile
 
 Entries = list[dict[str, Any]]
 _MISFITS = (KeyError, TypeError, ValueError, OverflowError, struct.error, AttributeError)
@@ -38,7 +38,7 @@ def numbers(values: list[Any]) -> Any:
 
 
 def column(
-    source: Source, entries: Entries, field: Field, default: Any = None, empty: bool = False
+    source: SourceFile, entries: Entries, field: Field, default: Any = None, empty: bool = False
 ) -> Any:
     """One key of all entries as a column, or a sentence on the first entry that does not fit.
 
@@ -68,7 +68,7 @@ def _value(entry: dict[str, Any], key: str, default: Any, empty: bool) -> Any:
     return default if empty and not value else value
 
 
-def _misfit(source: Source, row: int, entry: Any, field: Field) -> str:
+def _misfit(source: SourceFile, row: int, entry: Any, field: Field) -> str:
     if not isinstance(entry, dict):
         return (
             f"expected objects in the lists of {source.path}, got {str(entry)[:40]!r} at "

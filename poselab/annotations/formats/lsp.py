@@ -19,7 +19,7 @@ from poselab.skeletons import LSP14
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from poselab.annotations.source import Source
+    from poselab.annotations.source_file import SourceFile
     from poselab.annotations.table import Annotations
     from poselab.structures import Floats, Skeleton
 
@@ -27,7 +27,7 @@ PEOPLE = 2000
 TRAINING = 1000
 
 
-def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
+def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
     """The table of ``joints.mat``, one person an image, whichever its first axis is.
 
     Raises:
@@ -48,7 +48,7 @@ def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
     return replace(table, held_out=np.arange(PEOPLE) >= TRAINING) if whole_set else table
 
 
-def _people(source: Source, joints: int) -> Floats:
+def _people(source: SourceFile, joints: int) -> Floats:
     """Positions and flags (people, joints, 3)."""
     content: Any = source.mat().get("joints")
     if content is not None and content.ndim == 3:

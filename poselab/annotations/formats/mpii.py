@@ -17,7 +17,7 @@ from poselab.skeletons import MPII16
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from poselab.annotations.source import Source
+    from poselab.annotations.source_file import SourceFile
     from poselab.annotations.table import Annotations
     from poselab.structures import Floats, Ints, Skeleton
 
@@ -26,7 +26,7 @@ _KEYS = ("image", "joints", "joints_vis", "center", "scale")
 _JOINTS = len(MPII16)
 
 
-def read_json(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
+def read_json(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
     """The table of a community ``train.json`` or ``valid.json``; head boxes from ``gt_*.mat``.
 
     Raises:
@@ -50,7 +50,7 @@ def read_json(source: Source, skeleton: Skeleton | None, origin: int) -> Annotat
     return people_table(source, "mpii_json", skeleton or MPII16, labels, origin)
 
 
-def _entries(source: Source) -> list[dict[str, Any]]:
+def _entries(source: SourceFile) -> list[dict[str, Any]]:
     content = source.json()
     if not isinstance(content, list) or not content:
         raise InputError(
@@ -68,7 +68,7 @@ def _entries(source: Source) -> list[dict[str, Any]]:
     return content
 
 
-def _numbers(source: Source, entries: Any, key: str, shape: tuple[int, ...]) -> Floats:
+def _numbers(source: SourceFile, entries: Any, key: str, shape: tuple[int, ...]) -> Floats:
     """One key of all entries as float64 (M, *shape), or a sentence on the first misfit."""
     try:
         column = np.array([entry[key] for entry in entries], dtype=np.float64)
@@ -93,7 +93,7 @@ def _boxes(centre: Floats, scale: Floats) -> Floats:
     return boxes_of_scale(centre + np.stack([np.zeros_like(scale), 15 * scale], axis=1), scale)
 
 
-def _heads_beside(source: Source, instances: int) -> Floats | None:
+def _heads_beside(source: SourceFile, instances: int) -> Floats | None:
     """Head boxes of ``gt_valid.mat`` beside ``valid.json``, in the same order of people."""
     for name, content in source.beside.items():
         corners = source.mat(content).get("headboxes_src")
@@ -112,7 +112,7 @@ def _corners_to_boxes(corners: Any) -> Floats:
     return np.concatenate([low, high - low], axis=1)
 
 
-def read_tompson(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
+def read_tompson(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
     """The table of Tompson et al.'s ``detections_our_format.mat`` or HRNet's ``gt_valid.mat``.
 
     It names no images: every person is alone in a nameless one, numbered from 1.
@@ -145,7 +145,7 @@ def read_tompson(source: Source, skeleton: Skeleton | None, origin: int) -> Anno
     return people_table(source, "mpii_tompson", skeleton or MPII16, labels, origin)
 
 
-def read_mat(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
+def read_mat(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
     """The table of ``mpii_human_pose_v1_u12_1.mat``: the labelled people of training images.
 
     Test images, images with nobody labelled and people without joints are left out.

@@ -15,14 +15,14 @@ from poselab.annotations.formats.person_lists import joints_alone, people_table,
 from poselab.skeletons import PARSE14
 
 if TYPE_CHECKING:
-    from poselab.annotations.source import Source
+    from poselab.annotations.source_file import SourceFile
     from poselab.annotations.table import Annotations
     from poselab.structures import Skeleton
 
 TRAINING = 100
 
 
-def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
+def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
     """The table of ``parse-joints.mat`` or the publisher's ``labels.mat``, one person an image.
 
     Raises:

@@ -14,7 +14,7 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from poselab.annotations.source import Source
+    from poselab.annotations.source_file import SourceFile
     from poselab.annotations.table import Annotations
     from poselab.structures import Floats, Ints, Skeleton
 
@@ -40,7 +40,7 @@ def unboxed(names: Sequence[str], joints: Floats) -> Labels:
     return Labels(names, joints, np.where(known, 2, 0), np.full((len(joints), 4), np.nan))
 
 
-def joints_alone(variable: Any, skeleton: Skeleton, source: Source, whose: str) -> Floats:
+def joints_alone(variable: Any, skeleton: Skeleton, source: SourceFile, whose: str) -> Floats:
     """Joints (M, K, 2) of the MATLAB variable (2, K, M) that is all a file has of its people.
 
     Raises:
@@ -64,7 +64,7 @@ def boxes_of_scale(centre: Floats, scale: Floats) -> Floats:
 
 
 def people_table(
-    source: Source, layout: str, skeleton: Skeleton, labels: Labels, origin: int
+    source: SourceFile, layout: str, skeleton: Skeleton, labels: Labels, origin: int
 ) -> Annotations:
     """The table of people numbered from 1, in images in the order of their first person.
 

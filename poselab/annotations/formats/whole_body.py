@@ -11,7 +11,7 @@ from poselab.annotations.formats import coco
 from poselab.skeletons import WHOLEBODY133
 
 if TYPE_CHECKING:
-    from poselab.annotations.source import Source
+    from poselab.annotations.source_file import SourceFile
     from poselab.annotations.table import Annotations
     from poselab.structures import Skeleton
 
@@ -24,7 +24,7 @@ def is_split(text: bytes) -> bool:
     return b'"foot_kpts"' in text
 
 
-def read(source: Source, skeleton: Skeleton | None, origin: int) -> Annotations:
+def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
     """The table of all 133 keypoints; a part that an annotation lacks is not labelled.
 
     Whoever has any labelled keypoint counts as labelled, as in the authors' evaluation:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from poselab.annotations.source import read_source
+from poselab.annotations.source_file import read_source
 from poselab.evaluation.accumulator import JointAccumulator
 from poselab.evaluation.evaluator import Evaluator
 from poselab.evaluation.images import image_rows
@@ -33,7 +33,7 @@ def overlaps(annotations: Annotations) -> Floats:
 
     Crowds are no people here, and people without labelled keypoints are.
     """
-    greatest = np.zeros(annotations.instances)
+    greatest = np.zeros(annotations.num_instances)
     for image in np.flatnonzero(np.diff(annotations.first_person) > 1).tolist():
         instances = np.array(annotations.rows(image))
         instances = instances[~annotations.crowd[instances]]
