@@ -22,7 +22,8 @@ from poselab.experiments.near_names import (
     unknown_key,
     unknown_option,
 )
-from poselab.experiments.suite_configs import heatmap_sigma, store_experiments
+from poselab.experiments.stored_rows import heatmap_sigma, store_rows
+from poselab.experiments.total_batch import scale_total_batch
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def compose(name: str, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]
     Raises:
         InputError: a word that is no override, an unknown key or group, or a broken value.
     """
-    store_experiments(tuple(apart(words)[0]))
+    store_rows(tuple(apart(words)[0]))
     overrides = _with_search_path(words)
     for word in overrides:
         if word[:1] == "-" or ("=" not in word and word[:1] != "~"):
@@ -58,8 +59,18 @@ def compose(name: str, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]
     del config["hydra"]
     OmegaConf.set_struct(config, True)
     if name == "train":
-        expect_values(config)
+        complete(config)
     return config, choices
+
+
+def complete(config: DictConfig) -> None:
+    """Check a composed training config, and scale its batch where it says so.
+
+    Raises:
+        InputError: one of its values cannot be meant.
+    """
+    expect_values(config)
+    scale_total_batch(config)
 
 
 def _composed(name: str, overrides: list[str]) -> DictConfig:
@@ -72,7 +83,7 @@ def _composed(name: str, overrides: list[str]) -> DictConfig:
 
 def _not_composing(error: Exception, name: str, words: Sequence[str]) -> InputError:
     if option := UNKNOWN_OPTION.search(str(error)):
-        return unknown_option(option[1], option[2], [conf_folder(), *apart(words)[0]])
+        return unknown_option(option[1], option[2], apart(words)[0])
     if key := UNKNOWN_KEY.search(str(error)):
         return unknown_key(key[1], _known(name, words, key[1]))
     reason = "; ".join(line.strip() for line in str(error).splitlines()[:2] if line.strip())
@@ -144,7 +155,7 @@ def wants_hydra(words: Sequence[str]) -> bool:
 
 def hand_to_hydra(name: str, words: Sequence[str], task: Callable[[DictConfig], object]) -> None:
     """Run a task by Hydra's own command line, sweeps and launchers included."""
-    store_experiments(tuple(apart(words)[0]))
+    store_rows(tuple(apart(words)[0]))
     arguments, environment = sys.argv, dict(os.environ)
     sys.argv = [f"poselab {name}", *_with_search_path(words)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors itself and exits

@@ -26,13 +26,19 @@ def conf_folder() -> Path:
 
 
 def config_names(group: str, folders: Sequence[Path] = ()) -> list[str]:
-    """The names of all files of a config group, in ``folders`` of the user's own too.
+    """The options of a config group: files, those in ``folders`` of the user's own too, and rows.
 
     Files named _* are parts of others.
     """
     places = [folder / group for folder in (conf_folder(), *folders)]
     files = [(place, file) for place in places for file in place.rglob("[!_]*.yaml")]
-    return sorted({file.relative_to(place).with_suffix("").as_posix() for place, file in files})
+    names = {file.relative_to(place).with_suffix("").as_posix() for place, file in files}
+    return sorted({*names, *group_rows(group, folders)})
+
+
+def group_rows(group: str, folders: Sequence[Path] = ()) -> dict[str, dict[str, Any]]:
+    """Options of a config group that need no files of their own: the rows of its ``_rows.yaml``."""
+    return _rows_of(f"{group}/_rows", folders)
 
 
 def experiment_names(folders: Sequence[Path] = ()) -> list[str]:
@@ -58,20 +64,20 @@ def suite_rows(suite: str, folders: Sequence[Path] = ()) -> dict[str, Overrides]
     Raises:
         InputError: there is no such suite.
     """
-    rows = {f"{suite}/{name}": row for name, row in _rows_of(suite, folders).items()}
+    rows = {f"{suite}/{name}": row for name, row in _rows_of(f"suite/{suite}", folders).items()}
     files = [n for n in config_names("experiment", folders) if n.rpartition("/")[0] == suite]
-    rows = {**dict.fromkeys(files, {}), **rows}
+    rows = {**{name: {} for name in files}, **rows}
     if not rows:
         known = ", ".join(suite_names(folders))
         raise InputError(f"expected a suite out of {known}, got {suite!r}; choose one")
     return dict(sorted(rows.items()))
 
 
-def _rows_of(suite: str, folders: Sequence[Path]) -> dict[str, Overrides]:
-    """The rows of a suite's file by their names; a later folder's go before an earlier one's."""
+def _rows_of(table: str, folders: Sequence[Path]) -> dict[str, Overrides]:
+    """The rows of a table by their names; a later folder's replace an earlier one's."""
     rows: dict[str, Overrides] = {}
     for folder in (conf_folder(), *folders):
-        file = folder / "suite" / f"{suite}.yaml"
+        file = folder / f"{table}.yaml"
         rows |= dict(rows_of_table(read_table(file))) if file.is_file() else {}
     return rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from poselab.experiments.configs import conf_folder
+from poselab.experiments.configs import config_names
 from poselab.experiments.detector_words import detector_overrides
 from poselab.experiments.device import usable_device
 from poselab.structures import InputError
@@ -28,7 +28,7 @@ PoseLab, and used only if you installed it and name it."""
 
 def detector_names() -> list[str]:
     """The detectors that PoseLab ships a config for."""
-    return [file.stem for file in sorted((conf_folder() / "detector").glob("[!_]*.yaml"))]
+    return config_names("detector")
 
 
 def help_text() -> str:

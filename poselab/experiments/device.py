@@ -1,13 +1,16 @@
-"""The device that a command's networks run on."""
+"""The device that a command's networks run on, and how many devices a training uses."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     import argparse
+
+    from omegaconf import DictConfig
 
 
 def add_device(words: argparse.ArgumentParser) -> None:
@@ -32,3 +35,33 @@ def usable_device(name: str) -> str:
             f"expected --device to name a device of this machine, got {name!r}; use auto or cpu"
         ) from None
     return name
+
+
+def count_devices(trainer: DictConfig) -> int:
+    """How many devices, on all nodes together, a trainer's config asks for.
+
+    Raises:
+        InputError: ``devices`` is neither a number, nor a list, nor ``auto``.
+    """
+    devices = trainer.devices
+    if isinstance(devices, str) and "," in devices:
+        devices = [part for part in devices.split(",") if part]
+    if isinstance(devices, Sequence) and not isinstance(devices, str):
+        count = len(devices)
+    elif str(devices) in ("auto", "-1"):
+        count = _available_devices(trainer.accelerator)
+    elif str(devices).isdigit():
+        count = int(devices)
+    else:
+        raise InputError(
+            f"expected trainer.devices to be a number, a list or auto, got {devices}; correct it"
+        )
+    return count * int(trainer.get("num_nodes", 1))
+
+
+def _available_devices(accelerator: str) -> int:
+    if accelerator == "cpu":
+        return 1
+    import torch
+
+    return max(torch.cuda.device_count(), 1)

@@ -1,42 +1,38 @@
-"""What a person may have meant by a word that no config has."""
+"""What was probably meant by a name that no config has."""
 
 from __future__ import annotations
 
 import re
-from difflib import SequenceMatcher
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from poselab.experiments.configs import config_names, experiment_names
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-_ALIKE, _SPREAD, _MOST = 0.75, 0.05, 3
+_CUTOFF = 0.75
+"""Least similarity, of 1, of names that may have been meant."""
 UNKNOWN_KEY = re.compile(r"Could not override '([^']+)'")
 UNKNOWN_OPTION = re.compile(r"Could not find '([^'/]+)/([^']+)'")
 """How Hydra says it: a key, and a group with its option."""
 
 
-def resembling(word: str, known: Iterable[str]) -> list[str]:
-    """The few of ``known`` that look like a word, or whose last part does, the likest first."""
-    likeness = {other: _likeness(word, other) for other in known}
-    least = max(_ALIKE, max(likeness.values(), default=0.0) - _SPREAD)
-    alike = [other for other, value in likeness.items() if value >= least]
-    return sorted(alike, key=lambda other: -likeness[other])[:_MOST]
+def close_names(word: str, known: Iterable[str]) -> list[str]:
+    """Up to three of ``known`` that are spelled almost like a word, the closest first.
 
-
-def _likeness(one: str, other: str) -> float:
-    """Of whole words where they lie equally deep, or, worth a little less, of their last parts."""
-    level = one.count(".") == other.count(".")
-    last = _ratio(one.rpartition(".")[2], other.rpartition(".")[2])
-    return max(_ratio(one, other) if level else 0.0, 0.95 * last)
-
-
-def _ratio(one: str, other: str) -> float:
-    return SequenceMatcher(None, one, other).ratio()
+    Where none is, those whose last part, after the last dot, is spelled like the word's.
+    """
+    names = list(dict.fromkeys(known))
+    if close := get_close_matches(word, names, cutoff=_CUTOFF):
+        return close
+    last = {name: name.rpartition(".")[2] for name in names}
+    ends = get_close_matches(word.rpartition(".")[2], set(last.values()), n=1, cutoff=_CUTOFF)
+    return [name for name in names if last[name] in ends][:3]
 
 
 def keys_of(config: DictConfig) -> list[str]:
@@ -44,8 +40,8 @@ def keys_of(config: DictConfig) -> list[str]:
     return list(_keys(OmegaConf.to_container(config, resolve=False), ""))
 
 
-def _keys(node: Any, before: str) -> Iterator[str]:
-    for key, inner in node.items() if isinstance(node, dict) else ():
+def _keys(section: Any, before: str) -> Iterator[str]:
+    for key, inner in section.items() if isinstance(section, dict) else ():
         if not str(key).startswith("_"):
             yield f"{before}{key}"
             yield from _keys(inner, f"{before}{key}.")
@@ -54,28 +50,24 @@ def _keys(node: Any, before: str) -> Iterator[str]:
 def unknown_key(key: str, known: Iterable[str], what: str = "the config") -> InputError:
     """The sentence on a key that is not in a config with the ``known`` ones."""
     known = list(known)
-    if key in known:  # a node that a dict was to replace; Hydra merges the two
+    if key in known:  # a section that a dict was to replace; Hydra merges the two
         return InputError(
             f"expected keys that {key} has, got others in what was to replace it; add them as "
             f"+{key}.NEW=VALUE, or name a yaml of your own (--config-dir DIR)"
         )
-    alike = resembling(key, known)
+    close = close_names(key, known)
     advice = (
-        f"did you mean {' or '.join(alike)}?"
-        if alike
+        f"did you mean {' or '.join(close)}?"
+        if close
         else "none is named like it; `poselab train experiment=... --cfg job` prints all"
     )
     return InputError(f"expected a key of {what}, got {key!r}; {advice}")
 
 
-def unknown_option(group: str, option: str, folders: Sequence[Path]) -> InputError:
-    """The sentence on an option that a config group has in none of the folders."""
-    names = {
-        file.relative_to(folder / group).with_suffix("").as_posix()
-        for folder in folders
-        for file in (folder / group).rglob("[!_]*.yaml")
-    }
-    alike = resembling(option, sorted(names))
+def unknown_option(group: str, option: str, folders: Sequence[Path] = ()) -> InputError:
+    """The sentence on an option that a config group lacks, in ``folders`` of the user's own too."""
+    names = experiment_names(folders) if group == "experiment" else config_names(group, folders)
+    close = close_names(option, names)
     known = ", ".join(sorted({name.split("/")[0] for name in names}))
-    advice = f"did you mean {' or '.join(alike)}?" if alike else f"choose out of {known or 'none'}"
+    advice = f"did you mean {' or '.join(close)}?" if close else f"choose out of {known or 'none'}"
     return InputError(f"expected {group}= to name a config there is, got {option!r}; {advice}")

@@ -12,6 +12,7 @@ import yaml  # type: ignore[import-untyped]
 from omegaconf import DictConfig, OmegaConf
 
 from poselab.annotations import fingerprint_of
+from poselab.experiments.device import count_devices
 from poselab.io.files import read_bytes, read_json
 from poselab.structures import InputError
 
@@ -155,13 +156,8 @@ def check_one_device(config: DictConfig) -> None:
     Raises:
         InputError: the trainer would use several devices.
     """
-    devices, accelerator = config.trainer.devices, config.trainer.accelerator
-    count = len(devices) if OmegaConf.is_list(devices) else devices
-    if devices == "auto" and accelerator != "cpu":
-        import torch
-
-        count = max(torch.cuda.device_count(), 1)
-    if count not in (1, "1", "auto"):
+    count = count_devices(config.trainer)
+    if count != 1:
         raise InputError(
             f"expected one device for several runs in one process, got {count}; add "
             "trainer.devices=1, or start each run with `poselab train`"

@@ -1,4 +1,4 @@
-"""Rows of suites as Hydra configs, so that ``experiment=SUITE/ROW`` names each."""
+"""Rows of tables as Hydra configs, so that ``experiment=SUITE/ROW`` names each row of a suite."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_store import ConfigStore
 
-from poselab.experiments.configs import conf_folder, config_names, suite_rows
+from poselab.experiments.configs import conf_folder, config_names, group_rows, suite_rows
 from poselab.experiments.published import published_values
 
 if TYPE_CHECKING:
@@ -18,15 +18,27 @@ if TYPE_CHECKING:
 
 
 @cache
-def store_experiments(folders: tuple[Path, ...] = ()) -> None:
-    """Put every row of every suite into Hydra's store; a yaml file of the same name goes first."""
-    places, store = (conf_folder(), *folders), ConfigStore.instance()
+def store_rows(folders: tuple[Path, ...] = ()) -> None:
+    """Put the rows of all suites and of all ``_rows.yaml`` into Hydra's store.
+
+    ``folders`` hold configs of the user's own. A yaml file of the same name goes first.
+    """
+    places = (conf_folder(), *folders)
     for suite in config_names("suite", folders):
         for name, row in suite_rows(suite, folders).items():
-            if not any((place / "experiment" / f"{name}.yaml").is_file() for place in places):
-                config = _config(row, places) | {"published": published_values().get(name, {})}
-                group = f"experiment/{suite}"
-                store.store(name.rpartition("/")[2], config, group=group, package="_global_")
+            published = {"published": published_values().get(name, {})}
+            _store(f"experiment/{name}", _config(row, places) | published, places, "_global_")
+    for group in {file.parent.name for place in places for file in place.glob("*/_rows.yaml")}:
+        for name, row in group_rows(group, folders).items():
+            _store(f"{group}/{name}", row, places)
+
+
+def _store(
+    name: str, config: dict[str, Any], places: Sequence[Path], package: str | None = None
+) -> None:
+    if not any((place / f"{name}.yaml").is_file() for place in places):
+        group, _, option = name.rpartition("/")
+        ConfigStore.instance().store(option, config, group=group, package=package)
 
 
 def _config(row: Overrides, places: Sequence[Path]) -> dict[str, Any]:
