@@ -2,7 +2,7 @@
 
 A command's file has ``parser()`` → argparse.ArgumentParser, whose description is its help, and
 ``run(arguments)`` → exit status. Commands with Hydra's grammar take the raw words instead:
-``main(words)``. A file that never imports torch may say ``LIGHT = True``: it starts and ends faster.
+``main(words)``. A file that never imports torch may say ``LIGHT = True``: it starts faster.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ COMMANDS = {
     "data synth": "generate people in COCO or MPII layout",
     "data check": "say what is missing or broken in a dataset, and how to get it",
     "data leaks": "find images and people that training and evaluation sets share",
-    "data sigmas": "estimate OKS sigmas of your own keypoints from annotations made twice, or residuals",
+    "data sigmas": "estimate OKS sigmas of your own keypoints from repeated annotations, or residuals",
     "data browse": "draw a contact sheet of training samples",
 }
 

@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     write_detections(arguments.out, detections)
     print(f"{len(detections.scores)} people in {len(split.annotations)} images")
-    if split.annotations.instances:
+    if split.annotations.num_instances:
         print(person_ap_line(person_precisions(*detections, split.annotations)))
     print(f"detections: {arguments.out}")
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from poselab.experiments.published_models import MODELS
+from poselab.experiments.pretrained_models import MODELS
 
 _DESCRIPTION = f"""Turn a checkpoint of another zoo into a run of PoseLab.
 
@@ -52,8 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     from poselab.experiments.import_weights import import_run
 
     folder, imported = import_run(arguments.file, arguments.model, arguments.out, arguments.set)
-    taken = imported.convert_state
-    print(f"{len(taken.weights)} tensors of {arguments.file} taken as {imported.published.name}")
+    taken = imported.converted
+    print(f"{len(taken.weights)} tensors of {arguments.file} taken as {imported.pretrained.name}")
     print(f"left over: {', '.join(taken.left_over) or 'nothing'}")
     print(f"run: {folder}")
     return 0

@@ -31,11 +31,11 @@ def parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument(
-        "run", type=Path, help="a run's folder, a checkpoint, or a published model's file"
+        "run", type=Path, help="a run's folder, a checkpoint, or a pretrained model's file"
     )
     arguments.add_argument("inputs", type=Path, nargs="+", help="images, or folders of them")
     arguments.add_argument("--out", type=Path, required=True, help="folder to write to")
-    arguments.add_argument("--model", help="what a published model's file holds")
+    arguments.add_argument("--model", help="what a pretrained model's file holds")
     boxes = arguments.add_mutually_exclusive_group()
     boxes.add_argument("--boxes", type=Path, help="detections file with people's boxes")
     boxes.add_argument("--detector", help="what finds people: a detector's name or file")

@@ -16,7 +16,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError
 
-from poselab.io.checkpoints import WholeCheckpoints, read_checkpoint
+from poselab.io.checkpoints import AtomicCheckpointIO, read_checkpoint
 from poselab.models.pose_net import PoseNet
 from poselab.structures import InputError, Skeleton
 
@@ -190,7 +190,7 @@ def trainer(config: DictConfig, folder: Path | None, callbacks: list[pl.Callback
         made: pl.Trainer = make_trainer(
             logger=[make(save_dir=str(folder)) for make in loggers],
             callbacks=callbacks,
-            plugins=[WholeCheckpoints()],
+            plugins=[AtomicCheckpointIO()],
             default_root_dir=folder,
             enable_checkpointing=folder is not None,
             use_distributed_sampler=False,

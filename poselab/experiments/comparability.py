@@ -74,7 +74,7 @@ def _labels(split: Split) -> dict[str, Any]:
         "annotations": Path(table.source).name,
         "fingerprint": table.fingerprint,
         "images": len(table),
-        "instances": table.instances,
+        "instances": table.num_instances,
         "image_set": image_set(table.image_ids),
     }
 

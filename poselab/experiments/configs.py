@@ -43,11 +43,8 @@ def group_rows(group: str, folders: Sequence[Path] = ()) -> dict[str, dict[str, 
 
 def experiment_names(folders: Sequence[Path] = ()) -> list[str]:
     """The names SUITE/NAME of all experiments: rows of suites, and files of their own."""
-    rows = [
-        f"{suite}/{row}"
-        for suite in config_names("suite", folders)
-        for row in _rows_of(suite, folders)
-    ]
+    suites = config_names("suite", folders)
+    rows = [f"{suite}/{name}" for suite in suites for name in _rows_of(f"suite/{suite}", folders)]
     return sorted({*rows, *config_names("experiment", folders)})
 
 

@@ -127,7 +127,7 @@ def _first(samples: Any, count: int = 64) -> list[int]:
     return list(range(min(count, len(samples))))
 
 
-def _load_batch(config: DictConfig, data: PoseData) -> tuple[Sample, float]:
+def _load_batch(config: DictConfig, data: PoseData) -> tuple[Sample[torch.Tensor], float]:
     """A training batch, and the images a second that all workers would load."""
     keys = [(0, index) for index in _first(data.train_samples, data.batch_size)]
     started = time.perf_counter()
@@ -143,7 +143,9 @@ def _batch_seconds(data: PoseData, step: float, loading: float) -> float:
     return max(step, load) if data.workers else step + load
 
 
-def _train(config: DictConfig, module: PoseModule, batch: Sample) -> tuple[float, str, int]:
+def _train(
+    config: DictConfig, module: PoseModule, batch: Sample[torch.Tensor]
+) -> tuple[float, str, int]:
     """Seconds a training step, the device that it ran on, and the peak memory in bytes."""
     changes = {
         "max_epochs": 1,
@@ -187,7 +189,7 @@ class _StepTimer(pl.Callback):
 
 
 def _evaluate(
-    config: DictConfig, module: PoseModule, data: PoseData, batch: Sample, device: str
+    config: DictConfig, module: PoseModule, data: PoseData, batch: Sample[torch.Tensor], device: str
 ) -> tuple[str, float]:
     """The primary metric of the poses predicted in a batch."""
     module = module.to(device).eval()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from poselab.data.images import Image
     from poselab.datasets.base import Split
     from poselab.evaluation.predictions import Predictions
+    from poselab.report.tables import Row
 
 THRESHOLD = 0.2
 """Poses and keypoints that score above this are drawn."""
@@ -64,7 +65,7 @@ class ImagePoses:
         return (self[n] for n in range(len(self)))
 
     def __str__(self) -> str:
-        rows = [
+        rows: list[Row] = [
             {
                 "image": image.name,
                 "poses": str(len(poses)),

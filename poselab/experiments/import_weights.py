@@ -1,4 +1,4 @@
-"""Weights that others published, as a module of PoseLab and as a run."""
+"""Pretrained weights of other projects, as a module of PoseLab and as a run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from poselab import __version__
 from poselab.experiments import build, manifest, runs
 from poselab.experiments.comparability import run_comparability
 from poselab.experiments.compose import compose
-from poselab.experiments.published_models import published_model
-from poselab.io.checkpoints import WholeCheckpoints
+from poselab.experiments.pretrained_models import pretrained_model
+from poselab.io.checkpoints import AtomicCheckpointIO
 from poselab.models.backbones.weights import read_state
 from poselab.models.pretrained import convert_state
 from poselab.skeletons import COCO17, MPII16
@@ -29,60 +29,60 @@ if TYPE_CHECKING:
 
 
 class ImportedModel(NamedTuple):
-    """A module with published weights, its config and keypoints, and what the file held."""
+    """A module with pretrained weights, its config and keypoints, and what the file held."""
 
-    published: PretrainedModel
+    pretrained: PretrainedModel
     module: PoseModule
     config: DictConfig
     skeleton: Skeleton
-    convert_state: ConvertedState
+    converted: ConvertedState
 
 
-def load_published(file: Path, model: str, overrides: Sequence[str] = ()) -> ImportedModel:
-    """The module that a published checkpoint makes; ``model`` is its name in the catalogue.
+def load_pretrained(file: Path, model: str, overrides: Sequence[str] = ()) -> ImportedModel:
+    """The module that a pretrained checkpoint makes; ``model`` is its name in the catalogue.
 
     Raises:
         InputError: no such model or file, or the file holds another model.
     """
-    published = published_model(model)
+    pretrained = pretrained_model(model)
     if not file.is_file():
         found = "a folder" if file.is_dir() else "no such file"
         raise InputError(f"expected a checkpoint at {file}, found {found}; check the path")
-    config, skeleton = published_config(published, overrides)
-    module, taken = load_weights(file, published, config, skeleton)
-    return ImportedModel(published, module, config, skeleton, taken)
+    config, skeleton = pretrained_config(pretrained, overrides)
+    module, taken = load_weights(file, pretrained, config, skeleton)
+    return ImportedModel(pretrained, module, config, skeleton, taken)
 
 
-def published_config(
-    published: PretrainedModel, overrides: Sequence[str] = ()
+def pretrained_config(
+    pretrained: PretrainedModel, overrides: Sequence[str] = ()
 ) -> tuple[DictConfig, Skeleton]:
     """The config of the run that a catalogue entry makes, and its keypoints.
 
     The metric values that a paper reports for the experiment are left out: they belong to weights
     trained by its recipe.
     """
-    words = [f"experiment={published.experiment}", *published.changes, *overrides]
+    words = [f"experiment={pretrained.experiment}", *pretrained.overrides, *overrides]
     config, _ = compose("train", words)
     if "pretrained" in config.backbone:
         config.backbone.pretrained = False
     config.published = {}
-    return config, {"coco": COCO17, "mpii": MPII16}[published.experiment.split("/")[0]]
+    return config, {"coco": COCO17, "mpii": MPII16}[pretrained.experiment.split("/")[0]]
 
 
 def load_weights(
-    file: Path, published: PretrainedModel, config: DictConfig, skeleton: Skeleton
+    file: Path, pretrained: PretrainedModel, config: DictConfig, skeleton: Skeleton
 ) -> tuple[PoseModule, ConvertedState]:
     """The module of a config with the weights of ``file``, and what was taken from the file.
 
     Raises:
         InputError: the file holds no state dict, or that of another model.
     """
-    state = read_state(file, published.name)
+    state = read_state(file, pretrained.name)
     module = build.module(config, skeleton)
     try:
-        taken = convert_state(state, published.keys, module.state_dict())
+        taken = convert_state(state, pretrained.keys, module.state_dict())
     except InputError as error:
-        raise InputError(f"{file} as {published.name}: {error}") from error
+        raise InputError(f"{file} as {pretrained.name}: {error}") from error
     module.load_state_dict(taken.weights)
     return module.eval(), taken
 
@@ -90,28 +90,28 @@ def load_weights(
 def import_run(
     file: Path, model: str, folder: Path | None, overrides: Sequence[str] = ()
 ) -> tuple[Path, ImportedModel]:
-    """Write a published checkpoint as a run; its folder (default: RUNS/imported/NAME/STAMP).
+    """Write a pretrained checkpoint as a run; its folder (default: RUNS/imported/NAME/STAMP).
 
     Raises:
-        InputError: as :func:`load_published`, or the folder has files in it.
+        InputError: as :func:`load_pretrained`, or the folder has files in it.
     """
-    imported = load_published(file, model, overrides)
+    imported = load_pretrained(file, model, overrides)
     config = imported.config
     config.folder = None if folder is None else str(folder)
-    folder = runs.new_folder(config, f"imported/{imported.published.name}")
+    folder = runs.new_folder(config, f"imported/{imported.pretrained.name}")
     _write(folder, imported, _source_record(file, imported))
     return folder, imported
 
 
 def _source_record(file: Path, imported: ImportedModel) -> dict[str, Any]:
-    published = imported.published
+    pretrained = imported.pretrained
     return {
         "file": file.name,
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        "model": published.name,
-        "experiment": published.experiment,
-        "changes": list(published.changes),
-        "left_over": list(imported.convert_state.left_over),
+        "model": pretrained.name,
+        "experiment": pretrained.experiment,
+        "changes": list(pretrained.overrides),
+        "left_over": list(imported.converted.left_over),
     }
 
 
@@ -119,7 +119,7 @@ def _write(folder: Path, imported: ImportedModel, source: dict[str, Any]) -> Non
     """``run.json``, ``config.yaml`` and the checkpoint."""
     config, module = imported.config, imported.module
     record = {
-        "experiment": f"imported/{imported.published.name}",
+        "experiment": f"imported/{imported.pretrained.name}",
         "seed": config.seed,
         "state": "imported",
         "imported": source,
@@ -136,7 +136,7 @@ def _write(folder: Path, imported: ImportedModel, source: dict[str, Any]) -> Non
         build.CHECKPOINT_KEY: build.described(config, imported.skeleton),
     }
     manifest.write_run(folder, config, record)
-    WholeCheckpoints().save_checkpoint(content, folder / "checkpoints" / "best.ckpt")
+    AtomicCheckpointIO().save_checkpoint(content, folder / "checkpoints" / "best.ckpt")
 
 
 def _comparability(config: DictConfig, module: PoseModule) -> dict[str, Any] | None:

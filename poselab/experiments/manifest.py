@@ -118,7 +118,7 @@ def _annotations_record(split: Split) -> dict[str, Any]:
         "annotations": table.source,
         "fingerprint": table.fingerprint,
         "images": len(table),
-        "instances": table.instances,
+        "instances": table.num_instances,
     }
 
 

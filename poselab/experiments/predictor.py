@@ -1,4 +1,4 @@
-"""A trained or published model, ready to predict poses in images."""
+"""A trained or imported model, ready to predict poses in images."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 
 def load(source: Path | str, model: str | None = None, device: str = "auto") -> Predictor:
-    """Load a run's folder, a checkpoint (.ckpt), or a file of weights that others published.
+    """Load a run's folder, a checkpoint (.ckpt), or a pretrained file of another project.
 
-    model: what a published file holds (`poselab import-weights --help` lists the names); needed
+    model: what a pretrained file holds (`poselab import-weights --help` lists the names); needed
     where the file's own name does not say it. device: "cpu", "cuda", ..., or the best there is.
 
     Example::
@@ -51,9 +51,9 @@ def load(source: Path | str, model: str | None = None, device: str = "auto") -> 
     if model is None and (source.is_dir() or source.suffix == ".ckpt"):
         checkpoint = runs.best_checkpoint(source) if source.is_dir() else source
         return Predictor(source, *build.load(checkpoint), device)
-    from poselab.experiments.import_weights import load_published
+    from poselab.experiments.import_weights import load_pretrained
 
-    imported = load_published(source, model or source.stem)
+    imported = load_pretrained(source, model or source.stem)
     return Predictor(source, imported.module, imported.config, imported.skeleton, device)
 
 

@@ -33,3 +33,10 @@ def _spelled_out(row: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
 def metric_values(row: dict[str, Any]) -> dict[str, float]:
     """The published metric values of a row, in percent."""
     return {key: value for key, value in row.items() if key.startswith(METRICS)}
+
+
+@cache
+def parameter_counts() -> dict[str, int]:
+    """The parameters of each experiment's network and loss, counted once: conf/parameters.yaml."""
+    counts: dict[str, int] = read_table(conf_folder() / "parameters.yaml")
+    return counts

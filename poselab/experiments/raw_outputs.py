@@ -31,9 +31,9 @@ class RawOutputs(NamedTuple):
     """Heatmaps (N, C, h, w) of N inputs, memory-mapped, and the frame of each input."""
 
     heatmaps: Any
-    frame: Frame
+    frame: Frame[Any]
 
-    def batches(self, size: int, device: str) -> Iterator[tuple[Tensor, Frame]]:
+    def batches(self, size: int, device: str) -> Iterator[tuple[Tensor, Frame[Tensor]]]:
         """Heatmaps (float32) and frames of ``size`` inputs at a time, on a device."""
         for start in range(0, len(self.heatmaps), size):
             rows = slice(start, start + size)
@@ -74,7 +74,7 @@ def write_outputs(
         InputError: the output is not a tensor of heatmaps, or the disk is full.
     """
     loader: Any = DataLoader(samples, batch_size=batch_size)
-    frames: list[Frame] = []
+    frames: list[Frame[Tensor]] = []
     with replacing(folder / "outputs.npy") as temporary, torch.inference_mode():
         stored, row = None, 0
         for batch in track(loader, "running the network", transient=True):
@@ -101,7 +101,7 @@ def _empty_array(file: Path, rows: int, like: Any) -> Any:
     return np.lib.format.open_memmap(file, mode="w+", dtype=like.dtype, shape=shape)
 
 
-def _write_frames(file: Path, frames: list[Frame]) -> None:
+def _write_frames(file: Path, frames: list[Frame[Tensor]]) -> None:
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(frame, name).numpy() for frame in frames])
         for name in Frame._fields

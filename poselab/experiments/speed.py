@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def images_per_second(
-    module: PoseModule, batch: Sample, device: str, seconds: float = 1.0
+    module: PoseModule, batch: Sample[torch.Tensor], device: str, seconds: float = 1.0
 ) -> float:
     """Inputs a second of the whole prediction step: network, decoding, scoring.
 

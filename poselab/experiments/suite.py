@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from poselab.evaluation.statistics.estimate import Estimate
 from poselab.experiments import build, runs
 from poselab.experiments.compose import compose
 from poselab.experiments.configs import suite_rows
@@ -15,7 +16,7 @@ from poselab.experiments.speed import images_per_second
 from poselab.experiments.train import train_run
 from poselab.io.files import read_json, write_bytes, write_json
 from poselab.report.page import write_page
-from poselab.report.tables import Estimate, Quantity, csv_text, markdown, print_table
+from poselab.report.tables import Quantity, csv_text, markdown, print_table
 from poselab.structures import InputError
 
 if TYPE_CHECKING:

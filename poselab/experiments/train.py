@@ -20,7 +20,7 @@ from poselab.experiments.fine_tuning import start_from_weights
 from poselab.experiments.manifest import start_run
 from poselab.experiments.reporting import report_run
 from poselab.experiments.total_batch import total_batch_warning
-from poselab.io.checkpoints import KeptCheckpoint, read_checkpoint
+from poselab.io.checkpoints import LatestBestCheckpoint, read_checkpoint
 from poselab.io.files import read_json, write_json
 from poselab.report.curves import draw_curves, read_curves
 from poselab.report.draw import draw_poses
@@ -63,7 +63,7 @@ def train_run(config: DictConfig, folder: Path, experiment: str) -> dict[str, An
 
     with wandb_files_in(folder):
         for logger in trainer.loggers:
-            logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
+            logger.log_hyperparams(build.described(config, data.skeleton)["config"])
         fit(trainer, module, data, _resume_from_last(module, data, folder))
     if not trainer.is_global_zero:
         return {}
@@ -118,7 +118,9 @@ def _callbacks(
 ) -> list[pl.Callback]:
     metric = evaluation.primary_metric
     progress_bar = _with_progress(config).trainer.enable_progress_bar
-    keep = partial(KeptCheckpoint, dirpath=folder / "checkpoints", enable_version_counter=False)
+    keep = partial(
+        LatestBestCheckpoint, dirpath=folder / "checkpoints", enable_version_counter=False
+    )
     description = build.described(config, data.skeleton)
     return [
         DescribeCheckpoint(build.CHECKPOINT_KEY, description),

@@ -1,4 +1,4 @@
-"""Checkpoint files that are whole or absent, and say in one sentence what is wrong with them."""
+"""Checkpoints that are written whole or not at all, and read with one clear error."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class WholeCheckpoints(TorchCheckpointIO):
-    """Write beside the final name and rename.
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its final name and renames it.
 
-    Lightning writes to the system's temporary folder and copies from there, which a killed process
-    leaves half done where that is another file system.
+    Lightning copies it from the system's temporary folder instead: where that is another file
+    system, a killed process leaves half a file.
     """
 
     def save_checkpoint(
@@ -38,10 +38,10 @@ class WholeCheckpoints(TorchCheckpointIO):
         write_bytes(Path(path), buffer.getvalue())
 
 
-class KeptCheckpoint(ModelCheckpoint):
-    """Of epochs that tie the last is kept, and the best score is known in a folder that was moved.
+class LatestBestCheckpoint(ModelCheckpoint):
+    """Keeps the latest of epochs that tie, and knows the best score in a folder that was moved.
 
-    A metric that is 0 until something is learned would otherwise keep the first epoch.
+    Lightning keeps the first of them, which has learned nothing while the metric is still 0.
     """
 
     def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
@@ -53,7 +53,7 @@ class KeptCheckpoint(ModelCheckpoint):
         return trainer.strategy.reduce_boolean_decision(tie)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Called by Lightning when a run goes on."""
+        """Called by Lightning when a run is resumed."""
         super().load_state_dict(_moved(state_dict, state_dict["dirpath"], str(self.dirpath)))
 
 

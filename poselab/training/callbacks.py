@@ -79,7 +79,7 @@ class PoseImages(pl.Callback):
         drawn = [
             self.draw(image.transpose(1, 2, 0), keypoints[valid], scores[valid])
             for image, keypoints, scores, valid in zip(
-                images, *(part.cpu().numpy() for part in poses), strict=True
+                images, *(part.cpu().numpy() for part in poses[:3]), strict=True
             )
         ]
         for logger in loggers:

@@ -5,13 +5,13 @@
 
 SimpleBaseline ResNet-50 at 256×192 in bf16 by the recipe `coco/heatmap_r50_256x192`: its data
 module, module and trainer on one GPU. The peer is the same trainer and module on one batch that is
-there already, so nothing differs but the way of the data: reading, decoding, warping, collating,
+on the device already, so only the path of the data differs: reading, decoding, warping, collating,
 copying. Rounds alternate. Prints images a second of either, the ratio, and the share of time in
 which the device is without work: from the end of a step's work to the start of the next step's, by
 the device's own clock, so that what the host does while the device is busy costs nothing. What the
 peer shows there is Lightning's share; what the fed run shows beyond it is waiting for data. The
 limit of the ratio is 0.95. Without a GPU it says so and measures nothing, unless asked for
-`--device cpu` (float32, no limit), where network and loader share the cores: a rehearsal.
+`--device cpu` (float32, no limit), where network and loader share the cores: a trial.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
 
     from poselab.data import PoseData
 
-LIMIT, ROUNDS, SETTLING = 0.95, 3, 10
+LIMIT, ROUNDS, WARM_UP = 0.95, 3, 10
 NO_GPU = (
-    "expected a CUDA GPU, found none, so nothing was measured; rehearse with "
+    "expected a CUDA GPU, found none, so nothing was measured; try it with "
     "`--device cpu --steps 3 --backbone tiny --batch 8`"
 )
 
@@ -62,27 +62,27 @@ class Pace(NamedTuple):
 
 
 class Stopwatch(pl.Callback):
-    """Marks where steps begin and end in the device's own order of work."""
+    """Marks where steps start and end in the device's own order of work."""
 
     def __init__(self, device: str) -> None:
         self.on_gpu = device == "cuda"
-        self.begins: list[Any] = []
+        self.starts: list[Any] = []
         self.ends: list[Any] = []
 
     def on_train_batch_start(self, *unused: Any) -> None:
-        self.begins.append(self._mark())
+        self.starts.append(self._mark())
 
     def on_train_batch_end(self, *unused: Any) -> None:
         self.ends.append(self._mark())
 
-    def pace(self, settling: int, batch: int) -> Pace:
-        """Of all steps after the first ``settling`` ones."""
+    def pace(self, warm_up: int, batch: int) -> Pace:
+        """Of all steps after the first ``warm_up`` ones."""
         if self.on_gpu:
             torch.cuda.synchronize()
-        begins, ends = self.begins[settling:], self.ends[settling - 1 :]
+        starts, ends = self.starts[warm_up:], self.ends[warm_up - 1 :]
         total = self._seconds(ends[0], ends[-1])
-        idle = sum(self._seconds(*gap) for gap in zip(ends[:-1], begins, strict=True))
-        return Pace(batch * len(begins) / total, idle / total)
+        idle = sum(self._seconds(*gap) for gap in zip(ends[:-1], starts, strict=True))
+        return Pace(batch * len(starts) / total, idle / total)
 
     def _mark(self) -> Any:
         if not self.on_gpu:
@@ -96,24 +96,24 @@ class Stopwatch(pl.Callback):
 
 
 def main() -> int:
-    arguments = parsed()
+    arguments = parse_arguments()
     if arguments.device == "cuda" and not torch.cuda.is_available():
         print(NO_GPU, file=sys.stderr)
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        root = arguments.images or made_up(Path(folder))
-        config = configured(arguments, root)
+        root = arguments.images or generated_images(Path(folder))
+        config = benchmark_config(arguments, root)
         data = build.data(config)
         repeat(data, arguments.batch * steps_of(arguments))
         batch = move_data_to_device(next(iter(data.train_dataloader())), arguments.device)
-        resident = DataLoader(Again(batch, steps_of(arguments)), batch_size=None)
+        resident = DataLoader(Repeated(batch, steps_of(arguments)), batch_size=None)
         rounds = [
-            [paced(config, feed, arguments) for feed in (data, resident)] for _ in range(ROUNDS)
+            [measure(config, feed, arguments) for feed in (data, resident)] for _ in range(ROUNDS)
         ]
-    return told(rounds, arguments)
+    return report(rounds, arguments)
 
 
-def parsed() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -130,34 +130,34 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-class Again(Dataset[Any]):
-    """One thing many times."""
+class Repeated(Dataset[Any]):
+    """One batch many times."""
 
-    def __init__(self, thing: Any, times: int) -> None:
-        self.thing, self.times = thing, times
+    def __init__(self, item: Any, times: int) -> None:
+        self.item, self.times = item, times
 
     def __len__(self) -> int:
         return self.times
 
     def __getitem__(self, index: int) -> Any:
-        return self.thing
+        return self.item
 
 
-def settling(arguments: argparse.Namespace) -> int:
-    """Steps before measuring: cuDNN chooses its kernels, and what workers read ahead is used up."""
-    chosen = SETTLING if arguments.device == "cuda" else 1
+def warm_up_steps(arguments: argparse.Namespace) -> int:
+    """Steps before measuring: cuDNN chooses its kernels, and prefetched batches are used up."""
+    chosen = WARM_UP if arguments.device == "cuda" else 1
     return chosen + 2 * int(arguments.workers)
 
 
 def steps_of(arguments: argparse.Namespace) -> int:
-    return settling(arguments) + int(arguments.steps)
+    return warm_up_steps(arguments) + int(arguments.steps)
 
 
-def made_up(folder: Path) -> str:
+def generated_images(folder: Path) -> str:
     return str(generate(folder / "instances", Settings(64, val=1, size=(480, 640)), workers=1))
 
 
-def configured(arguments: argparse.Namespace, root: str) -> DictConfig:
+def benchmark_config(arguments: argparse.Namespace, root: str) -> DictConfig:
     precision = "bf16-mixed" if arguments.device == "cuda" else "32-true"
     words = [
         *("experiment=coco/heatmap_r50_256x192", f"backbone={arguments.backbone}"),
@@ -178,23 +178,25 @@ def configured(arguments: argparse.Namespace, root: str) -> DictConfig:
 
 
 def repeat(data: PoseData, count: int) -> None:
-    """People again and again, so that no epoch ends while the time is taken."""
-    seen = data.train_samples
-    rows = np.resize(np.arange(len(seen)), max(count, len(seen)))
-    image, person, boxes, scores = seen.items
+    """Repeat the people, so that no epoch ends during the measurement."""
+    samples = data.train_samples
+    rows = np.resize(np.arange(len(samples)), max(count, len(samples)))
+    image, person, boxes, scores = samples.items
     items = Items(image[rows], person[rows], boxes[rows], scores[rows])
-    data.train_samples = PoseDataset(seen.split, seen.framing, seen.augment, seen.seed, items)
+    data.train_samples = PoseDataset(
+        samples.split, samples.framing, samples.augment, samples.seed, items
+    )
 
 
-def paced(config: DictConfig, feed: Any, arguments: argparse.Namespace) -> Pace:
+def measure(config: DictConfig, feed: Any, arguments: argparse.Namespace) -> Pace:
     """One round of training a new network by the datamodule or the loader ``feed``."""
     torch.manual_seed(0)
     watch = Stopwatch(arguments.device)
     build.trainer(config, None, [watch]).fit(build.module(config, COCO17), feed)
-    return watch.pace(settling(arguments), arguments.batch)
+    return watch.pace(warm_up_steps(arguments), arguments.batch)
 
 
-def told(rounds: list[list[Pace]], arguments: argparse.Namespace) -> int:
+def report(rounds: list[list[Pace]], arguments: argparse.Namespace) -> int:
     on_gpu = arguments.device == "cuda"
     device = torch.cuda.get_device_name() if on_gpu else "CPU"
     for name, paces in zip(("fed", "resident"), zip(*rounds, strict=True), strict=True):
@@ -205,7 +207,7 @@ def told(rounds: list[list[Pace]], arguments: argparse.Namespace) -> int:
     print(
         f"ratio     {ratio:8.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f} in {ROUNDS} rounds", end="; "
     )
-    print(f"limit {LIMIT})" if on_gpu else "no limit: a rehearsal)")
+    print(f"limit {LIMIT})" if on_gpu else "no limit: a trial)")
     return int(on_gpu and ratio < LIMIT)
 
 

@@ -3,8 +3,8 @@
     python scripts/benchmarks/prediction.py [--rounds 5] [--batch-size 8] [--threads 1]
 
 SimpleBaseline ResNet-50 at 256×192 on the CPU, uint8 images in, poses in image pixels out, by
-DARK's decoder. The network alone gets images that are normalised already. Turn by turn; prints
-the ratio of the best times, without the flip test (limit 1.1) and with it (limit 2.2).
+DARK's decoder. The network alone gets images that are normalised already. They take turns;
+prints the ratio of the best times, without the flip test (limit 1.1) and with it (limit 2.2).
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ def main() -> int:
     words = ["experiment=coco/heatmap_r50_256x192", "backbone.pretrained=false"]
     config, _ = compose("train", [*words, "method.codec.decoder=dark"])
     module = build.module(config, COCO17).eval()
-    batch = made_up(arguments.batch_size)
+    batch = synthetic_batch(arguments.batch_size)
     ready = (batch.image.float() - module.mean) / module.std
     times: dict[Any, float] = {}
     with torch.inference_mode():
         for _ in range(arguments.rounds):
-            take(times, "bare", lambda: module.net(ready))
+            keep_best_time(times, "bare", lambda: module.net(ready))
             for flip in LIMITS:
                 module.flip_test = flip
-                take(times, flip, lambda: module.predict_step(batch, 0))
+                keep_best_time(times, flip, lambda: module.predict_step(batch, 0))
     missed = False
     print(f"bare network   {times['bare']:8.3f} s a batch of {arguments.batch_size}")
     for flip, limit in LIMITS.items():
@@ -53,14 +53,14 @@ def main() -> int:
     return int(missed)
 
 
-def take(times: dict[Any, float], name: Any, work: Any) -> None:
+def keep_best_time(times: dict[Any, float], name: Any, work: Any) -> None:
     """Keep the best time of some work."""
     start = time.perf_counter()
     work()
     times[name] = min(times.get(name, float("inf")), time.perf_counter() - start)
 
 
-def made_up(size: int) -> Sample:
+def synthetic_batch(size: int) -> Sample:
     image = torch.randint(0, 256, (size, 3, 256, 192), dtype=torch.uint8)
     frame = Frame(
         to_image=torch.eye(2, 3).expand(size, 2, 3),

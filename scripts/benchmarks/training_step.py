@@ -48,7 +48,7 @@ def main() -> int:
     arguments = parser.parse_args()
     words = ["experiment=coco/heatmap_r50_256x192", "backbone.pretrained=false"]
     config, _ = compose("train", words)
-    batch = made_up(arguments.batch_size)
+    batch = synthetic_batch(arguments.batch_size)
     ours, bare = [], []
     for _ in range(ROUNDS):
         ours += lightning_steps(build.module(config, COCO17), batch, arguments)
@@ -60,7 +60,7 @@ def main() -> int:
     return int(ratio > LIMIT)
 
 
-def made_up(size: int) -> Sample:
+def synthetic_batch(size: int) -> Sample:
     generator = torch.Generator().manual_seed(0)
     return Sample(
         image=torch.randint(0, 256, (size, 3, 256, 192), dtype=torch.uint8, generator=generator),

@@ -1,4 +1,4 @@
-"""Rules that rename keys of other zoos: strict, and told apart from what is merely left over."""
+"""Rules that rename keys of other zoos: strict, and they report keys that are not needed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from poselab import geometry
 from poselab.data.framing import AffineParameters
 from poselab.experiments import build
 from poselab.experiments.configs import experiment_names
-from poselab.experiments.import_weights import published_config
-from poselab.experiments.published_models import MODELS, published_model
+from poselab.experiments.import_weights import pretrained_config
+from poselab.experiments.pretrained_models import MODELS, pretrained_model
 from poselab.io.checkpoints import read_checkpoint
 from poselab.models.backbones.renormalise import Renormalise
 from poselab.models.backbones.timm_backbone import TimmBackbone
@@ -79,7 +79,7 @@ def test_every_model_names_an_experiment_of_its_input() -> None:
         if "x" not in size:  # of whole images
             continue
         asked = "framing.size=[{},{}]".format(*size.split("x"))
-        assert one.experiment.endswith(size) or asked in one.changes
+        assert one.experiment.endswith(size) or asked in one.overrides
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_every_model_names_an_experiment_of_its_input() -> None:
     ],
 )
 def test_the_convention_comes_along(name: str, pixels: str, codec: str) -> None:
-    config, skeleton = published_config(published_model(name))
+    config, skeleton = pretrained_config(pretrained_model(name))
     assert config.framing.pixels == pixels
     assert config.method.codec["_target_"].rpartition(".")[2] == codec
     assert config.published == {}
@@ -125,7 +125,7 @@ def test_the_convention_comes_along(name: str, pixels: str, codec: str) -> None:
 def test_the_keypoints_that_make_a_score_come_along(name: str, keypoint_threshold: float) -> None:
     """As IN_VIS_THRE of the authors' experiments says, or mmpose's metric."""
     assert (
-        published_config(published_model(name))[0].postprocess.keypoint_threshold
+        pretrained_config(pretrained_model(name))[0].postprocess.keypoint_threshold
         == keypoint_threshold
     )
 
@@ -134,7 +134,7 @@ def test_the_keypoints_that_make_a_score_come_along(name: str, keypoint_threshol
 def test_darks_crop_is_darks(scale: float) -> None:
     """Its three points: the centre and, half a width of last pixels above it, the middle of the
     upper edge go to those of the input; the rest follows without shear."""
-    config, _ = published_config(published_model("dark_w32"))
+    config, _ = pretrained_config(pretrained_model("dark_w32"))
     framing, box = build.framing(config), np.array([100.0, 60.0, 90.0, 200.0])
     width = 200 * 192 / 256 * 1.25 * scale
     centre = np.array([100 + (90 - 1) / 2, 60 + (200 - 1) / 2])

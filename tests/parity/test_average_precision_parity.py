@@ -54,8 +54,8 @@ def test_whole_set_equals_the_engine(tmp_path: Path, seed: int, engine: str) -> 
     keypoints = (5, 17)[seed % 2]
     sigmas = np.linspace(0.03, 0.1, keypoints).tolist()
     gt, dt = written(tmp_path, *case(seed, keypoints))
-    counted = tally(gt, dt, engine, sigmas)
-    ours = counted.values(np.ones((1, len(counted.image_ids)), int))[0]
+    accumulator = accumulate(gt, dt, engine, sigmas)
+    ours = accumulator.values(np.ones((1, len(accumulator.image_ids)), int))[0]
     theirs = plain_pycocotools(gt, dt, sigmas)
     expected = [np.nan if figure == -1 else figure for figure in theirs]
     np.testing.assert_array_equal(ours, expected)
@@ -68,12 +68,14 @@ def test_repeated_images_equal_pycocotools_on_the_repeated_set(tmp_path: Path, s
     for entry in found:  # equal scores of different images have no one right order
         entry["score"] = float(rng.random())
     sigmas = np.linspace(0.03, 0.1, 9).tolist()
-    counted = tally(*written(tmp_path, ground_truth, found), "hotcoco", sigmas)
-    weights = rng.poisson(1.0, len(counted.image_ids))
+    accumulator = accumulate(*written(tmp_path, ground_truth, found), "hotcoco", sigmas)
+    weights = rng.poisson(1.0, len(accumulator.image_ids))
     many = repeated(
-        ground_truth, found, dict(zip(counted.image_ids.tolist(), weights.tolist(), strict=True))
+        ground_truth,
+        found,
+        dict(zip(accumulator.image_ids.tolist(), weights.tolist(), strict=True)),
     )
     theirs = plain_pycocotools(*written(tmp_path, *many), sigmas)
     expected = [np.nan if figure == -1 else figure for figure in theirs]
-    ours = counted.values(np.stack([weights, np.ones_like(weights)]))[0]
+    ours = accumulator.values(np.stack([weights, np.ones_like(weights)]))[0]
     np.testing.assert_array_equal(ours, expected)

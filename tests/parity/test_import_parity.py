@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from poselab import geometry
 from poselab.experiments import build
-from poselab.experiments.import_weights import load_weights, published_config
-from poselab.experiments.published_models import published_model
+from poselab.experiments.import_weights import load_weights, pretrained_config
+from poselab.experiments.pretrained_models import pretrained_model
 from poselab.modules import PoseModule
 from poselab.skeletons import COCO17
 
@@ -27,8 +27,8 @@ MEAN, STD = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.2
 def from_file(net: nn.Module, name: str, folder: Path, wrapped: bool = False) -> PoseModule:
     file = folder / "weights.pth"
     torch.save({"state_dict": net.state_dict()} if wrapped else net.state_dict(), file)
-    published = published_model(name)
-    return load_weights(file, published, *published_config(published))[0]
+    published = pretrained_model(name)
+    return load_weights(file, published, *pretrained_config(published))[0]
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,7 @@ def test_transformers_vitpose_reads_the_same_keypoints(tmp_path: Path) -> None:
     """Its own processor, from the same image and boxes, and from the same maps."""
     transformers = pytest.importorskip("transformers", reason="compares with transformers' ViTPose")
     processor = transformers.VitPoseImageProcessor()
-    config, skeleton = published_config(published_model("transformers_vitpose_small_256x192"))
+    config, skeleton = pretrained_config(pretrained_model("transformers_vitpose_small_256x192"))
     framing, codec = build.framing(config), build.module(config, skeleton).codec
     boxes = np.array([[40.0, 20.0, 110.0, 280.0], [-8.0, 200.0, 300.0, 90.0]])
     matrices = [framing.matrix(framing.area(box)) for box in boxes]

@@ -16,8 +16,8 @@ from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops.misc import FrozenBatchNorm2d
 
 from poselab.experiments import build
-from poselab.experiments.import_weights import load_weights, published_config
-from poselab.experiments.published_models import published_model
+from poselab.experiments.import_weights import load_weights, pretrained_config
+from poselab.experiments.pretrained_models import pretrained_model
 from poselab.models.pretrained import ConvertedState, convert_state
 from poselab.modules import PoseModule
 from poselab.structures import InputError
@@ -47,8 +47,8 @@ def published(frozen: bool, keypoints: int = 17) -> Any:
 
 def from_file(net: nn.Module, name: str, folder: Path, *changes: str) -> PoseModule:
     torch.save(net.state_dict(), folder / "weights.pth")
-    kind = published_model(name)
-    config, skeleton = published_config(kind, [*OURS, *changes])
+    kind = pretrained_model(name)
+    config, skeleton = pretrained_config(kind, [*OURS, *changes])
     return load_weights(folder / "weights.pth", kind, config, skeleton)[0]
 
 
@@ -88,8 +88,8 @@ def state() -> dict[str, Tensor]:
 
 
 def taken(state: dict[str, Tensor], name: str = "keypoint_rcnn_legacy_r50") -> ConvertedState:
-    kind = published_model(name)
-    config, skeleton = published_config(kind)
+    kind = pretrained_model(name)
+    config, skeleton = pretrained_config(kind)
     with torch.device("meta"):
         module = build.module(config, skeleton)
     return convert_state(state, kind.keys, module.state_dict())
@@ -140,8 +140,8 @@ def test_other_networks_are_refused(state: dict[str, Tensor]) -> None:
 
 
 def test_their_convention_comes_along() -> None:
-    assert published_model("keypointrcnn_resnet50_fpn").name == "keypoint_rcnn_r50"
-    config, skeleton = published_config(published_model("keypoint_rcnn_r50"))
+    assert pretrained_model("keypointrcnn_resnet50_fpn").name == "keypoint_rcnn_r50"
+    config, skeleton = pretrained_config(pretrained_model("keypoint_rcnn_r50"))
     method, framing = config.method, config.framing
     assert (method.codec.labels, method.frozen_statistics) == ("corner", True)
     assert not config.flip_test

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from poselab.experiments.import_weights import load_weights, published_config
-from poselab.experiments.published_models import published_model
+from poselab.experiments.import_weights import load_weights, pretrained_config
+from poselab.experiments.pretrained_models import pretrained_model
 from poselab.models.backbones import CSPNeXt
 from poselab.skeletons import COCO17
 from poselab.structures import InputError
@@ -174,8 +174,8 @@ def test_rtmpose_is_the_same(tmp_path: Path) -> None:
     state = published("t")
     kept = {**state, "ema_backbone_stem_0_conv_weight": torch.zeros(1)}
     torch.save({"state_dict": kept, "ema_state_dict": {}}, tmp_path / "rtmpose-t.pth")
-    model = published_model("RTMPose-t")
-    module, taken = load_weights(tmp_path / "rtmpose-t.pth", model, *published_config(model))
+    model = pretrained_model("RTMPose-t")
+    module, taken = load_weights(tmp_path / "rtmpose-t.pth", model, *pretrained_config(model))
     assert taken.left_over == ("ema_backbone_stem_0_conv_weight",)
     smooth = torch.rand(2, 3, 32, 24, generator=torch.Generator().manual_seed(0))
     images = (functional.interpolate(smooth, (256, 192), mode="bilinear") * 255).to(torch.uint8)
@@ -214,8 +214,8 @@ def test_the_heatmaps_that_its_backbone_learnt_first_are_the_same(tmp_path: Path
     body = {k: v for k, v in published("t").items() if k.startswith("backbone.")}
     whole = body | {f"head.{k}": v for k, v in head.state_dict().items()}
     torch.save({"state_dict": whole}, tmp_path / "cspnext.pth")
-    model = published_model("mmpose_cspnext-tiny")
-    module, _ = load_weights(tmp_path / "cspnext.pth", model, *published_config(model))
+    model = pretrained_model("mmpose_cspnext-tiny")
+    module, _ = load_weights(tmp_path / "cspnext.pth", model, *pretrained_config(model))
     images = torch.randn(1, 3, 256, 192, generator=torch.Generator().manual_seed(1))
     feature = backbone(part(body, "backbone"), "t", images)
     expected = head.final_layer(head.deconv_layers(feature))
@@ -237,6 +237,6 @@ def test_a_backbone_is_taken_out_of_a_whole_network(tmp_path: Path) -> None:
 
 def test_another_size_is_refused(tmp_path: Path) -> None:
     torch.save(published("t"), tmp_path / "t.pth")
-    model = published_model("rtmpose_s")
+    model = pretrained_model("rtmpose_s")
     with pytest.raises(InputError, match=r"expected the (weights|shapes) of this model"):
-        load_weights(tmp_path / "t.pth", model, *published_config(model))
+        load_weights(tmp_path / "t.pth", model, *pretrained_config(model))

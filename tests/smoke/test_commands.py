@@ -17,7 +17,7 @@ import poselab
 from poselab import cli
 from poselab.evaluation.comparability import read_comparability
 from poselab.evaluation.predictions import read_predictions
-from poselab.experiments import train as training
+from poselab.experiments import ablation, suite
 from poselab.io.files import write_bytes
 from poselab.training.callbacks import SeedEachEpoch
 
@@ -177,7 +177,7 @@ def test_a_suite_trains_only_what_is_missing(
     assert float(row[heading.index("images/s")]) > 0
     assert float(row[heading.index("GMACs")]) > 0
     with monkeypatch.context() as patch:
-        patch.setattr(training, "train", lambda *given: pytest.fail("trained again"))
+        patch.setattr(suite, "train_run", lambda *given: pytest.fail("trained again"))
         assert cli.main(given) == 0
     assert next(tmp_path.rglob("table.md")).read_text() == table
     capsys.readouterr()
@@ -225,6 +225,6 @@ def test_an_interrupted_ablation_goes_on(
     assert "| 70.4 |" in lines[0]
     assert "±" in lines[0]
     assert "| 2 |" in lines[1]
-    monkeypatch.setattr(training, "train", lambda *given: pytest.fail("trained again"))
+    monkeypatch.setattr(ablation, "train_run", lambda *given: pytest.fail("trained again"))
     assert cli.main(given) == 0
     assert next(tmp_path.rglob("table.md")).read_text() == table

@@ -1,4 +1,4 @@
-"""The published models whose weights can be imported, by name."""
+"""The pretrained models of other projects that can be imported, by name."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _NAMES_OF_FILES = {
 """Names that the authors give their files, and ours."""
 
 
-def published_model(name: str) -> PretrainedModel:
+def pretrained_model(name: str) -> PretrainedModel:
     """The catalogue's entry of a model; 256x192 may be left out, the authors' file names work too.
 
     Raises:
@@ -73,6 +73,6 @@ def published_model(name: str) -> PretrainedModel:
     close = difflib.get_close_matches(wanted, CATALOGUE, n=3, cutoff=0.4)
     advice = f"did you mean {' or '.join(close)}? " if close else ""
     raise InputError(
-        f"expected the name of a published model, got {name!r}; {advice}`poselab import-weights "
+        f"expected the name of a pretrained model, got {name!r}; {advice}`poselab import-weights "
         "--help` lists all"
     )
