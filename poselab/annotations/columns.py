@@ -1,4 +1,4 @@
-"""From rows of parsed values to typed columns, and from unsorted columns to a table."""
+"""From lists of parsed values to typed columns, and from columns to a table."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from poselab.structures import Floats, Ints, Skeleton
 
 AREA_OF_BOX = 0.53
-FARTHEST = 1e6
-"""Pixels from an image's corner beyond which no coordinate can be meant."""
+"""A person's area as a share of their box, where the file gives no area."""
+MAX_COORDINATE = 1e6
+"""Pixels; coordinates beyond are errors of the file."""
 
 
-class Images(NamedTuple):
+class ImageColumns(NamedTuple):
     """Columns of images: ids (N,), sizes (N, 2) height and width, names of their files."""
 
     ids: Ints
@@ -30,7 +31,7 @@ class Images(NamedTuple):
     names: Sequence[str]
 
 
-class People(NamedTuple):
+class PersonColumns(NamedTuple):
     """Columns of people in the file's order; image (M,) is the row of each one's image."""
 
     image: Ints
@@ -41,11 +42,11 @@ class People(NamedTuple):
     areas: Floats
     crowd: Any
     head_boxes: Floats | None = None
-    recorded: Ints | None = None
+    recorded_keypoints: Ints | None = None
 
 
-class Rules(NamedTuple):
-    """Where areas and boxes come from, how many image entries were dropped, people's id."""
+class Provenance(NamedTuple):
+    """Where areas and boxes come from, how many image entries were dropped, the id of people."""
 
     area: str = "annotated"
     box: str = "annotated"
@@ -53,13 +54,13 @@ class Rules(NamedTuple):
     category: int = 1
 
 
-def integers(values: list[Any]) -> Ints:
-    """A column of whole numbers; TypeError or OverflowError where one is something else."""
+def integer_column(values: list[Any]) -> Ints:
+    """A column of whole numbers; raises TypeError or OverflowError for other values."""
     return np.frombuffer(array("q", values), dtype=np.int64)
 
 
-def vectors(values: list[Any], length: int) -> Any:
-    """An int64 or float64 column (M, length) of number lists; struct.error or TypeError if not.
+def vector_column(values: list[Any], length: int) -> Any:
+    """A column (M, length), int64 or float64; raises struct.error or TypeError for other lists.
 
     Whole numbers pack twice as fast as floats, and COCO's coordinates are whole.
     """
@@ -81,7 +82,7 @@ def _packed(values: list[Any], length: int, code: str, kind: type) -> Any:
 
 
 def boxes_around(keypoints: Floats, visibility: Ints) -> Floats:
-    """The tightest boxes (M, 4) around labelled keypoints; zeros where there are none."""
+    """The tightest boxes (M, 4) around labelled keypoints; zeros where none is labelled."""
     from poselab.geometry import boxes_of_keypoints
 
     return boxes_of_keypoints(keypoints, visibility > 0)
@@ -94,31 +95,31 @@ def labelled_only(keypoints: Floats, visibility: Ints, origin: int) -> Floats:
 
 
 def rows_of(ids: Ints, wanted: Ints) -> Ints:
-    """The row in ``ids`` of every wanted id, -1 where there is none; ids need not be sorted."""
+    """The row in ``ids``, sorted or not, of each of the ``wanted``, -1 for those not there."""
     order = np.argsort(ids, kind="stable")
     place = np.minimum(np.searchsorted(ids[order], wanted), len(ids) - 1)
     rows = order[place]
     return np.where(ids[rows] == wanted, rows, -1)
 
 
-def within(column: Floats, limit: float) -> bool:
-    """Whether every number lies within ± ``limit``, which NaN does not."""
+def all_within(column: Floats, limit: float) -> bool:
+    """Whether every number lies within ± ``limit``; NaN does not."""
     return bool(column.min(initial=0.0) >= -limit and column.max(initial=0.0) <= limit)
 
 
-def refuse_impossible(source: SourceFile, instances: People) -> None:
-    """Refuse NaN, infinity and absurd numbers in what training computes with.
+def check_numbers(source: SourceFile, people: PersonColumns) -> None:
+    """Check that keypoints, boxes and areas are finite and possible.
 
     Raises:
-        InputError: naming the first annotation that has one.
+        InputError: one is not; the message names the first such annotation.
     """
     for what, column, limit in (
-        ("keypoints", instances.keypoints, FARTHEST),
-        ("box", instances.boxes, FARTHEST),
-        ("head box", instances.head_boxes, FARTHEST),
-        ("area", instances.areas, FARTHEST**2),
+        ("keypoints", people.keypoints, MAX_COORDINATE),
+        ("box", people.boxes, MAX_COORDINATE),
+        ("head box", people.head_boxes, MAX_COORDINATE),
+        ("area", people.areas, MAX_COORDINATE**2),
     ):
-        if column is None or within(column, limit):
+        if column is None or all_within(column, limit):
             continue
         rows = column.reshape(len(column), -1)
         guilty = int(np.argmin((np.abs(rows) <= limit).all(axis=1)))
@@ -128,29 +129,29 @@ def refuse_impossible(source: SourceFile, instances: People) -> None:
             wanted, found = "finite numbers", "NaN or infinity"
         raise InputError(
             f"expected {wanted} in {source.path}, got {found} in the {what} of annotation "
-            f"{instances.ids[guilty]}; correct or remove that annotation"
+            f"{people.ids[guilty]}; correct or remove that annotation"
         )
 
 
-def table(
+def build_table(
     source: SourceFile,
     layout: str,
     skeleton: Skeleton,
-    images: Images,
-    instances: People,
-    rules: Rules,
+    images: ImageColumns,
+    people: PersonColumns,
+    provenance: Provenance,
 ) -> Annotations:
     """The table of these images and people, people sorted by image, without regions.
 
     Raises:
         InputError: nobody has a labelled keypoint, or a coordinate is not finite or absurd.
     """
-    refuse_impossible(source, instances)
-    _refuse_nobody(source, instances)
-    counts = np.bincount(instances.image, minlength=len(images.ids))
-    if np.any(np.diff(instances.image) < 0):
-        instances = _sorted(instances)
-    heads, nothing = instances.head_boxes, np.empty(0, np.int64)
+    check_numbers(source, people)
+    _check_any_labelled(source, people)
+    counts = np.bincount(people.image, minlength=len(images.ids))
+    if np.any(np.diff(people.image) < 0):
+        people = _sorted_by_image(people)
+    heads, nothing = people.head_boxes, np.empty(0, np.int64)
     return Annotations(
         skeleton=skeleton,
         source=str(source.path),
@@ -159,34 +160,34 @@ def table(
         sizes=images.sizes.astype(np.int32),
         file_names=np.array([name.encode() for name in images.names], dtype=np.bytes_),
         first_person=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        annotation_ids=instances.ids,
-        keypoints=instances.keypoints,
-        visibility=instances.visibility,
-        boxes=instances.boxes,
-        areas=instances.areas,
-        crowd=np.asarray(instances.crowd, dtype=bool),
-        head_boxes=np.broadcast_to(0.0, (len(instances.ids), 4)) if heads is None else heads,
+        annotation_ids=people.ids,
+        keypoints=people.keypoints,
+        visibility=people.visibility,
+        boxes=people.boxes,
+        areas=people.areas,
+        crowd=np.asarray(people.crowd, dtype=bool),
+        head_boxes=np.broadcast_to(0.0, (len(people.ids), 4)) if heads is None else heads,
         mask_rows=nothing,
         mask_ends=nothing,
         mask_bytes=nothing.astype(np.uint8),
         layout=layout,
-        area_rule=rules.area,
-        box_rule=rules.box,
-        recorded_keypoints=instances.recorded,
-        repeated=rules.repeated,
-        category=rules.category,
+        area_rule=provenance.area,
+        box_rule=provenance.box,
+        recorded_keypoints=people.recorded_keypoints,
+        repeated=provenance.repeated,
+        category=provenance.category,
     )
 
 
-def _refuse_nobody(source: SourceFile, instances: People) -> None:
-    if not np.any(instances.visibility):
+def _check_any_labelled(source: SourceFile, people: PersonColumns) -> None:
+    if not np.any(people.visibility):
         raise InputError(
             f"expected people with labelled keypoints in {source.path}, found none among "
-            f"{len(instances.ids)} annotations; is it the keypoints file of the data set?"
+            f"{len(people.ids)} annotations; is it the keypoints file of the dataset?"
         )
 
 
-def _sorted(instances: People) -> People:
-    order = np.argsort(instances.image, kind="stable")
-    columns: list[Any] = [None if column is None else column[order] for column in instances]
-    return People(*columns)
+def _sorted_by_image(people: PersonColumns) -> PersonColumns:
+    order = np.argsort(people.image, kind="stable")
+    columns: list[Any] = [None if column is None else column[order] for column in people]
+    return PersonColumns(*columns)

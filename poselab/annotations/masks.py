@@ -1,4 +1,4 @@
-"""Regions of crowds and keypoint-less people, kept as small records and rasterised when asked for.
+"""Regions of crowds and of people without keypoints: small records, rasterised when needed.
 
 A record is one letter and its content: ``P`` polygons, int32 counts and corners in hundredths of a
 pixel (the precision of COCO's files); ``R`` compressed COCO run-lengths.

@@ -136,7 +136,7 @@ def recognise(source: SourceFile) -> str:
         return _matlab_layout(source)
     start = source.text[:64].lstrip()[:1]
     if start == b"{":
-        return "coco_wholebody" if whole_body.is_split(source.text) else "coco"
+        return "coco_wholebody" if whole_body.has_parts(source.text) else "coco"
     if start == b"[":
         return "mpii_json"
     raise InputError(

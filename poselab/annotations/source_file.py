@@ -1,4 +1,4 @@
-"""An annotation file's bytes, with those of the files that belong beside it."""
+"""The content of an annotation file, and of the files beside it that belong to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
-    """The file and those beside it that its layout reads too.
+    """An annotation file and the one beside it that its format also needs.
 
     ``valid.json`` has head boxes in ``gt_valid.mat``; ``valid.h5`` names in ``valid_images.txt``.
     """
@@ -29,7 +29,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """What was read from disk once, so that digest and table are of the same bytes."""
+    """An annotation file, read once, so that its fingerprint and table are of the same bytes."""
 
     path: Path
     content: bytes
@@ -81,7 +81,7 @@ class SourceFile:
             ) from None
 
     def mat(self, content: bytes | None = None, plain: bool = True) -> dict[str, Any]:
-        """The variables of a MATLAB file; not ``plain``: nested structs as objects.
+        """The variables of a MATLAB file, or of its ``content``; not ``plain``: structs as objects.
 
         Raises:
             InputError: it is not a MATLAB file.
@@ -109,13 +109,13 @@ def read_source(path: Path) -> SourceFile:
         InputError: there is no such file, or it cannot be read.
     """
     first, *others = files_of(path)
-    beside = {other.name: read_bytes(other, "what belongs to annotations") for other in others}
+    beside = {other.name: read_bytes(other, "a file of the annotations") for other in others}
     return SourceFile(path, read_bytes(first, "an annotation file"), beside)
 
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Keep the garbage collector from walking millions of parsed values, none of them garbage."""
+    """Pause the garbage collector, which would visit millions of values that are no garbage."""
     was_running = gc.isenabled()
     gc.disable()
     try:

@@ -96,17 +96,17 @@ class PoseData(pl.LightningDataModule):
         self.train_samples = PoseDataset(self.train, framing, augment, seed)
         self.val_samples = PoseDataset(self.val, framing)
 
-    def train_dataloader(self) -> DataLoader[Sample]:
+    def train_dataloader(self) -> DataLoader[Sample[Any]]:
         """Shuffled, augmented samples; a last batch that is not full is dropped."""
         return self._loader(self.train_samples, training=True)
 
-    def val_dataloader(self) -> DataLoader[Sample]:
+    def val_dataloader(self) -> DataLoader[Sample[Any]]:
         """Every item once, without augmentation."""
         return self._loader(self.val_samples, training=False)
 
     predict_dataloader = val_dataloader
 
-    def _loader(self, samples: PoseDataset, training: bool) -> DataLoader[Sample]:
+    def _loader(self, samples: PoseDataset, training: bool) -> DataLoader[Sample[Any]]:
         trainer = self.trainer
         rank, world = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         sampler = EpochSampler(len(samples), training, self.seed, rank, world)

@@ -31,13 +31,13 @@ _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 class _WithoutImage(NamedTuple):
     """A sample without its image, and what that is made from."""
 
-    sample: Sample
+    sample: Sample[Any]
     path: Path
     matrix: Floats
     rng: np.random.Generator
 
 
-class PoseDataset(Dataset[Sample]):
+class PoseDataset(Dataset[Sample[Any]]):
     """Samples of a split; item (epoch, index) depends on the seed and these two alone.
 
     Without ``augment`` every item shows exactly what the framing says, and the epoch does not
@@ -63,10 +63,10 @@ class PoseDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.items.image)
 
-    def __getitem__(self, key: Key) -> Sample:
+    def __getitem__(self, key: Key) -> Sample[Any]:
         return self._with_image(self._without_image(key))
 
-    def __getitems__(self, keys: Sequence[Key]) -> list[Sample]:
+    def __getitems__(self, keys: Sequence[Key]) -> list[Sample[Any]]:
         """The samples of a batch, which a loader asks for at once.
 
         All labels come first: between images, which fill the processor's cache, the same steps
@@ -91,7 +91,7 @@ class PoseDataset(Dataset[Sample]):
         name = self.split.annotations.file_name(int(self.items.image[index]))
         return _WithoutImage(sample, self.split.images / name, matrix, rng)
 
-    def _with_image(self, incomplete: _WithoutImage) -> Sample:
+    def _with_image(self, incomplete: _WithoutImage) -> Sample[Any]:
         image = read_and_warp(incomplete.path, incomplete.matrix, self.framing.size)
         if self.augment is not None:
             image = self.augment.transform_pixels(image, incomplete.rng)
@@ -181,7 +181,7 @@ class PoseDataset(Dataset[Sample]):
         size = [int(n) for n in table.sizes[image]]
         return np.asarray(mask.decode({"size": size, "counts": table.mask(person)}))
 
-    def _frame(self, index: int, matrix: Floats) -> Frame:
+    def _frame(self, index: int, matrix: Floats) -> Frame[Any]:
         table, person = self.split.annotations, int(self.items.person[index])
         return Frame(
             to_image=geometry.invert(matrix).astype(np.float32),

@@ -85,7 +85,7 @@ def jittered(
 
 
 def _check_labelled(table: Annotations) -> None:
-    if not table.instances:
+    if not table.num_instances:
         raise InputError(
             "expected annotated people to take boxes from, found none; give --annotations"
         )

@@ -14,7 +14,7 @@ from poselab.data.framing import WholeImage
 from poselab.data.images import read_and_warp, to_planes
 from poselab.detection.base import DetectedBoxes, boxes_of_corners
 from poselab.detection.tiny_network import CentreLoss, centre_net, decode_boxes, to_cells
-from poselab.io.checkpoints import WholeCheckpoints, read_checkpoint
+from poselab.io.checkpoints import AtomicCheckpointIO, read_checkpoint
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def save(detector: TinyDetectorModule, file: Path) -> None:
         InputError: the folder cannot be written, or the disk is full.
     """
     content = {KEY: detector.settings, "state_dict": detector.state_dict()}
-    WholeCheckpoints().save_checkpoint(content, file)
+    AtomicCheckpointIO().save_checkpoint(content, file)
 
 
 def load(file: Path) -> TinyDetectorModule:

@@ -21,7 +21,7 @@ def good(number, image_id):
 
 @pytest.fixture
 def root(tmp_path):
-    """A whole data set in the official COCO layout."""
+    """A whole dataset in the official COCO layout."""
     folder = tmp_path / "coco"
     (folder / "annotations").mkdir(parents=True)
     for split in ("train", "val"):

@@ -242,7 +242,7 @@ def test_real_splits_share_nothing_until_copies_are_planted(
 
 
 def test_three_known_copies_in_leeds_sports_poses(shared_data: Data) -> None:
-    """Images that the data set holds twice, on either side of a split by number; seen by eye."""
+    """Images that the dataset holds twice, on either side of a split by number; seen by eye."""
     folder = shared_data("lspet/images")
     copies = [("im04433", "im09130"), ("im00457", "im09410"), ("im03249", "im09545")]
     train, val = ([f"{name}.jpg" for name in side] for side in zip(*copies, strict=True))

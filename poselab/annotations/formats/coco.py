@@ -1,9 +1,9 @@
-"""The COCO keypoints format (Lin et al. 2014), with which most data sets are published.
+"""The COCO keypoints format (Lin et al. 2014), in which most datasets are published.
 
 Pixels are 0-based. Images listed again are dropped when the entries agree. A missing ``area`` is
 0.53 of the box (the rule of CrowdPose's and AI Challenger's evaluation), a missing ``bbox`` the
-tightest one around the keypoints. ``head_box`` (x, y, width, height), which COCO has not, is read
-where one of the first annotations has it.
+tightest one around the keypoints. ``head_box`` (x, y, width, height), which COCO itself does not
+have, is read where one of the first annotations has it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poselab.annotations import columns
-from poselab.annotations.columns import Images, People, Rules
-from poselab.annotations.formats.category import category_skeleton
-from poselab.annotations.formats.json_fields import Entries, Field, column, numbers, whole
+from poselab.annotations.columns import ImageColumns, PersonColumns, Provenance
+from poselab.annotations.formats.coco_category import skeleton_of_category
+from poselab.annotations.formats.json_columns import (
+    Entries,
+    JsonKey,
+    integer_key,
+    number_column,
+    read_column,
+)
 from poselab.annotations.masks import record
 from poselab.skeletons import WHOLEBODY133
 from poselab.structures import InputError
@@ -26,15 +32,15 @@ if TYPE_CHECKING:
     from poselab.structures import Ints, Skeleton
 
 _ABSENT_BOX = [0.0] * 4
-_FIRST = 100
+_SAMPLE = 100  # annotations that are searched for a key of their own
 
 
 def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
     """The table of a COCO keypoints file.
 
     Raises:
-        InputError: the file is not of that format, or what it says cannot be true; the message
-            names the first guilty annotation.
+        InputError: the file is not of that format, or its values are impossible; the message names
+            the first such annotation.
     """
     return table_of(source, source.json(), "coco", (skeleton, origin))
 
@@ -42,7 +48,7 @@ def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotati
 def table_of(
     source: SourceFile, content: Any, layout: str, form: tuple[Skeleton | None, int]
 ) -> Annotations:
-    """The table of a COCO file's parsed ``content``; ``form`` is (skeleton asked for, origin).
+    """The table of a COCO file's parsed ``content``; ``form`` is (skeleton or None, origin).
 
     Raises:
         InputError: as :func:`read` says.
@@ -50,11 +56,11 @@ def table_of(
     wanted, origin = form
     listed, entries, category = _sections(source, content)
     images, repeated = _images(source, listed)
-    skeleton = category_skeleton(source.path, category, entries, wanted)
-    instances, rules = _people(source, entries, images, (len(skeleton), origin))
-    rules = rules._replace(repeated=repeated, category=_id_of(category))
-    table = columns.table(source, layout, skeleton, images, instances, rules)
-    return _with_regions(source, table, entries, instances)
+    skeleton = skeleton_of_category(source.path, category, entries, wanted)
+    people, provenance = _people(source, entries, images, (len(skeleton), origin))
+    provenance = provenance._replace(repeated=repeated, category=_id_of(category))
+    table = columns.build_table(source, layout, skeleton, images, people, provenance)
+    return _with_regions(source, table, entries, people)
 
 
 def _sections(source: SourceFile, content: Any) -> tuple[Entries, Entries, dict[str, Any]]:
@@ -88,25 +94,26 @@ def _shape(content: Any) -> str:
     return f"a {type(content).__name__}"
 
 
-def _images(source: SourceFile, images: Entries) -> tuple[Images, int]:
+def _images(source: SourceFile, images: Entries) -> tuple[ImageColumns, int]:
     """The images, each once, and how many entries were dropped for that."""
     if not images:
         raise InputError(f"expected images in {source.path}, its `images` is empty; is it whole?")
-    ids = column(source, images, whole("id"))
-    names = column(
-        source, images, Field("file_name", "a path", lambda v: [n.lstrip("/") for n in v])
+    ids = read_column(source, images, integer_key("id"))
+    names = read_column(
+        source, images, JsonKey("file_name", "a path", lambda v: [n.lstrip("/") for n in v])
     )
     sizes = np.stack(
-        [column(source, images, whole(side), default=0) for side in ("height", "width")], axis=1
+        [read_column(source, images, integer_key(side), default=0) for side in ("height", "width")],
+        axis=1,
     )
     _, first, group = np.unique(ids, return_index=True, return_inverse=True)
     if len(first) < len(ids):
-        _refuse_conflicts(source, ids, names, first[group])
+        _check_one_file_an_id(source, ids, names, first[group])
     kept = np.sort(first)
-    return Images(ids[kept], sizes[kept], [names[i] for i in kept]), len(ids) - len(kept)
+    return ImageColumns(ids[kept], sizes[kept], [names[i] for i in kept]), len(ids) - len(kept)
 
 
-def _refuse_conflicts(source: SourceFile, ids: Ints, names: list[str], original: Ints) -> None:
+def _check_one_file_an_id(source: SourceFile, ids: Ints, names: list[str], original: Ints) -> None:
     for row, first in enumerate(original):
         if names[row] != names[first]:
             raise InputError(
@@ -116,26 +123,28 @@ def _refuse_conflicts(source: SourceFile, ids: Ints, names: list[str], original:
 
 
 def _people(
-    source: SourceFile, entries: Entries, images: Images, form: tuple[int, int]
-) -> tuple[People, Rules]:
+    source: SourceFile, entries: Entries, images: ImageColumns, form: tuple[int, int]
+) -> tuple[PersonColumns, Provenance]:
     """The people of a file whose ``form`` is (keypoints a person, number of the first pixel)."""
     count, origin = form
-    ids = column(source, entries, whole("id"))
-    _refuse_repeated_ids(source, ids)
+    ids = read_column(source, entries, integer_key("id"))
+    _check_distinct_ids(source, ids)
     rows = _image_rows(source, entries, images, ids)
     keypoints, visibility = _keypoints(source, entries, count, ids)
     keypoints = columns.labelled_only(keypoints, visibility, origin) if origin else keypoints
     boxes, box_rule = _boxes(source, entries, keypoints, visibility, origin)
     areas, area_rule = _areas(source, entries, boxes)
-    crowd = column(source, entries, whole("iscrowd", "0 or 1"), default=0)
-    recorded = column(source, entries, whole("num_keypoints"), default=-1)
+    crowd = read_column(source, entries, integer_key("iscrowd", "0 or 1"), default=0)
+    recorded = read_column(source, entries, integer_key("num_keypoints"), default=-1)
     heads = _head_boxes(source, entries, origin)
-    instances = People(rows, ids, keypoints, visibility, boxes, areas, crowd != 0, heads, recorded)
-    return instances, Rules(area_rule, box_rule)
+    people = PersonColumns(
+        rows, ids, keypoints, visibility, boxes, areas, crowd != 0, heads, recorded
+    )
+    return people, Provenance(area_rule, box_rule)
 
 
-def _image_rows(source: SourceFile, entries: Entries, images: Images, ids: Ints) -> Ints:
-    image_ids = column(source, entries, whole("image_id"))
+def _image_rows(source: SourceFile, entries: Entries, images: ImageColumns, ids: Ints) -> Ints:
+    image_ids = read_column(source, entries, integer_key("image_id"))
     rows = columns.rows_of(images.ids, image_ids)
     if (rows < 0).any():
         guilty = int(np.argmax(rows < 0))
@@ -147,7 +156,7 @@ def _image_rows(source: SourceFile, entries: Entries, images: Images, ids: Ints)
     return rows
 
 
-def _refuse_repeated_ids(source: SourceFile, ids: Ints) -> None:
+def _check_distinct_ids(source: SourceFile, ids: Ints) -> None:
     ordered = np.sort(ids)
     again = ordered[1:][ordered[1:] == ordered[:-1]]
     if len(again):
@@ -160,15 +169,16 @@ def _refuse_repeated_ids(source: SourceFile, ids: Ints) -> None:
 def _keypoints(source: SourceFile, entries: Entries, count: int, ids: Ints) -> tuple[Any, Any]:
     """Positions (M, K, 2), zero where not labelled, and visibility (M, K)."""
     wanted = f"{count} times x, y, visibility ({3 * count} numbers)"
-    field = Field("keypoints", wanted, lambda values: columns.vectors(values, 3 * count))
-    flat = column(source, entries, field, default=[0] * (3 * count), empty=True)
+    key = JsonKey("keypoints", wanted, lambda values: columns.vector_column(values, 3 * count))
+    flat = read_column(source, entries, key, default=[0] * (3 * count), empty=True)
     flat = flat.reshape(-1, count, 3)
     flags = flat[..., 2]
-    if count == len(WHOLEBODY133):  # its flags may be a confidence between 0 and 1
+    if count == len(WHOLEBODY133):  # its flags may be confidences between 0 and 1
         flags = np.ceil(np.clip(flags, 0, 2))
-    whole = np.isin(flags, (0, 1, 2)) if flags.dtype == np.float64 else (flags >= 0) & (flags <= 2)
-    if not whole.all():
-        guilty = int(np.argmin(whole.all(axis=1)))
+    integers = flags.dtype != np.float64
+    valid = (flags >= 0) & (flags <= 2) if integers else np.isin(flags, (0, 1, 2))
+    if not valid.all():
+        guilty = int(np.argmin(valid.all(axis=1)))
         raise InputError(
             f"expected visibility 0, 1 or 2 in {source.path}, got another number in annotation "
             f"{ids[guilty]}; correct or remove that annotation"
@@ -182,8 +192,8 @@ def _keypoints(source: SourceFile, entries: Entries, count: int, ids: Ints) -> t
 def _boxes(
     source: SourceFile, entries: Entries, keypoints: Any, visibility: Any, origin: int
 ) -> tuple[Any, str]:
-    field = Field("bbox", "x, y, width, height", lambda values: columns.vectors(values, 4))
-    boxes = column(source, entries, field, default=_ABSENT_BOX, empty=True)
+    key = JsonKey("bbox", "x, y, width, height", lambda values: columns.vector_column(values, 4))
+    boxes = read_column(source, entries, key, default=_ABSENT_BOX, empty=True)
     boxes = boxes - np.array([origin, origin, 0, 0]) if origin else boxes.astype(np.float64)
     missing = ~boxes.any(axis=1)
     missing[missing] = [not entries[row].get("bbox") for row in np.flatnonzero(missing)]
@@ -194,16 +204,18 @@ def _boxes(
 
 
 def _head_boxes(source: SourceFile, entries: Entries, origin: int) -> Any:
-    """Head boxes (M, 4), zeros where absent; None for a file without any, at no cost."""
-    if not any("head_box" in entry for entry in entries[:_FIRST]):
+    """Head boxes (M, 4), zeros where absent; None for a file without any, which takes no time."""
+    if not any("head_box" in entry for entry in entries[:_SAMPLE]):
         return None
-    field = Field("head_box", "x, y, width, height", lambda values: columns.vectors(values, 4))
-    heads = column(source, entries, field, default=_ABSENT_BOX, empty=True).astype(np.float64)
+    key = JsonKey(
+        "head_box", "x, y, width, height", lambda values: columns.vector_column(values, 4)
+    )
+    heads = read_column(source, entries, key, default=_ABSENT_BOX, empty=True).astype(np.float64)
     return np.where(heads[:, 2:3] > 0, heads - np.array([origin, origin, 0, 0]), 0.0)
 
 
 def _areas(source: SourceFile, entries: Entries, boxes: Any) -> tuple[Any, str]:
-    areas = column(source, entries, Field("area", "a number", numbers), default=-1.0)
+    areas = read_column(source, entries, JsonKey("area", "a number", number_column), default=-1.0)
     missing = areas == -1.0
     if not missing.any():
         return areas, "annotated"
@@ -216,12 +228,12 @@ def _rule(missing: Any, rule: str) -> str:
 
 
 def _with_regions(
-    source: SourceFile, table: Annotations, entries: Entries, instances: People
+    source: SourceFile, table: Annotations, entries: Entries, people: PersonColumns
 ) -> Annotations:
     """The table with the regions of crowds and of people without keypoints."""
     from dataclasses import replace
 
-    order = np.argsort(instances.image, kind="stable")
+    order = np.argsort(people.image, kind="stable")
     wanted = np.flatnonzero(table.crowd | (table.labelled() == 0))
     sizes = table.sizes[table.image_of()[wanted]].tolist()
     rows, records = [], []

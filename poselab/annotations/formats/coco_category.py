@@ -1,4 +1,4 @@
-"""Which skeleton a COCO category labels: by its names, by its count, or one made from it."""
+"""The skeleton of a COCO category: by keypoint names, by their count, or a new one."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 SYNONYMS = {"head": "head_top", "top_head": "head_top"}
 
 
-def category_skeleton(
+def skeleton_of_category(
     path: Path, category: dict[str, Any], entries: list[dict[str, Any]], wanted: Skeleton | None
 ) -> Skeleton:
-    """The skeleton asked for, else that of the category's names, else of the count of keypoints.
+    """``wanted``, or the skeleton with the category's names, or the only one of as many keypoints.
 
     Raises:
-        InputError: no annotation has keypoints, or their count does not tell the skeleton.
+        InputError: no annotation has keypoints, or no or several skeletons have as many.
     """
     names = tuple(str(name) for name in category.get("keypoints") or ())
     count = _count(path, entries, len(wanted or names))
     if wanted is not None:
-        return _fitting(path, wanted, count)
+        return _check_count(path, wanted, count)
     if len(names) == count:
         return _named(path, names, category.get("skeleton") or ())
     fitting = [s for s in SKELETONS.values() if len(s) == count]
@@ -37,7 +37,7 @@ def category_skeleton(
 
 
 def _count(path: Path, entries: list[dict[str, Any]], likely: int) -> int:
-    """How many keypoints a person has: ``likely`` if anybody has so many, else as the first."""
+    """Keypoints of a person: ``likely`` if any person has as many, else those of the first."""
     first = 0
     for entry in entries:
         if isinstance(entry, dict) and isinstance(given := entry.get("keypoints"), list) and given:
@@ -48,11 +48,11 @@ def _count(path: Path, entries: list[dict[str, Any]], likely: int) -> int:
         return first
     raise InputError(
         f"expected people with labelled keypoints in {path}, found none among {len(entries)} "
-        "annotations; is it the keypoints file of the data set?"
+        "annotations; is it the keypoints file of the dataset?"
     )
 
 
-def _fitting(path: Path, wanted: Skeleton, count: int) -> Skeleton:
+def _check_count(path: Path, wanted: Skeleton, count: int) -> Skeleton:
     if len(wanted) != count:
         raise InputError(
             f"expected {len(wanted)} keypoints ({wanted.name}) in {path}, got {count}; choose the "
@@ -66,6 +66,7 @@ def _plain(name: str) -> str:
 
 
 def _named(path: Path, names: tuple[str, ...], limbs: Any) -> Skeleton:
+    """A known skeleton of these names, or a new one."""
     plain = tuple(_plain(name) for name in names)
     alike = tuple(SYNONYMS.get(name, name) for name in plain)
     for known in SKELETONS.values():

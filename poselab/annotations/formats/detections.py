@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poselab.annotations.columns import FARTHEST, integers, vectors, within
+from poselab.annotations.columns import MAX_COORDINATE, all_within, integer_column, vector_column
 from poselab.annotations.source_file import collector_paused
 from poselab.io.files import read_json
 from poselab.structures import InputError
@@ -34,7 +34,7 @@ def read_detections(path: Path) -> Detections:
     """The boxes of people (category 1, or no category) of a detections file.
 
     Raises:
-        InputError: no such file, not a list of such objects, numbers that cannot be meant, or no
+        InputError: no such file, not a list of such objects, impossible numbers, or no
             person in it.
     """
     with collector_paused():
@@ -54,9 +54,9 @@ def read_detections(path: Path) -> Detections:
     finite = np.isfinite(found.boxes).all(axis=1) & np.isfinite(found.scores)
     if not finite.all():
         raise InputError(_sentence(path, instances[int(np.argmin(finite))], "finite numbers"))
-    if not within(found.boxes, FARTHEST):
-        near = (np.abs(found.boxes) <= FARTHEST).all(axis=1)
-        wanted = f"boxes within ±{FARTHEST:,.0f} pixels"
+    if not all_within(found.boxes, MAX_COORDINATE):
+        near = (np.abs(found.boxes) <= MAX_COORDINATE).all(axis=1)
+        wanted = f"boxes within ±{MAX_COORDINATE:,.0f} pixels"
         raise InputError(_sentence(path, instances[int(np.argmin(near))], wanted))
     return found
 
@@ -75,9 +75,11 @@ def _columns(path: Path, instances: list[dict[str, Any]]) -> Detections:
 
 def _build(instances: list[dict[str, Any]]) -> Detections:
     return Detections(
-        image_ids=integers([entry["image_id"] for entry in instances]),
-        boxes=vectors([entry["bbox"] for entry in instances], 4).astype(np.float64),
-        scores=vectors([(entry["score"],) for entry in instances], 1)[:, 0].astype(np.float64),
+        image_ids=integer_column([entry["image_id"] for entry in instances]),
+        boxes=vector_column([entry["bbox"] for entry in instances], 4).astype(np.float64),
+        scores=vector_column([(entry["score"],) for entry in instances], 1)[:, 0].astype(
+            np.float64
+        ),
     )
 
 

@@ -1,9 +1,10 @@
 """Frames Labeled In Cinema (Sapp and Taskar 2013) as MATLAB files; pixels are 1-based.
 
 ``joints`` (2, 10, people) holds the test people of Yang et al. 2016 with a neck between the
-shoulders, and names no images: every person is alone in a nameless one. The publisher's
-``examples`` (also found as ``flic_anno``) holds all people with 29 places for joints, eleven of
-them labelled, and says who is of the test split. The hourglass code's h5 files are read elsewhere.
+shoulders, and names no images: every person has an image of their own, without a name. The
+publisher's ``examples`` (elsewhere ``flic_anno``) holds all people with 29 columns for joints,
+eleven of them labelled, and which people are of the test split. The h5 files of the hourglass code
+are read in :mod:`poselab.annotations.formats.hourglass`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poselab.annotations.formats.person_lists import joints_alone, people_table, unboxed
+from poselab.annotations.formats.person_list import (
+    joints_of_variable,
+    table_of_people,
+    without_boxes,
+)
 from poselab.skeletons import FLIC10, FLIC11
 from poselab.structures import InputError
 
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
     from poselab.structures import Skeleton
 
-PLACES = {
+JOINT_INDEX = {
     "left": {"shoulder": 0, "elbow": 1, "wrist": 2, "hip": 6, "eye": 12},
     "right": {"shoulder": 3, "elbow": 4, "wrist": 5, "hip": 9, "eye": 13},
 }
@@ -41,9 +46,9 @@ def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotati
     if records is not None:
         return _published(source, skeleton or FLIC11, records.ravel(), origin)
     skeleton = skeleton or FLIC10
-    instances = joints_alone(content.get("joints"), skeleton, source, "a FLIC")
+    instances = joints_of_variable(content.get("joints"), skeleton, source, "a FLIC")
     names = [f"{n}.unknown" for n in range(1, len(instances) + 1)]
-    return people_table(source, "flic", skeleton, unboxed(names, instances), origin)
+    return table_of_people(source, "flic", skeleton, without_boxes(names, instances), origin)
 
 
 def _published(source: SourceFile, skeleton: Skeleton, records: Any, origin: int) -> Annotations:
@@ -57,10 +62,10 @@ def _published(source: SourceFile, skeleton: Skeleton, records: Any, origin: int
             f"expected FLIC's fields filepath, coords and istest in {source.path}, but {error}; "
             "fetch the official file again"
         ) from None
-    table = people_table(source, "flic", skeleton, unboxed(names, joints), origin)
+    table = table_of_people(source, "flic", skeleton, without_boxes(names, joints), origin)
     return replace(table, held_out=testing[table.annotation_ids - 1])
 
 
 def _place(keypoint: str) -> int:
     side, _, part = keypoint.partition("_")
-    return _NOSE if keypoint == "nose" else PLACES[side][part]
+    return _NOSE if keypoint == "nose" else JOINT_INDEX[side][part]

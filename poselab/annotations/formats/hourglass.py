@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poselab.annotations.formats.person_lists import Labels, boxes_of_scale, people_table
+from poselab.annotations.formats.person_list import PersonList, boxes_of_scale, table_of_people
 from poselab.skeletons import FLIC11, MPII16
 from poselab.structures import InputError
 
@@ -43,7 +43,7 @@ def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotati
     on_mpii = skeleton.name == MPII16.name
     labelled = (joints != 0).any(axis=2)
     scale = content["scale"].astype(np.float64) / (_GROWN if on_mpii else 1.0)
-    labels = Labels(
+    labels = PersonList(
         names=_names(source, content),
         joints=joints,
         visibility=np.where(labelled, 1 + (content["visible"] > 0), 0).astype(np.uint8),
@@ -51,7 +51,7 @@ def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotati
         head_boxes=_heads(joints, content["normalize"]) if on_mpii else None,
         box_rule="centre and scale",
     )
-    return people_table(source, "hourglass_h5", skeleton, labels, origin)
+    return table_of_people(source, "hourglass_h5", skeleton, labels, origin)
 
 
 def _datasets(source: SourceFile) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def _datasets(source: SourceFile) -> dict[str, Any]:
     for name in ("part", "visible", "center", "scale", "normalize"):
         if name not in content:
             raise InputError(
-                f"expected the data set {name!r} in {source.path}, found "
+                f"expected the dataset {name!r} in {source.path}, found "
                 f"{', '.join(content)}; is it an hourglass annotation file?"
             )
     return content

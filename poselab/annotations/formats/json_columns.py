@@ -1,4 +1,4 @@
-"""One key of a JSON list's entries as a typed column, or a sentence on the entry that misfits."""
+"""One key of all entries of a JSON list as a typed column, or an error that names the misfit."""
 
 from __future__ import annotations
 
@@ -19,47 +19,47 @@ Entries = list[dict[str, Any]]
 _MISFITS = (KeyError, TypeError, ValueError, OverflowError, struct.error, AttributeError)
 
 
-class Field(NamedTuple):
-    """A key of an entry, what it must hold, and what makes a column of such values."""
+class JsonKey(NamedTuple):
+    """A key of an entry, what its values are in words, and the function that makes their column."""
 
     key: str
-    wanted: str
+    expected: str
     build: Callable[[list[Any]], Any]
 
 
-def whole(key: str, wanted: str = "a whole number") -> Field:
-    """A field of whole numbers."""
-    return Field(key, wanted, columns.integers)
+def integer_key(key: str, expected: str = "a whole number") -> JsonKey:
+    """A key of whole numbers."""
+    return JsonKey(key, expected, columns.integer_column)
 
 
-def numbers(values: list[Any]) -> Any:
+def number_column(values: list[Any]) -> Any:
     """A float64 column of numbers; struct.error where one is something else."""
     return np.frombuffer(struct.pack(f"{len(values)}d", *values))
 
 
-def column(
-    source: SourceFile, entries: Entries, field: Field, default: Any = None, empty: bool = False
+def read_column(
+    source: SourceFile, entries: Entries, key: JsonKey, default: Any = None, empty: bool = False
 ) -> Any:
-    """One key of all entries as a column, or a sentence on the first entry that does not fit.
+    """One key of all entries as a column.
 
-    ``default`` stands for a key that is absent, and with ``empty`` for an empty value.
+    ``default`` replaces a missing value, and with ``empty`` also an empty one.
 
     Raises:
         InputError: naming the first entry that does not fit.
     """
     try:
-        return field.build([entry[field.key] for entry in entries])
+        return key.build([entry[key.key] for entry in entries])
     except _MISFITS:
         pass
     try:
-        values = [_value(entry, field.key, default, empty) for entry in entries]
-        return field.build(values)
+        values = [_value(entry, key.key, default, empty) for entry in entries]
+        return key.build(values)
     except _MISFITS:
         for row, entry in enumerate(entries):
             try:
-                field.build([_value(entry, field.key, default, empty)])
+                key.build([_value(entry, key.key, default, empty)])
             except _MISFITS:
-                raise InputError(_misfit(source, row, entry, field)) from None
+                raise InputError(_misfit(source, row, entry, key)) from None
         raise
 
 
@@ -68,7 +68,7 @@ def _value(entry: dict[str, Any], key: str, default: Any, empty: bool) -> Any:
     return default if empty and not value else value
 
 
-def _misfit(source: SourceFile, row: int, entry: Any, field: Field) -> str:
+def _misfit(source: SourceFile, row: int, entry: Any, key: JsonKey) -> str:
     if not isinstance(entry, dict):
         return (
             f"expected objects in the lists of {source.path}, got {str(entry)[:40]!r} at "
@@ -77,14 +77,14 @@ def _misfit(source: SourceFile, row: int, entry: Any, field: Field) -> str:
     kind = "annotation" if "image_id" in entry or "keypoints" in entry else "image"
     number = entry.get("id")
     name = f"the {kind} number {row + 1}" if number is None else f"{kind} {number}"
-    found = _brief(entry[field.key]) if field.key in entry else "nothing"
+    value = _abbreviated(entry[key.key]) if key.key in entry else "nothing"
     return (
-        f"expected `{field.key}` of {name} in {source.path} to be {field.wanted}, got {found}; "
+        f"expected `{key.key}` of {name} in {source.path} to be {key.expected}, got {value}; "
         "correct or remove that entry"
     )
 
 
-def _brief(value: Any) -> str:
+def _abbreviated(value: Any) -> str:
     if isinstance(value, list):
         return f"{len(value)} values" + ("" if len(value) > 8 else f" {value}")
     return repr(value)[:60]

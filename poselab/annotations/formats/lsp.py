@@ -1,7 +1,7 @@
 """Leeds Sports Pose, ``joints.mat``: the 2,000 people and the extended set of 10,000.
 
 Johnson and Everingham 2010 and 2011; pixels are 1-based, boxes lie around the labelled joints. The
-two sets say different things in their third row. In the 2,000 every joint is labelled and 1 means
+third row means different things in the two sets. In the 2,000 every joint is labelled and 1 means
 occluded; the last 1,000 images ``im{n:04d}.jpg`` are the test split. In the extended set 1 means
 labelled; its images are ``im{n:05d}.jpg`` and it has no official test split: take
 ``table.select(slice(-500, None))``.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poselab.annotations.formats.person_lists import Labels, people_table
+from poselab.annotations.formats.person_list import PersonList, table_of_people
 from poselab.skeletons import LSP14
 from poselab.structures import InputError
 
@@ -38,13 +38,13 @@ def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotati
     whole_set = len(instances) == PEOPLE
     digits = 4 if whole_set else 5
     flags = instances[..., 2] > 0
-    labels = Labels(
+    labels = PersonList(
         names=[f"im{n:0{digits}d}.jpg" for n in range(1, len(instances) + 1)],
         joints=instances[..., :2].astype(np.float64),
         visibility=np.where(flags, 1 if whole_set else 2, 2 if whole_set else 0).astype(np.uint8),
         boxes=np.full((len(instances), 4), np.nan),
     )
-    table = people_table(source, "lsp", skeleton, labels, origin)
+    table = table_of_people(source, "lsp", skeleton, labels, origin)
     return replace(table, held_out=np.arange(PEOPLE) >= TRAINING) if whole_set else table
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poselab.annotations.formats.person_lists import Labels, boxes_of_scale, people_table
+from poselab.annotations.formats.person_list import PersonList, boxes_of_scale, table_of_people
 from poselab.skeletons import MPII16
 from poselab.structures import InputError
 
@@ -39,7 +39,7 @@ def read_json(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Ann
     centre = _numbers(source, entries, "center", (2,))
     scale = _numbers(source, entries, "scale", ())
     names = [str(entry["image"]) for entry in entries]
-    labels = Labels(
+    labels = PersonList(
         names=names,
         joints=joints,
         visibility=np.where(labelled, 2, 0).astype(np.uint8),
@@ -47,7 +47,7 @@ def read_json(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Ann
         head_boxes=_heads_beside(source, len(entries)),
         box_rule=BOX_RULE,
     )
-    return people_table(source, "mpii_json", skeleton or MPII16, labels, origin)
+    return table_of_people(source, "mpii_json", skeleton or MPII16, labels, origin)
 
 
 def _entries(source: SourceFile) -> list[dict[str, Any]]:
@@ -69,7 +69,7 @@ def _entries(source: SourceFile) -> list[dict[str, Any]]:
 
 
 def _numbers(source: SourceFile, entries: Any, key: str, shape: tuple[int, ...]) -> Floats:
-    """One key of all entries as float64 (M, *shape), or a sentence on the first misfit."""
+    """One key of all entries as float64 (M, *shape), or an error that names the first misfit."""
     try:
         column = np.array([entry[key] for entry in entries], dtype=np.float64)
         if column.shape[1:] == shape:
@@ -99,8 +99,9 @@ def _heads_beside(source: SourceFile, instances: int) -> Floats | None:
         corners = source.mat(content).get("headboxes_src")
         if corners is None or corners.shape != (2, 2, instances):
             raise InputError(
-                f"expected headboxes_src of shape (2, 2, {instances}) in {name} beside {source.path}, "
-                f"got {getattr(corners, 'shape', 'none')}; fetch both files from one place"
+                f"expected headboxes_src of shape (2, 2, {instances}) in {name} beside "
+                f"{source.path}, got {getattr(corners, 'shape', 'none')}; fetch both files from "
+                "one place"
             )
         return _corners_to_boxes(corners)
     return None
@@ -115,7 +116,7 @@ def _corners_to_boxes(corners: Any) -> Floats:
 def read_tompson(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
     """The table of Tompson et al.'s ``detections_our_format.mat`` or HRNet's ``gt_valid.mat``.
 
-    It names no images: every person is alone in a nameless one, numbered from 1.
+    It names no images: every person has an image of their own, without a name, numbered from 1.
 
     Raises:
         InputError: the variables have other shapes.
@@ -135,14 +136,14 @@ def read_tompson(source: SourceFile, skeleton: Skeleton | None, origin: int) -> 
                 f"expected {name} of shape {shape} in {source.path}, got "
                 f"{getattr(value, 'shape', 'none')}; fetch the file again"
             )
-    labels = Labels(
+    labels = PersonList(
         names=[f"{n}.unknown" for n in range(1, count + 1)],
         joints=joints.transpose(2, 0, 1).astype(np.float64),
         visibility=np.where(missing.T == 0, 2, 0).astype(np.uint8),
         boxes=np.full((count, 4), np.nan),
         head_boxes=_corners_to_boxes(heads),
     )
-    return people_table(source, "mpii_tompson", skeleton or MPII16, labels, origin)
+    return table_of_people(source, "mpii_tompson", skeleton or MPII16, labels, origin)
 
 
 def read_mat(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
@@ -172,12 +173,12 @@ def read_mat(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Anno
     if not rows:
         raise InputError(f"expected people with labelled joints in {source.path}, found none")
     joints, visibility, boxes, heads = (np.stack(column) for column in zip(*rows, strict=True))
-    labels = Labels([name for name, _ in instances], joints, visibility, boxes, heads, BOX_RULE)
-    return people_table(source, "mpii_mat", skeleton or MPII16, labels, origin)
+    labels = PersonList([name for name, _ in instances], joints, visibility, boxes, heads, BOX_RULE)
+    return table_of_people(source, "mpii_mat", skeleton or MPII16, labels, origin)
 
 
 def _points(rectangle: Any) -> list[Any]:
-    """The labelled points of one person; MATLAB writes "none" in several ways."""
+    """The labelled points of one person; the file has several forms of "none"."""
     points = getattr(getattr(rectangle, "annopoints", None), "point", None)
     return [] if points is None else [p for p in np.atleast_1d(points) if hasattr(p, "id")]
 
@@ -198,9 +199,9 @@ def _person(rectangle: Any) -> tuple[Floats, Ints, Floats, Floats]:
 
 
 def _visibility(flag: Any) -> int:
-    """1 for an occluded joint, 2 for a visible one and for those (head, neck) without a word."""
-    said = str(flag).strip() if np.size(flag) == 1 else ""
-    return 1 if said in ("0", "0.0") else 2
+    """1 for an occluded joint, 2 for a visible one and for those (head, neck) without a flag."""
+    text = str(flag).strip() if np.size(flag) == 1 else ""
+    return 1 if text in ("0", "0.0") else 2
 
 
 def _head(rectangle: Any) -> Floats:

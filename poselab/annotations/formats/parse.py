@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poselab.annotations.formats.person_lists import joints_alone, people_table, unboxed
+from poselab.annotations.formats.person_list import (
+    joints_of_variable,
+    table_of_people,
+    without_boxes,
+)
 from poselab.skeletons import PARSE14
 
 if TYPE_CHECKING:
@@ -32,7 +36,7 @@ def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotati
     content = source.mat()
     joints: Any = content.get("joints")
     given: Any = content["ptsAll"].swapaxes(0, 1) if "ptsAll" in content else joints
-    instances = joints_alone(given, skeleton, source, "PARSE's")
+    instances = joints_of_variable(given, skeleton, source, "PARSE's")
     names = [f"im{n:04d}.jpg" for n in range(1, len(instances) + 1)]
-    table = people_table(source, "parse", skeleton, unboxed(names, instances), origin)
+    table = table_of_people(source, "parse", skeleton, without_boxes(names, instances), origin)
     return replace(table, held_out=np.arange(len(instances)) >= TRAINING)

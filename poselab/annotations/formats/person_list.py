@@ -1,4 +1,4 @@
-"""Tables of the files that list people, not images: MPII, LSP, FLIC."""
+"""Tables of the formats that list people, not images: MPII, LSP, FLIC, PARSE."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from poselab.annotations import columns
-from poselab.annotations.columns import Images, People, Rules
+from poselab.annotations.columns import ImageColumns, PersonColumns, Provenance
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
     from poselab.structures import Floats, Ints, Skeleton
 
-SIDE = 100.0
-"""Half the side of the box of a person of scale 1: MPII's scale is the height over 200 pixels."""
+HALF_SIDE = 100.0
+"""Half the side, in pixels, of the box of scale 1: MPII's scale is the height over 200 pixels."""
 
 
-class Labels(NamedTuple):
-    """People in the file's order and pixels: names of their images, joints (M, K, 2), visible
-    (M, K), boxes (M, 4) with NaN where the file gives none, head_boxes (M, 4) or None."""
+class PersonList(NamedTuple):
+    """People in the file's order and pixels: names of their images; joints (M, K, 2); visibility
+    (M, K); boxes (M, 4), NaN where the file gives none; head_boxes (M, 4) or None."""
 
     names: Sequence[str]
     joints: Floats
@@ -34,14 +34,14 @@ class Labels(NamedTuple):
     box_rule: str = "around keypoints"
 
 
-def unboxed(names: Sequence[str], joints: Floats) -> Labels:
-    """Labels of people who have nothing but joints (M, K, 2), NaN where one is not labelled."""
+def without_boxes(names: Sequence[str], joints: Floats) -> PersonList:
+    """A list of people of whom only joints (M, K, 2) are known, NaN where one is not labelled."""
     known = np.isfinite(joints).all(axis=2)
-    return Labels(names, joints, np.where(known, 2, 0), np.full((len(joints), 4), np.nan))
+    return PersonList(names, joints, np.where(known, 2, 0), np.full((len(joints), 4), np.nan))
 
 
-def joints_alone(variable: Any, skeleton: Skeleton, source: SourceFile, whose: str) -> Floats:
-    """Joints (M, K, 2) of the MATLAB variable (2, K, M) that is all a file has of its people.
+def joints_of_variable(variable: Any, skeleton: Skeleton, source: SourceFile, owner: str) -> Floats:
+    """Joints (M, K, 2) of a MATLAB variable (2, K, M).
 
     Raises:
         InputError: it is missing, or of another shape.
@@ -50,7 +50,7 @@ def joints_alone(variable: Any, skeleton: Skeleton, source: SourceFile, whose: s
     if len(shape) != 3 or shape[:2] != (2, len(skeleton)):
         raise InputError(
             f"expected joints of shape (2, {len(skeleton)}, people) in {source.path}, got "
-            f"{shape or 'none'}; is it {whose} file?"
+            f"{shape or 'none'}; is it {owner} file?"
         )
     joints: Floats = variable.transpose(2, 1, 0).astype(np.float64)
     return joints
@@ -58,13 +58,13 @@ def joints_alone(variable: Any, skeleton: Skeleton, source: SourceFile, whose: s
 
 def boxes_of_scale(centre: Floats, scale: Floats) -> Floats:
     """Square boxes (M, 4) of 200·scale a side around centres (M, 2)."""
-    half = SIDE * scale[:, None]
-    with np.errstate(invalid="ignore"):  # infinity is refused later, with its annotation's name
+    half = HALF_SIDE * scale[:, None]
+    with np.errstate(invalid="ignore"):  # infinity is reported later, with its annotation
         return np.concatenate([centre - half, 2 * half, 2 * half], axis=1)
 
 
-def people_table(
-    source: SourceFile, layout: str, skeleton: Skeleton, labels: Labels, origin: int
+def table_of_people(
+    source: SourceFile, layout: str, skeleton: Skeleton, listed: PersonList, origin: int
 ) -> Annotations:
     """The table of people numbered from 1, in images in the order of their first person.
 
@@ -74,30 +74,30 @@ def people_table(
         InputError: a coordinate is not finite, or nobody is labelled.
     """
     unique: dict[str, int] = {}
-    image = np.array([unique.setdefault(name, len(unique)) for name in labels.names], np.int64)
-    keypoints = columns.labelled_only(labels.joints, labels.visibility, origin)
-    tight = columns.boxes_around(keypoints, labels.visibility)
+    image = np.array([unique.setdefault(name, len(unique)) for name in listed.names], np.int64)
+    keypoints = columns.labelled_only(listed.joints, listed.visibility, origin)
+    tight = columns.boxes_around(keypoints, listed.visibility)
     shift = np.array([origin, origin, 0, 0])
-    absent = np.asarray(np.isnan(labels.boxes).all(axis=1))
-    heads = labels.head_boxes
-    instances = People(
+    absent = np.asarray(np.isnan(listed.boxes).all(axis=1))
+    heads = listed.head_boxes
+    people = PersonColumns(
         image=image,
-        ids=np.arange(1, len(labels.names) + 1),
+        ids=np.arange(1, len(listed.names) + 1),
         keypoints=keypoints,
-        visibility=labels.visibility,
-        boxes=np.where(absent[:, None], tight, labels.boxes - shift),
+        visibility=listed.visibility,
+        boxes=np.where(absent[:, None], tight, listed.boxes - shift),
         areas=tight[:, 2] * tight[:, 3] * columns.AREA_OF_BOX,
-        crowd=np.zeros(len(labels.names), bool),
+        crowd=np.zeros(len(listed.names), bool),
         head_boxes=None if heads is None else np.where(heads[:, 2:3] > 0, heads - shift, 0.0),
     )
-    rules = Rules(area="0.53 box around keypoints", box=labels.box_rule)
-    return columns.table(source, layout, skeleton, _images(list(unique)), instances, rules)
+    provenance = Provenance(area="0.53 box around keypoints", box=listed.box_rule)
+    return columns.build_table(source, layout, skeleton, _images(list(unique)), people, provenance)
 
 
-def _images(names: list[str]) -> Images:
+def _images(names: list[str]) -> ImageColumns:
     """Images whose ids are the numbers of their names, or else count from 1."""
     stems = [PurePosixPath(name).stem for name in names]
     numbers = [int(stem) for stem in stems if stem.isdecimal() and len(stem) < 19]
     if len(set(numbers)) < len(names):
         numbers = list(range(1, len(names) + 1))
-    return Images(np.array(numbers, np.int64), np.zeros((len(names), 2), np.int32), names)
+    return ImageColumns(np.array(numbers, np.int64), np.zeros((len(names), 2), np.int32), names)

@@ -19,7 +19,7 @@ PARTS = {"keypoints": 17, "foot_kpts": 6, "face_kpts": 68, "lefthand_kpts": 21}
 PARTS |= {"righthand_kpts": 21}
 
 
-def is_split(text: bytes) -> bool:
+def has_parts(text: bytes) -> bool:
     """Whether a COCO file has the fields of the parts."""
     return b'"foot_kpts"' in text
 
@@ -27,11 +27,11 @@ def is_split(text: bytes) -> bool:
 def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
     """The table of all 133 keypoints; a part that an annotation lacks is not labelled.
 
-    Whoever has any labelled keypoint counts as labelled, as in the authors' evaluation:
-    ``num_keypoints``, which counts the body's alone, is not read.
+    A person with any labelled keypoint counts as labelled, as in the authors' evaluation:
+    ``num_keypoints``, which counts those of the body alone, is not read.
 
     Raises:
-        InputError: what the COCO reader refuses.
+        InputError: as for COCO's format.
     """
     content = source.json()
     if isinstance(content, dict) and isinstance(content.get("annotations"), list):
