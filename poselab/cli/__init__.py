@@ -38,7 +38,7 @@ COMMANDS = {
     "data synth": "generate people in COCO or MPII layout",
     "data check": "say what is missing or broken in a dataset, and how to get it",
     "data leaks": "find images and people that training and evaluation sets share",
-    "data sigmas": "estimate OKS sigmas of your own keypoints from repeated annotations, or residuals",
+    "data sigmas": "estimate OKS sigmas of keypoints from repeated annotations, or residuals",
     "data browse": "draw a contact sheet of training samples",
 }
 

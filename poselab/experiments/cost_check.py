@@ -29,6 +29,8 @@ from poselab.report.tables import table_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torch import Tensor
+
     from poselab.data import PoseData
     from poselab.modules import PoseModule
     from poselab.structures import Sample
@@ -127,7 +129,7 @@ def _first(samples: Any, count: int = 64) -> list[int]:
     return list(range(min(count, len(samples))))
 
 
-def _load_batch(config: DictConfig, data: PoseData) -> tuple[Sample[torch.Tensor], float]:
+def _load_batch(config: DictConfig, data: PoseData) -> tuple[Sample[Tensor], float]:
     """A training batch, and the images a second that all workers would load."""
     keys = [(0, index) for index in _first(data.train_samples, data.batch_size)]
     started = time.perf_counter()
@@ -143,9 +145,7 @@ def _batch_seconds(data: PoseData, step: float, loading: float) -> float:
     return max(step, load) if data.workers else step + load
 
 
-def _train(
-    config: DictConfig, module: PoseModule, batch: Sample[torch.Tensor]
-) -> tuple[float, str, int]:
+def _train(config: DictConfig, module: PoseModule, batch: Sample[Tensor]) -> tuple[float, str, int]:
     """Seconds a training step, the device that it ran on, and the peak memory in bytes."""
     changes = {
         "max_epochs": 1,
@@ -189,7 +189,7 @@ class _StepTimer(pl.Callback):
 
 
 def _evaluate(
-    config: DictConfig, module: PoseModule, data: PoseData, batch: Sample[torch.Tensor], device: str
+    config: DictConfig, module: PoseModule, data: PoseData, batch: Sample[Tensor], device: str
 ) -> tuple[str, float]:
     """The primary metric of the poses predicted in a batch."""
     module = module.to(device).eval()

@@ -10,12 +10,14 @@ import torch
 from poselab.outputs import map_tensors
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from poselab.modules.pose_module import PoseModule
     from poselab.structures import Sample
 
 
 def images_per_second(
-    module: PoseModule, batch: Sample[torch.Tensor], device: str, seconds: float = 1.0
+    module: PoseModule, batch: Sample[Tensor], device: str, seconds: float = 1.0
 ) -> float:
     """Inputs a second of the whole prediction step: network, decoding, scoring.
 

@@ -11,9 +11,11 @@ import other_zoos
 import pytest
 import torch
 
+import poselab
 from poselab import cli
 from poselab.evaluation.predictions import read_predictions
 from poselab.experiments import build
+from poselab.structures import InputError
 from poselab.synthetic import Settings, generate
 
 
@@ -68,6 +70,20 @@ def test_the_run_validates_at_once(file: Path, tmp_path: Path) -> None:
     found = read_predictions(run / "predictions" / "quarter.json")
     labels = json.loads((instances / "annotations/person_keypoints_val2017.json").read_text())
     assert len(found) == sum(a["num_keypoints"] > 0 for a in labels["annotations"])
+
+
+def test_a_file_loads_without_a_run(file: Path, tmp_path: Path) -> None:
+    named = tmp_path / "pose_resnet_50.pth"
+    named.symlink_to(file)
+    image = np.random.default_rng(0).integers(0, 255, (256, 192, 3), dtype=np.uint8)
+    by_model, by_file_name = (
+        poselab.load(source, model).predict(image).predictions
+        for source, model in ((file, "simple_baseline_r50"), (named, None))
+    )
+    assert by_model.keypoints.shape == (1, 17, 2)
+    assert np.array_equal(by_model.keypoints, by_file_name.keypoints)
+    with pytest.raises(InputError, match="name of a pretrained model, got 'weights'"):
+        poselab.load(tmp_path / "weights.pth")
 
 
 @pytest.mark.parametrize(
