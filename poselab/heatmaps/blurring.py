@@ -18,7 +18,7 @@ _SMALL_KERNELS = {  # OpenCV's fixed kernels for a size given without a sigma
 
 
 def blur_kernel_size(sigma: float) -> int:
-    """The odd kernel size for a blur of about ``sigma`` cells: 3, 11, 17 for 1, 2, 3, as in DARK."""
+    """The odd kernel size for a blur of about ``sigma`` cells: 3, 11, 17 for 1, 2, 3 (DARK)."""
     return 2 * max(int((sigma - 0.8) / 0.3 + 1 + 1e-9), 1) + 1
 
 

@@ -31,7 +31,7 @@ def _mean_centred(probability: Tensor) -> Tensor:
 
 
 def mean_position(heatmaps: Tensor) -> Tensor:
-    """Mean cell (…, 2) under the positive values of heatmaps (…, h, w), the middle if there are none.
+    """Mean cell (…, 2) under the positive values of heatmaps (…, h, w), the middle without any.
 
     Everything outside the peak draws the mean away from it; :func:`local_mean_position` does not
     suffer from that.
@@ -52,7 +52,7 @@ def local_mean_position(heatmaps: Tensor, cells: Tensor, radius: int) -> Tensor:
 
 
 def window_radius(sigma: float) -> int:
-    """A radius of 4 sigma in whole cells, which holds all of a Gaussian that matters for its mean."""
+    """The radius of 4 sigma in whole cells, beyond which a Gaussian does not change its mean."""
     return math.ceil(4 * sigma)
 
 

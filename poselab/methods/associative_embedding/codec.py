@@ -50,11 +50,11 @@ class TagCodec(GridCodec):
 
     @property
     def resolution(self) -> float:
-        """Largest error in input pixels; a quarter cell more where Gaussians of two people meet."""
+        """Largest error in input pixels; a quarter cell more where two Gaussians overlap."""
         return (0.25 if self.grouping.adjust else 0.5) * self.grid.cell_size
 
     def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> TagTarget:
-        """Heatmaps (B, K, h, w), weight (B, 1, h, w) or (B, 1, 1, 1), cell and present (B, P, K)."""
+        """Heatmaps (B, K, h, w), weight (B, 1, h, w) or (B, 1, 1, 1), cell, present (B, P, K)."""
         labelled = visibility > 0
         cells = self.grid.to_cells(keypoints.float().where(labelled[..., None], 0.0))
         nearest = nearest_cell(cells)
@@ -68,7 +68,7 @@ class TagCodec(GridCodec):
         )
 
     def decode(self, output: TaggedHeatmaps) -> Poses:
-        """Poses padded to ``grouping.max_instances``; scores are the heatmaps' values at the joints."""
+        """Poses padded to ``grouping.max_instances``; scores are the heatmaps at the joints."""
         heatmaps, tags = output.heatmaps.float(), output.tags.float()
         depth = tags.shape[1]
         maxima = non_maximum_suppression(heatmaps).flatten(-2)

@@ -59,7 +59,7 @@ def tag_terms(tags: Tensor, cell: Tensor, present: Tensor) -> tuple[Tensor, Tens
 
 
 def _push(mean: Tensor, is_person: Tensor, people: Tensor) -> Tensor:
-    """Half the mean exp(-distance²) of pairs of people per image (B, T) from mean tags (B, T, P)."""
+    """Half the mean exp(-distance²) of pairs per image (B, T) from mean tags (B, T, P)."""
     near = torch.exp(-(mean[..., :, None] - mean[..., None, :]).square())
     different = 1 - torch.eye(mean.shape[-1], device=mean.device, dtype=mean.dtype)
     pairs = is_person[..., :, None] * is_person[..., None, :] * different

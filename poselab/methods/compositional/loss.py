@@ -58,7 +58,7 @@ class CompositionalLoss(nn.Module):
         return {"pairs": (error * weight).sum() / (2 * weight.sum()).clamp(min=1)}
 
     def _pairs(self, parents: Tensor) -> Tensor:
-        """One for pairs (K + 1, K + 1) that count, each once, else zero; the origin is number 0."""
+        """One for pairs (K + 1, K + 1) that count, each once, else zero; the origin is index 0."""
         ones = torch.ones(len(parents) + 1, len(parents) + 1, device=parents.device)
         if self.pairs == "all":
             return ones.triu(1)
@@ -69,7 +69,7 @@ class CompositionalLoss(nn.Module):
 
 
 def _relative(xy: Tensor) -> Tensor:
-    """Positions (B, K + 1, K + 1, 2) of each column's joint relative to each row's, origin first."""
+    """Positions (B, K + 1, K + 1, 2) of column joints relative to row joints, origin first."""
     whole = functional.pad(xy, (0, 0, 1, 0))
     return whole[:, None] - whole[:, :, None]
 

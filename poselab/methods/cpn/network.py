@@ -34,8 +34,8 @@ class CpnNeck(nn.Module):
         super().__init__()
         if len(feature_info) < 2:
             raise InputError(
-                f"expected a backbone with several features for a pyramid, got {len(feature_info)}; "
-                "choose another backbone, or more of backbone.reductions"
+                "expected a backbone with several features for a pyramid, got "
+                f"{len(feature_info)}; choose another backbone, or more of backbone.reductions"
             )
         self.laterals = nn.ModuleList(
             conv_norm_relu(feature.channels, channels, kernel=1)

@@ -83,11 +83,11 @@ class FeedbackNet(nn.Module):
         self.register_buffer("seen", torch.zeros(keypoints))
         self.trained = feedback.steps
 
-    def forward(self, images: Tensor) -> Stages:
+    def forward(self, images: Tensor) -> Stages[Correction]:
         """A :class:`Correction` a step, each from where the one before it led."""
         return self._corrections(images, None)
 
-    def guided(self, images: Tensor, target: CoordinateTarget, epoch: int) -> Stages:
+    def guided(self, images: Tensor, target: CoordinateTarget, epoch: int) -> Stages[Correction]:
         """A :class:`Correction` for each step of the epoch, along the path of ``feedback``.
 
         During the first epoch the poses also enter the mean that estimates start from.
@@ -104,7 +104,7 @@ class FeedbackNet(nn.Module):
         self.seen += count
         self.start += offset / self.seen.clamp(min=1)[:, None]
 
-    def _corrections(self, images: Tensor, target: CoordinateTarget | None) -> Stages:
+    def _corrections(self, images: Tensor, target: CoordinateTarget | None) -> Stages[Correction]:
         estimate = self.start.expand(len(images), -1, -1)
         extent = estimate.new_tensor([self.size[1], self.size[0]])
         reach = (self.feedback.bound / extent).expand_as(estimate)

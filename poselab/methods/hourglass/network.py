@@ -111,7 +111,7 @@ class HourglassHead(nn.Module):
     4 or 8 in the paper, ``width`` 256, ``depth`` 4 (64×64 → 4×4), ``blocks`` 1.
 
     Raises:
-        InputError: no stack or no depth; when called, a feature whose sides 2^depth does not divide.
+        InputError: no stack, depth or block; when called, sides that 2^depth does not divide.
     Source: Newell et al. 2016, sections 3.1 to 3.3, and the authors' code.
     """
 

@@ -76,10 +76,8 @@ class SoftArgmaxHead(nn.Module):
             confidence = scaled.detach().amax((-2, -1)).sigmoid()
         else:
             confidence = _peak_probability(log_weights.detach())
-        if self.position == "soft_argmax":
-            xy = soft_argmax(log_weights)
-        else:
-            xy = _argmax(heatmaps)
+        by_mean = self.position == "soft_argmax"
+        xy = soft_argmax(log_weights) if by_mean else _argmax(heatmaps)
         return SoftArgmaxCoordinates(xy, confidence, heatmaps, log_weights)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from poselab.methods.integral.head import SoftArgmaxCoordinates
     from poselab.outputs import Coordinates, CoordinateTarget
+    from poselab.structures import Size
 
     HeatmapTerm = Callable[[SoftArgmaxCoordinates, Tensor, float], Tensor]
 
@@ -94,7 +95,7 @@ def _weighted_mean(cost: Tensor, weight: Tensor) -> Tensor:
 
 
 def _gaussian(output: SoftArgmaxCoordinates, cells: Tensor, sigma: float) -> Tensor:
-    target = gaussians(cells, output.heatmaps.shape[-2:], sigma, biased=False)
+    target = gaussians(cells, _size(output), sigma, biased=False)
     heatmaps: Tensor = output.heatmaps.float()
     return 0.5 * (heatmaps - target).square().mean(dim=(-2, -1))
 
@@ -113,9 +114,14 @@ def _categorical(output: SoftArgmaxCoordinates, cells: Tensor, sigma: float) -> 
 
 def _target_cell(output: SoftArgmaxCoordinates, cells: Tensor) -> Tensor:
     """The flat index (B, K) of the cell that each position falls into."""
-    h, w = (int(length) for length in output.heatmaps.shape[-2:])
+    h, w = _size(output)
     x, y = nearest_cell(cells).long().unbind(-1)
     return y.clamp(0, h - 1) * w + x.clamp(0, w - 1)
+
+
+def _size(output: SoftArgmaxCoordinates) -> Size:
+    h, w = output.heatmaps.shape[-2:]
+    return int(h), int(w)
 
 
 def _kl(output: SoftArgmaxCoordinates, cells: Tensor, sigma: float) -> Tensor:
@@ -142,7 +148,7 @@ def _distribution(output: SoftArgmaxCoordinates) -> Tensor:
 
 def _target_distribution(output: SoftArgmaxCoordinates, cells: Tensor, sigma: float) -> Tensor:
     """Gaussians (B, K, h, w) around cells that sum to one."""
-    target = gaussians(cells, output.heatmaps.shape[-2:], sigma, biased=False)
+    target = gaussians(cells, _size(output), sigma, biased=False)
     return target / (target.sum((-2, -1), keepdim=True) + _EPSILON)
 
 

@@ -89,7 +89,8 @@ class KeypointRcnn(PoseModule):
         axes = (torch.arange(n, device=self.device) for n in (width, height))
         pixels = torch.stack(torch.meshgrid(*axes, indexing="xy"), dim=-1)
         where = geometry.apply(batch.frame.to_image[:, None], pixels.float())
-        corner, size = batch.frame.box[:, None, None].split(2, dim=-1)
+        box = batch.frame.box[:, None, None]
+        corner, size = box[..., :2], box[..., 2:]
         inside = ((where >= corner) & (where <= corner + size)).all(-1)
         mean = self.mean.round().to(batch.image.dtype)
         return batch._replace(image=torch.where(inside[:, None], batch.image, mean))

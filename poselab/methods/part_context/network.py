@@ -156,8 +156,8 @@ class PartContextHead(nn.Module):
         x = features[-1]
         if any(side % 4 for side in x.shape[-2:]):
             raise InputError(
-                f"expected features with sides in multiples of 4, got {tuple(x.shape[-2:])}; change "
-                "framing.size"
+                f"expected features with sides in multiples of 4, got {tuple(x.shape[-2:])}; "
+                "change framing.size"
             )
         outputs = []
         for level, block in enumerate(self.blocks):

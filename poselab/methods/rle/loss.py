@@ -31,15 +31,15 @@ _BASES: dict[str, Callable[[Tensor], Tensor]] = {"gaussian": _gaussian, "laplace
 
 
 class LikelihoodLoss(nn.Module):
-    """Minus the log-likelihood of the truth, given positions and deviations.
+    """Minus the log-likelihood of the ground truth, given positions and their deviations.
 
-    base: the assumed density of errors divided by their deviation; null: none, the flow alone is the
-    density (direct likelihood estimation). flow makes the density that corrects the base (residual
-    likelihood estimation), its parameters trained with everything else; null: the base alone, plain
+    base: the assumed density of errors divided by their deviation; null: none, the flow alone is
+    the density (direct likelihood estimation). flow makes the density that corrects the base
+    (residual likelihood estimation), trained along with the network; null: the base alone, plain
     regression with a deviation.
-    With e = (output - truth)/σ an axis costs log σ + base(e), and with a flow log σ - log G(e) on
-    top; G is the density of both axes and, as in the authors' code, is subtracted from each, and
-    their Laplace term is |e|/√2 + log(2π)/2. The sum over axes and labelled keypoints, then
+    With e = (output - ground truth)/σ an axis costs log σ + base(e), and with a flow log σ -
+    log G(e) on top. As in the authors' code, G is the density of both axes but is subtracted from
+    each, and the Laplace term is |e|/√2 + log(2π)/2. The sum over axes and labelled keypoints, then
     the mean over inputs. Values below zero are possible: a density may exceed one.
     Source: Li et al. 2021, section 3, and their released code.
 

@@ -1,4 +1,4 @@
-"""Backbones: images (B, 3, H, W) → a list of feature maps; timm is imported when one is built."""
+"""Backbones: images (B, 3, H, W) → a list of feature maps; importing this does not import timm."""
 
 from poselab.models.backbones.cspnext import CSPNeXt
 from poselab.models.backbones.lite_hrnet import LiteHRNet

@@ -28,8 +28,8 @@ class CSPNeXt(nn.Module):
     """Features at reductions 4, 8, 16, 32 from four cross-stage-partial stages.
 
     deepen and widen multiply the blocks and channels of the large network: (0.167, 0.375) is
-    tiny, (0.33, 0.5) small, (0.67, 0.75) medium. weights reads a checkpoint of mmdetection or
-    mmpose, with or without the head. Normalisation is PyTorch's own, as RTMPose's configs ask for;
+    tiny, (0.33, 0.5) small, (0.67, 0.75) medium. weights: a checkpoint of mmdetection or mmpose,
+    with or without the head. Normalisation has PyTorch's defaults, as RTMPose's configs ask for;
     RTMDet's has eps 1e-3 and momentum 0.03.
 
     Raises:
@@ -79,16 +79,16 @@ class CSPNeXt(nn.Module):
 
 
 def _backbone_alone(state: dict[str, Tensor], net: Any) -> dict[str, Tensor]:
-    """The state of a whole detector or pose network with the backbone's keys as ours."""
+    """The state of a detector or pose network with the backbone's keys as ours."""
     del net
     return {key.removeprefix("backbone."): value for key, value in state.items()}
 
 
 def _stage(inputs: int, outputs: int, blocks: int, *, last: bool) -> nn.Sequential:
-    """Half the size; the last stage pools and has no identities."""
+    """Half the size; the last stage has pooling and no identities."""
     layers: list[nn.Module] = [_conv(inputs, outputs, 3, stride=2)]
     if last:
-        layers.append(_Pyramid(outputs))
+        layers.append(_SpatialPyramidPooling(outputs))
     return nn.Sequential(*layers, _CrossStage(outputs, blocks, identity=not last))
 
 
@@ -101,8 +101,8 @@ def _conv(
     return nn.Sequential(OrderedDict(layers))
 
 
-class _Pyramid(nn.Module):
-    """Maxima over windows of several widths beside the map itself (He et al. 2015)."""
+class _SpatialPyramidPooling(nn.Module):
+    """Maxima over windows of several widths, and the feature map itself (He et al. 2015)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Lite-HRNet: high resolution throughout, for the edge."""
+"""Lite-HRNet: high resolution throughout at low cost."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _STEM = 32
 class LiteHRNet(nn.Module):
     """One feature of ``width`` channels at reduction 4, from branches at 4, 8, 16 and 32.
 
-    modules is how many times the branches of each stage are fused: [2, 4, 2] is Lite-HRNet-18,
-    [3, 8, 3] Lite-HRNet-30. Branch i has width·2^i channels. Fusions add each branch once, as the
-    paper says; the authors' code adds the finest one twice.
+    modules: how many times the branches of each stage are fused; [2, 4, 2] is Lite-HRNet-18,
+    [3, 8, 3] Lite-HRNet-30. Branch i has width·2^i channels. Fusions add each branch once, as in
+    the paper; the authors' code adds the finest one twice.
 
     Raises:
         InputError: not three numbers of modules, or an input size that 32 does not divide.
@@ -81,7 +81,7 @@ def _separable(inputs: int, outputs: int, *, stride: int = 1, relu: bool = True)
 
 
 def _shuffled(first: Tensor, second: Tensor) -> Tensor:
-    """The channels of two maps in turn."""
+    """The channels of two features, alternating."""
     return torch.stack((first, second), dim=2).flatten(1, 2)
 
 
@@ -129,7 +129,8 @@ class _CrossWeights(nn.Module):
 class _ChannelWeights(nn.Module):
     """A weight for every channel, computed from the means of all: section 3.2, equation 5.
 
-    The means are near zero, since norms come before; a bias would leave some ReLUs dead for ever.
+    The means are near zero behind a normalisation; a bias could leave ReLUs dead for good, so it
+    starts at zero.
     """
 
     def __init__(self, channels: int, ratio: int = 4) -> None:
@@ -188,7 +189,7 @@ class _Module(nn.Module):
 
 
 def _path(widths: list[int], source: int, goal: int) -> nn.Module:
-    """From one branch to the channels of another, and down to its size if that is coarser."""
+    """Layers from one branch to the channels of another, and to its size if that is coarser."""
     if source == goal:
         return nn.Identity()
     if source > goal:

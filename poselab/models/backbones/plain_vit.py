@@ -20,17 +20,17 @@ _PATCH, _PADDING = 16, 2  # pixels
 
 
 class PlainViT(nn.Module):
-    """Patches of 16 pixels as tokens, no class token; the normalised last ones as a map.
+    """Patches of 16 pixels as tokens, no class token; the normalised last ones as a feature map.
 
     The patch convolution sees two more pixels on every side, as the published weights do. Weights
-    of another network size are fitted: position embeddings to the input, patch kernels to 16
-    pixels; a class token falls away and its position is added to all others, as in ViTPose.
-    heads is the number of attention heads where it is not timm's (ViTPose-S has 12, not 6).
-    pretrained fetches timm's weights (MAE's for names that end in .mae), weights reads a file.
+    of another size are fitted: position embeddings to the input, patch kernels to 16 pixels; a
+    class token is dropped and its position added to all others, as in ViTPose.
+    heads: the number of attention heads where it is not timm's (ViTPose-S has 12, not 6).
+    pretrained: fetch timm's weights (MAE's for names that end in .mae); weights: read a file.
 
     Raises:
-        InputError: a name that is no plain ViT of timm, an input size 16 does not divide, weights
-            that do not fit or cannot be had.
+        InputError: a name that is no plain ViT of timm, an input size that 16 does not divide,
+            weights that do not fit or cannot be fetched.
     Source: ViTPose, Xu et al. 2022, section 3.1, and the authors' code.
     """
 
@@ -99,7 +99,7 @@ def _fetched(name: str) -> State:
 
 
 def fitted(state: State, net: Any) -> State:
-    """The state of a plain ViT with or without class token, made to fit ``net``, which has none."""
+    """The state of a plain ViT, with or without class token, fitted to ``net``, which has none."""
     from timm.layers.patch_embed import resample_patch_embed
     from timm.layers.pos_embed import resample_abs_pos_embed
 
@@ -111,13 +111,13 @@ def fitted(state: State, net: Any) -> State:
     if position.shape[1] != grid[0] * grid[1]:
         old = _old_grid(position.shape[1], grid)
         first = position.shape[1] - old[0] * old[1]
-        others = resample_abs_pos_embed(position[:, first:], list(grid), list(old), 0)
-        position = others + position[:, :first].sum(1, keepdim=True)
+        patches = resample_abs_pos_embed(position[:, first:], list(grid), list(old), 0)
+        position = patches + position[:, :first].sum(1, keepdim=True)
     fit["pos_embed"] = position
     return fit
 
 
 def _old_grid(tokens: int, grid: tuple[int, int]) -> tuple[int, int]:
-    """The rows and columns of patches among tokens: ``grid`` and a class token, or a square."""
+    """Rows and columns of the patches among tokens: ``grid`` and a class token, or a square."""
     side = int(tokens**0.5)
     return grid if tokens - 1 == grid[0] * grid[1] else (side, side)

@@ -1,4 +1,4 @@
-"""Images normalised as published weights need them, where that is not our way."""
+"""Normalisation of images as published weights need it, where it differs from ours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Renormalise(nn.Module):
-    """Undoes ImageNet's normalisation (RGB) and applies another: (B, 3, H, W) → the same.
+    """Undo ImageNet's normalisation of RGB images and apply another: (B, 3, H, W) → the same.
 
     mean and std: of the channels in ``order``, for pixels from 0 to 1.
 
@@ -37,9 +37,9 @@ class Renormalise(nn.Module):
         if order not in ("rgb", "bgr"):
             raise InputError(f"expected backbone.input.order rgb or bgr, got {order!r}")
         self.channels = [0, 1, 2] if order == "rgb" else [2, 1, 0]
-        ours_mean, ours_std = (torch.tensor(v)[self.channels] for v in (_MEAN, _STD))
-        own_mean, own_std = torch.tensor(list(mean)), torch.tensor(list(std))
-        scale, offset = ours_std / own_std, (ours_mean - own_mean) / own_std
+        old_mean, old_std = (torch.tensor(v)[self.channels] for v in (_MEAN, _STD))
+        new_mean, new_std = torch.tensor(list(mean)), torch.tensor(list(std))
+        scale, offset = old_std / new_std, (old_mean - new_mean) / new_std
         self.register_buffer("scale", scale.view(3, 1, 1), persistent=False)
         self.register_buffer("offset", offset.view(3, 1, 1), persistent=False)
         self.scale: Tensor

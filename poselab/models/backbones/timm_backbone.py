@@ -1,4 +1,4 @@
-"""Backbones of timm behind the contract of features; timm is imported when one is built."""
+"""Backbones of timm; timm is imported when one is built, since that takes seconds."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 class TimmBackbone(nn.Module):
     """A timm network without its classifier: ResNet, MobileNet, HRNet, ViT and most others.
 
-    reductions picks the features by their reduction (None: all from 4 on, a ViT's single one) and
-    cuts off every layer that none of them needs, so that all parameters learn. HRNets give their
-    raw branches (Sun et al. 2019), ViTs the normalised last tokens as a map (Xu et al. 2022).
-    pretrained fetches timm's default weights, weights reads them from a file instead; input is
-    what their images need first (:class:`~poselab.models.backbones.renormalise.Renormalise`).
+    reductions: the features to give, by their reduction (None: all from 4 on, a ViT's single one);
+    layers that none of them needs are cut off, so that all parameters learn. HRNets give their raw
+    branches (Sun et al. 2019), ViTs the normalised last tokens as a feature map (Xu et al. 2022).
+    pretrained: fetch timm's default weights; weights: read them from a file instead. input: a layer
+    before all others (:class:`~poselab.models.backbones.renormalise.Renormalise`).
 
     Raises:
-        InputError: unknown name, reduction or drop_path for it, an input size that it cannot take,
-            weights that do not fit or cannot be had.
+        InputError: a name, reduction, drop_path or input size that timm cannot build, weights that
+            do not fit or cannot be fetched.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class TimmBackbone(nn.Module):
             self._keep_branches()
 
     def _prune(self, levels: list[int]) -> list[int]:
-        """Cut off what follows the last level; HRNet's branches all end together."""
+        """Cut off all layers after the last level; HRNet's branches all end together."""
         if self.is_hrnet:
             return [level - 1 for level in levels]
         self.net.prune_intermediate_layers(levels, prune_norm=not self.with_norm, prune_head=True)
         return levels
 
     def _keep_branches(self) -> None:
-        """Drop the last fusions into branches that nobody reads."""
+        """Drop the last fusions into branches that are not given."""
         last = self.net.stage4[-1]
         last.fuse_layers = nn.ModuleList(last.fuse_layers[branch] for branch in self.levels)
 
@@ -113,7 +113,7 @@ def _family(name: str) -> str:
 
 
 def _create(name: str, input_size: Size, pretrained: bool, drop_path: float) -> Any:
-    """A whole network of timm, made for one input size where it is not free."""
+    """A network of timm, for one input size where timm fixes it when the network is made."""
     import timm
 
     options: dict[str, Any] = {"head": ""} if _family(name) == "hrnet" else {}
@@ -134,10 +134,10 @@ def _create(name: str, input_size: Size, pretrained: bool, drop_path: float) -> 
 
 
 def _levels(name: str, net: Any, reductions: Sequence[int] | None) -> list[int]:
-    """Positions in ``net.feature_info``: the last one of each wanted reduction."""
+    """Indices into ``net.feature_info``: the last one of each wanted reduction."""
     if not hasattr(net, "forward_intermediates"):
         raise InputError(
-            f"expected a backbone that gives feature features, timm's {name} does not; choose another"
+            f"expected a backbone that gives feature maps, timm's {name} does not; choose another"
         )
     offered = {entry["reduction"]: level for level, entry in enumerate(net.feature_info)}
     wanted = [r for r in offered if r >= 4] if reductions is None else list(reductions)
@@ -159,5 +159,5 @@ def _check_fit(name: str, input_size: Size, feature_info: tuple[FeatureInfo, ...
 
 
 def _converter(net: Any) -> Any:
-    """timm's own translation of older checkpoints (and of position embeddings) to this network."""
+    """timm's function that converts older checkpoints and position embeddings to this network."""
     return getattr(inspect.getmodule(type(net)), "checkpoint_filter_fn", None)

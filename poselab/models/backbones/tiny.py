@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
 
 class TinyResNet(nn.Module):
-    """Features at reductions 4, 8, 16, ... with one stage of basic blocks for each of ``widths``.
+    """Features at reductions 4, 8, 16, ... from one stage of basic blocks for each of ``widths``.
 
-    Dense 3×3 convolutions throughout: depthwise ones save arithmetic that CPUs do fast and spend
-    memory traffic that they do slowly.
+    All convolutions are dense: on CPUs depthwise ones are slower, bound by memory traffic.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Weights for backbones: from a file, strictly, or from the hub, if there is one."""
+"""Weights for backbones: from a file, strictly, or from the hub if it can be reached."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     State = dict[str, Tensor]
 
 
-_PATIENCE = 5.0  # seconds; timm itself retries for most of a minute
+_TIMEOUT = 5.0  # seconds; timm itself retries for most of a minute
 
 
 def load_strictly(
     net: nn.Module, file: Path, *, what: str, convert: Callable[[State, Any], State] | None = None
 ) -> tuple[str, ...]:
-    """Fill every parameter of ``net`` from a state dict; warn of, and return, what was left over.
+    """Fill every parameter of ``net`` from a state dict; warn of unused keys and return them.
 
     Raises:
         InputError: no such file, no state dict, tensors missing or of another shape.
@@ -35,7 +35,7 @@ def load_strictly(
     state = read_state(file, what)
     try:
         state = convert(state, net) if convert else state
-        missing, left_over = net.load_state_dict(state, strict=False)
+        missing, unused = net.load_state_dict(state, strict=False)
     except (RuntimeError, KeyError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"expected weights of {what} in {file}, but {reason}") from error
@@ -44,14 +44,14 @@ def load_strictly(
             f"expected weights of {what} in {file}, but {_listed(missing)} are missing; "
             "is it another network's?"
         )
-    if left_over:
-        # Hydra's sweeps switch loggers off; a warning reaches people there too.
+    if unused:
+        # A warning and no log message, because Hydra's sweeps switch loggers off.
         warnings.warn(
-            f"left over in {file}, not used by {what}: {_listed(left_over)}",
+            f"left over in {file}, not used by {what}: {_listed(unused)}",
             UserWarning,
             stacklevel=2,
         )
-    return tuple(left_over)
+    return tuple(unused)
 
 
 def _listed(keys: list[str], most: int = 6) -> str:
@@ -92,10 +92,10 @@ def _read_safetensors(file: Path) -> State:
 
 
 def check_hub(name: str) -> None:
-    """Make sure within seconds that timm can get the pretrained weights of ``name``.
+    """Check within seconds that timm can get the pretrained weights of ``name``.
 
     Raises:
-        InputError: there are none, or they are neither in the cache nor to be reached.
+        InputError: there are none, or they are not cached and the hub cannot be reached.
     """
     config = _pretrained_config(name)
     address = _address(config)
@@ -103,12 +103,12 @@ def check_hub(name: str) -> None:
         raise InputError(
             f"expected pretrained weights of {name}, timm has none; set backbone.pretrained=false"
         )
-    if not _is_cached(config) and not _answers(address):
+    if not _is_cached(config) and not _is_reachable(address):
         raise unreachable(name, address)
 
 
 def unreachable(name: str, address: str) -> InputError:
-    """What to say when pretrained weights cannot be fetched."""
+    """The error for pretrained weights that cannot be fetched."""
     return InputError(
         f"expected pretrained weights of {name} from {address}, which cannot be reached; "
         "pass backbone.weights=FILE or backbone.pretrained=false"
@@ -142,10 +142,10 @@ def _is_cached(config: Any) -> bool:
     )
 
 
-def _answers(address: str) -> bool:
-    """Whether a server answers at all, be it with an error that timm will explain."""
+def _is_reachable(address: str) -> bool:
+    """Whether a server answers, possibly with an error that timm will explain."""
     try:
-        with urlopen(Request(address, method="HEAD"), timeout=_PATIENCE):
+        with urlopen(Request(address, method="HEAD"), timeout=_TIMEOUT):
             return True
     except HTTPError:
         return True

@@ -42,10 +42,11 @@ class WideFusionHRNet(TimmBackbone):
             weights=weights,
             reductions=reductions,
         )
-        if not self.is_hrnet or [feature.reduction for feature in self.feature_info] != [4]:
+        given = [info.reduction for info in self.feature_info]
+        if not self.is_hrnet or given != [4]:
             raise InputError(
-                f"expected an HRNet read at reduction 4, got {name} at "
-                f"{[feature.reduction for feature in self.feature_info]}; set backbone.reductions=[4]"
+                f"expected an HRNet read at reduction 4, got {name} at {given}; "
+                "set backbone.reductions=[4]"
             )
         fusion = self.net.stage4[-1].fuse_layers[0]
         width = _WIDER * self.feature_info[0].channels
@@ -55,7 +56,10 @@ class WideFusionHRNet(TimmBackbone):
 
 
 def _widened(layers: nn.Module, inputs: int, width: int) -> nn.Sequential:
-    """One branch's way into a fusion of ``width`` channels; that of the same resolution is bare."""
+    """The layers from one branch into a fusion of ``width`` channels.
+
+    The branch of the fusion's own resolution has no normalisation, as in UDP's code.
+    """
     if isinstance(layers, nn.Identity):
         return nn.Sequential(nn.Conv2d(inputs, width, 1, bias=False))
     assert isinstance(layers, nn.Sequential)

@@ -1,4 +1,4 @@
-"""Checkpoints of other zoos: what their keys are called, and what they were trained as."""
+"""Published checkpoints: how their keys are renamed, and which experiment they are runs of."""
 
 from poselab.models.pretrained.catalogue import CATALOGUE, UNSUPPORTED, PretrainedModel
 from poselab.models.pretrained.key_map import ConvertedState, KeyMap, convert_state, listed

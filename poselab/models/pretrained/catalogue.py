@@ -1,8 +1,8 @@
-"""Whose weights can be read, and which experiment with which changes is what they were trained as.
+"""Published models whose weights can be imported, each as an experiment and its overrides.
 
-Besides the network, an entry carries what its authors' code does to pixels: the convention, how
-images are normalised (their SimpleBaseline, and so DARK's and SimCC's ResNets, see blue first), how
-flipped outputs are moved, and how positions are read.
+Besides the network, an entry states how its authors' code treats pixels: the pixel convention, the
+normalisation of images (SimpleBaseline's code, and so the ResNets of DARK, UDP and SimCC, takes
+BGR), the shift of flipped outputs, and the decoder.
 """
 
 from __future__ import annotations
@@ -20,18 +20,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PretrainedModel:
-    """One kind of checkpoint: ``experiment`` with ``changes`` is the run that it makes."""
+    """One kind of checkpoint: ``experiment`` with ``overrides`` is the run that it makes.
+
+    keys: the rules that rename the checkpoint's keys.
+    """
 
     name: str
     experiment: str
     keys: KeyMap
-    changes: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
 
 
 SIZES = ("256x192", "384x288")
 VITS = ("small", "base", "large", "huge")
 _INPUT = "+backbone.input._target_=poselab.models.backbones.renormalise.Renormalise"
-_BLUE_FIRST = (_INPUT, "+backbone.input.order=bgr")
+_BGR = (_INPUT, "+backbone.input.order=bgr")
 _RLE_INPUT = (
     _INPUT,
     "+backbone.input.mean=[0.406,0.457,0.48]",
@@ -51,7 +54,7 @@ def _codec(name: str, module: str = "codecs.reference_heatmaps") -> str:
 
 def _hrnet_code() -> Iterator[PretrainedModel]:
     """SimpleBaseline and HRNet."""
-    reading, resnet, hrnet = (
+    decoder, resnet, hrnet = (
         _codec("HrnetCodec"),
         repositories.POSE_RESNET,
         repositories.POSE_HRNET,
@@ -61,26 +64,24 @@ def _hrnet_code() -> Iterator[PretrainedModel]:
         for size in sizes:
             for depth in (50, 101, 152):
                 name, base = f"simple_baseline_r{depth}_{of}{size}", f"heatmap_r{depth}_{size}"
-                yield PretrainedModel(name, f"{suite}/{base}", resnet, (reading, *_BLUE_FIRST))
+                yield PretrainedModel(name, f"{suite}/{base}", resnet, (decoder, *_BGR))
             for width in (32, 48):
                 base = f"{suite}/hrnet_w{width}_{size}"
-                yield PretrainedModel(f"hrnet_w{width}_{of}{size}", base, hrnet, (reading,))
+                yield PretrainedModel(f"hrnet_w{width}_{of}{size}", base, hrnet, (decoder,))
 
 
 def _dark() -> Iterator[PretrainedModel]:
-    """DARK's code, whose grids share first and last pixel as UDP's do, and whose crops differ."""
+    """DARK's code, with crops of its own and grids that share first and last pixel as UDP's do."""
     resnet, hrnet = repositories.POSE_RESNET, repositories.POSE_HRNET
-    shown = ("framing._target_=poselab.data.dark_crop.DarkCrop", "framing.pixels=udp")
-    wide, narrow = ((_codec(name), *_UNBIASED, *shown) for name in ("DarkCodec", "NarrowDarkCodec"))
-    yield PretrainedModel(
-        "dark_r50_128x96", "coco/dark_r50_128x96", resnet, (*narrow, *_BLUE_FIRST)
-    )
+    crop = ("framing._target_=poselab.data.dark_crop.DarkCrop", "framing.pixels=udp")
+    wide, narrow = ((_codec(name), *_UNBIASED, *crop) for name in ("DarkCodec", "NarrowDarkCodec"))
+    yield PretrainedModel("dark_r50_128x96", "coco/dark_r50_128x96", resnet, (*narrow, *_BGR))
     yield PretrainedModel("dark_w32_128x96", "coco/dark_w32_128x96", hrnet, narrow)
     yield PretrainedModel("dark_w48_128x96", "coco/dark_w48_128x96", hrnet, wide)
     for size in SIZES:
         for depth in (50, 101, 152):
             base = f"coco/heatmap_r{depth}_{size}"
-            yield PretrainedModel(f"dark_r{depth}_{size}", base, resnet, (*wide, *_BLUE_FIRST))
+            yield PretrainedModel(f"dark_r{depth}_{size}", base, resnet, (*wide, *_BGR))
         for width in (32, 48):
             yield PretrainedModel(
                 f"dark_w{width}_{size}", f"coco/hrnet_w{width}_{size}", hrnet, wide
@@ -88,13 +89,13 @@ def _dark() -> Iterator[PretrainedModel]:
 
 
 def _udp() -> Iterator[PretrainedModel]:
-    """UDP's disc and offsets, and its Gaussians; their HRNet is wide at its end for both."""
+    """UDP's discs and offsets, and its Gaussians; its code widens HRNet's last fusion for both."""
     offsets = _codec("UdpPoseCodec", _UDP_OFFSET)
     gaussian = (_codec("UdpPoseHeatmapCodec"), "framing.pixels=udp", *_UDP)
     resnet, hrnet = repositories.POSE_RESNET, repositories.POSE_HRNET
     for size in SIZES:
         base = f"udp_offset_r50_{size}"
-        yield PretrainedModel(base, f"coco/{base}", resnet, (offsets, *_BLUE_FIRST))
+        yield PretrainedModel(base, f"coco/{base}", resnet, (offsets, *_BGR))
         for width in (32, 48):
             base = f"udp_offset_w{width}_{size}"
             yield PretrainedModel(base, f"coco/{base}", hrnet, (offsets,))
@@ -103,7 +104,7 @@ def _udp() -> Iterator[PretrainedModel]:
         for size in sizes:
             for depth in (50, 101, 152):
                 name, base = f"udp_r{depth}_{of}{size}", f"{suite}/heatmap_r{depth}_{size}"
-                yield PretrainedModel(name, base, resnet, (*gaussian, *_BLUE_FIRST))
+                yield PretrainedModel(name, base, resnet, (*gaussian, *_BGR))
             for width in (32, 48):
                 name, base = f"udp_w{width}_{of}{size}", f"{suite}/hrnet_w{width}_{size}"
                 yield PretrainedModel(
@@ -118,11 +119,11 @@ def _simcc() -> Iterator[PretrainedModel]:
     )
     resnet, hrnet = repositories.SIMCC_RESNET, repositories.SIMCC_HRNET
     for base in ("r50_256x192", "r101_256x192", "r50_384x288"):
-        yield PretrainedModel(f"simcc_{base}", f"coco/simcc_{base}", resnet, (equal, *_BLUE_FIRST))
+        yield PretrainedModel(f"simcc_{base}", f"coco/simcc_{base}", resnet, (equal, *_BGR))
     for base in ("w32_256x192", "w48_256x192"):
         yield PretrainedModel(f"simcc_{base}", f"coco/simcc_{base}", hrnet, (equal,))
     base = "simcc_gaussian_r50_384x288"
-    yield PretrainedModel(base, f"coco/{base}", resnet, (*gaussian, *_BLUE_FIRST))
+    yield PretrainedModel(base, f"coco/{base}", resnet, (*gaussian, *_BGR))
     base = "simcc_gaussian_w48_384x288"
     yield PretrainedModel(base, f"coco/{base}", hrnet, gaussian)
     name, base = "simcc_gaussian_w48_256x192", "coco/simcc_w48_256x192"
@@ -133,13 +134,13 @@ def _simcc() -> Iterator[PretrainedModel]:
 
 def _regression() -> Iterator[PretrainedModel]:
     """RLE's own code, and mmpose's RLE and DeepPose."""
-    reading, rle = (
+    decoder, rle = (
         (_codec("HrnetCoordinateCodec", "codecs.coordinate"), *_COORDINATES),
         "coco/rle_r50_256x192",
     )
-    yield PretrainedModel("rle_r50_256x192", rle, repositories.RLE, (*reading, *_RLE_INPUT))
+    yield PretrainedModel("rle_r50_256x192", rle, repositories.RLE, (*decoder, *_RLE_INPUT))
     for depth in (50, 101, 152):
-        made = (f"backbone=resnet{depth}", *reading)
+        made = (f"backbone=resnet{depth}", *decoder)
         plain = (*made, "method.head.normalise=false")
         yield PretrainedModel(f"mmpose_rle_r{depth}_256x192", rle, mmpose.RLE, plain)
         base = "coco/direct_r50_256x192"
@@ -150,17 +151,17 @@ def _regression() -> Iterator[PretrainedModel]:
 
 def _mmpose() -> Iterator[PretrainedModel]:
     """Heatmaps, DARK, UDP and SimCC of mmpose 1.x."""
-    reading = _codec("MmposeCodec")
+    decoder = _codec("MmposeCodec")
     usual, wide = ((_codec(f"{of}MmposeDarkCodec"), *_UNBIASED) for of in ("", "Wide"))
     for size in SIZES:
         for depth in (50, 101, 152):
             base, keys = f"coco/heatmap_r{depth}_{size}", mmpose.HEATMAP_RESNET
-            yield PretrainedModel(f"mmpose_heatmap_r{depth}_{size}", base, keys, (reading,))
+            yield PretrainedModel(f"mmpose_heatmap_r{depth}_{size}", base, keys, (decoder,))
             dark = wide if (depth, size) == (152, "384x288") else usual
             yield PretrainedModel(f"mmpose_dark_r{depth}_{size}", base, keys, dark)
         for width in (32, 48):
             base, keys = f"coco/hrnet_w{width}_{size}", mmpose.HEATMAP_HRNET
-            yield PretrainedModel(f"mmpose_hrnet_w{width}_{size}", base, keys, (reading,))
+            yield PretrainedModel(f"mmpose_hrnet_w{width}_{size}", base, keys, (decoder,))
             yield PretrainedModel(f"mmpose_dark_w{width}_{size}", base, keys, usual)
             base, name = f"coco/udp_w{width}_{size}", f"mmpose_udp_w{width}_{size}"
             yield PretrainedModel(name, base, keys, (_codec("MmposeUdpCodec"),))
@@ -177,13 +178,13 @@ def _mmpose() -> Iterator[PretrainedModel]:
 
 
 def _rtmpose() -> Iterator[PretrainedModel]:
-    """RTMPose, whose authors' code mmpose is, and the heatmaps that its backbones learn first."""
-    reading = _codec("MmposeSimccCodec", _SIMCC)
+    """RTMPose, of which mmpose is the authors' code, and the heatmaps its backbones learn first."""
+    decoder = _codec("MmposeSimccCodec", _SIMCC)
     heatmaps = ("method=heatmap", "framing.pixels=udp", _codec("MmposeUdpCodec"), *_UDP)
-    larger = (reading, "framing.size=[384,288]", "method.codec.sigma=[6.0,6.93]")
+    larger = (decoder, "framing.size=[384,288]", "method.codec.sigma=[6.0,6.93]")
     for size in "tsml":
         base = f"coco/rtmpose_{size}_256x192"
-        yield PretrainedModel(f"rtmpose_{size}_256x192", base, mmpose.RTMPOSE, (reading,))
+        yield PretrainedModel(f"rtmpose_{size}_256x192", base, mmpose.RTMPOSE, (decoder,))
         name = f"mmpose_cspnext_{size}_256x192"
         yield PretrainedModel(name, base, mmpose.HEATMAP_CSPNEXT, heatmaps)
         if size in "ml":
@@ -208,11 +209,11 @@ def _vitpose() -> Iterator[PretrainedModel]:
 
 
 def _keypoint_rcnn() -> Iterator[PretrainedModel]:
-    """torchvision's, whose labels are measured from pixels' corners."""
+    """torchvision's, whose labels are measured from the corners of pixels."""
     corners = ("method.codec.labels=corner",)
     base = "coco/keypoint_rcnn_r50"
     yield PretrainedModel("keypoint_rcnn_r50", base, keypoint_rcnn.COCO_V1, corners)
-    yield PretrainedModel("keypoint_rcnn_legacy_r50", base, keypoint_rcnn.USUAL, corners)
+    yield PretrainedModel("keypoint_rcnn_legacy_r50", base, keypoint_rcnn.WITH_EPSILON, corners)
 
 
 _FAMILIES = (
@@ -233,4 +234,4 @@ UNSUPPORTED = {
     "caffe": "SimpleBaseline's Caffe ResNets stride in the first convolution of a block, ours in "
     "the second",
 }
-"""Why some weights cannot be read, by words of their names."""
+"""Why some weights cannot be imported, by words of their names."""

@@ -1,4 +1,4 @@
-"""From the keys of another zoo's checkpoint to ours, by explicit rules and strictly."""
+"""Conversion of another code base's checkpoint to our keys, by explicit rules and strictly."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _COUNTER = ".num_batches_tracked"  # not saved by PyTorch 0.4; only its own trai
 class KeyMap:
     """How to read one kind of checkpoint.
 
-    renames: (pattern of a whole key, our key); the first that fits decides, ``\\\\1`` as in ``re``.
-    unused: patterns of keys that hold nothing a network here needs.
-    steps: tensors joined, split or moved, before keys are renamed.
+    renames: (pattern of a whole key, our key); the first match decides, ``\\\\1`` as in ``re``.
+    unused: patterns of keys that no network here needs.
+    steps: functions that join, split or move tensors before keys are renamed.
     """
 
     renames: tuple[tuple[str, str], ...]
@@ -32,24 +32,24 @@ class KeyMap:
 
 
 class ConvertedState(NamedTuple):
-    """weights by our keys, and the keys of the file that were left over."""
+    """weights by our keys; left_over: the keys of the file that were not needed."""
 
     weights: dict[str, Tensor]
     left_over: tuple[str, ...]
 
 
 def convert_state(state: State, rules: KeyMap, wanted: State) -> ConvertedState:
-    """The weights that a network with state ``wanted`` takes out of a checkpoint's ``state``.
+    """The weights for a network with state ``wanted`` from a checkpoint's ``state``.
 
     Raises:
-        InputError: keys that are needed are not there, others are unknown, or shapes differ.
+        InputError: keys are missing or unknown, or shapes differ.
     """
-    state = _prepared(state, rules)
+    state = _apply_steps(state, rules)
     weights: dict[str, Tensor] = {}
     left_over: list[str] = []
     unknown: list[str] = []
     for key, value in state.items():
-        name = _renamed(key, rules.renames)
+        name = _rename(key, rules.renames)
         if name is not None and name in wanted and name not in weights:
             weights[name] = value
         elif any(re.fullmatch(pattern, key) for pattern in rules.unused):
@@ -58,12 +58,12 @@ def convert_state(state: State, rules: KeyMap, wanted: State) -> ConvertedState:
             unknown.append(key)
     weights |= {k: v for k, v in wanted.items() if k.endswith(_COUNTER) and k not in weights}
     missing = [key for key in wanted if key not in weights]
-    _refuse_other_keys(missing, unknown)
-    _refuse_other_shapes(weights, wanted)
+    _check_keys(missing, unknown)
+    _check_shapes(weights, wanted)
     return ConvertedState(weights, tuple(left_over))
 
 
-def _prepared(state: State, rules: KeyMap) -> State:
+def _apply_steps(state: State, rules: KeyMap) -> State:
     try:
         for step in rules.steps:
             state = step(state)
@@ -76,7 +76,7 @@ def _prepared(state: State, rules: KeyMap) -> State:
     return state
 
 
-def _renamed(key: str, renames: tuple[tuple[str, str], ...]) -> str | None:
+def _rename(key: str, renames: tuple[tuple[str, str], ...]) -> str | None:
     for pattern, name in renames:
         match = re.fullmatch(pattern, key)
         if match:
@@ -84,28 +84,28 @@ def _renamed(key: str, renames: tuple[tuple[str, str], ...]) -> str | None:
     return None
 
 
-def _refuse_other_keys(missing: list[str], unknown: list[str]) -> None:
-    found = []
+def _check_keys(missing: list[str], unknown: list[str]) -> None:
+    problems = []
     if missing:
-        found.append(f"none for {listed(missing)}")
+        problems.append(f"none for {listed(missing)}")
     if unknown:
-        found.append(f"{listed(unknown)} that it has no place for")
-    if found:
+        problems.append(f"{listed(unknown)} that it has no place for")
+    if problems:
         raise InputError(
-            f"expected the weights of this model, found {' and '.join(found)}; choose the model "
+            f"expected the weights of this model, found {' and '.join(problems)}; choose the model "
             "that the file was trained as"
         )
 
 
-def _refuse_other_shapes(weights: State, wanted: State) -> None:
-    other = [
+def _check_shapes(weights: State, wanted: State) -> None:
+    different = [
         f"{key} {tuple(value.shape)} instead of {tuple(wanted[key].shape)}"
         for key, value in weights.items()
         if value.shape != wanted[key].shape
     ]
-    if other:
+    if different:
         raise InputError(
-            f"expected the shapes of this model, found {listed(other, 2)}; choose the model of "
+            f"expected the shapes of this model, found {listed(different, 2)}; choose the model of "
             "this size and input"
         )
 

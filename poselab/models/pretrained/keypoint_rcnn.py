@@ -1,4 +1,4 @@
-"""Keys of torchvision's Keypoint R-CNN, in files of any age: layers got names in blocks later."""
+"""Keys of torchvision's Keypoint R-CNN, of files before and after layers were put in blocks."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _RENAMES = (
 
 
 def _without_epsilon(state: State) -> dict[str, Tensor]:
-    """Scales that undo the epsilon which torchvision takes out of COCO_V1's normalisation.
+    """Scales that undo our epsilon, since torchvision's COCO_V1 normalises without one.
 
-    That is frozen and so counts no batches; what counts them was trained with the epsilon.
+    That normalisation is frozen and counts no batches; one that counts was trained with epsilon.
     """
     if any(key.endswith(".num_batches_tracked") for key in state):
         return dict(state)
@@ -43,5 +43,5 @@ def _without_epsilon(state: State) -> dict[str, Tensor]:
     return made
 
 
-USUAL = KeyMap(_RENAMES)
+WITH_EPSILON = KeyMap(_RENAMES)
 COCO_V1 = KeyMap(_RENAMES, steps=(_without_epsilon,))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from poselab.models.pretrained.key_map import State
 
-_HEAD = r"(?:keypoint_)?head\."  # the longer name is that of 0.x, whose heatmap heads are the same
+_HEAD = r"(?:keypoint_)?head\."  # the longer name is of 0.x, whose heatmap heads are the same
 _FINAL_LAYER = (rf"{_HEAD}final_layer\.(.+)", r"net.head.final_layer.\1")
 _NORMALISER = (r"data_preprocessor\..+",)
 
@@ -39,12 +39,12 @@ SIMCC_RESNET = KeyMap(
     _NORMALISER,
 )
 
-_CSPNEXT = (r"backbone\.(.+)", r"net.backbone.\1")  # called as ours
-# Of averaged weights the plain keys are the averages: mmengine swaps them when it saves.
-_BESIDE = (*_NORMALISER, r"ema_.+")
+_CSPNEXT = (r"backbone\.(.+)", r"net.backbone.\1")  # our names are theirs
+# With averaged weights the plain keys hold the averages: mmengine swaps them when it saves.
+_UNUSED = (*_NORMALISER, r"ema_.+")
 HEATMAP_CSPNEXT = KeyMap(
     (_CSPNEXT, *deconvolutions(rf"{_HEAD}deconv_layers\.", 3), _FINAL_LAYER),
-    _BESIDE,
+    _UNUSED,
 )
 RTMPOSE = KeyMap(
     (
@@ -60,12 +60,12 @@ RTMPOSE = KeyMap(
         (r"head\.gau\.res_scale\.scale", "net.head.attention.residual"),
         (r"head\.cls_([xy])\.(.+)", r"net.head.\1.\2"),
     ),
-    _BESIDE,
+    _UNUSED,
 )
 
 
 def _centred(state: State) -> dict[str, Tensor]:
-    """Positions from 0 to 1 as ours from -0.5 to 0.5."""
+    """Coordinates from 0 to 1 as ours from -0.5 to 0.5."""
     return {**state, "head.fc.bias": state["head.fc.bias"] - 0.5}
 
 
@@ -76,8 +76,8 @@ DEEPPOSE = KeyMap(
 )
 
 
-def _apart(state: State) -> dict[str, Tensor]:
-    """One layer of (x, y, σx, σy) a keypoint as two, and positions centred."""
+def _split_sigma(state: State) -> dict[str, Tensor]:
+    """One layer of (x, y, σx, σy) per keypoint as two, with centred coordinates."""
     made = dict(state)
     for part in ("weight", "bias"):
         both = made.pop(f"head.fc.{part}")
@@ -97,7 +97,10 @@ RLE = KeyMap(
         *flow_renames(r"head\.loss_module\.flow_model\."),
     ),
     unused=(*_NORMALISER, r"head\.loss_module\.flow_model\.(loc|cov|mask)"),
-    steps=(_apart, lambda state: flow_of_one_axis(state, "head.loss_module.flow_model.")),
+    steps=(
+        _split_sigma,
+        lambda state: flow_of_one_axis(state, "head.loss_module.flow_model."),
+    ),
 )
 
 _TRANSFORMER = transformer(

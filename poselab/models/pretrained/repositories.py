@@ -1,4 +1,4 @@
-"""Keys of the methods' own repositories, which share HRNet's code and names.
+"""Keys of the authors' repositories, most of which share HRNet's code and names.
 
 SimpleBaseline: microsoft/human-pose-estimation.pytorch, lib/models/pose_resnet.py. HRNet:
 leoxiaobin/deep-high-resolution-net.pytorch, lib/models/pose_hrnet.py; DARK (ilovepose/DarkPose) and
@@ -40,10 +40,10 @@ SIMCC_HRNET = KeyMap((*POSE_HRNET.renames, _AXES))
 
 
 def flow_of_one_axis(state: State, prefix: str) -> dict[str, Tensor]:
-    """A flow whose networks take and give both axes as ours, which take one and give the other.
+    """The weights of a flow whose networks map both axes, for ours, which map one to the other.
 
-    Theirs see zero in place of the axis that moves and multiply what they say of the one that
-    stays by zero, so those columns and rows never had a say.
+    Theirs see zero in place of the axis that moves and multiply their output for the one that
+    stays by zero, so those columns and rows have no effect.
     """
     made = dict(state)
     couplings = {

@@ -1,4 +1,4 @@
-"""Keys of ViTPose: of the authors' repository, and of transformers."""
+"""Keys of ViTPose in the authors' repository and in transformers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from poselab.models.pretrained.key_map import State
 
 
-def _position_of_class_added(key: str, state: State) -> dict[str, Tensor]:
-    """The position of the class token, which they add to every patch, added to those for good."""
+def _add_class_position(key: str, state: State) -> dict[str, Tensor]:
+    """Positions of patches plus that of the class token, which ViTPose adds to each of them."""
     position = state[key]
     return {**state, key: position[:, 1:] + position[:, :1]}
 
@@ -27,10 +27,10 @@ _INNER = ("norm1", "norm2", "attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")
 
 
 def transformer(outer: str, layers: str, inner: str) -> tuple[tuple[str, str], ...]:
-    """Renames of a plain transformer's parts.
+    """Renames of the parts of a plain vision transformer.
 
-    outer: what positions, patches and the last norm are called there, inner: what both norms,
-    attention and MLP of a layer are, in words; layers: what the list of layers is.
+    outer: their names of positions, patches and the last norm; inner: their names of both norms,
+    attention and MLP of a layer, all separated by spaces; layers: their name of the list of layers.
     """
     pairs = [
         (rf"backbone\.{re.escape(theirs)}(\..+)?", rf"net.backbone.net.{ours}\1")
@@ -48,7 +48,7 @@ _REPOSITORY = (
     *transformer("pos_embed patch_embed.proj last_norm", "blocks", " ".join(_INNER)),
     (r"keypoint_head\.final_layer\.(.+)", r"net.head.final_layer.\1"),
 )
-_STEPS = (lambda state: _position_of_class_added("backbone.pos_embed", state),)
+_STEPS = (lambda state: _add_class_position("backbone.pos_embed", state),)
 
 REPOSITORY = KeyMap(
     (*_REPOSITORY, *deconvolutions(r"keypoint_head\.deconv_layers\.", 2)), steps=_STEPS
@@ -81,7 +81,7 @@ _TRANSFORMERS = (
 TRANSFORMERS = KeyMap(
     _TRANSFORMERS,
     steps=(
-        lambda state: _position_of_class_added("backbone.embeddings.position_embeddings", state),
+        lambda state: _add_class_position("backbone.embeddings.position_embeddings", state),
         _joined,
     ),
 )
