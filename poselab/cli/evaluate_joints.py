@@ -1,4 +1,4 @@
-"""``poselab evaluate joints``: how well each joint is found, and whether its scores say so."""
+"""``poselab evaluate joints``: metrics of each joint, and whether keypoint scores mean anything."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import argparse
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from poselab.cli import scoring
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from poselab.annotations import Annotations
     from poselab.evaluation.metrics.calibration import Calibration
+    from poselab.evaluation.predictions import Predictions
     from poselab.report.tables import Cell, Row
 
 _DESCRIPTION = """Score every joint by itself under OKS; the table is in percent.
@@ -19,7 +19,7 @@ _DESCRIPTION = """Score every joint by itself under OKS; the table is in percent
   poselab evaluate joints results.json --annotations person_keypoints_val2017.json
 
 AP is COCO's as if the joint were the only one labelled. Similarity is a joint's part of OKS, its
-mean over labelled people, 0 where no pose answers; the columns after it say how often it reaches
+mean over labelled people, 0 where no pose is matched; the columns after it say how often it reaches
 0.5, 0.75 and 0.9. Below: whether the scores of keypoints tell how good they are."""
 
 
@@ -34,71 +34,74 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--annotations", type=Path, required=True, metavar="GT")
     words.add_argument("--layout", default="auto", help="of GT: coco, mpii, ... (default: auto)")
     words.add_argument("--engine", choices=["hotcoco", "pycocotools"], default="hotcoco")
-    words.add_argument("--json", type=Path, metavar="OUT", help="also write figures as fractions")
+    words.add_argument("--json", type=Path, metavar="OUT", help="also write values as fractions")
     return words
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Score, warn on stderr, print the table, write the JSON."""
+    from poselab.evaluation.api import open_table
     from poselab.evaluation.metrics.calibration import joint_calibration
+    from poselab.evaluation.predictions_file import open_predictions
     from poselab.evaluation.validation.checks import validate_predictions
     from poselab.report.tables import print_table
 
-    annotations = scoring.annotations_of(arguments)
-    predictions = scoring.read_poses(arguments.predictions, annotations)
+    annotations = open_table(arguments.annotations, arguments.layout)
+    predictions = open_predictions(arguments.predictions, annotations).predictions
     for warning in validate_predictions(predictions, annotations):
         print(f"warning: {warning}", file=sys.stderr)
     joints = _joints(predictions, annotations, arguments.engine)
     scores = joint_calibration(predictions, annotations)
-    print_table([_row(name, figures) for name, figures in joints.items()])
+    print_table([_row(name, values) for name, values in joints.items()])
     print(_about_scores(scores))
     if arguments.json:
         _write(arguments.json, joints, scores)
     return 0
 
 
-def _joints(predictions: Any, annotations: Any, engine: str) -> dict[str, dict[str, float]]:
-    """Figures by joint; NaN where nobody has it labelled."""
+def _joints(
+    predictions: Predictions, annotations: Annotations, engine: str
+) -> dict[str, dict[str, float]]:
+    """Values by joint; NaN where nobody has it labelled."""
     from poselab.evaluation.metrics.joints import joint_average_precision, joint_similarities
     from poselab.evaluation.metrics.oks import OksEvaluator
 
-    figures = joint_similarities(predictions, annotations)
+    joints = joint_similarities(predictions, annotations)
     ap = joint_average_precision(OksEvaluator(engine), predictions, annotations)
-    names = ["AP", "similarity", *(f"similarity>={t:g}" for t in figures.thresholds)]
-    columns = zip(ap, figures.similarity, *figures.reached.T, strict=True)
+    names = ["AP", "similarity", *(f"similarity>={t:g}" for t in joints.thresholds)]
+    columns = zip(ap, joints.similarity, *joints.reached.T, strict=True)
     return {
         joint: {"labelled": int(labelled), **dict(zip(names, map(float, values), strict=True))}
-        for joint, labelled, values in zip(figures.joints, figures.labelled, columns, strict=True)
+        for joint, labelled, values in zip(joints.joints, joints.labelled, columns, strict=True)
     }
 
 
-def _row(joint: str, figures: dict[str, float]) -> Row:
+def _row(joint: str, values: dict[str, float]) -> Row:
     cells: dict[str, Cell] = {
         key.removeprefix("similarity") or key: None if math.isnan(value) else value
-        for key, value in figures.items()
+        for key, value in values.items()
     }
-    return {"joint": joint} | cells | {"labelled": f"{figures['labelled']:,}"}
+    return {"joint": joint} | cells | {"labelled": f"{values['labelled']:,}"}
 
 
 def _about_scores(scores: Calibration) -> str:
     """One sentence on the scores of keypoints."""
-    said = f"scores of {len(scores.scores):,} labelled keypoints against their similarity: "
+    text = f"scores of {len(scores.scores):,} labelled keypoints against their similarity: "
     if math.isnan(scores.pearson):
-        return f"{said}all the same, so they say nothing of it"
-    said += f"correlation {scores.pearson:.2f}, of ranks {scores.spearman:.2f}"
-    outside = "; they leave 0 to 1 and so estimate nothing"
-    return said + (
-        outside if math.isnan(scores.error) else f", expected calibration error {scores.error:.3f}"
-    )
+        return f"{text}all the same, so they say nothing of it"
+    text += f"correlation {scores.pearson:.2f}, of ranks {scores.spearman:.2f}"
+    if math.isnan(scores.error):
+        return f"{text}; they leave 0 to 1 and so estimate nothing"
+    return f"{text}, expected calibration error {scores.error:.3f}"
 
 
 def _write(path: Path, joints: dict[str, dict[str, float]], scores: Calibration) -> None:
     from poselab.io.files import write_json
 
-    known = {
-        joint: {key: None if math.isnan(v) else v for key, v in figures.items()}
-        for joint, figures in joints.items()
-    }
-    told = {key: getattr(scores, key) for key in ("pearson", "spearman", "error")}
-    said = {key: None if math.isnan(v) else v for key, v in told.items()}
-    write_json(path, {"joints": known, "scores": said})
+    of_scores = {key: getattr(scores, key) for key in ("pearson", "spearman", "error")}
+    known = {joint: _without_nan(values) for joint, values in joints.items()}
+    write_json(path, {"joints": known, "scores": _without_nan(of_scores)})
+
+
+def _without_nan(values: dict[str, float]) -> dict[str, float | None]:
+    return {key: None if math.isnan(value) else value for key, value in values.items()}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    import argparse
-
     from poselab.evaluation.evaluator import Evaluator
 
 
@@ -18,6 +17,7 @@ def add_words(words: argparse.ArgumentParser) -> None:
     words.add_argument("--annotations", type=Path, required=True, metavar="GT")
     words.add_argument(
         "--metric",
+        type=_metric,
         default="oks",
         help="oks: COCO's AP and AR; crowdpose: also AP of easy, medium and hard images; "
         "wholebody: also AP and AR of body, feet, face and hands; pckh: MPII's; pck: LSP's and "
@@ -38,6 +38,15 @@ def add_words(words: argparse.ArgumentParser) -> None:
         help="what pck measures distances by (default: torso)",
     )
     words.add_argument("--layout", default="auto", help="of GT: coco, mpii, ... (default: auto)")
+
+
+def _metric(name: str) -> str:
+    """A metric's name, or the dotted name of an evaluator's class."""
+    from poselab.evaluation.metrics.named import METRICS
+
+    if name not in METRICS and "." not in name:
+        raise argparse.ArgumentTypeError(f"invalid choice: {name!r} (choose {', '.join(METRICS)})")
+    return name
 
 
 def evaluator_of(arguments: argparse.Namespace) -> Evaluator:

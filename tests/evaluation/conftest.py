@@ -53,7 +53,7 @@ def make_table() -> Callable[..., Annotations]:
 
 
 @pytest.fixture
-def answer() -> Callable[..., Predictions]:
+def predict() -> Callable[..., Predictions]:
     """Poses of every person of a table, ``offset`` pixels away."""
 
     def make(table: Annotations, offset: Any = 0.0) -> Predictions:
@@ -62,7 +62,7 @@ def answer() -> Callable[..., Predictions]:
             np.array(table.annotation_ids),
             table.keypoints + np.asarray(offset),
             np.ones(table.visibility.shape),
-            np.ones(table.instances),
+            np.ones(table.num_instances),
         )
 
     return make

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from poselab.annotations import Annotations
-from poselab.evaluation.accumulator import RateAccumulator
+from poselab.evaluation.metrics.joint_rates import RateAccumulator
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import Predictions
 from poselab.evaluation.statistics.bootstrap import Replicates, holm, resample
@@ -19,63 +19,63 @@ from poselab.structures import InputError
 K = len(LSP14)
 
 
-def accumulate(rights: np.ndarray) -> RateAccumulator:
+def accumulated(rights: np.ndarray) -> RateAccumulator:
     """Images (N,) with so many of their 14 joints right."""
     right = np.arange(K)[None] < rights[:, None]
     ids = np.arange(1, len(rights) + 1)
-    return RateAccumulator(ids, np.ones((len(rights), K)), {"PCK": right.astype(float)}, LSP14)
+    return RateAccumulator(ids, np.ones((len(rights), K)), {"PCK": right.astype(float)}, LSP14, {})
 
 
 def test_interval_is_that_of_the_binomial() -> None:
     """All-or-nothing images: the rate's standard error is known, √(p(1-p)/N)."""
     rng = np.random.default_rng(0)
     rights = np.where(rng.random(400) < 0.7, K, 0)
-    (drawn,) = resample([[tally(rights)]], replicates=2000)
+    (replicates,) = resample([[accumulated(rights)]], replicates=2000)
     rate = (rights > 0).mean()
     error = np.sqrt(rate * (1 - rate) / 400)
-    low, high = drawn.interval()
-    assert drawn.values[0] == pytest.approx(rate)
+    low, high = replicates.interval()
+    assert replicates.values[0] == pytest.approx(rate)
     assert low[0] == pytest.approx(rate - 1.96 * error, abs=0.005)
     assert high[0] == pytest.approx(rate + 1.96 * error, abs=0.005)
 
 
 def test_pairing_cancels_what_methods_share() -> None:
-    """One method is always one joint behind: the difference has no spread, the figures have."""
+    """One method is always one joint behind: the difference has no spread, the values have."""
     rights = np.random.default_rng(1).integers(1, K + 1, 200)
-    better, worse = resample([[tally(rights)], [tally(rights - 1)]], replicates=200)
+    better, worse = resample([[accumulated(rights)], [accumulated(rights - 1)]], replicates=200)
     difference = better.minus(worse)
     assert difference.value[0] == pytest.approx(1 / K)
     assert difference.low[0] == pytest.approx(difference.high[0])
     assert difference.error[0] == pytest.approx(0, abs=1e-12)
     assert difference.p[0] <= 2 / 201
-    assert better.draws[:, 0].std() > 0.01
+    assert better.samples[:, 0].std() > 0.01
 
 
 def test_p_value_by_hand() -> None:
-    """Of 9 draws of a difference, 2 fall at or below zero: p = 2·(2 + 1)/(9 + 1)."""
-    draws = np.array([-1.0, 0.0, 1, 1, 1, 1, 1, 1, 1])[:, None] + 5
-    first = Replicates(("AP",), np.array([6.0]), draws)
+    """Of 9 samples of a difference, 2 fall at or below zero: p = 2·(2 + 1)/(9 + 1)."""
+    samples = np.array([-1.0, 0.0, 1, 1, 1, 1, 1, 1, 1])[:, None] + 5
+    first = Replicates(("AP",), np.array([6.0]), samples)
     second = Replicates(("AP",), np.array([5.0]), np.full((9, 1), 5.0))
     assert first.minus(second).p[0] == pytest.approx(0.6)
     assert second.minus(first).p[0] == pytest.approx(0.6)
 
 
 def test_p_value_of_no_crossing_is_the_normal_tail() -> None:
-    """No draw of 400 reaches zero: 3 standard errors are p = 0.0027, what draws can say 0.005."""
-    draws = 3 + np.random.default_rng(0).normal(0, 1, (400, 1))
-    draws = draws[draws[:, 0] > 0]
-    draws = (draws - draws.mean()) / draws.std(ddof=1) + 3
-    draws = draws[(draws > 0).all(axis=1)]
-    first = Replicates(("AP",), np.array([3.0]), draws)
-    second = Replicates(("AP",), np.zeros(1), np.zeros_like(draws))
-    error = draws.std(ddof=1)
+    """No draw of 400 reaches zero: 3 standard errors are p = 0.0027, what samples can say 0.005."""
+    samples = 3 + np.random.default_rng(0).normal(0, 1, (400, 1))
+    samples = samples[samples[:, 0] > 0]
+    samples = (samples - samples.mean()) / samples.std(ddof=1) + 3
+    samples = samples[(samples > 0).all(axis=1)]
+    first = Replicates(("AP",), np.array([3.0]), samples)
+    second = Replicates(("AP",), np.zeros(1), np.zeros_like(samples))
+    error = samples.std(ddof=1)
     assert first.minus(second).p[0] == pytest.approx(math.erfc(3 / error / math.sqrt(2)))
     assert first.minus(second).p[0] < 2 / 401
 
 
 def test_same_method_twice_differs_by_nothing() -> None:
     rights = np.random.default_rng(2).integers(0, K + 1, 50)
-    one, other = resample([[tally(rights)], [tally(rights)]], replicates=100)
+    one, other = resample([[accumulated(rights)], [accumulated(rights)]], replicates=100)
     difference = one.minus(other)
     assert not difference.value.any()
     np.testing.assert_array_equal(difference.p, 1.0)
@@ -83,7 +83,9 @@ def test_same_method_twice_differs_by_nothing() -> None:
 
 def test_seed_decides() -> None:
     rights = np.random.default_rng(3).integers(0, K + 1, 50)
-    first, again, other = (resample([[tally(rights)]], 60, seed)[0].draws for seed in (4, 4, 5))
+    first, again, other = (
+        resample([[accumulated(rights)]], 60, seed)[0].samples for seed in (4, 4, 5)
+    )
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
@@ -91,17 +93,19 @@ def test_seed_decides() -> None:
 def test_several_seeds_widen_the_interval() -> None:
     """Runs that differ by much more than images do: the second level shows it."""
     rights = np.full(500, 7)
-    runs = [tally(rights + shift) for shift in (-3, 0, 3)]
-    together, alone = resample([runs, [tally(rights)]], replicates=500)
+    runs = [accumulated(rights + shift) for shift in (-3, 0, 3)]
+    together, alone = resample([runs, [accumulated(rights)]], replicates=500)
     assert together.values[0] == pytest.approx(0.5)
-    assert alone.draws[:, 0].std() == pytest.approx(0, abs=1e-12)
+    assert alone.samples[:, 0].std() == pytest.approx(0, abs=1e-12)
     # The mean of three drawn out of three runs: deviation of the runs over √3.
-    assert together.draws[:, 0].std() == pytest.approx(np.std([-3, 0, 3]) / K / np.sqrt(3), rel=0.1)
+    assert together.samples[:, 0].std() == pytest.approx(
+        np.std([-3, 0, 3]) / K / np.sqrt(3), rel=0.1
+    )
 
 
 def test_other_images_are_refused() -> None:
     with pytest.raises(InputError, match="expected all methods scored on the same 5 images"):
-        resample([[tally(np.full(5, 1))], [tally(np.full(6, 1))]], replicates=2)
+        resample([[accumulated(np.full(5, 1))], [accumulated(np.full(6, 1))]], replicates=2)
 
 
 def test_holm_by_hand() -> None:
@@ -153,8 +157,8 @@ def test_intervals_cover_the_true_difference(make_table: Callable[..., Annotatio
     for _ in range(SETS):
         part = table.select(np.sort(rng.choice(len(table), IMAGES, replace=False)))
         among = [found.take(np.isin(found.image_ids, part.image_ids)) for found in methods]
-        tallies = [[evaluator.accumulate(found, part)] for found in among]
-        one, other = resample(tallies, replicates=200, seed=int(rng.integers(1 << 30)))
+        accumulators = [[evaluator.accumulate(found, part)] for found in among]
+        one, other = resample(accumulators, replicates=200, seed=int(rng.integers(1 << 30)))
         difference = one.minus(other)
         covered += bool(difference.low[0] <= first - second <= difference.high[0])
     assert first - second > 0.02

@@ -20,7 +20,7 @@ from poselab.evaluation.metrics.calibration import (
 from poselab.evaluation.predictions import Predictions
 
 Make = Callable[..., Annotations]
-Answer = Callable[..., Predictions]
+Predict = Callable[..., Predictions]
 
 
 def instances(make_table: Make, count: int = 40) -> Annotations:
@@ -31,10 +31,10 @@ def instances(make_table: Make, count: int = 40) -> Annotations:
     return make_table(points)
 
 
-def noisy(answer: Answer, table: Annotations) -> Predictions:
+def noisy(predict: Predict, table: Annotations) -> Predictions:
     rng = np.random.default_rng(1)
-    spread = rng.uniform(0, 15, (table.instances, 1, 1))
-    return answer(table, rng.normal(0, 1, table.keypoints.shape) * spread)
+    spread = rng.uniform(0, 15, (table.num_instances, 1, 1))
+    return predict(table, rng.normal(0, 1, table.keypoints.shape) * spread)
 
 
 def test_error_and_reliability_by_hand() -> None:
@@ -57,10 +57,10 @@ def test_empty_bins_are_nan_and_do_not_spoil_the_error() -> None:
     assert result.error == pytest.approx(0.25)
 
 
-def test_scores_that_are_their_quality_err_nowhere(make_table: Make, answer: Answer) -> None:
+def test_scores_that_are_their_quality_err_nowhere(make_table: Make, predict: Predict) -> None:
     table = instances(make_table)
-    found = noisy(answer, table)
-    quality = oks(found.keypoints, table, np.arange(table.instances))
+    found = noisy(predict, table)
+    quality = oks(found.keypoints, table, np.arange(table.num_instances))
     result = pose_calibration(replace(found, scores=quality), table)
     assert result.error == pytest.approx(0, abs=1e-12)
     assert result.pearson == pytest.approx(1)
@@ -69,12 +69,12 @@ def test_scores_that_are_their_quality_err_nowhere(make_table: Make, answer: Ans
     assert halved.pearson == pytest.approx(1)
 
 
-def test_correlations_are_scipys(make_table: Make, answer: Answer) -> None:
+def test_correlations_are_scipys(make_table: Make, predict: Predict) -> None:
     table = instances(make_table)
-    scores = np.random.default_rng(2).choice([0.1, 0.3, 0.4, 0.9], table.instances)
-    found = replace(noisy(answer, table), scores=scores)
+    scores = np.random.default_rng(2).choice([0.1, 0.3, 0.4, 0.9], table.num_instances)
+    found = replace(noisy(predict, table), scores=scores)
     result = pose_calibration(found, table)
-    quality = oks(found.keypoints, table, np.arange(table.instances))
+    quality = oks(found.keypoints, table, np.arange(table.num_instances))
     assert result.pearson == pytest.approx(stats.pearsonr(scores, quality).statistic)
     assert result.spearman == pytest.approx(stats.spearmanr(scores, quality).statistic)
 
@@ -86,10 +86,10 @@ def test_scores_beyond_one_have_a_curve_but_no_error() -> None:
     assert result.reliability.counts.tolist() == [1, 1, 0, 0, 1]
 
 
-def test_poses_of_nobody_take_part_only_when_asked(make_table: Make, answer: Answer) -> None:
+def test_poses_of_nobody_take_part_only_when_asked(make_table: Make, predict: Predict) -> None:
     """One exact pose a person and one far away: half of the poses have quality 0."""
     table = instances(make_table, 3)
-    right, wrong = answer(table), answer(table, 5_000.0)
+    right, wrong = predict(table), predict(table, 5_000.0)
     wrong = replace(wrong, scores=np.full(3, 0.5))
     both = Predictions(
         *(
@@ -105,9 +105,9 @@ def test_poses_of_nobody_take_part_only_when_asked(make_table: Make, answer: Ans
     assert sorted(part.quality.tolist()) == [0, 1]
 
 
-def test_only_labelled_joints_are_compared(make_table: Make, answer: Answer) -> None:
+def test_only_labelled_joints_are_compared(make_table: Make, predict: Predict) -> None:
     table = instances(make_table)
-    found = noisy(answer, table)
+    found = noisy(predict, table)
     result = joint_calibration(found, table)
     assert len(result.scores) == int((table.visibility > 0).sum())
     person = int(np.flatnonzero((table.visibility > 0).any(axis=1))[0])
@@ -118,20 +118,22 @@ def test_only_labelled_joints_are_compared(make_table: Make, answer: Answer) -> 
     assert result.quality[0] == pytest.approx(expected)
 
 
-def test_nothing_found_is_nothing_measured(make_table: Make, answer: Answer) -> None:
+def test_nothing_found_is_nothing_measured(make_table: Make, predict: Predict) -> None:
     table = instances(make_table)
-    none = answer(table).take(np.zeros(table.instances, dtype=bool))
+    none = predict(table).take(np.zeros(table.num_instances, dtype=bool))
     for result in (pose_calibration(none, table), joint_calibration(none, table)):
         assert np.isnan([result.pearson, result.spearman, result.error]).all()
         assert result.reliability.counts.sum() == 0
 
 
 def test_of_labels_that_say_who_is_held_out_only_those_count(
-    make_table: Make, answer: Answer
+    make_table: Make, predict: Predict
 ) -> None:
     table = instances(make_table)
-    held_out = np.arange(table.instances) >= 30
-    part = pose_calibration(noisy(answer, table), replace(table, held_out=held_out), unmatched=True)
-    same = pose_calibration(noisy(answer, table), table, table.image_ids[30:], unmatched=True)
+    held_out = np.arange(table.num_instances) >= 30
+    part = pose_calibration(
+        noisy(predict, table), replace(table, held_out=held_out), unmatched=True
+    )
+    same = pose_calibration(noisy(predict, table), table, table.image_ids[30:], unmatched=True)
     assert part.quality.tolist() == same.quality.tolist()
     assert len(part.quality) == 10

@@ -75,7 +75,7 @@ def test_tables_in_every_format_agree(
     out = files["ground_truth"].parent / "out"
     record = json.loads((out / "comparison.json").read_text())
     assert [method["name"] for method in record["methods"]] == ["fine", "coarse"]
-    best = record["methods"][0]["figures"]["AP"]
+    best = record["methods"][0]["metrics"]["AP"]
     assert best["interval"][0] < best["value"] < best["interval"][1]
     with (out / "metrics.csv").open() as lines:
         rows = list(csv.DictReader(lines))
@@ -90,13 +90,13 @@ def test_tables_in_every_format_agree(
         assert "Smallest detectable difference" in text
 
 
-def test_figures_are_those_of_evaluate(files: dict[str, Path], tmp_path: Path) -> None:
+def test_values_are_those_of_evaluate(files: dict[str, Path], tmp_path: Path) -> None:
     assert compare(files, str(files["fine"]), str(files["coarse"])) == 0
     single = tmp_path / "single.json"
     words = ["evaluate", str(files["coarse"]), "--annotations", str(files["ground_truth"])]
     assert main([*words, "--json", str(single)]) == 0
     record = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    figures = record["methods"][1]["figures"]
+    figures = record["methods"][1]["metrics"]
     alone = json.loads(single.read_text())
     assert {key: alone[key] for key in figures} == {k: v["value"] for k, v in figures.items()}
 
@@ -107,7 +107,7 @@ def test_a_file_of_no_poses_is_compared_too(files: dict[str, Path]) -> None:
     assert compare(files, str(files["fine"]), str(nobody)) == 0
     out = files["ground_truth"].parent / "out"
     last = json.loads((out / "comparison.json").read_text())["methods"][-1]
-    assert (last["name"], last["figures"]["AP"]["value"]) == ("nobody", 0.0)
+    assert (last["name"], last["metrics"]["AP"]["value"]) == ("nobody", 0.0)
     assert "nobody" in (out / "index.html").read_text()
 
 

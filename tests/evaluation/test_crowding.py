@@ -21,7 +21,7 @@ from poselab.evaluation.predictions import Predictions, read_predictions
 from poselab.skeletons import CROWDPOSE14
 
 Make = Callable[..., Annotations]
-Answer = Callable[..., Predictions]
+Predict = Callable[..., Predictions]
 
 
 def standing_at(x: float, labelled: int, inside_next: int = 0) -> np.ndarray:
@@ -44,7 +44,7 @@ def test_crowd_index_by_hand(make_table: Make) -> None:
     assert crowd_index(table).tolist() == [pytest.approx((3 / 10 + 5 / 8) / 2)]
 
 
-def test_a_image_of_one_or_none_is_not_crowded(make_table: Make) -> None:
+def test_an_image_of_one_or_none_is_not_crowded(make_table: Make) -> None:
     table = make_table([standing_at(50, 14)], CROWDPOSE14, empty=[7])
     assert crowd_index(table).tolist() == [0, 0]
     assert overlaps(table).tolist() == [0]
@@ -81,7 +81,7 @@ def test_levels_of_the_example(shared_data: Callable[[str], Path]) -> None:
         assert values[f"AP/{level}"] == OksEvaluator()(found, table, images).values["AP"], level
 
 
-def test_without_a_record_the_labels_say_it(make_table: Make, answer: Answer) -> None:
+def test_without_a_record_the_labels_say_it(make_table: Make, predict: Predict) -> None:
     """All poses are right, so levels with images have AP 1; no image is hard."""
     table = make_table(
         [standing_at(50, 14), standing_at(250, 14), standing_at(52, 14)],
@@ -90,10 +90,11 @@ def test_without_a_record_the_labels_say_it(make_table: Make, answer: Answer) ->
         boxes=[[40, 0, 20, 100], [240, 0, 20, 100], [40, 0, 220, 100]],
     )
     assert crowd_index(table).tolist() == [0, 0.5]
-    metrics = CrowdPoseEvaluator()(answer(table), table)
+    metrics = CrowdPoseEvaluator()(predict(table), table)
     levels = [metrics.values[f"AP/{level}"] for level in ("easy", "medium", "hard")]
     assert levels == pytest.approx([1, 1, np.nan], nan_ok=True)
-    assert metrics.comparability["crowd_index"] == "computed from the labels"
+    record = metrics.comparability["oks by crowd index"]
+    assert record["crowd_index"] == "computed from the labels"
 
 
 def test_an_incomplete_record_is_none(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_table_and_json(
     said = capsys.readouterr()
     assert "AP50" in said.out
     assert "100.000" in said.out
-    assert "6 people in 3 images of truth.json" in said.out
+    assert "6 people in 3 images of ground_truth.json" in said.out
     assert said.err == ""
     record = json.loads(out.read_text())
     assert (record["AP"], record["APM"]) == (1.0, None)

@@ -45,7 +45,7 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         "joints",
         f"{tmp_path}/found.json",
         "--annotations",
-        f"{tmp_path}/truth.json",
+        f"{tmp_path}/ground_truth.json",
     ]
 
 

@@ -18,7 +18,7 @@ from poselab.skeletons import COCO17, MPII16
 from poselab.structures import InputError
 
 Make = Callable[..., Annotations]
-Answer = Callable[..., Predictions]
+Predict = Callable[..., Predictions]
 HEAD = [0.0, 0.0, 60.0, 80.0]  # diagonal 100, head size 60: 0.5 of it is 30 pixels
 
 
@@ -72,7 +72,9 @@ def test_images_crowds_and_unlabelled_people_are_kept_apart(make_table: Make) ->
     table = dataclasses.replace(table, visibility=visibility)
     found = poses_at([100, 100, 101], [0.9, 0.8, 0.7], [0, 0, 7])
     assert match_by_best_oks(found, table).tolist() == [-1, -1, 0, 2]
-    with pytest.raises(InputError, match=r"expected image ids of truth.json, got 1 others .* 5"):
+    with pytest.raises(
+        InputError, match=r"expected image ids of ground_truth.json, got 1 others .* 5"
+    ):
         match_by_best_oks(poses_at([100], [1], [5]), table)
 
 
@@ -99,13 +101,13 @@ def test_pckh_by_hand(make_table: Make) -> None:
         PckhEvaluator()(found, table)
 
 
-def test_the_rule_is_part_of_the_contract(make_table: Make, answer: Answer) -> None:
+def test_the_rule_is_part_of_the_contract(make_table: Make, predict: Predict) -> None:
     """Perfect answers score 1 by either rule, yet their contracts differ."""
     points = np.full((6, 17, 3), 2.0)
     points[..., :2] = np.random.default_rng(0).uniform(100, 400, (6, 17, 2))
     table = make_table(points, images=[0, 0, 0, 1, 1, 2], head_boxes=[HEAD] * 6)
     for kind in (PckhEvaluator, PckEvaluator):
-        named, likest = kind()(answer(table), table), kind(match="best_oks")(answer(table), table)
+        named, likest = kind()(predict(table), table), kind(match="best_oks")(predict(table), table)
         assert named.values == likest.values
         assert named.values[kind.primary_metric] == 1
         assert named.comparability["match"] == "annotation_id"
@@ -116,11 +118,11 @@ def test_the_rule_is_part_of_the_contract(make_table: Make, answer: Answer) -> N
             kind(match="nearest")
 
 
-def test_swapped_ids_do_not_matter_to_the_likeness(make_table: Make, answer: Answer) -> None:
+def test_swapped_ids_do_not_matter_to_the_likeness(make_table: Make, predict: Predict) -> None:
     points = np.full((2, 16, 3), 2.0)
     points[..., :2] = np.random.default_rng(0).uniform(100, 400, (2, 16, 2))
     table = make_table(points, MPII16, images=[0, 0], head_boxes=[HEAD] * 2)
-    found = answer(table)
+    found = predict(table)
     swapped = dataclasses.replace(found, annotation_ids=found.annotation_ids[::-1])
     assert PckhEvaluator()(swapped, table).values["PCKh@0.5"] < 0.5
     assert PckhEvaluator(match="best_oks")(swapped, table).values["PCKh@0.5"] == 1

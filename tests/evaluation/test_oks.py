@@ -14,19 +14,19 @@ from poselab.skeletons import LSP14
 from poselab.structures import InputError, Skeleton
 
 Make = Callable[..., Annotations]
-Answer = Callable[..., Predictions]
+Predict = Callable[..., Predictions]
 TWO = Skeleton("two", ("left_hand", "right_hand"), (), sigmas=(0.05, 0.1))
 
 
 @pytest.mark.parametrize("engine", ["hotcoco", "pycocotools"])
 @pytest.mark.parametrize("similarity", [0.49, 0.52, 0.57, 0.76, 0.94, 0.96])
 def test_one_person_by_hand(
-    make_table: Make, answer: Answer, engine: str, similarity: float
+    make_table: Make, predict: Predict, engine: str, similarity: float
 ) -> None:
     """One labelled joint d away has OKS exp(-d² / (2 area (2 sigma)²)); AP counts thresholds."""
     table = make_table([[[50, 60, 2], [0, 0, 0]]], TWO, areas=[4000.0])
     distance = np.sqrt(-np.log(similarity) * 2 * 4000 * 0.1**2)
-    found = answer(table, [[[distance, 0], [9000, 9000]]])
+    found = predict(table, [[[distance, 0], [9000, 9000]]])
     values = OksEvaluator(engine)(found, table).values
     passed = sum(similarity >= t for t in np.linspace(0.5, 0.95, 10)) / 10
     assert values["AP"] == pytest.approx(passed, abs=1e-9)
@@ -70,11 +70,13 @@ def test_no_predictions_score_zero(make_table: Make, engine: str) -> None:
     assert values["AR"] == 0.0
 
 
-def test_a_subset_scores_as_if_there_were_no_other_images(make_table: Make, answer: Answer) -> None:
+def test_a_subset_scores_as_if_there_were_no_other_images(
+    make_table: Make, predict: Predict
+) -> None:
     instances = np.full((4, 2, 3), 2.0)
     instances[..., :2] = np.random.default_rng(0).uniform(0, 300, (4, 2, 2))
     table = make_table(instances, TWO)
-    found = answer(table, [[[0.0]], [[0.0]], [[900.0]], [[900.0]]])
+    found = predict(table, [[[0.0]], [[0.0]], [[900.0]], [[900.0]]])
     assert OksEvaluator()(found, table).values["AR"] == 0.5
     right = OksEvaluator()(found, table, image_ids=[0, 1])
     assert right.values["AR"] == 1.0
@@ -83,18 +85,18 @@ def test_a_subset_scores_as_if_there_were_no_other_images(make_table: Make, answ
         OksEvaluator()(found, table, image_ids=[77])
 
 
-def test_the_contract_says_where_sigmas_come_from(make_table: Make, answer: Answer) -> None:
+def test_the_contract_says_where_sigmas_come_from(make_table: Make, predict: Predict) -> None:
     guessed = make_table(np.full((1, 14, 3), 2.0), LSP14)
-    comparability = OksEvaluator()(answer(guessed), guessed).comparability
+    comparability = OksEvaluator()(predict(guessed), guessed).comparability
     assert (comparability["sigmas_from"], comparability["sigmas"]) == ("guess", [0.05] * 14)
-    own = OksEvaluator(sigmas=[0.1] * 14)(answer(guessed), guessed).comparability
+    own = OksEvaluator(sigmas=[0.1] * 14)(predict(guessed), guessed).comparability
     assert (own["sigmas_from"], own["sigmas"]) == ("user", [0.1] * 14)
     assert own["keypoints"] == 14
 
 
-def test_wrong_settings_are_refused(make_table: Make, answer: Answer) -> None:
+def test_wrong_settings_are_refused(make_table: Make, predict: Predict) -> None:
     with pytest.raises(InputError, match="hotcoco or pycocotools, got 'fast'"):
         OksEvaluator("fast")
     table = make_table([[[50, 60, 2], [70, 60, 2]]], TWO)
     with pytest.raises(InputError, match="expected 2 sigmas"):
-        OksEvaluator(sigmas=[0.1])(answer(table), table)
+        OksEvaluator(sigmas=[0.1])(predict(table), table)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from poselab.evaluation.formats.other_codes import ABSENT, TOMPSON, read_results
+from poselab.evaluation.formats.other_codes import ABSENT, TOMPSON, read_other_results
 from poselab.skeletons import FLIC10, LSP14, MPII16, PARSE14
 from poselab.structures import InputError
 
@@ -52,17 +52,17 @@ def test_hrnet_and_hourglass_count_people_as_the_labels_file_does(
     table = labelled(make_table, MPII16, images=[1, 1, 2, 3], annotation_ids=[1, 3, 2, 4])
     poses = one_based(table)
     savemat(tmp_path / "pred.mat", {"preds": np.dstack([poses, np.ones((4, 16))])})
-    assert_answered(read_results(tmp_path / "pred.mat", table), table)
+    assert_answered(read_other_results(tmp_path / "pred.mat", table), table)
     with h5py.File(tmp_path / "valid.h5", "w") as file:
         file["preds"] = poses
-    assert_answered(read_results(tmp_path / "valid.h5", table), table)
+    assert_answered(read_other_results(tmp_path / "valid.h5", table), table)
 
 
 def test_both_forms_of_tompson(make_table: Make, tmp_path: Path) -> None:
     table = labelled(make_table, MPII16)
     poses = one_based(table)
     savemat(tmp_path / "ours.mat", {"pos_pred_src": poses.transpose(1, 2, 0)})
-    assert_answered(read_results(tmp_path / "ours.mat", table), table)
+    assert_answered(read_other_results(tmp_path / "ours.mat", table), table)
     names = [name for name, joint in TOMPSON.items() if joint not in ("pelvis", "thorax")]
     cells, instances = np.empty((1, 14), object), np.empty((1, 4), object)
     cells[0] = names
@@ -70,7 +70,7 @@ def test_both_forms_of_tompson(make_table: Make, tmp_path: Path) -> None:
     for n, pose in enumerate(poses[:, order]):
         instances[0, n] = pose
     savemat(tmp_path / "raw.mat", {"keypointsAll": instances, "output_joints": cells})
-    found = read_results(tmp_path / "raw.mat", table)
+    found = read_other_results(tmp_path / "raw.mat", table)
     assert np.allclose(found.keypoints[:, order], table.keypoints[:, order])
     assert (found.keypoints[:, MPII16.index("pelvis")] <= ABSENT).all()
 
@@ -81,15 +81,15 @@ def test_two_rows_a_joint(make_table: Make, tmp_path: Path, skeleton: Skeleton) 
     table = labelled(make_table, skeleton)
     pred = one_based(table).transpose(2, 1, 0)
     savemat(tmp_path / "all.mat", {"pred": pred})
-    assert_answered(read_results(tmp_path / "all.mat", table), table)
+    assert_answered(read_other_results(tmp_path / "all.mat", table), table)
     half = dataclasses.replace(table, held_out=np.array([False, True, False, True]))
     savemat(tmp_path / "test.mat", {"pred": pred[:, :, [1, 3]]})
-    found = read_results(tmp_path / "test.mat", half)
+    found = read_other_results(tmp_path / "test.mat", half)
     assert found.annotation_ids.tolist() == [11, 13]
     assert_answered(found, half)
 
 
-def test_sticks_meet_in_joints(make_table: Make, tmp_path: Path) -> None:
+def test_segments_meet_in_joints(make_table: Make, tmp_path: Path) -> None:
     """Ends that lie apart are averaged; by hand for the right knee and the wrist."""
     table = labelled(make_table, LSP14, instances=1)
     joints = one_based(table)[0]
@@ -97,30 +97,30 @@ def test_sticks_meet_in_joints(make_table: Make, tmp_path: Path) -> None:
     ends = np.concatenate([joints[order], np.zeros((2, 2))])
     ends[1] += 3.0  # the lower leg's end in the right knee
     savemat(tmp_path / "sticks.mat", {"pred": ends.T[:, :, None]})
-    found = read_results(tmp_path / "sticks.mat", table).keypoints[0]
+    found = read_other_results(tmp_path / "sticks.mat", table).keypoints[0]
     expected = table.keypoints[0].copy()
     expected[LSP14.index("right_knee")] += 1.5
     assert np.allclose(found, expected)
     upper = labelled(make_table, FLIC10, instances=1)
     savemat(tmp_path / "flic.mat", {"pred": np.zeros((2, 12, 1))})
-    with pytest.raises(InputError, match="do not tell the hips"):
-        read_results(tmp_path / "flic.mat", upper)
+    with pytest.raises(InputError, match="which have no hips"):
+        read_other_results(tmp_path / "flic.mat", upper)
 
 
 def test_what_is_no_result_is_refused(make_table: Make, tmp_path: Path) -> None:
     table = labelled(make_table, MPII16)
     savemat(tmp_path / "few.mat", {"preds": np.ones((3, 16, 2))})
     with pytest.raises(InputError, match="expected 4 poses of 16 keypoints .* got 3 x 16 x 2"):
-        read_results(tmp_path / "few.mat", table)
+        read_other_results(tmp_path / "few.mat", table)
     savemat(tmp_path / "flat.mat", {"preds": np.ones((4, 16))})
     with pytest.raises(InputError, match="got 4 x 16;"):
-        read_results(tmp_path / "flat.mat", table)
+        read_other_results(tmp_path / "flat.mat", table)
     savemat(tmp_path / "other.mat", {"apples": np.ones(3)})
     with pytest.raises(InputError, match="expected one of keypointsAll, .* got apples"):
-        read_results(tmp_path / "other.mat", table)
+        read_other_results(tmp_path / "other.mat", table)
     for name, wanted in (("broken.mat", "a MATLAB file"), ("broken.h5", "an HDF5 file")):
         (tmp_path / name).write_bytes(b"nothing of the kind")
         with pytest.raises(InputError, match=f"expected {wanted}"):
-            read_results(tmp_path / name, table)
+            read_other_results(tmp_path / name, table)
     with pytest.raises(InputError, match="found no such file"):
-        read_results(tmp_path / "absent.mat", table)
+        read_other_results(tmp_path / "absent.mat", table)

@@ -31,7 +31,7 @@ def scene(make_table: Make, seed: int) -> tuple[Annotations, Predictions]:
     instances[..., :2] = rng.uniform(0, 60, (6, 17, 2))[images]
     instances[..., :2] += rng.normal(0, 6, (len(images), 17, 2))
     table = make_table(instances, images=images)
-    rows = rng.permutation(np.repeat(np.arange(table.instances), 3))
+    rows = rng.permutation(np.repeat(np.arange(table.num_instances), 3))
     poses = table.keypoints[rows] + rng.normal(0, 6, (len(rows), 17, 2))
     scores = rng.integers(1, 6, len(rows)) / 5
     ids = np.full(len(rows), -1)
@@ -41,30 +41,30 @@ def scene(make_table: Make, seed: int) -> tuple[Annotations, Predictions]:
 
 def all_pairs(table: Annotations, found: Predictions) -> Pairs:
     poses = same_image_pairs(
-        np.arange(len(found)), found.image_ids, np.arange(table.instances), table
+        np.arange(len(found)), found.image_ids, np.arange(table.num_instances), table
     )
     return oks_of_pairs(poses, found, table, COCO17.oks_sigmas)
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_poses_take_turns_as_in_the_engine(make_table: Make, seed: int) -> None:
+def test_the_greedy_matching_is_the_engines(make_table: Make, seed: int) -> None:
     table, found = scene(make_table, seed)
     pairs = all_pairs(table, found)
     assert len(pairs.pose) == sum(np.diff(table.first_person)[found.image_ids])
     pairs = pairs.take(pairs.oks >= 0.5)
-    turn = score_ranks(found.scores, found.image_ids)
-    matching = OksEvaluator().matching(found, table)
+    rank = score_ranks(found.scores, found.image_ids)
+    matching = OksEvaluator().match(found, table)
     person = matching.person[0, 0]
-    expected = np.full(table.instances, -1)
+    expected = np.full(table.num_instances, -1)
     expected[person[person >= 0]] = matching.row[person >= 0]
     assert (expected >= 0).sum() > 5
     np.testing.assert_array_equal(
-        match_greedily(pairs, turn[pairs.pose], table.instances), expected
+        match_greedily(pairs, rank[pairs.pose], table.num_instances), expected
     )
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_most_alike_are_taken_first(make_table: Make, seed: int) -> None:
+def test_the_most_similar_pairs_are_taken_first(make_table: Make, seed: int) -> None:
     pairs = all_pairs(*scene(make_table, seed))
     left, expected = list(np.argsort(-pairs.oks)), []
     while left:

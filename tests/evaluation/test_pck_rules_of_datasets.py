@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from poselab.structures import Skeleton
 
     Make = Callable[..., Annotations]
-    Answer = Callable[..., Predictions]
+    Predict = Callable[..., Predictions]
 
 
 def person(make_table: Make, skeleton: Skeleton, instances: int = 1) -> Annotations:
@@ -34,26 +34,26 @@ def person(make_table: Make, skeleton: Skeleton, instances: int = 1) -> Annotati
 
 @pytest.mark.parametrize(("skeleton", "reach"), [(LSP14, 20.0), (PARSE14, 10.0)])
 def test_the_torsos_diagonal(
-    make_table: Make, answer: Answer, skeleton: Skeleton, reach: float
+    make_table: Make, predict: Predict, skeleton: Skeleton, reach: float
 ) -> None:
     table = person(make_table, skeleton)
-    assert PckEvaluator()(answer(table, [reach - 0.01, 0.0]), table).values["PCK@0.2"] == 1.0
-    assert PckEvaluator()(answer(table, [reach + 0.01, 0.0]), table).values["PCK@0.2"] == 0.0
+    assert PckEvaluator()(predict(table, [reach - 0.01, 0.0]), table).values["PCK@0.2"] == 1.0
+    assert PckEvaluator()(predict(table, [reach + 0.01, 0.0]), table).values["PCK@0.2"] == 0.0
 
 
-def test_head_is_both_its_joints_but_on_mpii(make_table: Make, answer: Answer) -> None:
+def test_head_is_both_its_joints_but_on_mpii(make_table: Make, predict: Predict) -> None:
     """The upper of the two is right, the lower wrong."""
     for skeleton, lower, expected in ((LSP14, "neck", 0.5), (MPII16, "upper_neck", 1.0)):
         table = person(make_table, skeleton)
         offset = np.zeros((1, len(skeleton), 2))
         offset[0, skeleton.index(lower)] = 500
-        assert PckEvaluator()(answer(table, offset), table).values["PCK@0.2/head"] == expected
+        assert PckEvaluator()(predict(table, offset), table).values["PCK@0.2/head"] == expected
 
 
-def test_only_the_held_out_are_scored_unless_asked(make_table: Make, answer: Answer) -> None:
+def test_only_the_held_out_are_scored_unless_asked(make_table: Make, predict: Predict) -> None:
     table = person(make_table, LSP14, instances=4)
     table = dataclasses.replace(table, held_out=np.array([False, False, True, True]))
-    found = answer(table).take(np.array([2, 3]))
+    found = predict(table).take(np.array([2, 3]))
     metrics = PckEvaluator()(found, table)
     assert (metrics.values["PCK@0.2"], metrics.comparability["instances"]) == (1.0, 2)
     tally = PckEvaluator().accumulate(found, table)
@@ -64,4 +64,4 @@ def test_only_the_held_out_are_scored_unless_asked(make_table: Make, answer: Ans
         everybody.comparability["instances_without_prediction"],
     ) == (0.5, 2)
     training = table.select([0, 1])  # nobody is held out there: all are scored
-    assert PckEvaluator()(answer(training), training).comparability["instances"] == 2
+    assert PckEvaluator()(predict(training), training).comparability["instances"] == 2

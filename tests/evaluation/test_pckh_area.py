@@ -15,7 +15,7 @@ from poselab.evaluation.predictions import Predictions
 from poselab.skeletons import MPII16
 
 Make = Callable[..., Annotations]
-Answer = Callable[..., Predictions]
+Predict = Callable[..., Predictions]
 HEAD = [0.0, 0.0, 60.0, 80.0]  # diagonal 100, head size 60
 
 
@@ -30,32 +30,34 @@ def instances(make_table: Make, count: int) -> Annotations:
     [(0.0, 1.0), (15.1, 24.5 / 50), (14.9, 25.5 / 50), (30.0, 0.5 / 50), (30.1, 0.0)],
 )
 def test_area_of_one_distance_by_hand(
-    make_table: Make, answer: Answer, distance: float, area: float
+    make_table: Make, predict: Predict, distance: float, area: float
 ) -> None:
     """15.1 px of a head of 60 are right from 0.26 on: 24 whole steps, and half of that to 0.26."""
     table = instances(make_table, 2)
-    values = PckhEvaluator()(answer(table, [distance, 0.0]), table).values
+    values = PckhEvaluator()(predict(table, [distance, 0.0]), table).values
     assert values["PCKh-AUC"] == pytest.approx(area, abs=1e-12)
     assert values["PCKh-AUC/wrist"] == pytest.approx(area, abs=1e-12)
 
 
-def test_it_is_the_trapezoids_of_pckh_at_every_threshold(make_table: Make, answer: Answer) -> None:
+def test_it_is_the_trapezoids_of_pckh_at_every_threshold(
+    make_table: Make, predict: Predict
+) -> None:
     table = instances(make_table, 30)
     offsets = np.random.default_rng(0).normal(0, 15, (30, 16, 2))
     thresholds = np.linspace(0, 0.5, 51)
-    values = PckhEvaluator(thresholds=[*thresholds])(answer(table, offsets), table).values
+    values = PckhEvaluator(thresholds=[*thresholds])(predict(table, offsets), table).values
     curve = [values[f"PCKh@{t:g}"] for t in thresholds]
     assert values["PCKh-AUC"] == pytest.approx(np.trapezoid(curve, thresholds) / 0.5)
     assert 0.2 < values["PCKh-AUC"] < 0.8
 
 
-def test_people_nobody_answers_lower_it(make_table: Make, answer: Answer) -> None:
+def test_people_nobody_answers_lower_it(make_table: Make, predict: Predict) -> None:
     table = instances(make_table, 4)
-    values = PckhEvaluator()(answer(table).take(np.array([0])), table).values
+    values = PckhEvaluator()(predict(table).take(np.array([0])), table).values
     assert values["PCKh-AUC"] == pytest.approx(0.25)
 
 
-def test_it_stands_beside_pck_s_own(make_table: Make, answer: Answer) -> None:
+def test_it_stands_beside_pck_s_own(make_table: Make, predict: Predict) -> None:
     table = instances(make_table, 2)
     both = SeveralMetrics([PckhEvaluator(), PckEvaluator(reference="box")])
-    assert {"AUC", "PCKh-AUC"} <= set(both(answer(table), table).values)
+    assert {"AUC", "PCKh-AUC"} <= set(both(predict(table), table).values)

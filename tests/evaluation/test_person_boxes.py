@@ -23,7 +23,7 @@ def test_it_is_what_pycocotools_computes(
     monkeypatch.setenv("POSELAB_CACHE", str(tmp_path))
     path = shared_data("coco-val2017-538/person_keypoints_val2017_subset538.json")
     table, rng = open_annotations(path), np.random.default_rng(0)
-    kept = np.flatnonzero(rng.random(table.instances) < 0.8)
+    kept = np.flatnonzero(rng.random(table.num_instances) < 0.8)
     boxes = table.boxes[kept] * rng.normal(1, 0.06, (len(kept), 4))
     scores, image_ids = rng.random(len(kept)), table.image_ids[table.image_of()[kept]]
     ours = person_average_precision(image_ids, boxes, scores, table)

@@ -169,10 +169,10 @@ def test_merging_drops_the_samplers_padding_only() -> None:
 
 
 def test_merging_keeps_the_first_answer_and_a_methods_own_doubles() -> None:
-    answer = dataclasses.replace(
+    predict = dataclasses.replace(
         poses(2), image_ids=np.array([1, 1]), annotation_ids=np.array([5, 5])
     )
-    assert equal(merge([answer]), answer.take(np.array([0])))
+    assert equal(merge([predict]), predict.take(np.array([0])))
     free = dataclasses.replace(poses(1), annotation_ids=np.array([-1])).take(np.array([0, 0]))
     assert len(merge([free])) == 2
     assert len(merge([free, free])) == 2

@@ -19,7 +19,7 @@ from poselab.experiments.compose import compose
 from poselab.structures import InputError
 
 Make = Callable[..., Annotations]
-Answer = Callable[..., Predictions]
+Predict = Callable[..., Predictions]
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def table(make_table: Make) -> Annotations:
     return make_table(points, images=images, head_boxes=heads)
 
 
-def test_both_records_in_one(table: Annotations, answer: Answer) -> None:
-    found = answer(table, np.random.default_rng(1).normal(0, 10, (6, 17, 2)))
+def test_both_records_in_one(table: Annotations, predict: Predict) -> None:
+    found = predict(table, np.random.default_rng(1).normal(0, 10, (6, 17, 2)))
     oks, pckh = OksEvaluator(), PckhEvaluator()
     combined = SeveralMetrics([oks, pckh])
     assert combined.primary_metric == "AP"
@@ -42,27 +42,27 @@ def test_both_records_in_one(table: Annotations, answer: Answer) -> None:
     assert 0 < content["AP"] < content["PCKh@0.5"] < 1
 
 
-def test_only_the_chosen_images_are_scored(table: Annotations, answer: Answer) -> None:
+def test_only_the_chosen_images_are_scored(table: Annotations, predict: Predict) -> None:
     comparability = SeveralMetrics([OksEvaluator(), PckEvaluator()])(
-        answer(table), table, [0, 2]
+        predict(table), table, [0, 2]
     ).comparability
     assert comparability["images"] == comparability["pck"]["images"] == 2
 
 
-def test_nothing_or_the_same_twice_is_refused(table: Annotations, answer: Answer) -> None:
+def test_nothing_or_the_same_twice_is_refused(table: Annotations, predict: Predict) -> None:
     with pytest.raises(InputError, match="one evaluator or more"):
         SeveralMetrics([])
     for again in (OksEvaluator(), OksEvaluator(max_detections=5)):
         with pytest.raises(InputError, match="got AP 2 times"):
-            SeveralMetrics([OksEvaluator(), again])(answer(table), table)
+            SeveralMetrics([OksEvaluator(), again])(predict(table), table)
     parts = [PckhEvaluator(thresholds=(threshold,)) for threshold in (0.5, 0.1)]
     with pytest.raises(InputError, match="got PCKh-AUC 2 times"):
-        SeveralMetrics(parts)(answer(table), table)
+        SeveralMetrics(parts)(predict(table), table)
 
 
-def test_conf_makes_it(table: Annotations, answer: Answer) -> None:
+def test_conf_makes_it(table: Annotations, predict: Predict) -> None:
     config, _ = compose("train", ["evaluator=oks_pckh"])
     made = instantiate(config.evaluator)
     assert made == SeveralMetrics([OksEvaluator(), PckhEvaluator(match="best_oks")])
-    values = made(answer(table), table).values
+    values = made(predict(table), table).values
     assert (values["AP"], values["PCKh@0.5"]) == (1, 1)

@@ -19,7 +19,7 @@ from poselab.skeletons import COCO17
 from poselab.structures import InputError, Skeleton
 
 Make = Callable[..., Annotations]
-Answer = Callable[..., Predictions]
+Predict = Callable[..., Predictions]
 TWO = Skeleton("two", ("tip", "tail"), (("tip", "tail"),))
 SIGMAS = np.array([0.02, 0.08])
 
@@ -47,12 +47,12 @@ def test_three_labels_by_hand(make_table: Make) -> None:
     assert sigmas_of_repeats(files[0], files[1:]).sigmas[0] == pytest.approx(np.sqrt(0.09))
 
 
-def test_median_residual_by_hand(make_table: Make, answer: Answer) -> None:
+def test_median_residual_by_hand(make_table: Make, predict: Predict) -> None:
     """Squared distances over area .01, .04 and 900: the median is .04, whatever the last one is."""
     table = by_hand(make_table, [0, 0, 0])
     offset = np.zeros((3, 2, 2))
     offset[:, 0, 1] = [1, 2, 300]
-    estimate = sigmas_of_residuals(answer(table, offset), table)
+    estimate = sigmas_of_residuals(predict(table, offset), table)
     assert estimate.sigmas[0] == pytest.approx(np.sqrt(0.04 / np.log(2)))
     assert estimate.counts.tolist() == [3, 1]
 
@@ -93,14 +93,14 @@ def test_standard_errors_are_those_of_repetition(make_table: Make) -> None:
 
 
 def test_residuals_of_a_model_are_recovered_in_spite_of_wild_ones(
-    make_table: Make, answer: Answer
+    make_table: Make, predict: Predict
 ) -> None:
     table, rng = simulated(make_table)
     poses = moved(table, rng, missing=0).keypoints
-    estimate = sigmas_of_residuals(replace(answer(table), keypoints=poses), table)
+    estimate = sigmas_of_residuals(replace(predict(table), keypoints=poses), table)
     assert (np.abs(estimate.sigmas - SIGMAS) < 3 * estimate.errors).all()
     poses[rng.random(len(poses)) < 0.02] += 1_000
-    wild = sigmas_of_residuals(replace(answer(table), keypoints=poses), table)
+    wild = sigmas_of_residuals(replace(predict(table), keypoints=poses), table)
     np.testing.assert_allclose(wild.sigmas, estimate.sigmas, rtol=0.03)
 
 

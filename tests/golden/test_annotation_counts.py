@@ -63,7 +63,7 @@ def test_every_value_is_that_of_the_file(shared_data):
 def test_mpii_h5_and_mat_are_the_same_people(shared_data):
     h5 = open_annotations(shared_data("mpii/hg/annot/valid.h5"))
     mat = open_annotations(shared_data("mpii/detections_our_format.mat"))
-    assert h5.instances == mat.instances == 2958
+    assert h5.num_instances == mat.num_instances == 2958
     assert len(h5) == 2729
     order = np.argsort(h5.annotation_ids)
     labelled = mat.visibility > 0
@@ -125,7 +125,7 @@ def test_flic_of_two_publishers_are_the_same_people(shared_data):
     from behind, 48 have their eyes the other way round there."""
     published = open_annotations(shared_data("lsp-flic-parse/gt/flic-joints-oc.mat"))
     h5 = open_annotations(shared_data("flic/annot/valid.h5"))
-    assert published.instances == 5003
+    assert published.num_instances == 5003
     tested = published.keypoints[published.held_out]
     order = np.argsort(published.annotation_ids[published.held_out])
     apart = np.abs(tested[order] - h5.keypoints[np.argsort(h5.annotation_ids)]).max(axis=2)

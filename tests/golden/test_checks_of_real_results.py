@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from poselab.annotations import open_annotations
-from poselab.evaluation.formats.other_codes import read_results
+from poselab.evaluation.predictions_file import open_predictions
 from poselab.evaluation.validation.checks import validate_predictions
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ PARSE = (f"{YANG}/gt/parse-joints.mat", f"{YANG}/results/PARSE/pred_keypoints_pa
 
 def opened(data: Data, files: tuple[str, str]) -> tuple[Predictions, Annotations]:
     annotations = open_annotations(data(files[0]), cache=False)
-    return read_results(data(files[1]), annotations), annotations
+    return open_predictions(data(files[1]), annotations).predictions, annotations
 
 
 @pytest.mark.parametrize("files", [MPII, HOURGLASS, LSP, FLIC, PARSE])

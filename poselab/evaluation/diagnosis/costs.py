@@ -155,7 +155,7 @@ def ignoring_instances(annotations: Annotations, instances: Mask) -> Annotations
     """The annotations in which the evaluator ignores these instances (M,)."""
     # COCO's metric ignores instances that have 0 keypoints on record.
     labelled = np.where(instances, 0, annotations.labelled())
-    return replace(annotations, recorded_keypoints=labelled, stored="")
+    return replace(annotations, recorded_keypoints=labelled, cache_file="")
 
 
 INSIDE = 1 - 1e-6

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from poselab.annotations.columns import rows_of
-from poselab.annotations.source import collector_paused
+from poselab.annotations.source_file import collector_paused
 from poselab.evaluation.matching.coco_datasets import coco_datasets
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poselab.annotations.source import collector_paused
+from poselab.annotations.source_file import collector_paused
 from poselab.evaluation.predictions import extents
 
 if TYPE_CHECKING:

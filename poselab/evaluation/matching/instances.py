@@ -82,7 +82,7 @@ def match_by_annotation_id(predictions: Predictions, annotations: Annotations) -
             f"expected one prediction a person, got {counts.max()} of annotation_id "
             f"{values[counts.argmax()]}; keep the best"
         )
-    pose_of = np.full(annotations.instances, -1)
+    pose_of = np.full(annotations.num_instances, -1)
     pose_of[order[place]] = np.arange(len(predictions))
     return pose_of
 
@@ -102,7 +102,7 @@ def match_by_best_oks(predictions: Predictions, annotations: Annotations) -> Int
     pairs = oks_of_pairs(rows, predictions, annotations, annotations.skeleton.oks_sigmas)
     pairs = pairs.take(pairs.oks > 0)
     rank = score_ranks(predictions.scores, image)[pairs.pose]
-    return match_greedily(pairs, rank, annotations.instances)
+    return match_greedily(pairs, rank, annotations.num_instances)
 
 
 MATCH_RULES = {"annotation_id": match_by_annotation_id, "best_oks": match_by_best_oks}

@@ -134,5 +134,5 @@ def _part_of_people(annotations: Annotations, name: str, part: slice) -> Annotat
         keypoints=annotations.keypoints[:, part],
         visibility=annotations.visibility[:, part],
         recorded_keypoints=None,
-        stored="",
+        cache_file="",
     )

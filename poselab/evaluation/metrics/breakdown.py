@@ -67,7 +67,7 @@ def matching_within(
     in it.
     """
     labelled = np.where(chosen.instances, annotations.labelled(), 0)  # COCO ignores people with 0
-    within = replace(annotations, recorded_keypoints=labelled, stored="")
+    within = replace(annotations, recorded_keypoints=labelled, cache_file="")
     matching = evaluator.match(predictions, within, image_ids, ("all",))
     outside = ~chosen.poses[matching.row]
     return matching._replace(ignored=matching.ignored | ((matching.person < 0) & outside))

@@ -88,7 +88,7 @@ def joint_average_precision(
     for joint in range(len(annotations.skeleton)):
         alone = np.zeros_like(annotations.visibility)
         alone[:, joint] = annotations.visibility[:, joint]
-        one_joint = replace(annotations, visibility=alone, recorded_keypoints=None, stored="")
+        one_joint = replace(annotations, visibility=alone, recorded_keypoints=None, cache_file="")
         matching = evaluator.match(predictions, one_joint, image_ids, ("all",))
         values.append(point_values(OksAccumulator(matching))["AP"])
     return np.array(values)

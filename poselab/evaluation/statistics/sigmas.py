@@ -133,7 +133,7 @@ def _stacked(annotations: Annotations, others: Sequence[Annotations], least_iou:
 
 def same_people(annotations: Annotations, other: Annotations, least_iou: float) -> Ints:
     """The row (M,) of each person in another file, -1 for none: each is the other's best box."""
-    same = np.full(annotations.instances, -1)
+    same = np.full(annotations.num_instances, -1)
     measurable, scorable = _measurable(annotations), other.scorable()
     there = rows_of(other.image_ids, annotations.image_ids)
     for image in np.flatnonzero(there >= 0).tolist():
