@@ -54,7 +54,7 @@ def with_image_sizes(annotations: Annotations, folder: Path) -> Annotations:
         # Annotations are in stored pixels, so that a camera's orientation flag does not matter.
         with suppress(OSError), Image.open(path) as image:  # other files have no size
             sizes[row] = image.height, image.width
-    return replace(annotations, sizes=sizes, stored="")
+    return replace(annotations, sizes=sizes, cache_file="")
 
 
 def _uri(path: Path) -> str:
