@@ -8,7 +8,7 @@ from pathlib import Path
 
 _DESCRIPTION = """Encode keypoints by every codec, decode them, and say how far off they are.
 
-Every codec × pixel convention × input size, straight and through the flipped input (flip test),
+Every codec × pixel convention × input size, plain and through the flipped input (flip test),
 over a lattice of sub-pixel positions; errors in input pixels beside the resolution that the codec
 states. Takes seconds. Exit status 0 where every codec is as exact as it states, else 1.
 
@@ -28,21 +28,21 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure, print, and write where asked."""
     from poselab.experiments.round_trip import round_trips
     from poselab.io.files import write_bytes
-    from poselab.report import round_trips as report
+    from poselab.report.round_trips import describe_trip, draw_round_trips, round_trip_rows
     from poselab.report.tables import csv_text, print_table
 
     trips = list(round_trips())
-    print_table(report.rows(trips), "Errors in input pixels, the worst over input sizes.")
+    print_table(round_trip_rows(trips), "Errors in input pixels, the worst over input sizes.")
     if arguments.out is not None:
-        columns = [{**trip._asdict(), "size": report.where(trip).split()[0]} for trip in trips]
+        columns = [{**trip._asdict(), "size": describe_trip(trip).split()[0]} for trip in trips]
         write_bytes(arguments.out / "round_trips.csv", csv_text(columns).encode())
-        report.draw(trips, arguments.out / "round_trips.png")
+        draw_round_trips(trips, arguments.out / "round_trips.png")
         print(f"table and plot: {arguments.out}")
-    failed = [trip for trip in trips if not trip.sound]
+    failed = [trip for trip in trips if not trip.passed]
     for trip in failed:
         print(
             f"poselab doctor: expected {trip.codec} with {trip.pixels} pixels at "
-            f"{report.where(trip)} within {trip.stated:.4f} pixels, got {trip.worst:.4f}",
+            f"{describe_trip(trip)} within {trip.stated:.4f} pixels, got {trip.worst:.4f}",
             file=sys.stderr,
         )
     print(f"{len(trips) - len(failed)} of {len(trips)} round trips are as exact as stated")

@@ -62,7 +62,7 @@ class RoundTrip(NamedTuple):
     stated: float
 
     @property
-    def sound(self) -> bool:
+    def passed(self) -> bool:
         """Whether no error is larger than stated."""
         return self.worst <= self.stated * _SLACK
 

@@ -1,4 +1,4 @@
-"""How far codecs bring coordinates back, as rows of a table and as an image."""
+"""How precisely codecs restore encoded coordinates, as rows of a table and as a plot."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ if TYPE_CHECKING:
 _COLOURS = {"centre": "tab:blue", "hrnet": "tab:orange", "udp": "tab:green"}
 
 
-def rows(trips: Sequence[Any]) -> list[Row]:
+def round_trip_rows(trips: Sequence[Any]) -> list[Row]:
     """One row a codec and convention: the worst errors over input sizes, in pixels."""
     grouped: dict[tuple[str, str], list[Any]] = {}
     for trip in trips:
         grouped.setdefault((trip.codec, trip.pixels), []).append(trip)
-    return [_row(*names, found) for names, found in grouped.items()]
+    return [_row(*names, some) for names, some in grouped.items()]
 
 
 def _row(codec: str, pixels: str, trips: Sequence[Any]) -> Row:
     row: Row = {"codec": codec, "pixels": pixels}
-    for flip, name in ((False, "straight"), (True, "flipped")):
-        own = [trip for trip in trips if trip.flip == flip]
-        row[f"{name}: median"] = f"{max(trip.median for trip in own):.4f}"
-        row[f"{name}: worst"] = f"{max(trip.worst for trip in own):.4f}"
-        row[f"{name}: stated"] = f"{max(trip.stated for trip in own):.4f}"
-    failed = [trip for trip in trips if not trip.sound]
-    row["verdict"] = "sound" if not failed else "OFF at " + ", ".join(map(where, failed))
+    for flip, name in ((False, "plain"), (True, "flipped")):
+        chosen = [trip for trip in trips if trip.flip == flip]
+        row[f"{name}: median"] = f"{max(trip.median for trip in chosen):.4f}"
+        row[f"{name}: worst"] = f"{max(trip.worst for trip in chosen):.4f}"
+        row[f"{name}: stated"] = f"{max(trip.stated for trip in chosen):.4f}"
+    failed = [trip for trip in trips if not trip.passed]
+    row["result"] = "passed" if not failed else "FAILED at " + ", ".join(map(describe_trip, failed))
     return row
 
 
-def where(trip: Any) -> str:
+def describe_trip(trip: Any) -> str:
     """Input size and direction of one measurement, in words."""
     return f"{trip.size[0]}x{trip.size[1]}{' flipped' if trip.flip else ''}"
 
 
-def draw(trips: Sequence[Any], file: Path) -> None:
-    """A PNG: worst error of each codec as a share of what it states, a dot a measurement.
+def draw_round_trips(trips: Sequence[Any], file: Path) -> None:
+    """A PNG: worst error of each codec relative to its stated resolution, a dot a measurement.
 
-    Filled dots are straight, open ones through the flipped input; right of one is a failure.
+    Filled dots are of plain inputs, open ones of flipped inputs; a dot right of 1 has failed.
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D

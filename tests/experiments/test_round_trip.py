@@ -34,7 +34,7 @@ def test_every_codec_keeps_its_word_everywhere() -> None:
     trips = list(round_trip.round_trips(sizes=((64, 64), (256, 192))))
     assert len({trip.codec for trip in trips}) == len(round_trip.codec_cases())
     assert len(trips) == len(round_trip.codec_cases()) * 3 * 2 * 2
-    assert [trip for trip in trips if not trip.sound] == []
+    assert [trip for trip in trips if not trip.passed] == []
     dark = next(t for t in trips if t.codec == "heatmap unbiased dark" and t.pixels == "hrnet")
     assert 0 < dark.median < 0.02
     flipped = next(t for t in trips if t.codec == dark.codec and t.pixels == "hrnet" and t.flip)
@@ -67,6 +67,6 @@ def test_doctor_fails_where_a_codec_is_off(
     monkeypatch.setattr(HeatmapCodec, "encode", shifted)
     assert cli.main(["doctor"]) == 1
     said = capsys.readouterr()
-    assert "OFF at 64x64" in said.out
+    assert "FAILED at 64x64" in said.out
     assert "expected heatmap unbiased dark with centre pixels at 64x64 within" in said.err
     assert "simcc" not in said.err
