@@ -54,7 +54,7 @@ def main(words: list[str]) -> int:
         return 0
     resumed = [word.removeprefix("resume=") for word in words if word.startswith("resume=")]
     others = [word for word in words if not word.startswith("resume=")]
-    run = api.resume(resumed[0], others) if resumed else api.train(None, others)
+    run = api.resume(resumed[0], others) if resumed else api.train(overrides=others)
     rank_zero_only(print)(f"run: {run.folder}")
     return 0
 

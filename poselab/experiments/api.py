@@ -26,9 +26,11 @@ __all__ = ["load", "predict", "resume", "train"]
 
 
 def train(
-    experiment: str | None, overrides: Overrides = (), config_dir: Path | str | None = None
+    experiment: str | None = None,
+    overrides: Overrides = (),
+    config_dir: Path | str | None = None,
 ) -> Run:
-    """Train an experiment by its name SUITE/NAME; the finished run.
+    """Train an experiment by its name SUITE/NAME, or what the overrides alone make; the run.
 
     overrides: "key=value" words of Hydra's grammar, as on the command line, or a mapping from
     dotted keys to values. config_dir: a folder with configs of your own.

@@ -76,8 +76,10 @@ def _render(rows: Sequence[Row], caption: str, out: StringIO | None) -> None:
     wide = Console(width=1000)
     wanted = Measurement.get(wide, wide.options, table).maximum
     width = max(Console(file=out).width, wanted)
-    in_notebook = False if out else None  # else a notebook would show it instead of ``out``
-    Console(file=out, width=width, force_jupyter=in_notebook).print(table, markup=False)
+    # Text stays text in a notebook, which would show it instead, and which asks for colours.
+    styled = None if out is None else False
+    console = Console(file=out, width=width, force_jupyter=styled, force_terminal=styled)
+    console.print(table, markup=False)
 
 
 def markdown(rows: Sequence[Row]) -> str:

@@ -30,18 +30,18 @@ def test_every_decoder_reads_the_same_heatmaps(
     assert cli.main(["decode", str(trained), *QUICK]) == 0
     out = trained / "decoders"
     files = {name: trained / "predictions" / f"{name}.json" for name in HeatmapCodec.decoders}
-    found = {name: read_predictions(file) for name, file in files.items()}
+    predictions = {name: read_predictions(file) for name, file in files.items()}
     assert read_comparability(files["udp"]) == read_comparability(trained) != {}
-    figures = {
-        method["name"]: method["figures"]["AP"]["value"]
+    values = {
+        method["name"]: method["metrics"]["AP"]["value"]
         for method in json.loads((out / "comparison.json").read_text())["methods"]
     }
-    assert set(figures) == set(HeatmapCodec.decoders)
+    assert set(values) == set(HeatmapCodec.decoders)
     recorded = json.loads((trained / "metrics.json").read_text())["AP"]
     assert recorded > 0
-    assert figures["dark"] == pytest.approx(recorded, abs=1e-12)  # the run's own
-    assert not np.allclose(found["argmax"].keypoints, found["dark"].keypoints, atol=0.1)
-    assert np.abs(found["quarter"].keypoints - found["dark"].keypoints).max() < 40
+    assert values["dark"] == pytest.approx(recorded, abs=1e-12)  # the run's own
+    assert not np.allclose(predictions["argmax"].keypoints, predictions["dark"].keypoints, atol=0.1)
+    assert np.abs(predictions["quarter"].keypoints - predictions["dark"].keypoints).max() < 40
 
     def never(self: PoseModule, image: object) -> None:
         raise AssertionError("the heatmaps are kept")
@@ -67,7 +67,7 @@ def test_half_precision_takes_half_the_disk(trained: Path) -> None:
 
 def test_an_unknown_decoder_fails(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["decode", str(trained), "best"]) == 1
-    assert "expected a decoder out of" in capsys.readouterr().err
+    assert "decoder out of" in capsys.readouterr().err
     for wrong in ("--replicates", "--batch-size"):
         assert cli.main(["decode", str(trained), "dark", wrong, "0"]) == 1
         (message,) = capsys.readouterr().err.splitlines()
