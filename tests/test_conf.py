@@ -1,8 +1,9 @@
-"""Every experiment composes, fits together, and names a figure only with a source."""
+"""Every experiment composes, fits together, and names a value only with a source; nothing is typed twice."""
 
 from __future__ import annotations
 
 import shlex
+from collections import defaultdict
 from importlib import import_module
 from pathlib import Path
 
@@ -11,13 +12,27 @@ import torch
 
 from poselab.experiments import build
 from poselab.experiments.compose import compose
-from poselab.experiments.configs import conf_folder, config_names, experiment_names
+from poselab.experiments.configs import (
+    conf_folder,
+    config_names,
+    experiment_names,
+    suite_names,
+    suite_rows,
+)
+from poselab.experiments.published import metric_values, parameter_counts, published_values
 from poselab.skeletons import COCO17, LSP14, MPII16
 from poselab.structures import InputError
 
 EXPERIMENTS, ABLATIONS = experiment_names(), config_names("ablation")
+PUBLISHED = [name for name in EXPERIMENTS if name.split("/")[0] in ("coco", "mpii")]
 SKELETON = dict.fromkeys(("bench", "coco", "overfit", "quickstart"), COCO17)
 SKELETON |= {"mpii": MPII16, "lsp": LSP14}
+
+
+def test_experiments_keep_their_names() -> None:
+    """Papers, runs and imported weights refer to them; new ones may join."""
+    kept = (Path(__file__).parent / "experiment_names.txt").read_text().split()
+    assert set(kept) <= set(EXPERIMENTS)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -30,16 +45,58 @@ def test_every_experiment_builds(name: str) -> None:
     with torch.device("meta"):
         module = build.module(config, skeleton)
     assert module.codec.channels % len(skeleton) == 0
-    assert sum(p.numel() for p in module.parameters()) > 1e5
+    assert sum(p.numel() for p in module.parameters()) == parameter_counts()[name]
 
 
-@pytest.mark.parametrize("name", [n for n in EXPERIMENTS if n.split("/")[0] in ("coco", "mpii")])
-def test_published_figures_carry_paper_and_grade(name: str) -> None:
+def test_the_table_of_parameters_holds_every_experiment() -> None:
+    assert list(parameter_counts()) == EXPERIMENTS
+    assert min(parameter_counts().values()) > 1e5
+
+
+def test_suites_hold_all_experiments() -> None:
+    rows = [name for suite in suite_names() for name in suite_rows(suite)]
+    assert sorted(rows) == EXPERIMENTS
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_name_says_the_input_size_it_has(name: str) -> None:
+    """A row of a suite repeats the size in its name; they cannot drift apart."""
     config, _ = compose("train", [f"experiment={name}"])
-    figures = [key for key in config.published if key.startswith(("AP", "AR", "PCK"))]
-    assert config.published.paper
-    assert (config.published.grade == "V") == bool(figures)
-    assert all(0 < config.published[key] < 100 for key in figures)
+    height, width = config.framing.size
+    last = name.rpartition("_")[2]
+    assert "x" not in last or not last[:2].isdigit() or last == f"{height}x{width}"
+
+
+def test_published_values_belong_to_experiments() -> None:
+    assert sorted(published_values()) == PUBLISHED
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_values_carry_paper_and_source(name: str) -> None:
+    published = compose("train", [f"experiment={name}"])[0].published
+    values = metric_values(dict(published))
+    assert published.paper
+    assert published.verified == bool(values) == ("note" not in published)
+    assert all(0 < value < 100 for value in values.values())
+    if name.startswith("coco/") and values:
+        whole_images = name.split("_")[0] in ("coco/ae", "coco/keypoint")
+        assert ("boxes" in published) != whole_images
+    if values:
+        assert published.precision == "32-true"
+        assert published.warmup in (0, 500, 1000)
+
+
+def test_no_line_is_repeated_for_its_own_sake() -> None:
+    """What many files share stands in one that they name; the rest is grammar."""
+    grammar = ("defaults:", "rows:", "- _self_", "_partial_: true", "_convert_: all", "# @package")
+    places = defaultdict(set)
+    for file in conf_folder().rglob("*.yaml"):
+        for line in map(str.strip, file.read_text().splitlines()):
+            if line.endswith(":") or line.startswith(grammar):
+                continue
+            places[line].add(file)
+    often = {line: len(files) for line, files in places.items() if line and len(files) > 6}
+    assert not often
 
 
 @pytest.mark.parametrize("name", ABLATIONS)
@@ -124,6 +181,43 @@ def test_a_folder_of_ones_own_configs_is_found(tmp_path: Path) -> None:
         config, _ = compose("train", [*flag, "experiment=mine/small"])
         assert config.seed == 7
         assert "DirectRegression" in config.method.module
+
+
+def test_ones_own_experiments_build_on_others(tmp_path: Path) -> None:
+    """A suite of one's own, and a yaml file that starts from a row of another suite."""
+    (tmp_path / "suite").mkdir()
+    (tmp_path / "suite" / "mine.yaml").write_text(
+        "every: {data: coco}\nrows:\n  small: {recipe: hrnet, backbone: hrnet_w32, ema: 0.9}\n"
+    )
+    (tmp_path / "experiment" / "mine").mkdir(parents=True)
+    (tmp_path / "experiment" / "mine" / "wide.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - /experiment/coco/rle_r50_256x192\n"
+        "  - override /backbone: resnet101\n\nframing: {size: [384, 288]}\n"
+    )
+    assert list(suite_rows("mine", [tmp_path])) == ["mine/small", "mine/wide"]
+    small, _ = compose("train", ["--config-dir", str(tmp_path), "experiment=mine/small"])
+    assert (small.ema, small.backbone.name, small.optimizer.lr) == (0.9, "hrnet_w32", 0.001)
+    assert small.method.neck["_target_"].endswith("HighestResolution")
+    wide, _ = compose("train", ["--config-dir", str(tmp_path), "experiment=mine/wide"])
+    assert (wide.backbone.name, list(wide.framing.size)) == ("resnet101.tv_in1k", [384, 288])
+    assert wide.trainer.max_epochs == 270
+
+
+@pytest.mark.parametrize(
+    ("size", "sigma"), [("64,64", 1), ("128,96", 1), ("256,192", 2), ("384,288", 3)]
+)
+def test_sigma_follows_from_the_input_size(size: str, sigma: float) -> None:
+    words = ["experiment=coco/hrnet_w32_256x192", f"framing.size=[{size}]"]
+    assert compose("train", words)[0].method.codec.sigma == sigma
+    assert compose("train", [*words, "method.codec.sigma=1.5"])[0].method.codec.sigma == 1.5
+
+
+def test_recipe_backbone_and_size_are_three_choices() -> None:
+    words = ["recipe=dark", "backbone=hrnet_w48", "framing.size=[256,192]", "data=coco"]
+    config, _ = compose("train", words)
+    row, _ = compose("train", ["experiment=coco/dark_w32_256x192", "backbone=hrnet_w48"])
+    for key in ("method", "backbone", "framing", "augment", "optimizer", "schedule", "data"):
+        assert config[key] == row[key]
 
 
 @pytest.mark.parametrize("name", ["train", "ablate"])

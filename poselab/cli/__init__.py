@@ -22,6 +22,7 @@ _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, err
 
 COMMANDS = {
     "train": "train one experiment: poselab train experiment=SUITE/NAME key=value ...",
+    "list": "list experiments, methods, backbones, suites, ablations, models, datasets or metrics",
     "check": "try an experiment, and say what training it would cost",
     "suite": "train every experiment of a suite in one process, and print one table",
     "ablate": "answer one question with many runs: poselab ablate ablation=PAPER/QUESTION ...",
