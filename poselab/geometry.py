@@ -7,21 +7,26 @@ where the docstring does not say otherwise.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
     from poselab.structures import Floats, Size
+
+Points = TypeVar("Points", "Floats", "Tensor")
 
 
 @dataclass(frozen=True)
 class PixelConvention:
-    """Where the cells of a grid lie on the pixels of another one that shows the same thing.
+    """Where the cells of one grid lie on the pixels of another grid over the same area.
 
-    centre: pixels are areas and integers their centres, nothing is ever off by a half.
+    centre: pixels are areas with integers at their centres, so that no grid is off by a half.
     hrnet: grids share their first pixel and scale by width (SimpleBaseline, HRNet, SimCC code).
     udp: grids share first and last pixel and scale by width - 1 (Huang et al. 2020, section 3.2).
     """
@@ -36,13 +41,13 @@ class PixelConvention:
         return scale, (scale - 1) / 2 if self.name == "centre" else 0.0
 
     def extent(self, pixels: int) -> tuple[float, float]:
-        """(length, middle) of one axis of a grid, to which a box's width and centre are mapped."""
+        """(length, middle) of one axis of a grid: what a box's width and centre are mapped to."""
         if self.name == "udp":
             return pixels - 1.0, (pixels - 1) / 2
         return float(pixels), (pixels - 1) / 2 if self.name == "centre" else pixels / 2
 
     def flip_shift(self, cells: int, pixels: int) -> float:
-        """Cells by which a flipped map lies left of the map of the flipped input.
+        """Cells by which a flipped heatmap lies left of the heatmap of the flipped input.
 
         Zero where the convention is symmetric; HRNet's code rounds it to one cell.
         """
@@ -57,14 +62,14 @@ def convention(name: str) -> PixelConvention:
     """The pixel convention called ``name``.
 
     Raises:
-        InputError: there is none of that name.
+        InputError: there is no such convention.
     """
     if name not in CONVENTIONS:
         raise InputError(f"expected a pixel convention out of {list(CONVENTIONS)}, got {name!r}")
     return CONVENTIONS[name]
 
 
-def apply(matrix: Any, points: Any) -> Any:
+def apply(matrix: Points, points: Points) -> Points:
     """Map points (…, N, 2) through matrices (…, 2, 3)."""
     # No matrix product: under autocast that would round pixels to half precision.
     column = matrix[..., None, :, :]
@@ -72,7 +77,7 @@ def apply(matrix: Any, points: Any) -> Any:
 
 
 def compose(outer: Floats, inner: Floats) -> Floats:
-    """The one NumPy matrix (2, 3) that does ``inner`` first and ``outer`` after it."""
+    """The NumPy matrix (2, 3) that applies ``inner`` first and ``outer`` to its result."""
     return np.concatenate(
         [outer[:, :2] @ inner[:, :2], outer[:, :2] @ inner[:, 2:] + outer[:, 2:]], axis=1
     )
@@ -82,7 +87,7 @@ def invert(matrix: Floats) -> Floats:
     """The inverse of a NumPy matrix (2, 3).
 
     Raises:
-        ValueError: the matrix squashes the plane.
+        ValueError: the matrix has no inverse.
     """
     (a, b, tx), (c, d, ty) = matrix.tolist()
     determinant = a * d - b * c
@@ -103,7 +108,7 @@ def flip(width: int) -> Floats:
 
 
 def rotation(degrees: float, centre: tuple[float, float]) -> Floats:
-    """The matrix that turns by an angle about a point, clockwise as seen (y points down)."""
+    """The matrix that rotates by an angle about a point, clockwise in the image (y points down)."""
     angle = np.deg2rad(degrees)
     cos, sin = float(np.cos(angle)), float(np.sin(angle))
     x, y = centre
@@ -111,9 +116,9 @@ def rotation(degrees: float, centre: tuple[float, float]) -> Floats:
 
 
 def fit_aspect(box: Floats, aspect: float, padding: float = 1.0) -> Floats:
-    """Grow boxes (…, 4) x y w h about their centres to width/height = aspect, then by ``padding``.
+    """Boxes (…, 4) x y w h, grown about their centres to width/height = aspect, then ``padding``.
 
-    Zero-sized boxes become one pixel.
+    A box without width or height counts as one pixel wide or high.
     """
     w, h = np.maximum(box[..., 2], 1.0), np.maximum(box[..., 3], 1.0)
     x, y = box[..., 0] + box[..., 2] / 2, box[..., 1] + box[..., 3] / 2
@@ -132,13 +137,13 @@ def box_to_input(box: Floats, size: Size, pixels: PixelConvention) -> Floats:
     return scale_translate((sx, sy), (middle_x - sx * (x + w / 2), middle_y - sy * (y + h / 2)))
 
 
-def boxes_of_keypoints(keypoints: Floats, labelled: Any) -> Floats:
+def boxes_of_keypoints(keypoints: Floats, labelled: NDArray[Any]) -> Floats:
     """The tightest boxes (…, 4) around labelled keypoints (…, K, 2); zeros where none is."""
-    seen = np.expand_dims(np.asarray(labelled, dtype=bool), -1)
-    low = np.where(seen, keypoints, np.inf).min(axis=-2)
-    high = np.where(seen, keypoints, -np.inf).max(axis=-2)
-    found = np.expand_dims(seen.any(axis=(-2, -1)), -1)
-    return np.where(found, np.concatenate([low, high - low], axis=-1), 0.0)
+    mask = np.expand_dims(np.asarray(labelled, dtype=bool), -1)
+    low = np.where(mask, keypoints, np.inf).min(axis=-2)
+    high = np.where(mask, keypoints, -np.inf).max(axis=-2)
+    any_labelled = np.expand_dims(mask.any(axis=(-2, -1)), -1)
+    return np.where(any_labelled, np.concatenate([low, high - low], axis=-1), 0.0)
 
 
 def iou(a: Floats, b: Floats) -> Floats:

@@ -57,15 +57,18 @@ class AxisTarget(NamedTuple):
 
 
 class TaggedHeatmaps(NamedTuple):
-    """Associative embedding (Newell et al. 2017): heatmaps (B, K, h, w) and tags (B, T, K, h, w)."""
+    """heatmaps (B, K, h, w), and for each cell the tags (B, T, K, h, w) of its keypoint's person.
+
+    Source: associative embedding, Newell et al. 2017.
+    """
 
     heatmaps: Tensor
     tags: Tensor
 
 
 class TagTarget(NamedTuple):
-    """heatmaps and weight as in :class:`HeatmapTarget`; cell (B, P, K) the flat index y·w + x of each
-    keypoint's cell; present (B, P, K) bool, false for what is not there."""
+    """heatmaps and weight as in :class:`HeatmapTarget`; cell (B, P, K) the flat index y·w + x of
+    each keypoint's cell; present (B, P, K) bool, false for keypoints without one."""
 
     heatmaps: Tensor
     weight: Tensor
@@ -77,8 +80,8 @@ class DetectedInstances(NamedTuple):
     """People whom a detector of people and keypoints found, best first, padded to the most.
 
     keypoints (B, P, K, 2), and boxes (B, P, 4) as x1 y1 x2 y2, measured from the input's upper left
-    corner, so that the first pixel's centre is 0.5; confidences (B, P, K) and scores (B, P) from 0 to
-    1; valid (B, P) bool.
+    corner, so that the first pixel's centre is 0.5; confidences (B, P, K) and scores (B, P) from 0
+    to 1; valid (B, P) bool.
     """
 
     keypoints: Tensor

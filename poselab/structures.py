@@ -1,8 +1,8 @@
-"""The nouns of PoseLab; this file imports nothing of poselab.
+"""Skeletons, samples and poses: the types that every room shares; imports nothing of poselab.
 
 Axes, in every docstring and comment:
     B batch   P people   K keypoints   C channels
-    H W height and width of a network input   h w height and width of a map
+    H W height and width of a network input   h w height and width of a heatmap
 Sizes are always (height, width); coordinates are always (x, y) in pixels, 0-based, with integers at
 pixel centres, so an image of width W covers [-0.5, W - 0.5]. Boxes are (x, y, width, height).
 Visibility: 0 not labelled, 1 labelled but occluded, 2 visible.
@@ -27,7 +27,7 @@ Size = tuple[int, int]
 
 
 class InputError(ValueError):
-    """What a person gave is wrong; the message is one sentence: expected, found, what to do."""
+    """What the user gave is wrong; the message is one sentence: expected, got, what to do."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Skeleton:
 
     @cached_property
     def flip_index(self) -> tuple[int, ...]:
-        """For each keypoint that of the other side, which it becomes in a flipped image, or itself."""
+        """The keypoint that each one becomes in a flipped image: the other side's, or itself."""
         return tuple(
             self.keypoints.index(flip) if (flip := _flip(name)) in self.keypoints else k
             for k, name in enumerate(self.keypoints)

@@ -22,14 +22,16 @@ def layer_decay(
     optimizer: Callable[..., Optimizer],
     rate: float = 0.75,
 ) -> Optimizer:
-    """An optimiser whose learning rate falls by ``rate`` a layer from the head down.
+    """An optimiser whose learning rate is multiplied by ``rate`` per layer from the head down.
 
     Of L blocks, block i (from 0) learns at lr · rate^(L - i), patch and position embedding at
-    lr · rate^(L + 1), everything behind the blocks at lr. Vectors (biases, norms) and position
-    embeddings do not decay. ``parameters`` are (name, value), ``optimizer`` a partial of torch's.
+    lr · rate^(L + 1), everything after the blocks at lr. Vectors (biases, norms) and position
+    embeddings have no weight decay. ``parameters`` are (name, value), ``optimizer`` is a partial of
+    one of torch's.
 
     Raises:
-        InputError: a rate that is not in (0, 1].
+        InputError: a rate outside (0, 1].
+
     Source: ViTPose, Xu et al. 2022, section 4.1, after BEiT (Bao et al. 2022), appendix.
     """
     if not 0 < rate <= 1:
@@ -46,16 +48,18 @@ def layer_groups(named: list[tuple[str, Tensor]], rate: float) -> list[dict[str,
     top = 1 + max((_layer(name, 0) for name, _ in named), default=0)
     groups: dict[tuple[int, bool], dict[str, Any]] = {}
     for name, value in named:
-        layer, plain = _layer(name, top), value.ndim <= 1 or "pos_embed" in name
+        layer, undecayed = _layer(name, top), value.ndim <= 1 or "pos_embed" in name
         new: dict[str, Any] = {"params": [], "factor": rate ** (top - layer)}
-        group = groups.setdefault((layer, plain), new | ({"weight_decay": 0.0} if plain else {}))
+        group = groups.setdefault(
+            (layer, undecayed), new | ({"weight_decay": 0.0} if undecayed else {})
+        )
         group["params"].append((name, value))
     return list(groups.values())
 
 
-def _layer(name: str, other: int) -> int:
-    """0 for embeddings, 1 + i for block i, ``other`` for what is neither."""
+def _layer(name: str, default: int) -> int:
+    """0 for embeddings, 1 + i for block i, ``default`` for everything else."""
     if _EMBEDDING.search(name):
         return 0
     block = _BLOCK.search(name)
-    return 1 + int(block[1]) if block else other
+    return 1 + int(block[1]) if block else default

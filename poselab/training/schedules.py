@@ -1,4 +1,7 @@
-"""Learning-rate schedules: factors of the base rate for every step of a run."""
+"""Learning-rate schedules: the factor of the base rate at each step of a run.
+
+A schedule takes the steps of an epoch and the number of epochs, and returns step → factor.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,10 @@ from poselab.structures import InputError
 Factor = Callable[[int], float]
 """Step → factor of the base learning rate."""
 
-Schedule = Callable[[int, int], Factor]
-"""(steps per epoch, epochs) → factor."""
-
 
 def constant(steps: int, epochs: int) -> Factor:
     """The base rate throughout."""
-    return _one
+    return _always_one
 
 
 def multi_step(
@@ -27,12 +27,13 @@ def multi_step(
     gamma: float = 0.1,
     warmup: int = 0,
 ) -> Factor:
-    """Times ``gamma`` at each milestone (a fraction of the run), after ``warmup`` rising steps.
+    """Multiplied by ``gamma`` at each milestone (a fraction of the run), after a linear warm-up.
 
-    The default milestones are epochs 170 and 200 of 210 (Sun et al. 2019, HRNet, section 4.1).
+    ``warmup`` is in steps. The default milestones are epochs 170 and 200 of 210 (Sun et al. 2019,
+    HRNet, section 4.1).
 
     Raises:
-        InputError: milestones that are no fractions, such as epochs.
+        InputError: milestones that are not fractions (epochs, for example).
     """
     if not all(0 < fraction < 1 for fraction in milestones):
         raise InputError(
@@ -46,12 +47,13 @@ def multi_step(
 def cosine(
     steps: int, epochs: int, warmup: int = 0, floor: float = 0.0, start: float = 0.0
 ) -> Factor:
-    """Half a cosine from 1 to ``floor`` over the run, after ``warmup`` rising steps.
+    """Half a cosine from 1 to ``floor`` over the run, after a linear warm-up of ``warmup`` steps.
 
-    It begins at ``start``, a fraction of the run (RTMPose: half), if warming up is over then.
+    The cosine begins at ``start``, a fraction of the run (RTMPose: half), or after the warm-up if
+    that ends later.
 
     Raises:
-        InputError: a start that is no fraction, such as an epoch.
+        InputError: a start that is not a fraction (an epoch, for example).
     """
     if not 0 <= start < 1:
         raise InputError(f"expected schedule.start as a fraction of the run, got {start}")
@@ -60,19 +62,21 @@ def cosine(
     return partial(_cosine, total=total, warmup=warmup, first=first, floor=floor)
 
 
-def _one(step: int) -> float:
+def _always_one(step: int) -> float:
     return 1.0
 
 
-def _rise(step: int, warmup: int) -> float:
+def _warmup_factor(step: int, warmup: int) -> float:
     return min(1.0, (step + 1) / (warmup + 1))
 
 
 def _multi_step(step: int, drops: Sequence[int], gamma: float, warmup: int) -> float:
     passed = sum(step >= drop for drop in drops)
-    return _rise(step, warmup) * math.pow(gamma, passed)
+    return _warmup_factor(step, warmup) * math.pow(gamma, passed)
 
 
 def _cosine(step: int, total: int, warmup: int, first: int, floor: float) -> float:
     progress = min(max(step - first, 0) / max(total - first, 1), 1.0)
-    return _rise(step, warmup) * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
+    return _warmup_factor(step, warmup) * (
+        floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
+    )

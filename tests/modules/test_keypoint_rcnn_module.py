@@ -127,7 +127,7 @@ def test_what_is_told_is_where_the_labels_say(
     table = data.val.annotations
     names = list(COCO17.flip_index) if flip else list(range(17))
     seen = (table.visibility > 0)[:, names]
-    assert len(found) == table.instances > 2
+    assert len(found) == table.num_instances > 2
     error = (found.keypoints - table.keypoints[:, names])[seen]
     assert np.abs(error).max() < 1e-2
 
