@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING
 
@@ -60,9 +61,10 @@ def main(words: list[str]) -> int:
 
 
 def _one_of_a_sweep(config: DictConfig) -> float:
-    """One run of a sweep; its primary metric, for Hydra's optimising sweepers."""
+    """One run of a sweep; its primary metric (0 for NaN), for Hydra's optimising sweepers."""
     from poselab.experiments.sweep import train_one_of_a_sweep
 
     run = train_one_of_a_sweep(config)
     print(f"run: {run.folder}")
-    return next(iter(run.metrics.values.values()))
+    value = next(iter(run.metrics.values.values()))
+    return 0.0 if math.isnan(value) else value
