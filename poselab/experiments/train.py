@@ -18,13 +18,13 @@ from poselab.experiments import build, runs
 from poselab.experiments.comparability import run_comparability
 from poselab.experiments.fine_tuning import start_from_weights
 from poselab.experiments.manifest import start_run
+from poselab.experiments.pose_sheet import KEYPOINT_THRESHOLD, write_pose_sheet
 from poselab.experiments.reporting import report_run
 from poselab.experiments.total_batch import total_batch_warning
 from poselab.io.checkpoints import LatestBestCheckpoint, read_checkpoint
 from poselab.io.files import read_json, write_json
 from poselab.report.curves import draw_curves, read_curves
 from poselab.report.draw import draw_poses
-from poselab.report.pose_sheet import KEYPOINT_THRESHOLD, write_pose_sheet
 from poselab.training.callbacks import DescribeCheckpoint, PoseImages, RunTime, SeedEachEpoch
 from poselab.training.fit import fit, wandb_files_in
 from poselab.training.progress import ProgressLines
