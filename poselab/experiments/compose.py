@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from poselab.experiments.config_values import expect_values
+from poselab.experiments.config_values import check_config
 from poselab.experiments.configs import conf_folder
 from poselab.experiments.near_names import (
     UNKNOWN_KEY,
@@ -69,7 +69,7 @@ def complete(config: DictConfig) -> None:
     Raises:
         InputError: one of its values cannot be meant.
     """
-    expect_values(config)
+    check_config(config)
     scale_total_batch(config)
 
 

@@ -1,91 +1,76 @@
-"""Values of a training config that would only fail deep inside, refused before anything begins."""
+"""Checks of a composed training config, before anything is built or trained.
+
+Most values are checked by the class that uses them; here are those that belong to none of ours.
+"""
 
 from __future__ import annotations
 
 import inspect
-import math
 from typing import TYPE_CHECKING, Any
 
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
+from poselab.data.datamodule import check_loader
+from poselab.data.ranges import check_number, check_whole
+from poselab.experiments import build
 from poselab.experiments.near_names import unknown_key
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-_LEAST = {"seed": 0, "trainer.max_epochs": 1}
-"""Whole numbers and the least that makes sense."""
-_RANGES = {
-    "trainer.gradient_clip_val": (0.0, math.inf),
-}
-"""Numbers that a config may lack, and from where to where they make sense."""
 
-
-def expect_values(config: DictConfig) -> None:
-    """Check what every training config has.
+def check_config(config: DictConfig) -> None:
+    """Check seed, averaging, trainer, loader, framing and augmentation.
 
     Raises:
-        InputError: one of its values cannot be meant.
+        InputError: a value is not of its kind or out of its range, or framing lacks a key.
     """
-    from poselab.data.datamodule import check_loader
-    from poselab.experiments import build
-
-    for key, least in _LEAST.items():
-        value = OmegaConf.select(config, key)
-        _expect(_whole(value, least), key, f"a whole number from {least} up", value)
+    check_whole("seed", config.get("seed"), 0)
+    check_whole("trainer.max_epochs", config.trainer.get("max_epochs"), 1)
+    if (clip := config.trainer.get("gradient_clip_val")) is not None:
+        check_number("trainer.gradient_clip_val", clip, 0.0)
+    if (decay := config.get("ema")) is not None:
+        check_number("ema", decay, 0.0, 1.0)
+        if decay == 1:
+            raise InputError(
+                "expected ema to be null or below 1, got 1, which averages nothing in; correct the "
+                "value"
+            )
     check_loader(config.data.get("batch_size"), config.data.get("workers"))
-    _expect_fitting_framing(config)
-    for key in ("framing", "augment"):  # their classes check their values
+    _check_framing_keys(config)
+    for key in ("framing", "augment"):
         build.instantiate_section(config, key)
-    for key, (low, high) in _RANGES.items():
-        value = OmegaConf.select(config, key, default=low)
-        unclipped = value is None and key == "trainer.gradient_clip_val"
-        fits = unclipped or (_number(value) and low <= value <= high)
-        reach = f"from {low:g} up" if high == math.inf else f"from {low:g} to {high:g}"
-        _expect(fits, key, f"a number {reach}", value)
-    ema = OmegaConf.select(config, "ema")
-    _expect(ema is None or (_number(ema) and 0 <= ema < 1), "ema", "null, or from 0 below 1", ema)
 
 
-def _expect_fitting_framing(config: DictConfig) -> None:
-    """What an experiment says of its own framing is unknown to another one of ``framing=``."""
-    shown, module = (_class(config, key) for key in ("framing", "module"))
-    if shown is None or module is None:
+def _check_framing_keys(config: DictConfig) -> None:
+    """An experiment's own values of framing may be unknown to another one of ``framing=``."""
+    framing, module = (_class(config, key) for key in ("framing", "module"))
+    if framing is None or module is None:
         return
-    taken = inspect.signature(shown).parameters
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
+    known = inspect.signature(framing).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
         return
-    extra = [key for key in config.framing if not str(key).startswith("_") and key not in taken]
-    wanted = "whole images" if getattr(module, "multi_person", False) else "one person"
-    if extra and (wanted == "one person") != (getattr(shown, "max_instances", 1) == 1):
+    extra = [key for key in config.framing if not str(key).startswith("_") and key not in known]
+    if not extra:
+        return
+    one_person = not getattr(module, "multi_person", False)
+    if one_person != (getattr(framing, "max_instances", 1) == 1):
         raise InputError(
-            f"expected framing of {wanted} for {module.__name__}, got {shown.__name__}, which "
-            f"takes no {extra[0]}; choose another framing= or module="
+            f"expected framing of {'one person' if one_person else 'whole images'} for "
+            f"{module.__name__}, got {framing.__name__}, which takes no {extra[0]}; choose another "
+            "framing= or module="
         )
-    if extra:
-        known = ("framing." + name for name in taken)
-        raise unknown_key(f"framing.{extra[0]}", known, shown.__name__)
+    raise unknown_key(
+        f"framing.{extra[0]}", (f"framing.{name}" for name in known), framing.__name__
+    )
 
 
 def _class(config: DictConfig, key: str) -> Any:
-    """What a node of the config makes, None where it names nothing that is there."""
+    """The class that a section of the config names, None where there is no such class."""
     name = OmegaConf.select(config, f"{key}._target_")
     try:
         return get_class(name) if name else None
     except (ImportError, ValueError, AttributeError):
-        return None  # what builds it tells more
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _whole(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def _expect(holds: bool, key: str, what: str, found: Any) -> None:
-    if not holds:
-        raise InputError(f"expected {key} to be {what}, got {found}; correct the value")
+        return None  # building the section says more

@@ -78,7 +78,7 @@ def _framing_size(row: Row, folders: Sequence[Path]) -> list[int] | None:
 
 
 def _file_as_row(group: str, name: str, folders: Sequence[Path]) -> Row:
-    """A yaml file's choices of groups, and its input size; the first file it builds on as recipe."""
+    """A yaml file's choices of groups and its input size; what it builds on is its recipe."""
     file = _file(group, name, folders)
     content = read_table(file) if file else {}
     row: Row = {}

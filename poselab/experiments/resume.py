@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from poselab.experiments.config_values import expect_values
+from poselab.experiments.config_values import check_config
 from poselab.experiments.near_names import keys_of, unknown_key
 from poselab.io.files import read_json
 from poselab.structures import InputError
@@ -66,7 +66,7 @@ def with_changes(folder: Path, config: DictConfig, changes: Sequence[str]) -> Di
             f"expected values that fit {folder / 'config.yaml'}, but {str(error).splitlines()[0]}; "
             "correct them"
         ) from None
-    expect_values(config)
+    check_config(config)
     for change in changes:
         _check_resumable(folder, before, config, change)
     if config.trainer.max_epochs < before.trainer.max_epochs:
