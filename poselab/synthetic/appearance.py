@@ -1,4 +1,4 @@
-"""What people wear and how they look; every garment is drawn once, for both sides of the body."""
+"""Skin, hair and clothes of people, sampled once for both sides of the body."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _SKIN = np.array([[205, 224, 250], [160, 190, 232], [110, 150, 205], [66, 98, 15
 _HAIR = np.array([[22, 24, 30], [38, 58, 88], [50, 92, 150], [120, 190, 225], [165, 168, 172]])
 
 
-class Looks(NamedTuple):
-    """One person's looks.
+class Appearance(NamedTuple):
+    """Colours and clothes of one person.
 
     sleeve and trousers are the covered share of a limb, 0 to 1; skirt the covered share of the
     thigh (0: none); hair 0 bald, 1 short, 2 long, 3 tied; hat 0 none, 1 cap, 2 beanie;
@@ -43,7 +43,7 @@ class Looks(NamedTuple):
 
 
 def cloth_colour(rng: np.random.Generator) -> Colour:
-    """Draw a dye: greys, pastels and strong hues alike."""
+    """Sample a colour of cloth: greys, pastels and strong hues alike."""
     hue, saturation, value, dull = rng.random(4).tolist()
     saturation *= 0.15 if dull < 0.3 else 0.85
     value = 255.0 * (0.15 + 0.82 * value)
@@ -56,19 +56,19 @@ def cloth_colour(rng: np.random.Generator) -> Colour:
 
 
 def skin_colour(rng: np.random.Generator) -> Colour:
-    """Draw a complexion from pale to deep."""
+    """Sample a skin colour from pale to dark."""
     return _blend(_SKIN, rng, 6.0)
 
 
-def sample_looks(rng: np.random.Generator) -> Looks:
-    """Draw one person's looks."""
+def sample_appearance(rng: np.random.Generator) -> Appearance:
+    """Sample one person's appearance."""
     upper, lower = cloth_colour(rng), cloth_colour(rng)
     skirt = float(rng.uniform(0.4, 0.85)) if rng.random() < 0.16 else 0.0
     if skirt and rng.random() < 0.5:
         lower = upper
     skin = skin_colour(rng)
     bare_legs = skirt > 0 and rng.random() < 0.6
-    return Looks(
+    return Appearance(
         skin=skin,
         hair_colour=_blend(_HAIR, rng, 8.0),
         upper=upper,
@@ -89,7 +89,7 @@ def sample_looks(rng: np.random.Generator) -> Looks:
 
 
 def shade(colour: Colour, gain: float) -> Colour:
-    """The colour lit by that much more or less."""
+    """A colour made brighter or darker by a factor, at most 255."""
     return (
         min(colour[0] * gain, 255.0),
         min(colour[1] * gain, 255.0),
@@ -97,13 +97,13 @@ def shade(colour: Colour, gain: float) -> Colour:
     )
 
 
-def _pattern(rng: np.random.Generator, chance: float) -> int:
+def _pattern(rng: np.random.Generator, probability: float) -> int:
     """Strength of a pattern in 32nds, negative for its opposite, 0 for plain cloth."""
-    return int(rng.choice((-18, -10, 10, 18))) if rng.random() < chance else 0
+    return int(rng.choice((-18, -10, 10, 18))) if rng.random() < probability else 0
 
 
 def _pick(rng: np.random.Generator, shares: tuple[float, ...]) -> int:
-    """A position drawn with odds in proportion to the shares."""
+    """A random position, with probabilities proportional to the shares."""
     left = rng.random() * sum(shares)
     for position, share in enumerate(shares):
         left -= share
@@ -112,11 +112,11 @@ def _pick(rng: np.random.Generator, shares: tuple[float, ...]) -> int:
     return len(shares) - 1
 
 
-def _blend(ladder: Floats, rng: np.random.Generator, spread: float) -> Colour:
-    """A colour between two rungs of a ladder (N, 3), off by a little."""
-    place = rng.random() * (len(ladder) - 1)
+def _blend(colours: Floats, rng: np.random.Generator, spread: float) -> Colour:
+    """A random colour between two neighbours of a list (N, 3), with a little noise."""
+    place = rng.random() * (len(colours) - 1)
     low = int(place)
-    mixed = ladder[low] + (ladder[low + 1] - ladder[low]) * (place - low)
+    mixed = colours[low] + (colours[low + 1] - colours[low]) * (place - low)
     return _colour(np.clip(mixed + rng.normal(0.0, spread, 3), 8.0, 250.0))
 
 

@@ -1,6 +1,6 @@
-"""What stands behind and before people: textured walls and floors, furniture, clutter, noise.
+"""What lies behind and before people: textured walls and floors, furniture, clutter, noise.
 
-Textures are made once a process from a fixed seed; an image takes random windows of them.
+Textures are made once a process from a fixed seed; an image takes random crops of them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import cv2
 import numpy as np
 
+from poselab.synthetic.appearance import Colour, cloth_colour, shade, skin_colour
 from poselab.synthetic.canvas import NOBODY
-from poselab.synthetic.figure import capsules
-from poselab.synthetic.wardrobe import Colour, cloth_colour, shade, skin_colour
+from poselab.synthetic.projection import capsules
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,7 @@ class Textures(NamedTuple):
 
 @lru_cache(maxsize=1)
 def textures() -> Textures:
-    """The pool that every image draws from."""
+    """The textures that all images share."""
     rng = np.random.default_rng(20240607)
     scenes = np.stack([_scene(rng) for _ in range(20)])
     patterns = np.stack([_pattern(rng, kind % 5) for kind in range(15)])
@@ -56,13 +56,13 @@ def _clouds(rng: np.random.Generator, finest: int, roughness: float) -> NDArray[
 
 
 def _scene(rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Clouds through a ladder of colours, sometimes with bricks, boards or stripes on them."""
-    rungs = np.array([cloth_colour(rng) for _ in range(int(rng.integers(2, 6)))])
+    """Clouds in a gradient of colours, sometimes with bricks, boards or stripes on them."""
+    stops = np.array([cloth_colour(rng) for _ in range(int(rng.integers(2, 6)))])
     level = _clouds(rng, int(rng.choice([12, 48, 160])), rng.uniform(0.35, 0.85)) * 255
-    at, steps = np.linspace(0.0, 255.0, len(rungs)), np.arange(256.0)
+    at, steps = np.linspace(0.0, 255.0, len(stops)), np.arange(256.0)
     gain, offset = rng.uniform(0.4, 0.85), rng.uniform(10, 80)
-    ladder = np.stack([np.interp(steps, at, rungs[:, c]) for c in range(3)], axis=-1)
-    image = (ladder * gain + offset).astype(np.int16)[level.astype(np.uint8)]
+    gradient = np.stack([np.interp(steps, at, stops[:, c]) for c in range(3)], axis=-1)
+    image = (gradient * gain + offset).astype(np.int16)[level.astype(np.uint8)]
     if rng.random() < 0.55:
         relief = _pattern(rng, int(rng.integers(5))) * rng.uniform(0.1, 0.8)
         image += relief.astype(np.int16)[..., None]
@@ -87,8 +87,8 @@ def _pattern(rng: np.random.Generator, kind: int) -> NDArray[np.int16]:
     return np.asarray(checks if kind == 1 else dots).astype(np.int16)
 
 
-def window(rng: np.random.Generator, stack: NDArray[_Pixel], size: Size) -> NDArray[_Pixel]:
-    """A copy of a random window of a random texture, enlarged only where it must be."""
+def random_crop(rng: np.random.Generator, stack: NDArray[_Pixel], size: Size) -> NDArray[_Pixel]:
+    """A copy of a random crop of a random texture, enlarged only where it must be."""
     member = stack[rng.integers(len(stack))]
     high, wide = min(size[0], _SIDE - 32), min(size[1], _SIDE - 32)
     top, left = int(rng.integers(_SIDE - high + 1)), int(rng.integers(_SIDE - wide + 1))
@@ -102,7 +102,7 @@ def window(rng: np.random.Generator, stack: NDArray[_Pixel], size: Size) -> NDAr
 def backdrop(rng: np.random.Generator, size: Size, horizon: Floats) -> NDArray[np.uint8]:
     """A wall or sky above the horizon (2,), a floor below, (H, W, 3)."""
     pool = textures()
-    image = window(rng, pool.scenes, size)
+    image = random_crop(rng, pool.scenes, size)
     if rng.random() < 0.8:
         foot = horizon + rng.uniform(0.0, 0.14) * size[0]
         line = np.clip(foot, -4 * size[0], 5 * size[0])
@@ -110,16 +110,16 @@ def backdrop(rng: np.random.Generator, size: Size, horizon: Floats) -> NDArray[n
         mask = np.zeros(size, np.uint8)
         if line.max() < size[0]:
             cv2.fillConvexPoly(mask, np.array(corners).astype(np.int32), 255)
-            cv2.copyTo(window(rng, pool.scenes, size), mask, image)
+            cv2.copyTo(random_crop(rng, pool.scenes, size), mask, image)
     return image
 
 
 def clutter(rng: np.random.Generator, canvas: Canvas) -> None:
-    """Draw boxes, shapes, poles and limb-like sticks that belong to nobody."""
+    """Draw boxes, shapes, poles and limb-like rods behind all people."""
     for _ in range(int(rng.integers(0, 9))):
         place = rng.random(2) * canvas.size[::-1]
         reach = rng.uniform(0.04, 0.26) * min(canvas.size)
-        draw = (box, blob, stick, stick, pane)[rng.integers(5)]
+        draw = (box, blob, rod, rod, pane)[rng.integers(5)]
         draw(rng, canvas, place, reach)
     if rng.random() < 0.35:
         spread = int(rng.integers(1, 4)) * 2 + 1
@@ -127,7 +127,7 @@ def clutter(rng: np.random.Generator, canvas: Canvas) -> None:
 
 
 def foreground(rng: np.random.Generator, canvas: Canvas) -> None:
-    """Draw one thing that hides what lies behind it; nobody is on top there."""
+    """Draw one object that hides the people behind it."""
     height, width = canvas.size
     if rng.random() < 0.45:
         place = np.array([rng.random() * width, rng.uniform(0.75, 1.05) * height])
@@ -171,8 +171,8 @@ def blob(
     canvas.fill(place + rim * 0.75, colour, part)
 
 
-def stick(rng: np.random.Generator, canvas: Canvas, place: Floats, reach: float) -> None:
-    """One or two sticks that look like limbs, some of them in skin tones."""
+def rod(rng: np.random.Generator, canvas: Canvas, place: Floats, reach: float) -> None:
+    """One or two rods like limbs, some of them in skin colours."""
     colour = skin_colour(rng) if rng.random() < 0.4 else cloth_colour(rng)
     radius = reach * rng.uniform(0.06, 0.2)
     for _ in range(int(rng.integers(1, 3))):
@@ -185,7 +185,7 @@ def stick(rng: np.random.Generator, canvas: Canvas, place: Floats, reach: float)
 
 
 def pane(rng: np.random.Generator, canvas: Canvas, place: Floats, reach: float) -> None:
-    """A window or an image on the wall: a frame with something in it."""
+    """A window or a painting on the wall: a frame with something in it."""
     half = reach * rng.uniform(0.5, 1.3, 2)
     corners = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]) * half
     frame: Colour = cloth_colour(rng)

@@ -20,10 +20,10 @@ JOINTS = (
     *("left_fingers", "right_fingers", "left_hip", "right_hip", "left_knee", "right_knee"),
     *("left_ankle", "right_ankle", "left_heel", "right_heel", "left_toes", "right_toes"),
 )
-JOINT = {name: row for row, name in enumerate(JOINTS)}
+JOINT_INDEX = {name: row for row, name in enumerate(JOINTS)}
 
 # Degrees of freedom and their limits in degrees (American Academy of Orthopaedic Surgeons 1965,
-# rounded inwards). Side ones are told for the left and flipped for the right.
+# rounded inwards). Those of the sides are given for the left and mirrored for the right.
 CENTRE_LIMITS = {
     "pitch": (-40.0, 60.0),
     "roll": (-30.0, 30.0),
@@ -91,7 +91,7 @@ class Bodies(NamedTuple):
 
 
 def sample_shapes(rng: np.random.Generator, instances: int) -> Shape:
-    """Draw body shapes: children to tall adults, slim to stout."""
+    """Sample body shapes: children to tall adults, slim to stout."""
     adult = rng.random(instances) < 0.85
     stature = np.where(adult, rng.normal(1.71, 0.09, instances), rng.uniform(1.05, 1.5, instances))
     spread = np.clip(rng.normal(0.0, 1.0, (7, instances)), -2.0, 2.0)
@@ -102,7 +102,7 @@ def sample_shapes(rng: np.random.Generator, instances: int) -> Shape:
     return Shape(stature, trunk, arms, legs, shoulders, hips, head, girth)
 
 
-def turns(axis: int, angle: Floats) -> Floats:
+def rotations(axis: int, angle: Floats) -> Floats:
     """Rotations (..., 3, 3) about one axis (0 x, 1 y, 2 z) by angles (...) in radians."""
     matrix = np.zeros((*angle.shape, 3, 3))
     a, b = ((1, 2), (2, 0), (0, 1))[axis]
@@ -117,7 +117,7 @@ def pose(shape: Shape, angles: Angles) -> Bodies:
     """Forward kinematics of all people at once; the pelvis lies at the world's origin."""
     joints = np.zeros((len(shape.stature), len(JOINTS), 3))
     pitch, roll, *spine_and_neck = angles.centre.T
-    pelvis = turns(1, angles.yaw) @ _swing(pitch, roll, np.zeros_like(roll))
+    pelvis = rotations(1, angles.yaw) @ _swing(pitch, roll, np.zeros_like(roll))
     chest = pelvis @ _swing(*spine_and_neck[:3])
     head = chest @ _swing(*spine_and_neck[3:])
     _place_trunk(joints, shape, pelvis, chest, head)
@@ -128,7 +128,7 @@ def pose(shape: Shape, angles: Angles) -> Bodies:
 
 
 def _swing(flex: Floats, side: Floats, twist: Floats) -> Floats:
-    """Turning about x, then z, then y: ``turns(0, flex) @ turns(2, side) @ turns(1, twist)``."""
+    """``rotations(0, flex) @ rotations(2, side) @ rotations(1, twist)``, in fewer steps."""
     (cf, cs, ct), (sf, ss, st) = np.cos((flex, side, twist)), np.sin((flex, side, twist))
     rows = (
         *(cs * ct, -ss, cs * st),
@@ -143,23 +143,26 @@ def _up(frame: Floats, length: Floats) -> Floats:
 
 
 def _place_trunk(joints: Floats, shape: Shape, pelvis: Floats, chest: Floats, head: Floats) -> None:
-    """Fill in the spine and the head (the array is this file's own, made by :func:`pose`)."""
+    """Fill in the spine and the head of the array that :func:`pose` makes."""
     tall = shape.stature * shape.trunk
-    joints[:, JOINT["waist"]] = _up(pelvis, 0.095 * tall)
-    joints[:, JOINT["thorax"]] = joints[:, JOINT["waist"]] + _up(chest, 0.195 * tall)
-    neck = joints[:, JOINT["thorax"]] + _up(chest, 0.052 * shape.stature)
-    joints[:, JOINT["upper_neck"]] = neck
+    joints[:, JOINT_INDEX["waist"]] = _up(pelvis, 0.095 * tall)
+    joints[:, JOINT_INDEX["thorax"]] = joints[:, JOINT_INDEX["waist"]] + _up(chest, 0.195 * tall)
+    neck = joints[:, JOINT_INDEX["thorax"]] + _up(chest, 0.052 * shape.stature)
+    joints[:, JOINT_INDEX["upper_neck"]] = neck
     skull = 0.066 * shape.head * shape.stature
     forward = head[:, :, 2] * (0.012 * shape.stature)[:, None]
-    joints[:, JOINT["head"]] = neck + _up(head, 0.93 * skull) + forward
-    joints[:, JOINT["head_top"]] = joints[:, JOINT["head"]] + _up(head, skull)
+    joints[:, JOINT_INDEX["head"]] = neck + _up(head, 0.93 * skull) + forward
+    joints[:, JOINT_INDEX["head_top"]] = joints[:, JOINT_INDEX["head"]] + _up(head, skull)
 
 
 def _limb(
     joints: Floats, names: tuple[str, str], frame: Floats, bone: tuple[float, float], length: Floats
 ) -> None:
-    """Hang a bone (down, forward) of that length on both sides' first joints; frame (P,2,3,3)."""
-    start, end = (slice(JOINT[f"left_{name}"], JOINT[f"left_{name}"] + 2) for name in names)
+    """Place the second joints of both sides by a bone (down, forward) times ``length`` (P,) from
+    the first ones, in frames (P, 2, 3, 3)."""
+    start, end = (
+        slice(JOINT_INDEX[f"left_{name}"], JOINT_INDEX[f"left_{name}"] + 2) for name in names
+    )
     reach = frame[..., 2] * bone[1] - frame[..., 1] * bone[0]
     joints[:, end] = joints[:, start] + reach * length[:, None, None]
 
@@ -167,11 +170,11 @@ def _limb(
 def _place_arms(joints: Floats, shape: Shape, chest: Floats, sides: Floats) -> None:
     across = chest[:, None, :, 0] * _SIGN[:, None]
     half = 0.106 * shape.stature * shape.shoulders
-    shoulders = slice(JOINT["left_shoulder"], JOINT["left_shoulder"] + 2)
-    joints[:, shoulders] = joints[:, [JOINT["thorax"]]] + across * half[:, None, None]
+    shoulders = slice(JOINT_INDEX["left_shoulder"], JOINT_INDEX["left_shoulder"] + 2)
+    joints[:, shoulders] = joints[:, [JOINT_INDEX["thorax"]]] + across * half[:, None, None]
     upper = chest[:, None] @ _ball(sides, "shoulder")
-    lower = upper @ turns(0, -sides[..., SIDE["elbow_flex"]])
-    hand = lower @ turns(0, -sides[..., SIDE["wrist_flex"]])
+    lower = upper @ rotations(0, -sides[..., SIDE["elbow_flex"]])
+    hand = lower @ rotations(0, -sides[..., SIDE["wrist_flex"]])
     long = shape.stature * shape.arms
     _limb(joints, ("shoulder", "elbow"), upper, (0.172, 0.0), long)
     _limb(joints, ("elbow", "wrist"), lower, (0.148, 0.0), long)
@@ -181,10 +184,10 @@ def _place_arms(joints: Floats, shape: Shape, chest: Floats, sides: Floats) -> N
 def _place_legs(joints: Floats, shape: Shape, pelvis: Floats, sides: Floats) -> None:
     across = pelvis[:, None, :, 0] * _SIGN[:, None]
     half = 0.056 * shape.stature * shape.hips
-    joints[:, JOINT["left_hip"] : JOINT["left_hip"] + 2] = across * half[:, None, None]
+    joints[:, JOINT_INDEX["left_hip"] : JOINT_INDEX["left_hip"] + 2] = across * half[:, None, None]
     thigh = pelvis[:, None] @ _ball(sides, "hip")
-    shank = thigh @ turns(0, sides[..., SIDE["knee_flex"]])
-    foot = shank @ turns(0, sides[..., SIDE["ankle_flex"]])
+    shank = thigh @ rotations(0, sides[..., SIDE["knee_flex"]])
+    foot = shank @ rotations(0, sides[..., SIDE["ankle_flex"]])
     long = shape.stature * shape.legs
     _limb(joints, ("hip", "knee"), thigh, (0.245, 0.0), long)
     _limb(joints, ("knee", "ankle"), shank, (0.246, 0.0), long)

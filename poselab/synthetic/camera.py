@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from poselab.synthetic.body import turns
+from poselab.synthetic.body import rotations
 
 if TYPE_CHECKING:
     from poselab.structures import Floats, Ints, Size
@@ -25,8 +25,8 @@ class Cameras(NamedTuple):
     focal: Floats
     centre: Floats
 
-    def each(self, rows: Ints) -> Cameras:
-        """The cameras of those rows, one for each of them."""
+    def take(self, rows: Ints) -> Cameras:
+        """The cameras of some rows, which may repeat."""
         return self._replace(
             position=self.position[rows], rotation=self.rotation[rows], focal=self.focal[rows]
         )
@@ -43,15 +43,15 @@ class Cameras(NamedTuple):
 
     def horizon(self, row: int, width: int) -> Floats:
         """Where the horizon (2,) leaves the image at its left and right, y in pixels."""
-        # A ray (x, y, -1) is level where it is square to the world's up in the camera's frame.
+        # A ray (x, y, -1) is level where it is perpendicular to the world's up direction.
         right, up, back = self.rotation[row, :, 1]
         ray = (np.array([0.0, width - 1.0]) - self.centre[0]) / self.focal[row]
         return np.asarray(self.centre[1] - (back - right * ray) / up * self.focal[row])
 
 
-def look(height: float, tilt: float, roll: float, focal: float, size: Size) -> Cameras:
+def tilted_camera(height: float, tilt: float, roll: float, focal: float, size: Size) -> Cameras:
     """One camera ``height`` metres above the ground, tilted down and rolled by radians."""
-    rotation = turns(2, np.array([roll])) @ turns(0, np.array([tilt]))
+    rotation = rotations(2, np.array([roll])) @ rotations(0, np.array([tilt]))
     centre = np.array([(size[1] - 1) / 2, (size[0] - 1) / 2])
     return Cameras(np.array([[0.0, height, 0.0]]), rotation, np.array([focal]), centre)
 
@@ -67,21 +67,23 @@ def stack(cameras: list[Cameras]) -> Cameras:
 def sample_camera(
     rng: np.random.Generator, size: Size, middle: float, distance: float, focal: float
 ) -> Cameras:
-    """Draw a camera that sees a point ``middle`` metres up, ``distance`` away, near the centre."""
+    """Sample a camera that sees a point, ``middle`` metres up and ``distance`` away, near its
+    centre."""
     height = middle + float(np.clip(rng.normal(0.25, 0.55), -0.4 * distance, 0.45 * distance))
     jitter = rng.uniform(-0.07, 0.07) * size[0] / focal
     tilt = float(np.arctan2(height - middle, distance)) + jitter
     roll = np.deg2rad(np.clip(rng.normal(0.0, 3.0), -9.0, 9.0))
-    return look(max(height, 0.15), tilt, float(roll), focal, size)
+    return tilted_camera(max(height, 0.15), tilt, float(roll), focal, size)
 
 
 def sample_focal(rng: np.random.Generator, size: Size) -> float:
-    """Draw a focal length in pixels, about 30 to 60 degrees from top to bottom."""
+    """Sample a focal length in pixels, about 30 to 60 degrees from top to bottom."""
     return float(max(size) * np.exp(rng.uniform(np.log(0.85), np.log(1.9))))
 
 
 def sample_places(rng: np.random.Generator, size: Size, tall: Floats, focal: float) -> Floats:
-    """Draw where people of that stature stand (P, 2): sideways and away from the camera, metres.
+    """Sample where people of statures ``tall`` (P,) stand (P, 2): metres sideways and away from the
+    camera.
 
     One of them is large and near the middle; all stand at least half a metre apart in depth.
     """

@@ -1,4 +1,4 @@
-"""An image together with the identity of the body part that every pixel shows."""
+"""An image and, for each pixel, the person and body part that it shows."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from poselab.synthetic.figure import PART, PARTS
+from poselab.synthetic.projection import BODY_PARTS, PART_INDEX
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poselab.structures import Floats, Size
-    from poselab.synthetic.wardrobe import Colour
+    from poselab.synthetic.appearance import Colour
 
-# Identities: 0 where no person is on top, else 1 + part + STRIDE·person, and PARTS more where
-# cloth covers the part.
-STRIDE = 2 * len(PARTS)
+# Identities: 0 where no person is on top, else 1 + part + STRIDE·person, where cloth on a part is a
+# part of its own.
+STRIDE = 2 * len(BODY_PARTS)
 _SHIFT = 4
 
 
-BARE = PART
-CLOTH = {name: row + len(PARTS) for name, row in PART.items()}
+BARE = PART_INDEX
+CLOTH = {name: row + len(BODY_PARTS) for name, row in PART_INDEX.items()}
 NOBODY = -1
 
 
 class Canvas:
     """An image (H, W, 3) uint8 BGR, drawn in place, and its identity map (H, W) int16.
 
-    ``person`` is the number of whoever is being drawn.
+    ``person`` is the number of the person that is being drawn.
     """
 
     def __init__(self, image: NDArray[np.uint8]) -> None:
@@ -49,7 +49,7 @@ class Canvas:
         return self.look_up(np.repeat(np.arange(-1, instances), [1] + [STRIDE] * instances))
 
     def look_up(self, table: NDArray[np.integer[Any]]) -> NDArray[np.int16]:
-        """What a table (identities,) holds for each pixel's identity (H, W)."""
+        """The values (H, W) of a table (identities,) at each pixel's identity."""
         table = table.astype(np.int16)
         if len(table) > 256:
             return np.take(table, self.ids, mode="clip")
@@ -58,14 +58,15 @@ class Canvas:
         return np.asarray(cv2.LUT(self.ids.astype(np.uint8), padded), dtype=np.int16)
 
     def fill(self, outline: Floats, colour: Colour, part: int | None = None) -> None:
-        """Fill a convex outline (N, 2) in pixels; claim them for a part (BARE, CLOTH, NOBODY)."""
+        """Fill a convex outline (N, 2) in pixels, as a ``part`` of BARE or CLOTH, as an object that
+        hides people (NOBODY), or behind all people (None)."""
         fixed = fixed_point(outline)
         if part is not None:
             cv2.fillConvexPoly(self.ids, fixed, self._identity(part), cv2.LINE_8, _SHIFT)
         cv2.fillConvexPoly(self.image, fixed, colour, cv2.LINE_AA, _SHIFT)
 
     def stroke(self, ends: Floats, radius: float, colour: Colour) -> None:
-        """Draw a stick with round ends (2, 2) that belongs to nobody, under all people."""
+        """Draw a rod with round ends (2, 2) behind all people."""
         (x0, y0), (x1, y1) = fixed_point(ends).tolist()
         width = max(round(2 * radius), 1)
         cv2.line(self.image, (x0, y0), (x1, y1), colour, width, cv2.LINE_AA, _SHIFT)
@@ -82,5 +83,5 @@ class Canvas:
 
 
 def fixed_point(points: Floats) -> NDArray[np.int32]:
-    """Pixels in the fixed point that OpenCV draws with."""
+    """Pixels as the fixed-point numbers that OpenCV draws with."""
     return np.rint(points * (1 << _SHIFT)).astype(np.int32)

@@ -1,50 +1,54 @@
-"""Write generated people as COCO 2017 lays out its keypoints (cocodataset.org/#format-data).
+"""Write generated people in the layout of COCO 2017 keypoints (cocodataset.org/#format-data).
 
-Each person has one key that COCO has not: ``head_box``, x y w h of the head as MPII labels it.
+Each person has one key that COCO does not: ``head_box``, x y w h of the head as in MPII.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from poselab.datasets import coco
 from poselab.io.files import write_bytes
 from poselab.skeletons import COCO17
-from poselab.synthetic.visibility import NAMED
+from poselab.synthetic.visibility import POINT_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from poselab.datasets.base import SplitFiles
     from poselab.structures import Size
-    from poselab.synthetic.plan import Rows
+    from poselab.synthetic.labels import SplitLabels
 
-_ROWS = [NAMED.index(name) for name in COCO17.keypoints]
-
-
-def image_path(split: str, image_id: int) -> str:
-    """Where an image lies in the dataset's folder."""
-    return f"{split}2017/{image_id:012d}.jpg"
+_ROWS = [POINT_NAMES.index(name) for name in COCO17.keypoints]
 
 
-def annotation_path(split: str) -> str:
-    """Where the labels of a split lie in the dataset's folder."""
-    return f"annotations/person_keypoints_{split}2017.json"
+def split_files(out: Path, split: str) -> SplitFiles:
+    """The files of a split, train or val."""
+    files = coco.files(out)
+    return files.train if split == "train" else files.val
 
 
-def annotation_paths() -> tuple[str, ...]:
-    """What is there once a dataset is finished."""
-    return annotation_path("train"), annotation_path("val")
+def image_name(image_id: int) -> str:
+    """The name of an image file."""
+    return f"{image_id:012d}.jpg"
 
 
-def write(out: Path, size: Size, rows: dict[str, Rows]) -> None:
-    """Write the labels of every split."""
+def annotation_files(out: Path) -> tuple[Path, ...]:
+    """All annotation files of a finished dataset."""
+    return tuple(split.annotations[0] for split in coco.files(out))
+
+
+def write(out: Path, size: Size, labels: dict[str, SplitLabels]) -> None:
+    """Write the annotation file of every split."""
     import orjson
 
-    for split, images in rows.items():
-        write_bytes(out / annotation_path(split), orjson.dumps(_document(split, size, images)))
+    for split, images in labels.items():
+        content = orjson.dumps(_document(split, size, images))
+        write_bytes(split_files(out, split).annotations[0], content)
 
 
-def _document(split: str, size: Size, images: Rows) -> dict[str, Any]:
+def _document(split: str, size: Size, images: SplitLabels) -> dict[str, Any]:
     first = next(iter(images), 1)
     return {
         "info": {"description": f"PoseLab generated people, {split}", "version": "1.0"},
@@ -52,7 +56,7 @@ def _document(split: str, size: Size, images: Rows) -> dict[str, Any]:
         "images": [
             {
                 "id": image_id,
-                "file_name": image_path(split, image_id).rpartition("/")[2],
+                "file_name": image_name(image_id),
                 "height": size[0],
                 "width": size[1],
                 "license": 1,
@@ -75,7 +79,7 @@ def _document(split: str, size: Size, images: Rows) -> dict[str, Any]:
     }
 
 
-def _annotations(size: Size, images: Rows) -> Iterator[dict[str, Any]]:
+def _annotations(size: Size, images: SplitLabels) -> Iterator[dict[str, Any]]:
     for image_id, labels in images.items():
         for person in labels["instances"]:
             points = [person["points"][row] for row in _ROWS]

@@ -1,4 +1,4 @@
-"""Make a dataset of generated people: the work, shared out among processes."""
+"""Make a dataset of generated people, in several processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 from poselab.datasets import coco, mpii
 from poselab.io.files import write_bytes
 from poselab.structures import InputError
-from poselab.synthetic.plan import SPLITS, Chunk, Settings, chunks, claim, collect, is_finished
+from poselab.synthetic.plan import (
+    Chunk,
+    all_chunks,
+    is_finished,
+    prepare_folder,
+    write_annotations,
+)
+from poselab.synthetic.settings import SPLITS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,11 +30,10 @@ if TYPE_CHECKING:
 
 
 def generate(out: Path, settings: Settings, workers: int | None = None) -> Path:
-    """Write images of generated people with their labels into a folder; the folder.
+    """Write images of generated people and their annotations into a folder, and return it.
 
     Every image depends on the settings and its number alone, never on the workers (None: one a
-    core). A call that was interrupted goes on where it stopped; one that is finished returns at
-    once.
+    core). An interrupted call is resumed, and a finished dataset is not made again.
 
     Raises:
         InputError: no worker, the folder holds something else, or the disk is full.
@@ -35,13 +41,14 @@ def generate(out: Path, settings: Settings, workers: int | None = None) -> Path:
     workers = (os.cpu_count() or 1) if workers is None else workers
     if workers < 1:
         raise InputError(f"expected 1 or more workers, got {workers}; correct the value")
-    claim(out, settings)
+    prepare_folder(out, settings)
     if is_finished(out, settings):
         return out
-    left = [chunk for chunk in chunks(settings) if not chunk.is_done(out, settings.layout)]
-    _folders(out, settings)
-    _show(_work(out, settings, left, min(workers, len(left))), settings, left)
-    collect(out, settings)
+    remaining = [chunk for chunk in all_chunks(settings) if not chunk.is_done(out, settings.layout)]
+    _make_folders(out, settings)
+    done = _render_chunks(out, settings, remaining, min(workers, len(remaining)))
+    _track(done, settings, remaining)
+    write_annotations(out, settings)
     return out
 
 
@@ -65,14 +72,14 @@ def generated(
     return coco.files(root) if layout == "coco" else mpii.files(root)
 
 
-def paint_images(
+def render_images(
     settings: Settings, split: str, numbers: range
 ) -> list[tuple[bytes, dict[str, Any]]]:
     """JPEG and labels of images; each depends on the settings and its number alone."""
     import cv2
     import numpy as np
 
-    from poselab.synthetic.labels import describe
+    from poselab.synthetic.labels import labels_of
     from poselab.synthetic.scene import sample_scenes
 
     seeds = ([settings.seed, SPLITS.index(split), number] for number in numbers)
@@ -82,20 +89,20 @@ def paint_images(
     for rng, scene in zip(rngs, scenes, strict=True):
         quality = int(rng.integers(60, 96))
         _, jpeg = cv2.imencode(".jpg", scene.image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        images.append((jpeg.tobytes(), describe(scene)))
+        images.append((jpeg.tobytes(), labels_of(scene)))
     return images
 
 
-def paint_chunk(out: Path, settings: Settings, chunk: Chunk) -> int:
-    """Write a chunk's images, then its labels, and say how many images there were.
+def render_chunk(out: Path, settings: Settings, chunk: Chunk) -> int:
+    """Write a chunk's images, then its labels; returns the number of images.
 
-    Images are written plainly: they count only once the labels beside them are there.
+    Images may be written in part when it is interrupted: they count only once the labels are there.
     """
     import orjson
 
     paths = chunk.images(out, settings.layout)
     with _one_thread():
-        done = paint_images(settings, chunk.split, range(chunk.start, chunk.stop))
+        done = render_images(settings, chunk.split, range(chunk.start, chunk.stop))
     for path, (jpeg, _) in zip(paths, done, strict=True):
         try:
             path.write_bytes(jpeg)
@@ -103,13 +110,13 @@ def paint_chunk(out: Path, settings: Settings, chunk: Chunk) -> int:
             raise InputError(
                 f"expected to write {path}, but {error.strerror}; free or choose another place"
             ) from None
-    write_bytes(chunk.part(out), orjson.dumps([labels for _, labels in done]))
+    write_bytes(chunk.labels_file(out), orjson.dumps([labels for _, labels in done]))
     return len(done)
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Keep OpenCV to one thread: images are small, and processes share the work."""
+    """Keep OpenCV to one thread: images are small, and processes share the cores."""
     import cv2
 
     before = cv2.getNumThreads()
@@ -120,25 +127,27 @@ def _one_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _folders(out: Path, settings: Settings) -> None:
-    """Make every folder that images go to."""
+def _make_folders(out: Path, settings: Settings) -> None:
+    """Make the folders of images."""
     for split in SPLITS:
         for image in Chunk(split, 0, 1).images(out, settings.layout):
             image.parent.mkdir(parents=True, exist_ok=True)
 
 
-def _work(out: Path, settings: Settings, left: list[Chunk], workers: int) -> Iterator[int]:
-    """Do chunks here or in processes; yields images done."""
+def _render_chunks(
+    out: Path, settings: Settings, remaining: list[Chunk], workers: int
+) -> Iterator[int]:
+    """Render chunks here or in several processes; yields the number of images of each."""
     if workers <= 1:
-        for chunk in left:
-            yield paint_chunk(out, settings, chunk)
+        for chunk in remaining:
+            yield render_chunk(out, settings, chunk)
         return
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
     if method == "fork":
         _share_textures()
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context(method))
     try:
-        for done in as_completed([pool.submit(paint_chunk, out, settings, c) for c in left]):
+        for done in as_completed([pool.submit(render_chunk, out, settings, c) for c in remaining]):
             yield done.result()
     except BrokenProcessPool:
         raise InputError(
@@ -157,15 +166,15 @@ def _share_textures() -> None:
         textures()
 
 
-def _show(work: Iterator[int], settings: Settings, left: list[Chunk]) -> None:
-    """A progress bar on a terminal, silence elsewhere."""
+def _track(rendered: Iterator[int], settings: Settings, remaining: list[Chunk]) -> None:
+    """Show a progress bar on a terminal, nothing elsewhere."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     console = Console(stderr=True)
     columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        total = sum(chunk.stop - chunk.start for chunk in left)
+        total = sum(chunk.stop - chunk.start for chunk in remaining)
         task = bar.add_task(f"people, seed {settings.seed}", total=total)
-        for done in work:
-            bar.advance(task, done)
+        for images in rendered:
+            bar.advance(task, images)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from poselab.synthetic.appearance import Appearance, shade
 from poselab.synthetic.canvas import BARE, Canvas
-from poselab.synthetic.wardrobe import Looks, shade
 
 if TYPE_CHECKING:
     from poselab.structures import Floats
-    from poselab.synthetic.figure import Figures
+    from poselab.synthetic.projection import ProjectedBodies
 
 EYES = np.array([[0.36, 0.1, 0.92], [-0.36, 0.1, 0.92]])
 EARS = np.array([[1.02, 0.0, -0.08], [-1.02, 0.0, -0.08]])
@@ -43,7 +43,7 @@ _CAP_RIMS = np.stack([_rim(*cap) for cap in _CAPS])
 _CAP_MIDDLES = np.array([np.array(c) / np.linalg.norm(c) for c, _ in _CAPS])
 _CAP_REACH = np.cos(np.deg2rad([degrees for _, degrees in _CAPS]))
 
-# Small patches of the face, painted whole where their middle looks at the camera.
+# Small patches of the face, drawn whole where their middle faces the camera.
 _MOUTH, _WHITES, _IRISES, _BROWS = 0, 1, 3, 5
 _MARKS = np.stack(
     [
@@ -63,12 +63,12 @@ _POINTS = np.concatenate([x.reshape(-1, 3) for x in (_CAP_RIMS, _MARKS, _EAR_RIM
 
 
 class Heads:
-    """The heads of all people, projected at once; :meth:`paint` draws one of them."""
+    """The heads of all people, projected at once; :meth:`draw` draws one of them."""
 
-    def __init__(self, instances: Figures) -> None:
-        skulls = instances.skulls
+    def __init__(self, bodies: ProjectedBodies) -> None:
+        skulls = bodies.skulls
         self.front = skulls.front
-        self.circle = skulls.limb()
+        self.circle = skulls.silhouette()
         self.outline = (self.circle @ skulls.matrix[:, :2].mT) + skulls.centre[:, None]
         flat = skulls.surface(_POINTS)
         self.caps = flat[:, :36].reshape(-1, 3, 12, 2)
@@ -77,19 +77,19 @@ class Heads:
         self.nose, self.brim = flat[:, 144:148], flat[:, 148:152]
         self.shown = self.front @ _MARK_MIDDLES.T
 
-    def paint(self, canvas: Canvas, person: int, look: Looks) -> None:
+    def draw(self, canvas: Canvas, person: int, appearance: Appearance) -> None:
         """Draw one head."""
         near = 0 if self.front[person, 0] >= 0 else 1
-        if look.hair != 2:
-            canvas.fill(self.ears[person, 1 - near], shade(look.skin, 0.7), _HEAD)
-        self._skull(canvas, person, look)
-        self._face(canvas, person, look)
-        if look.hair != 2 and abs(self.front[person, 0]) > 0.12:
-            canvas.fill(self.ears[person, near], shade(look.skin, 0.8), _HEAD)
-        self._hat(canvas, person, look)
+        if appearance.hair != 2:
+            canvas.fill(self.ears[person, 1 - near], shade(appearance.skin, 0.7), _HEAD)
+        self._skull(canvas, person, appearance)
+        self._face(canvas, person, appearance)
+        if appearance.hair != 2 and abs(self.front[person, 0]) > 0.12:
+            canvas.fill(self.ears[person, near], shade(appearance.skin, 0.8), _HEAD)
+        self._hat(canvas, person, appearance)
 
     def _cap(self, person: int, cap: int) -> Floats | None:
-        """What is seen of a cap: its rim in front and the outline within it, or nothing."""
+        """The visible part of a cap: its rim in front and the outline within it; None: nothing."""
         rim = self.caps[person, cap][_CAP_RIMS[cap] @ self.front[person] >= 0]
         inside = self.circle[person] @ _CAP_MIDDLES[cap] > _CAP_REACH[cap]
         points = np.concatenate([rim, self.outline[person][inside]])
@@ -97,39 +97,39 @@ class Heads:
             return None
         return np.asarray(cv2.convexHull(points.astype(np.float32))[:, 0])
 
-    def _skull(self, canvas: Canvas, person: int, look: Looks) -> None:
+    def _skull(self, canvas: Canvas, person: int, appearance: Appearance) -> None:
         outline = self.outline[person]
         middle = outline.mean(axis=0)
-        colour = look.skin if look.hair == 0 else look.hair_colour
-        grown = middle + (outline - middle) * (1.0 if look.hair == 0 else 1.07)
+        colour = appearance.skin if appearance.hair == 0 else appearance.hair_colour
+        grown = middle + (outline - middle) * (1.0 if appearance.hair == 0 else 1.07)
         canvas.fill(grown, shade(colour, 0.72), _HEAD)
         canvas.fill(middle + (outline - middle) * 0.88, colour)
 
-    def _face(self, canvas: Canvas, person: int, look: Looks) -> None:
+    def _face(self, canvas: Canvas, person: int, appearance: Appearance) -> None:
         face = self._cap(person, _FACE)
         if face is not None:
             middle = face.mean(axis=0)
-            canvas.fill(face, shade(look.skin, 0.88), _HEAD)
-            canvas.fill(middle + (face - middle) * 0.84, look.skin)
+            canvas.fill(face, shade(appearance.skin, 0.88), _HEAD)
+            canvas.fill(middle + (face - middle) * 0.84, appearance.skin)
         marks, shown = self.marks[person], self.shown[person]
         if shown[_MOUTH] > 0.1:
-            canvas.fill(marks[_MOUTH], (70, 60, 0.55 * look.skin[2] + 40))
+            canvas.fill(marks[_MOUTH], (70, 60, 0.55 * appearance.skin[2] + 40))
         for eye in (0, 1):
             if shown[_WHITES + eye] > 0.05:
                 canvas.fill(marks[_WHITES + eye], (235, 235, 235))
                 canvas.fill(marks[_IRISES + eye], (35, 30, 25))
-                canvas.fill(marks[_BROWS + eye], shade(look.hair_colour, 0.7))
+                canvas.fill(marks[_BROWS + eye], shade(appearance.hair_colour, 0.7))
         if self.front[person, 2] > -0.05:
             nose = cv2.convexHull(self.nose[person].astype(np.float32))[:, 0]
-            canvas.fill(nose, shade(look.skin, 0.76), _HEAD)
+            canvas.fill(nose, shade(appearance.skin, 0.76), _HEAD)
 
-    def _hat(self, canvas: Canvas, person: int, look: Looks) -> None:
-        if look.hat == 0:
+    def _hat(self, canvas: Canvas, person: int, appearance: Appearance) -> None:
+        if appearance.hat == 0:
             return
-        outline = self._cap(person, _CAP if look.hat == 1 else _BEANIE)
+        outline = self._cap(person, _CAP if appearance.hat == 1 else _BEANIE)
         if outline is not None:
             middle = self.outline[person].mean(axis=0)
-            canvas.fill(middle + (outline - middle) * 1.1, look.trim, _HEAD)
-        if look.hat == 1 and self.front[person, 2] > -0.5:
+            canvas.fill(middle + (outline - middle) * 1.1, appearance.trim, _HEAD)
+        if appearance.hat == 1 and self.front[person, 2] > -0.5:
             brim = cv2.convexHull(self.brim[person].astype(np.float32))[:, 0]
-            canvas.fill(brim, shade(look.trim, 0.75), _HEAD)
+            canvas.fill(brim, shade(appearance.trim, 0.75), _HEAD)

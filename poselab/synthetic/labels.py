@@ -1,4 +1,4 @@
-"""From a finished scene to what a labelling team would write down: points, boxes, outlines."""
+"""The labels of a finished scene: points, boxes and outlines."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ if TYPE_CHECKING:
 
     from poselab.synthetic.scene import Scene
 
-LEAST_AREA = 24  # square pixels; who shows less than this is not labelled
+ImageLabels = dict[str, Any]
+"""The labels of one image, as :func:`labels_of` gives them."""
+SplitLabels = dict[int, ImageLabels]
+"""The labels of a split's images by image id."""
+MIN_AREA = 24  # pixels; people who show fewer are not labelled
 
 
-def describe(scene: Scene) -> dict[str, Any]:
-    """The labels of an image as plain lists, so that they can be kept as JSON.
+def labels_of(scene: Scene) -> ImageLabels:
+    """The labels of an image as plain lists, which can be written as JSON.
 
-    people: points [[x, y, v]] in the order of NAMED, box x y w h tight about the pixels that show
-    the person (as pycocotools' ``toBbox`` makes it), area their number, polygons, head_box. crowd:
-    box, area and column-major run-lengths of a far crowd, or None.
+    instances: of each person points [[x, y, v]] in the order of POINT_NAMES, box x y w h around the
+    pixels that show them (as of pycocotools' ``toBbox``), area the number of these pixels,
+    polygons, head_box. crowd: box, area and column-major run-lengths of a crowd in the distance, or
+    None.
     """
     crowd = np.flatnonzero(scene.crowd)
     instances = [_person(scene, int(p)) for p in np.flatnonzero(~scene.crowd)]
@@ -34,7 +39,7 @@ def describe(scene: Scene) -> dict[str, Any]:
 def _person(scene: Scene, person: int) -> dict[str, Any] | None:
     mask = (scene.owner == person).view(np.uint8)
     area = cv2.countNonZero(mask)
-    if area < LEAST_AREA:
+    if area < MIN_AREA:
         return None
     x, y, w, h = cv2.boundingRect(mask)
     visibility = scene.visibility[person]
@@ -62,7 +67,7 @@ def _corners(x: int, y: int, w: int, h: int) -> list[int]:
 def _crowd(mask: NDArray[np.bool_]) -> dict[str, Any] | None:
     whole = mask.view(np.uint8)
     area = cv2.countNonZero(whole)
-    if area < LEAST_AREA:
+    if area < MIN_AREA:
         return None
     return {"box": list(cv2.boundingRect(whole)), "area": area, "counts": run_lengths(mask)}
 

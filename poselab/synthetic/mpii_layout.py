@@ -1,7 +1,6 @@
-"""Write generated people as MPII is found: the official .mat, community JSON, evaluation ground
-truth.
+"""Write generated people in MPII's formats: official .mat, community JSON, and the .mat of PCKh.
 
-All of these count pixels from 1. MPII knows no crowds: far ones stay unlabelled.
+All of these count pixels from 1. MPII has no crowds: people in the distance are not labelled.
 """
 
 from __future__ import annotations
@@ -10,50 +9,54 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from poselab.datasets import mpii
 from poselab.io.files import replacing, write_json
 from poselab.skeletons import MPII16
-from poselab.synthetic.visibility import NAMED
+from poselab.synthetic.visibility import POINT_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from poselab.datasets.base import SplitFiles
     from poselab.structures import Floats, Size
-    from poselab.synthetic.plan import Rows
+    from poselab.synthetic.labels import SplitLabels
 
-_ROWS = [NAMED.index(name) for name in MPII16.keypoints]
+_ROWS = [POINT_NAMES.index(name) for name in MPII16.keypoints]
 _SHORT = (
     *("rank", "rkne", "rhip", "lhip", "lkne", "lank", "pelv", "thor", "neck", "head"),
     *("rwri", "relb", "rsho", "lsho", "lelb", "lwri"),
 )
-_JSON = {"train": "annotations/train.json", "val": "annotations/valid.json"}
-_GROUND_TRUTH = "annotations/gt_valid.mat"
-_OFFICIAL = "annotations/mpii_human_pose_v1_u12_1.mat"
 
 
-def image_path(split: str, image_id: int) -> str:
-    """Where an image lies in the dataset's folder, whatever its split."""
-    del split
-    return f"images/{image_id:09d}.jpg"
+def split_files(out: Path, split: str) -> SplitFiles:
+    """The files of a split, train or val."""
+    files = mpii.files(out)
+    return files.train if split == "train" else files.val
 
 
-def annotation_paths() -> tuple[str, ...]:
-    """What is there once a dataset is finished."""
-    return (*_JSON.values(), _GROUND_TRUTH, _OFFICIAL)
+def image_name(image_id: int) -> str:
+    """The name of an image file."""
+    return f"{image_id:09d}.jpg"
 
 
-def write(out: Path, size: Size, rows: dict[str, Rows]) -> None:
-    """Write every form of the labels, the community JSON last."""
-    _save(
-        out / _OFFICIAL,
-        {"RELEASE": _release([r for s in ("train", "val") for r in _files(rows[s])])},
-    )
-    _save(out / _GROUND_TRUTH, _evaluation(rows["val"]))
-    for split, name in _JSON.items():
-        instances = [
-            _record(file, person) for file, found in _files(rows[split]) for person in found
-        ]
-        write_json(out / name, instances)
+def annotation_files(out: Path) -> tuple[Path, ...]:
+    """All annotation files of a dataset: train.json, valid.json, gt_valid.mat, official .mat."""
+    files = mpii.files(out)
+    train, val = (split.annotations[0] for split in files)
+    return train, val, val.with_name(f"gt_{val.stem}.mat"), files.train.unsplit[0]
+
+
+def write(out: Path, size: Size, labels: dict[str, SplitLabels]) -> None:
+    """Write every annotation file, the community's JSON last."""
+    del size
+    train, val, ground_truth, official = annotation_files(out)
+    both = [image for split in ("train", "val") for image in _images(labels[split])]
+    _save(official, {"RELEASE": _release(both)})
+    _save(ground_truth, _evaluation(labels["val"]))
+    for split, file in (("train", train), ("val", val)):
+        images = _images(labels[split])
+        write_json(file, [_record(name, person) for name, people in images for person in people])
 
 
 def _save(path: Path, content: dict[str, Any]) -> None:
@@ -63,11 +66,11 @@ def _save(path: Path, content: dict[str, Any]) -> None:
         savemat(temporary, content, do_compression=True, oned_as="row")
 
 
-def _files(images: Rows) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Image files and those of their people who have any joint in the image."""
-    for image_id, labels in images.items():
-        instances = [p for p in labels["instances"] if any(p["points"][row][2] for row in _ROWS)]
-        yield image_path("", image_id).rpartition("/")[2], instances
+def _images(labels: SplitLabels) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The file of each image, and its people who have any joint in it."""
+    for image_id, image in labels.items():
+        people = [p for p in image["instances"] if any(p["points"][row][2] for row in _ROWS)]
+        yield image_name(image_id), people
 
 
 def _joints(person: dict[str, Any]) -> tuple[Floats, Floats]:
@@ -77,7 +80,7 @@ def _joints(person: dict[str, Any]) -> tuple[Floats, Floats]:
 
 
 def _place(person: dict[str, Any]) -> tuple[float, list[float]]:
-    """Scale in 200ths of a pixel and rough position, from 1.
+    """MPII's scale (pixels / 200) and rough position, from 1.
 
     The position lies 15·scale above the middle, where HRNet's reader moves it back to.
     """
@@ -104,9 +107,9 @@ def _head(person: dict[str, Any]) -> tuple[float, float, float, float]:
     return x + 1, y + 1, x + w + 1, y + h + 1
 
 
-def _evaluation(images: Rows) -> dict[str, Any]:
+def _evaluation(labels: SplitLabels) -> dict[str, Any]:
     """Ground truth as HRNet's PCKh script reads it: people along the last axis."""
-    instances = [person for _, found in _files(images) for person in found]
+    instances = [person for _, people in _images(labels) for person in people]
     joints = np.zeros((16, 2, len(instances)))
     missing = np.zeros((16, len(instances)), np.uint8)
     heads = np.zeros((2, 2, len(instances)))
@@ -134,7 +137,7 @@ def _structs(rows: list[dict[str, Any]], fields: tuple[str, ...]) -> np.ndarray[
 
 
 def _release(files: list[tuple[str, list[dict[str, Any]]]]) -> dict[str, Any]:
-    """The official nesting; all images carry labels, so all count as training ones."""
+    """The official nesting; all images are labelled, and so all are training images."""
     singles = np.empty((len(files), 1), dtype=object)
     for row, (_, instances) in enumerate(files):
         singles[row, 0] = np.arange(1, len(instances) + 1, dtype=float)[:, None]

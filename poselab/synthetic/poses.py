@@ -1,4 +1,4 @@
-"""What people do: families of joint angles, drawn so that left and right never differ."""
+"""Families of poses: ranges of joint angles, sampled alike for left and right."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ _EASY_SIDE = {
 
 @dataclass(frozen=True)
 class Family:
-    """Ranges in degrees about an easy stance; ``near`` and ``far`` go to either side by chance.
+    """Ranges in degrees that change an easy stance; ``near`` and ``far`` are given to the sides at
+    random.
 
     lift is the range in metres by which the lowest point floats above the ground.
     """
@@ -149,7 +150,7 @@ FAMILIES = {
 
 
 def _table(limits: Mapping[str, Range], *layers: Mapping[str, Range]) -> Floats:
-    """Ranges (D, 2) in radians: the last layer that names one counts, never beyond the limits."""
+    """Ranges (D, 2) in radians by the last of the layers that has one, clipped to the limits."""
     merged = {name: ranges for layer in layers for name, ranges in layer.items()}
     rows = np.array([merged[name] for name in limits], dtype=float)
     low, high = np.array(list(limits.values())).T
@@ -168,18 +169,18 @@ _LIFTS = np.array([family.lift for family in FAMILIES.values()])
 
 
 def sample_poses(rng: np.random.Generator, instances: int, turn: float) -> tuple[Angles, Floats]:
-    """Draw joint angles and how high (P,), in metres, each person floats above the ground.
+    """Sample joint angles and how high (P,), in metres, each person floats above the ground.
 
     Nobody turns by more than ``turn`` degrees away from the camera.
     """
     family = np.searchsorted(_SHARES, rng.random(instances) * _SHARES[-1], side="right")
     swapped = rng.random(instances) < 0.5
     ranges = np.where(swapped[:, None, None, None], _SIDES[family][:, ::-1], _SIDES[family])
-    sides = _between(ranges, rng.random((instances, 2, len(SIDE))))
-    centre = _between(_CENTRES[family], rng.random((instances, len(CENTRE))))
-    lift = _between(_LIFTS[family], rng.random(instances))
+    sides = _interpolate(ranges, rng.random((instances, 2, len(SIDE))))
+    centre = _interpolate(_CENTRES[family], rng.random((instances, len(CENTRE))))
+    lift = _interpolate(_LIFTS[family], rng.random(instances))
     return Angles(np.deg2rad(turn) * rng.uniform(-1.0, 1.0, instances), centre, sides), lift
 
 
-def _between(ranges: Floats, share: Floats) -> Floats:
+def _interpolate(ranges: Floats, share: Floats) -> Floats:
     return np.asarray(ranges[..., 0] + (ranges[..., 1] - ranges[..., 0]) * share)

@@ -1,6 +1,6 @@
-"""Bodies as flat polygons: tapered limbs, trunk rings and patches on the skull, all at once.
+"""Bodies projected to polygons: limbs, rings of the trunk and skulls, of all people at once.
 
-Nothing is drawn here; :mod:`poselab.synthetic.paint` puts these polygons on a canvas by depth.
+:mod:`poselab.synthetic.rendering` draws these polygons by depth.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from poselab.synthetic.body import JOINT
+from poselab.synthetic.body import JOINT_INDEX
 
 if TYPE_CHECKING:
     from poselab.structures import Floats
+    from poselab.synthetic.appearance import Appearance
     from poselab.synthetic.body import Bodies, Shape
     from poselab.synthetic.camera import Cameras
-    from poselab.synthetic.wardrobe import Looks
 
 _BONES = ("upper_arm", "forearm", "hand", "thigh", "shank", "foot")
-PARTS = (
+BODY_PARTS = (
     *("pelvis", "chest", "neck", "head", "hair", "skirt"),
     *(f"{side}_{bone}" for bone in _BONES for side in ("left", "right")),
 )
-PART = {name: row for row, name in enumerate(PARTS)}
-LIMBS = (*PARTS[6:], "neck", "hair")
+PART_INDEX = {name: row for row, name in enumerate(BODY_PARTS)}
+LIMBS = (*BODY_PARTS[6:], "neck", "hair")
 
 # Name of the joint at either end, radius there in fractions of stature.
 _ENDS = {
@@ -34,8 +34,8 @@ _ENDS = {
     "shank": ("knee", "ankle", 0.0355, 0.0215),
     "foot": ("heel", "toes", 0.0210, 0.0175),
 }
-_STARTS = [JOINT[f"{s}_{_ENDS[b][0]}"] for b in _BONES for s in ("left", "right")]
-_STOPS = [JOINT[f"{s}_{_ENDS[b][1]}"] for b in _BONES for s in ("left", "right")]
+_STARTS = [JOINT_INDEX[f"{s}_{_ENDS[b][0]}"] for b in _BONES for s in ("left", "right")]
+_STOPS = [JOINT_INDEX[f"{s}_{_ENDS[b][1]}"] for b in _BONES for s in ("left", "right")]
 _RADII = np.array([_ENDS[b][2:] for b in _BONES for _ in ("left", "right")])
 
 _RING = np.linspace(0.0, 2 * np.pi, 12, endpoint=False)
@@ -62,8 +62,8 @@ class Skulls(NamedTuple):
         flat = points.reshape(-1, 3) @ self.matrix[:, :2].mT
         return (flat + self.centre[:, None]).reshape(len(self.centre), *points.shape[:-1], 2)
 
-    def limb(self) -> Floats:
-        """The great circles (P, 24, 3) on the unit spheres that the camera sees edge-on."""
+    def silhouette(self) -> Floats:
+        """The great circles (P, 24, 3) on the unit spheres that outline them for the camera."""
         other = np.where(np.abs(self.front[:, 1:2]) > 0.9, [[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]])
         across = np.cross(other, self.front)
         across /= np.linalg.norm(across, axis=1, keepdims=True)
@@ -72,12 +72,13 @@ class Skulls(NamedTuple):
         return np.asarray(np.cos(angle) * across[:, None] + np.sin(angle) * up[:, None])
 
 
-class Figures(NamedTuple):
-    """Everything that painting needs, in pixels.
+class ProjectedBodies(NamedTuple):
+    """All that rendering needs, in pixels.
 
     joints (P, J, 3) x, y and depth in metres; ends (P, L, 2, 2) and radii (P, L, 2) of LIMBS;
-    depth (P, PARTS) metres; chest (P, 4, 12, 2) and pelvis (P, 3, 12, 2) rings; facing (P, 2)
-    how far the chest and the head look towards the camera, -1 to 1; scale (P,) pixels a metre.
+    depth (P, BODY_PARTS) metres; chest (P, 4, 12, 2) and pelvis (P, 3, 12, 2) rings; facing (P, 2)
+    the cosine between the fronts of chest and head and the direction to the camera; scale (P,)
+    pixels a metre.
     """
 
     joints: Floats
@@ -91,20 +92,22 @@ class Figures(NamedTuple):
     skulls: Skulls
 
 
-def figures(bodies: Bodies, shape: Shape, looks: list[Looks], cameras: Cameras) -> Figures:
+def project_bodies(
+    bodies: Bodies, shape: Shape, appearances: list[Appearance], cameras: Cameras
+) -> ProjectedBodies:
     """Project posed bodies, each through its own camera."""
     joints = cameras.project(bodies.joints)
     skulls = _skulls(bodies, cameras, joints)
-    ends, depths, radii = _limbs(bodies, shape, looks, cameras, joints)
+    ends, depths, radii = _limbs(bodies, shape, appearances, cameras, joints)
     thick = np.sqrt(shape.girth)
-    frames = (bodies.chest, bodies.joints[:, JOINT["thorax"]])
+    frames = (bodies.chest, bodies.joints[:, JOINT_INDEX["thorax"]])
     chest = cameras.project(_rings(_CHEST_RINGS, shape, shape.shoulders, thick, frames))
-    frames = (bodies.pelvis, bodies.joints[:, JOINT["pelvis"]])
+    frames = (bodies.pelvis, bodies.joints[:, JOINT_INDEX["pelvis"]])
     pelvis = cameras.project(_rings(_PELVIS_RINGS, shape, shape.hips, thick, frames))
-    towards = cameras.position - bodies.joints[:, JOINT["thorax"]]
+    towards = cameras.position - bodies.joints[:, JOINT_INDEX["thorax"]]
     towards /= np.linalg.norm(towards, axis=-1, keepdims=True)
     facing = [np.einsum("pc,pc->p", f[:, :, 2], towards) for f in (bodies.chest, bodies.head)]
-    return Figures(
+    return ProjectedBodies(
         joints,
         ends,
         radii,
@@ -112,7 +115,7 @@ def figures(bodies: Bodies, shape: Shape, looks: list[Looks], cameras: Cameras) 
         chest[..., :2],
         pelvis[..., :2],
         np.stack(facing, axis=1),
-        cameras.focal / joints[:, JOINT["pelvis"], 2],
+        cameras.focal / joints[:, JOINT_INDEX["pelvis"], 2],
         skulls,
     )
 
@@ -120,20 +123,20 @@ def figures(bodies: Bodies, shape: Shape, looks: list[Looks], cameras: Cameras) 
 def capsules(ends: Floats, radii: Floats) -> Floats:
     """Outlines (..., 14, 2) of tapered limbs with round ends; ends (..., 2, 2), radii (..., 2).
 
-    Where one end's disc holds the other's, the outline is the larger disc.
+    Where one end's disc contains the other's, the outline is the larger disc.
     """
     along = ends[..., 1, :] - ends[..., 0, :]
     length = np.linalg.norm(along, axis=-1)
     slope = (radii[..., 0] - radii[..., 1]) / np.maximum(length, 1e-6)
-    swallowed = np.abs(slope) >= 1.0
-    if swallowed.any():
+    contained = np.abs(slope) >= 1.0
+    if contained.any():
         larger = np.argmax(radii, axis=-1)[..., None]
         one_radius = np.take_along_axis(radii, larger, axis=-1)
         one_end = np.take_along_axis(ends, larger[..., None], axis=-2)
-        radii = np.where(swallowed[..., None], one_radius, radii)
-        ends = np.where(swallowed[..., None, None], one_end, ends)
+        radii = np.where(contained[..., None], one_radius, radii)
+        ends = np.where(contained[..., None, None], one_end, ends)
     open_angle = np.arccos(np.clip(slope, -1.0, 1.0))
-    open_angle = np.where(swallowed, np.pi / 2, open_angle)[..., None]
+    open_angle = np.where(contained, np.pi / 2, open_angle)[..., None]
     axis = np.arctan2(along[..., 1], along[..., 0])[..., None]
     start = axis + open_angle + _ARC * 2 * (np.pi - open_angle)
     stop = axis - open_angle + _ARC * 2 * open_angle
@@ -158,13 +161,13 @@ def _rings(
 
 
 def _limbs(
-    bodies: Bodies, shape: Shape, looks: list[Looks], cameras: Cameras, joints: Floats
+    bodies: Bodies, shape: Shape, appearances: list[Appearance], cameras: Cameras, joints: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Ends (P, L, 2, 2), mean depths (P, L) and radii in pixels (P, L, 2) of LIMBS."""
-    neck = [JOINT["thorax"], JOINT["head"]]
+    neck = [JOINT_INDEX["thorax"], JOINT_INDEX["head"]]
     start = np.concatenate([joints[:, _STARTS], joints[:, neck[:1]]], axis=1)
     stop = np.concatenate([joints[:, _STOPS], joints[:, neck[1:]]], axis=1)
-    skull = bodies.joints[:, JOINT["head"]]
+    skull = bodies.joints[:, JOINT_INDEX["head"]]
     locks = np.array([[0.0, 0.15, -0.45], [0.0, -1.5, -0.75]])
     hang = skull[:, None] + (locks * bodies.head_axes[:, None]) @ bodies.head.mT
     hair = cameras.project(hang)
@@ -173,8 +176,8 @@ def _limbs(
     girth = np.sqrt(shape.girth)
     size = np.concatenate([_RADII, [[0.031, 0.028], [0.045, 0.034]]])
     metres = size * (shape.stature * girth)[:, None, None]
-    for row, look in enumerate(looks):
-        metres[row, -1] *= (0.0, 0.0, 1.0, 0.5)[look.hair]
+    for row, appearance in enumerate(appearances):
+        metres[row, -1] *= (0.0, 0.0, 1.0, 0.5)[appearance.hair]
     both = np.stack([start, stop], axis=2)
     return (
         both[..., :2],
@@ -184,12 +187,12 @@ def _limbs(
 
 
 def _skulls(bodies: Bodies, cameras: Cameras, joints: Floats) -> Skulls:
-    head = joints[:, JOINT["head"]]
+    head = joints[:, JOINT_INDEX["head"]]
     turned = cameras.rotation @ bodies.head * bodies.head_axes[:, None]
-    ray = cameras.position - bodies.joints[:, JOINT["head"]]
+    ray = cameras.position - bodies.joints[:, JOINT_INDEX["head"]]
     front = np.einsum("pcd,pc->pd", bodies.head, ray) / bodies.head_axes
     front /= np.linalg.norm(front, axis=-1, keepdims=True)
-    # Perspective made affine about the head's centre: what it squashes is exactly the view ray.
+    # Perspective is linearised about the head's centre, where it is exact along the view ray.
     slant = (head[:, :2] - cameras.centre) / cameras.focal[:, None] * np.array([1.0, -1.0])
     turned[:, :2] += slant[..., None] * turned[:, 2:]
     scale = (cameras.focal / head[:, 2])[:, None, None] * np.array([[1.0], [-1.0], [1.0]])
@@ -197,16 +200,19 @@ def _skulls(bodies: Bodies, cameras: Cameras, joints: Floats) -> Skulls:
 
 
 def _depths(joints: Floats, limbs: Floats, chest: Floats, pelvis: Floats) -> Floats:
-    """How far each part (P, PARTS) lies, with ties settled as they look right."""
-    depth = np.empty((len(joints), len(PARTS)))
+    """The depth (P, BODY_PARTS) of each part, moved a little where parts touch, so that the right
+    one is drawn last."""
+    depth = np.empty((len(joints), len(BODY_PARTS)))
     depth[:, 6:] = limbs[:, :-2]
-    depth[:, PART["left_upper_arm"] : PART["right_hand"] + 1] -= 0.03
-    depth[:, PART["chest"]] = chest[..., 2].mean(axis=(1, 2))
-    depth[:, PART["pelvis"]] = pelvis[..., 2].mean(axis=(1, 2)) - 0.01
-    depth[:, PART["head"]] = joints[:, JOINT["head"], 2]
-    covers = np.maximum(depth[:, PART["chest"]], depth[:, PART["head"]])
-    depth[:, PART["neck"]] = covers + 0.005
-    depth[:, PART["hair"]] = limbs[:, -1]
-    thighs = depth[:, PART["left_thigh"] : PART["left_thigh"] + 2]
-    depth[:, PART["skirt"]] = np.minimum(thighs.min(axis=1), depth[:, PART["pelvis"]]) - 0.005
+    depth[:, PART_INDEX["left_upper_arm"] : PART_INDEX["right_hand"] + 1] -= 0.03
+    depth[:, PART_INDEX["chest"]] = chest[..., 2].mean(axis=(1, 2))
+    depth[:, PART_INDEX["pelvis"]] = pelvis[..., 2].mean(axis=(1, 2)) - 0.01
+    depth[:, PART_INDEX["head"]] = joints[:, JOINT_INDEX["head"], 2]
+    covers = np.maximum(depth[:, PART_INDEX["chest"]], depth[:, PART_INDEX["head"]])
+    depth[:, PART_INDEX["neck"]] = covers + 0.005
+    depth[:, PART_INDEX["hair"]] = limbs[:, -1]
+    thighs = depth[:, PART_INDEX["left_thigh"] : PART_INDEX["left_thigh"] + 2]
+    depth[:, PART_INDEX["skirt"]] = (
+        np.minimum(thighs.min(axis=1), depth[:, PART_INDEX["pelvis"]]) - 0.005
+    )
     return depth

@@ -1,4 +1,4 @@
-"""Put people on a canvas part by part, far ones first."""
+"""Draw people on a canvas part by part, far parts first."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from poselab.synthetic.appearance import Appearance, Colour, shade
 from poselab.synthetic.canvas import BARE, CLOTH, Canvas, fixed_point
-from poselab.synthetic.figure import LIMBS, PARTS, Figures, capsules
 from poselab.synthetic.heads import Heads
-from poselab.synthetic.wardrobe import Colour, Looks, shade
+from poselab.synthetic.projection import BODY_PARTS, LIMBS, ProjectedBodies, capsules
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poselab.structures import Floats
 
-# From the rim inwards: size, shift towards the light, brightness.
+# Three tones of a limb from the rim inwards: size, shift towards the light, brightness.
 _SIZES = np.array([1.0, 0.8, 0.46])
 _SHIFTS = np.array([0.0, 0.12, 0.28])
 _GAINS = (0.68, 0.92, 1.06)
-_FINE = 3.5  # pixels; thinner limbs do without the innermost tone
+_FINE = 3.5  # pixels of radius; thinner limbs lack the innermost tone
 
 _LIMB = {name: row for row, name in enumerate(LIMBS)}
 _BONE = tuple(name.removeprefix("left_").removeprefix("right_") for name in LIMBS)
@@ -30,27 +30,29 @@ _ROUND = np.linspace(0.0, 2 * np.pi, 12, endpoint=False)
 _DISC = np.stack([np.cos(_ROUND), np.sin(_ROUND)], axis=1)
 
 
-class Painter:
-    """People's outlines, made for all at once; :meth:`paint` draws one on an image.
+class BodyRenderer:
+    """Outlines of people, computed for all at once; :meth:`draw` draws one person on an image.
 
-    lights (P, 2) point from the middle of a limb to where the light on its image comes from.
+    lights (P, 2) are directions in the image from which light falls on each person.
     """
 
-    def __init__(self, instances: Figures, looks: list[Looks], lights: Floats) -> None:
-        self.instances, self.looks, self.lights = instances, looks, lights
-        covers = [_cover(look) for look in looks]
+    def __init__(
+        self, bodies: ProjectedBodies, appearances: list[Appearance], lights: Floats
+    ) -> None:
+        self.bodies, self.appearances, self.lights = bodies, appearances, lights
+        covers = [_cover(appearance) for appearance in appearances]
         self.share = [[cover.get(bone, 0.0) for bone in _BONE] for cover in covers]
-        self.bare, self.covered = _limb_outlines(instances, np.array(self.share), looks, lights)
-        self.layers = np.where(instances.radii[..., 0] > _FINE, 3, 2).tolist()
-        self.order = np.argsort(-instances.depth, axis=1).tolist()
-        self.heads = Heads(instances)
+        self.bare, self.covered = _limb_outlines(bodies, np.array(self.share), appearances, lights)
+        self.layers = np.where(bodies.radii[..., 0] > _FINE, 3, 2).tolist()
+        self.order = np.argsort(-bodies.depth, axis=1).tolist()
+        self.heads = Heads(bodies)
 
-    def paint(self, canvas: Canvas, person: int) -> None:
+    def draw(self, canvas: Canvas, person: int) -> None:
         """Draw one person over what is there."""
         for part in self.order[person]:
-            name = PARTS[part]
+            name = BODY_PARTS[part]
             if name == "head":
-                self.heads.paint(canvas, person, self.looks[person])
+                self.heads.draw(canvas, person, self.appearances[person])
             elif name == "chest":
                 self._chest(canvas, person)
             elif name == "pelvis":
@@ -61,17 +63,19 @@ class Painter:
                 self._limb(canvas, person, name)
 
     def _limb(self, canvas: Canvas, person: int, name: str) -> None:
-        look, row = self.looks[person], _LIMB[name]
-        if name == "hair" and look.hair < 2:
+        appearance, row = self.appearances[person], _LIMB[name]
+        if name == "hair" and appearance.hair < 2:
             return
         bone, share = _BONE[row], self.share[person][row]
         layers = self.layers[person][row]
         if share < 1.0:
-            colour = {"hair": look.hair_colour, "foot": look.shoes}.get(bone, look.skin)
+            colour = {"hair": appearance.hair_colour, "foot": appearance.shoes}.get(
+                bone, appearance.skin
+            )
             outlines = self.bare[person, row, :layers]
             canvas.solid(outlines, _tones(colour), BARE[name])
         if share > 0.0:
-            cloth = look.upper if "arm" in bone else look.lower
+            cloth = appearance.upper if "arm" in bone else appearance.lower
             canvas.solid(self.covered[person, row, :layers], _tones(cloth), CLOTH[name])
 
     def _hull(self, canvas: Canvas, person: int, points: Floats, colour: Colour, part: str) -> None:
@@ -84,49 +88,57 @@ class Painter:
         canvas.solid(fixed_point(layers), _tones(colour), CLOTH[part])
 
     def _chest(self, canvas: Canvas, person: int) -> None:
-        look, rings = self.looks[person], self.instances.chest[person]
-        radii = self.instances.radii[person, :2, 0, None, None] * 0.9
-        shoulders = self.instances.ends[person, :2, 0, None] + radii * _DISC
+        appearance, rings = self.appearances[person], self.bodies.chest[person]
+        radii = self.bodies.radii[person, :2, 0, None, None] * 0.9
+        shoulders = self.bodies.ends[person, :2, 0, None] + radii * _DISC
         points = np.concatenate([rings.reshape(-1, 2), shoulders.reshape(-1, 2)])
-        self._hull(canvas, person, points, look.upper, "chest")
-        for stripe in range(look.stripes):
-            _stripe(canvas, rings, (stripe + 0.5) / look.stripes, 0.25 / look.stripes, look.trim)
-        if look.neckline and self.instances.facing[person, 0] > 0.25:
-            self._front(canvas, person, look)
+        self._hull(canvas, person, points, appearance.upper, "chest")
+        for stripe in range(appearance.stripes):
+            _stripe(
+                canvas,
+                rings,
+                (stripe + 0.5) / appearance.stripes,
+                0.25 / appearance.stripes,
+                appearance.trim,
+            )
+        if appearance.neckline and self.bodies.facing[person, 0] > 0.25:
+            self._front(canvas, person, appearance)
 
-    def _front(self, canvas: Canvas, person: int, look: Looks) -> None:
-        """What tells a chest from a back: an open collar, a row of buttons or a print."""
-        rings = self.instances.chest[person]
+    def _front(self, canvas: Canvas, person: int, appearance: Appearance) -> None:
+        """The front of a chest, which a back lacks: an open collar, a row of buttons or a print."""
+        rings = self.bodies.chest[person]
         front = rings[:, 3]
-        if look.neckline == 1:
+        if appearance.neckline == 1:
             collar = rings[0][[1, 5]]
-            canvas.fill(np.concatenate([collar, [front[1] * 0.6 + front[2] * 0.4]]), look.skin)
-        elif look.neckline == 2:
-            half = np.array([0.012, 0.0]) * self.instances.scale[person]
+            canvas.fill(
+                np.concatenate([collar, [front[1] * 0.6 + front[2] * 0.4]]), appearance.skin
+            )
+        elif appearance.neckline == 2:
+            half = np.array([0.012, 0.0]) * self.bodies.scale[person]
             strip = np.stack([front[0] + half, front[0] - half, front[3] - half, front[3] + half])
-            canvas.fill(strip, look.trim)
+            canvas.fill(strip, appearance.trim)
         else:
             top = rings[2][[2, 4]] * 0.65 + front[1] * 0.35
             base = rings[2][[4, 2]] * 0.65 + front[3] * 0.35
-            canvas.fill(np.concatenate([top, base]), look.trim)
+            canvas.fill(np.concatenate([top, base]), appearance.trim)
 
     def _pelvis(self, canvas: Canvas, person: int) -> None:
-        look, rings = self.looks[person], self.instances.pelvis[person]
-        self._hull(canvas, person, rings.reshape(-1, 2), look.lower, "pelvis")
-        if not look.tucked:
-            hem = np.concatenate([self.instances.chest[person, 3], rings[0], rings[1]])
-            self._hull(canvas, person, hem, look.upper, "chest")
+        appearance, rings = self.appearances[person], self.bodies.pelvis[person]
+        self._hull(canvas, person, rings.reshape(-1, 2), appearance.lower, "pelvis")
+        if not appearance.tucked:
+            hem = np.concatenate([self.bodies.chest[person, 3], rings[0], rings[1]])
+            self._hull(canvas, person, hem, appearance.upper, "chest")
 
     def _skirt(self, canvas: Canvas, person: int) -> None:
-        look, instances = self.looks[person], self.instances
-        if not look.skirt:
+        appearance, bodies = self.appearances[person], self.bodies
+        if not appearance.skirt:
             return
         rows = [_LIMB["left_thigh"], _LIMB["right_thigh"]]
-        ends, radii = instances.ends[person, rows], instances.radii[person, rows]
-        hem = ends[:, 0] + (ends[:, 1] - ends[:, 0]) * look.skirt
-        discs = hem[:, None] + (radii[:, 0] * look.loose)[:, None, None] * _DISC
-        points = np.concatenate([instances.pelvis[person, :2].reshape(-1, 2), discs.reshape(-1, 2)])
-        self._hull(canvas, person, points, look.lower, "skirt")
+        ends, radii = bodies.ends[person, rows], bodies.radii[person, rows]
+        hem = ends[:, 0] + (ends[:, 1] - ends[:, 0]) * appearance.skirt
+        discs = hem[:, None] + (radii[:, 0] * appearance.loose)[:, None, None] * _DISC
+        points = np.concatenate([bodies.pelvis[person, :2].reshape(-1, 2), discs.reshape(-1, 2)])
+        self._hull(canvas, person, points, appearance.lower, "skirt")
 
 
 def _stripe(canvas: Canvas, rings: Floats, place: float, half: float, colour: Colour) -> None:
@@ -143,29 +155,26 @@ def _tones(colour: Colour) -> tuple[Colour, ...]:
     return tuple(shade(colour, gain) for gain in _GAINS)
 
 
-def _cover(look: Looks) -> dict[str, float]:
+def _cover(appearance: Appearance) -> dict[str, float]:
     """The share of each bone that sleeves and trousers cover."""
     return {
-        "upper_arm": min(look.sleeve * 2, 1.0),
-        "forearm": max(look.sleeve * 2 - 1.0, 0.0) * 0.95,
-        "thigh": min(look.trousers * 2, 1.0),
-        "shank": max(look.trousers * 2 - 1.0, 0.0) * 0.97,
+        "upper_arm": min(appearance.sleeve * 2, 1.0),
+        "forearm": max(appearance.sleeve * 2 - 1.0, 0.0) * 0.95,
+        "thigh": min(appearance.trousers * 2, 1.0),
+        "shank": max(appearance.trousers * 2 - 1.0, 0.0) * 0.97,
     }
 
 
 def _limb_outlines(
-    instances: Figures, share: Floats, looks: list[Looks], lights: Floats
+    bodies: ProjectedBodies, share: Floats, appearances: list[Appearance], lights: Floats
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Bare and clothed limbs of everybody (P, L, 3, 14, 2) in three tones, fixed point."""
-    loose = np.array([look.loose for look in looks])[:, None, None]
-    stop = (
-        instances.ends[:, :, 0]
-        + (instances.ends[:, :, 1] - instances.ends[:, :, 0]) * share[..., None]
-    )
-    narrow = instances.radii[..., 0] + (instances.radii[..., 1] - instances.radii[..., 0]) * share
-    cloth = np.stack([instances.radii[..., 0], narrow], axis=-1) * loose
-    ends = np.stack([instances.ends, np.stack([instances.ends[:, :, 0], stop], axis=2)], axis=2)
-    radii = np.stack([instances.radii, cloth], axis=2)
+    loose = np.array([appearance.loose for appearance in appearances])[:, None, None]
+    stop = bodies.ends[:, :, 0] + (bodies.ends[:, :, 1] - bodies.ends[:, :, 0]) * share[..., None]
+    narrow = bodies.radii[..., 0] + (bodies.radii[..., 1] - bodies.radii[..., 0]) * share
+    cloth = np.stack([bodies.radii[..., 0], narrow], axis=-1) * loose
+    ends = np.stack([bodies.ends, np.stack([bodies.ends[:, :, 0], stop], axis=2)], axis=2)
+    radii = np.stack([bodies.radii, cloth], axis=2)
     tones = radii[..., None, :] * _SIZES[:, None]
     shifts = radii[..., None, :] * _SHIFTS[:, None]
     moved = ends[..., None, :, :] + shifts[..., None] * lights[:, None, None, None, None]

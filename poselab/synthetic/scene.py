@@ -1,4 +1,4 @@
-"""One image: people before a camera in a cluttered place, and what can be seen of them."""
+"""Scenes: people before a camera in a cluttered place, drawn, and what is visible of them."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from poselab.synthetic.background import backdrop, clutter, foreground, textures, window
-from poselab.synthetic.body import JOINT, Angles, Bodies, Shape, pose, sample_shapes
+from poselab.synthetic.appearance import Appearance, sample_appearance, shade
+from poselab.synthetic.background import backdrop, clutter, foreground, random_crop, textures
+from poselab.synthetic.body import JOINT_INDEX, Angles, Bodies, Shape, pose, sample_shapes
 from poselab.synthetic.camera import Cameras, sample_camera, sample_focal, sample_places, stack
 from poselab.synthetic.canvas import Canvas
-from poselab.synthetic.figure import PARTS, Figures, figures
-from poselab.synthetic.paint import Painter
 from poselab.synthetic.poses import sample_poses
-from poselab.synthetic.visibility import NAMED, near_points, points_of, visible_points
-from poselab.synthetic.wardrobe import Looks, sample_looks, shade
+from poselab.synthetic.projection import BODY_PARTS, ProjectedBodies, project_bodies
+from poselab.synthetic.rendering import BodyRenderer
+from poselab.synthetic.visibility import POINT_NAMES, labelled_points, on_near_side, visible_points
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poselab.structures import Floats, Ints, Size
 
-_LOW = [JOINT[name] for name in ("left_heel", "right_heel", "left_toes", "right_toes")]
-_LOW += [JOINT[name] for name in ("left_knee", "right_knee", "left_fingers", "right_fingers")]
-_LOW += [JOINT["pelvis"], JOINT["head"]]
+_LOW = [JOINT_INDEX[name] for name in ("left_heel", "right_heel", "left_toes", "right_toes")]
+_LOW += [JOINT_INDEX[name] for name in ("left_knee", "right_knee", "left_fingers", "right_fingers")]
+_LOW += [JOINT_INDEX["pelvis"], JOINT_INDEX["head"]]
 _CLEARANCE = np.array([0.02, 0.02, 0.02, 0.02, 0.04, 0.04, 0.02, 0.02, 0.07, 0.08])
 EMPTY_SHARE, CROWD_SHARE, PROP_SHARE = 0.02, 0.03, 0.3
 
 
-class Cast(NamedTuple):
-    """Who is in which image: bodies in the world, their shapes and looks.
+class ScenePeople(NamedTuple):
+    """The people of several images: bodies in the world, their shapes and appearances.
 
-    image (P,) is the row of the image that each is in, ascending; crowd (P,) bool marks the
-    far people whom nobody labels one by one.
+    image (P,) is the row of each person's image, ascending; crowd (P,) bool marks people in the
+    distance, who are labelled as one crowd.
     """
 
     bodies: Bodies
     shape: Shape
-    looks: list[Looks]
+    appearances: list[Appearance]
     image: Ints
     crowd: NDArray[np.bool_]
 
@@ -61,39 +61,39 @@ class Scene(NamedTuple):
 def sample_scenes(
     rngs: list[np.random.Generator], size: Size, instances: tuple[int, int], turn: float = 180.0
 ) -> list[Scene]:
-    """Draw one image from each generator, with ``people[0]`` to ``people[1]`` people.
+    """Sample one image from each generator, with ``instances[0]`` to ``instances[1]`` people.
 
     They turn by up to ``turn`` degrees away from the camera.
 
-    A few images are empty, and a few have a far crowd besides. Numbers are drawn image by
-    image, but kinematics and outlines are worked out for all people at once.
+    A few images have no people, and a few also have a crowd in the distance. Random numbers are
+    drawn image by image; kinematics and outlines are computed for all people at once.
     """
-    drafts = [_draft(rng, size, instances, turn) for rng in rngs]
-    shape = Shape(
-        *(np.concatenate(field) for field in zip(*(d.shape for d in drafts), strict=True))
-    )
+    plans = [_plan_image(rng, size, instances, turn) for rng in rngs]
+    shape = Shape(*(np.concatenate(field) for field in zip(*(d.shape for d in plans), strict=True)))
     angles = Angles(
-        *(np.concatenate(field) for field in zip(*(d.angles for d in drafts), strict=True))
+        *(np.concatenate(field) for field in zip(*(d.angles for d in plans), strict=True))
     )
     bodies = pose(shape, angles)
     low = (bodies.joints[:, _LOW, 1] - _CLEARANCE * shape.stature[:, None]).min(axis=1)
-    bodies = bodies.moved(np.concatenate([d.places for d in drafts]) - low[:, None] * [0, 1, 0])
-    counts = [len(draft.places) for draft in drafts]
-    crowd = np.concatenate([np.arange(len(d.places)) >= d.near for d in drafts])
+    bodies = bodies.moved(np.concatenate([d.places for d in plans]) - low[:, None] * [0, 1, 0])
+    counts = [len(plan.places) for plan in plans]
+    crowd = np.concatenate([np.arange(len(d.places)) >= d.near for d in plans])
     starts = np.cumsum([0, *counts])
-    cameras, canvases, looks = [], [], []
-    for rng, draft, start in zip(rngs, drafts, starts[:-1].tolist(), strict=True):
-        camera = _camera(rng, size, draft, bodies.joints[start:, JOINT["pelvis"]])
-        looks += [sample_looks(rng) for _ in draft.places]
+    cameras, canvases, appearances = [], [], []
+    for rng, plan, start in zip(rngs, plans, starts[:-1].tolist(), strict=True):
+        camera = _camera(rng, size, plan, bodies.joints[start:, JOINT_INDEX["pelvis"]])
+        appearances += [sample_appearance(rng) for _ in plan.places]
         canvases.append(Canvas(backdrop(rng, size, camera.horizon(0, size[1]))))
         clutter(rng, canvases[-1])
         cameras.append(camera)
-    cast = Cast(bodies, shape, looks, np.repeat(np.arange(len(drafts)), counts), crowd)
-    return paint_scenes(rngs, canvases, cast, stack(cameras))
+    people = ScenePeople(
+        bodies, shape, appearances, np.repeat(np.arange(len(plans)), counts), crowd
+    )
+    return render_scenes(rngs, canvases, people, stack(cameras))
 
 
-class _Draft(NamedTuple):
-    """One image's people before they are posed; the first ``near`` of them are no crowd.
+class _ImagePlan(NamedTuple):
+    """One image's people before they are posed; all but the first ``near`` are a crowd.
 
     places (P, 3) metres: sideways, above the ground, -away; focal in pixels.
     """
@@ -105,7 +105,9 @@ class _Draft(NamedTuple):
     focal: float
 
 
-def _draft(rng: np.random.Generator, size: Size, instances: tuple[int, int], turn: float) -> _Draft:
+def _plan_image(
+    rng: np.random.Generator, size: Size, instances: tuple[int, int], turn: float
+) -> _ImagePlan:
     near = int(rng.integers(instances[0], instances[1] + 1))
     near = 0 if rng.random() < EMPTY_SHARE else near
     far = int(rng.integers(5, 12)) if rng.random() < CROWD_SHARE else 0
@@ -116,15 +118,15 @@ def _draft(rng: np.random.Generator, size: Size, instances: tuple[int, int], tur
     if far:
         ground = np.concatenate([ground, _far_places(rng, size, far, focal, ground)])
     places = np.stack([ground[:, 0], lift, -ground[:, 1]], axis=1)
-    return _Draft(shape, angles, places, near, focal)
+    return _ImagePlan(shape, angles, places, near, focal)
 
 
-def _camera(rng: np.random.Generator, size: Size, draft: _Draft, pelvis: Floats) -> Cameras:
-    """A camera that sees the nearest person's pelvis (P, 3), or an empty place."""
-    if not len(draft.places):
-        return sample_camera(rng, size, 1.0, 4.0, draft.focal)
-    _, middle, away = pelvis[int(np.argmax(draft.places[:, 2]))].tolist()
-    return sample_camera(rng, size, middle, -away, draft.focal)
+def _camera(rng: np.random.Generator, size: Size, plan: _ImagePlan, pelvis: Floats) -> Cameras:
+    """A camera that sees the nearest person, of pelvises (P, 3), or a place without people."""
+    if not len(plan.places):
+        return sample_camera(rng, size, 1.0, 4.0, plan.focal)
+    _, middle, away = pelvis[int(np.argmax(plan.places[:, 2]))].tolist()
+    return sample_camera(rng, size, middle, -away, plan.focal)
 
 
 def _far_places(
@@ -138,57 +140,58 @@ def _far_places(
     return np.stack([across + steps, away + rng.uniform(0.0, 2.0, far)], axis=1)
 
 
-def paint_scenes(
-    rngs: list[np.random.Generator], canvases: list[Canvas], cast: Cast, cameras: Cameras
+def render_scenes(
+    rngs: list[np.random.Generator], canvases: list[Canvas], people: ScenePeople, cameras: Cameras
 ) -> list[Scene]:
-    """Paint everybody, far people first, and find out what of them can be seen."""
-    if not cast.looks:
+    """Draw all people, far ones first, and find which of their points are visible."""
+    if not people.appearances:
         return [
-            _deserted(finish(rng, canvas, [])) for rng, canvas in zip(rngs, canvases, strict=True)
+            _without_people(finish(rng, canvas, []))
+            for rng, canvas in zip(rngs, canvases, strict=True)
         ]
-    own = cameras.each(cast.image)
-    instances = figures(cast.bodies, cast.shape, cast.looks, own)
+    own = cameras.take(people.image)
+    bodies = project_bodies(people.bodies, people.shape, people.appearances, own)
     lights = np.stack([_light(rng) for rng in rngs])
-    stage = _Stage(
-        cast,
-        instances,
-        Painter(instances, cast.looks, lights[cast.image]),
-        points_of(instances),
-        near_points(instances),
-        _shadows(cast.bodies, own),
+    scenes = _SceneRenderer(
+        people,
+        bodies,
+        BodyRenderer(bodies, people.appearances, lights[people.image]),
+        labelled_points(bodies),
+        on_near_side(bodies),
+        _shadows(people.bodies, own),
     )
     return [
-        stage.scene(rng, canvas, row)
+        scenes.scene(rng, canvas, row)
         for row, (rng, canvas) in enumerate(zip(rngs, canvases, strict=True))
     ]
 
 
-class _Stage(NamedTuple):
-    """All people of several images, ready to be painted: (P, ...) each."""
+class _SceneRenderer(NamedTuple):
+    """All people of several images, ready to be drawn: (P, ...) each."""
 
-    cast: Cast
-    instances: Figures
-    painter: Painter
+    people: ScenePeople
+    bodies: ProjectedBodies
+    renderer: BodyRenderer
     points: Floats
     near: NDArray[np.bool_]
     shadows: Floats
 
     def scene(self, rng: np.random.Generator, canvas: Canvas, row: int) -> Scene:
-        """Paint one image."""
-        here = np.flatnonzero(self.cast.image == row)
+        """Draw one image."""
+        here = np.flatnonzero(self.people.image == row)
         if not len(here):
-            return _deserted(finish(rng, canvas, []))
+            return _without_people(finish(rng, canvas, []))
         for person in here.tolist():
             _shade_ground(rng, canvas, self.shadows[person])
-        away = self.instances.joints[here, JOINT["pelvis"], 2]
+        away = self.bodies.joints[here, JOINT_INDEX["pelvis"], 2]
         prop_after = int(rng.integers(len(here))) if rng.random() < PROP_SHARE else -1
         for place, number in enumerate(np.argsort(-away).tolist()):
             canvas.person = number
-            self.painter.paint(canvas, int(here[number]))
+            self.renderer.draw(canvas, int(here[number]))
             if place == prop_after:
                 foreground(rng, canvas)
-        image = finish(rng, canvas, [self.cast.looks[person] for person in here])
-        outline = self.painter.heads.outline[here]
+        image = finish(rng, canvas, [self.people.appearances[person] for person in here])
+        outline = self.renderer.heads.outline[here]
         low, high = outline.min(axis=1), outline.max(axis=1)
         return Scene(
             image,
@@ -196,17 +199,17 @@ class _Stage(NamedTuple):
             self.points[here],
             visible_points(self.points[here], self.near[here], canvas.ids),
             np.concatenate([low, high - low], axis=1),
-            self.cast.crowd[here],
+            self.people.crowd[here],
         )
 
 
-def _deserted(image: NDArray[np.uint8]) -> Scene:
+def _without_people(image: NDArray[np.uint8]) -> Scene:
     """An image without people."""
     return Scene(
         image,
         np.full(image.shape[:2], -1, np.int16),
-        np.zeros((0, len(NAMED), 2)),
-        np.zeros((0, len(NAMED)), np.int64),
+        np.zeros((0, len(POINT_NAMES), 2)),
+        np.zeros((0, len(POINT_NAMES)), np.int64),
         np.zeros((0, 4)),
         np.zeros(0, bool),
     )
@@ -234,15 +237,17 @@ def _shade_ground(rng: np.random.Generator, canvas: Canvas, spot: Floats) -> Non
         canvas.fill(spot, shade((blue, green, red), rng.uniform(0.45, 0.8)))
 
 
-def finish(rng: np.random.Generator, canvas: Canvas, looks: list[Looks]) -> NDArray[np.uint8]:
-    """Cloth patterns, uneven light, grain, contrast and a little blur, as a camera would add."""
+def finish(
+    rng: np.random.Generator, canvas: Canvas, appearances: list[Appearance]
+) -> NDArray[np.uint8]:
+    """The image with cloth patterns, uneven light, grain, contrast and a little blur."""
     pool, size = textures(), canvas.size
-    change = window(rng, pool.grain, size)
+    change = random_crop(rng, pool.grain, size)
     change *= np.int16(rng.integers(0, 10))
     change += _ramp(rng, size)
-    strength = _strengths(looks)
+    strength = _strengths(appearances)
     if strength.any():
-        pattern = window(rng, pool.patterns, size)
+        pattern = random_crop(rng, pool.patterns, size)
         pattern *= canvas.look_up(strength)
         change += pattern
     change >>= 5
@@ -256,17 +261,17 @@ def finish(rng: np.random.Generator, canvas: Canvas, looks: list[Looks]) -> NDAr
 
 
 def _ramp(rng: np.random.Generator, size: Size) -> NDArray[np.int16]:
-    """Light that falls off across the image (H, W), in 32nds of a grey level."""
+    """A change of brightness across the image (H, W), in 32nds of a grey level."""
     across, down = rng.normal(0.0, 400.0, 2)
     x, y = np.linspace(-across, across, size[1]), np.linspace(-down, down, size[0])
     return (y.astype(np.int16)[:, None] + x.astype(np.int16)).astype(np.int16)
 
 
-def _strengths(looks: list[Looks]) -> NDArray[np.int16]:
-    """How strongly the pattern shows on each identity: on the cloth of those who wear it."""
-    table = np.zeros((len(looks), 2, len(PARTS)), np.int16)
-    for row, look in enumerate(looks):
-        upper, lower = look.patterns
-        for column, part in enumerate(PARTS):
+def _strengths(appearances: list[Appearance]) -> NDArray[np.int16]:
+    """How strongly the pattern shows on each identity: on patterned cloth alone."""
+    table = np.zeros((len(appearances), 2, len(BODY_PARTS)), np.int16)
+    for row, appearance in enumerate(appearances):
+        upper, lower = appearance.patterns
+        for column, part in enumerate(BODY_PARTS):
             table[row, 1, column] = upper if "arm" in part or part == "chest" else lower
     return np.concatenate([[0], table.reshape(-1)]).astype(np.int16)

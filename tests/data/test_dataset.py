@@ -218,7 +218,7 @@ class TestBadImages:
         with pytest.raises(InputError, match="cut off"):
             self.broken(root, tmp_path, whole[: len(whole) // 2])[0]
 
-    def test_not_a_image(self, root: Path, tmp_path: Path) -> None:
+    def test_not_an_image(self, root: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="no format that decodes"):
             self.broken(root, tmp_path, b"hello")[0]
 

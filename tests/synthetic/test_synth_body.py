@@ -8,7 +8,7 @@ from synth_bodies import TURNING, flipped, upright
 
 from poselab.synthetic.body import (
     CENTRE_LIMITS,
-    JOINT,
+    JOINT_INDEX,
     JOINTS,
     SIDE_LIMITS,
     pose,
@@ -29,7 +29,7 @@ BONES = (
     *(("thorax", "left_shoulder"), ("thorax", "right_shoulder"), ("left_hip", "right_hip")),
 )
 SWAPPED = [
-    JOINT[name.replace("left", "@").replace("right", "left").replace("@", "right")]
+    JOINT_INDEX[name.replace("left", "@").replace("right", "left").replace("@", "right")]
     for name in JOINTS
 ]
 
@@ -44,7 +44,7 @@ def crowd():
 
 def test_bones_keep_their_lengths_in_any_pose(crowd):
     shape, angles, _ = crowd
-    rows = np.array([[JOINT[a], JOINT[b]] for a, b in BONES])
+    rows = np.array([[JOINT_INDEX[a], JOINT_INDEX[b]] for a, b in BONES])
 
     def lengths(joints):
         return np.linalg.norm(joints[:, rows[:, 0]] - joints[:, rows[:, 1]], axis=-1)
@@ -69,9 +69,9 @@ def test_elbows_and_knees_bend_one_way(crowd):
     bodies = pose(shape, angles._replace(yaw=np.zeros(4000)))
     for side in (0, 1):
         hip, knee, ankle = (
-            bodies.joints[:, JOINT[f"left_{j}"] + side] for j in ("hip", "knee", "ankle")
+            bodies.joints[:, JOINT_INDEX[f"left_{j}"] + side] for j in ("hip", "knee", "ankle")
         )
-        toes, heel = (bodies.joints[:, JOINT[f"left_{j}"] + side] for j in ("toes", "heel"))
+        toes, heel = (bodies.joints[:, JOINT_INDEX[f"left_{j}"] + side] for j in ("toes", "heel"))
         bend = np.cross(knee - hip, ankle - knee)
         across = np.cross(toes - heel, ankle - heel)
         strong = np.linalg.norm(bend, axis=1) > 0.03
@@ -83,8 +83,10 @@ def test_yaw_covers_the_circle_and_an_unturned_person_has_the_left_hand_on_the_r
     counts, _ = np.histogram(angles.yaw, bins=8, range=(-np.pi, np.pi))
     assert counts.min() > 400
     joints = pose(shape, upright(4000)).joints
-    assert (joints[:, JOINT["left_wrist"], 0] > joints[:, JOINT["right_wrist"], 0]).all()
-    assert (joints[:, JOINT["left_toes"], 2] > joints[:, JOINT["left_ankle"], 2]).all()
+    assert (
+        joints[:, JOINT_INDEX["left_wrist"], 0] > joints[:, JOINT_INDEX["right_wrist"], 0]
+    ).all()
+    assert (joints[:, JOINT_INDEX["left_toes"], 2] > joints[:, JOINT_INDEX["left_ankle"], 2]).all()
 
 
 def test_flipped_angles_give_the_flipped_body(crowd):

@@ -14,7 +14,7 @@ from poselab.cli import main
 from poselab.skeletons import COCO17, MPII16
 from poselab.structures import InputError
 from poselab.synthetic import Settings, dataset, generate, scene
-from poselab.synthetic.visibility import NAMED
+from poselab.synthetic.visibility import POINT_NAMES
 
 
 def digests(folder):
@@ -44,14 +44,14 @@ def test_any_number_of_workers_writes_the_same_bytes(tmp_path):
     assert len(digests(one)) == 70 + 8 + 3
 
 
-def test_a_image_depends_on_the_seed_and_its_number_alone():
+def test_an_image_depends_on_the_seed_and_its_number_alone():
     settings = Settings(100, 20, 9, "coco", (128, 128), (1, 4))
-    together = dataset.paint_images(settings, "train", range(6))
-    alone = [dataset.paint_images(settings, "train", range(n, n + 1))[0] for n in range(6)]
+    together = dataset.render_images(settings, "train", range(6))
+    alone = [dataset.render_images(settings, "train", range(n, n + 1))[0] for n in range(6)]
     assert together == alone
-    other = dataset.paint_images(settings, "val", range(6))
+    other = dataset.render_images(settings, "val", range(6))
     assert not {jpeg for jpeg, _ in together} & {jpeg for jpeg, _ in other}
-    reseeded = dataset.paint_images(
+    reseeded = dataset.render_images(
         Settings(100, 20, 8, "coco", (128, 128), (1, 4)), "train", range(6)
     )
     assert not {jpeg for jpeg, _ in together} & {jpeg for jpeg, _ in reseeded}
@@ -93,7 +93,7 @@ def test_pycocotools_reads_the_coco_layout(coco_root):
     assert crowds > 10
 
 
-def test_both_layouts_tell_the_same_heads(tmp_path):
+def test_both_layouts_have_the_same_heads(tmp_path):
     """The same seed makes the same people; the COCO layout adds a key to what MPII always has."""
     from poselab.annotations import open_annotations
 
@@ -150,13 +150,13 @@ def test_community_mpii_json_and_evaluation_ground_truth_agree(mpii_root):
 
 def test_mpii_counts_pixels_from_one(mpii_root):
     settings = Settings(30, 12, 5, "mpii", (256, 256), (1, 4))
-    labels = [row for _, row in dataset.paint_images(settings, "train", range(30))]
+    labels = [row for _, row in dataset.render_images(settings, "train", range(30))]
     points = [person["points"] for row in labels for person in row["instances"]]
     instances = json.loads((mpii_root / "annotations/train.json").read_bytes())
     assert len(points) == len(instances) > 30
     knee = MPII16.index("left_knee")
     for named, person in zip(points, instances, strict=True):
-        x, y, visibility = named[NAMED.index("left_knee")]
+        x, y, visibility = named[POINT_NAMES.index("left_knee")]
         if visibility:
             assert person["joints"][knee] == pytest.approx([x + 1, y + 1], abs=0.011)
 
@@ -186,22 +186,22 @@ def test_the_official_matlab_nesting_reads_back(mpii_root):
             assert joints[row] == pytest.approx(person["joints"][row], abs=0.006)
 
 
-def test_an_interrupted_call_goes_on(tmp_path, monkeypatch):
+def test_an_interrupted_call_is_resumed(tmp_path, monkeypatch):
     whole = generate(tmp_path / "whole", Settings(80, seed=1, size=(96, 96)), workers=1)
-    paint, done = dataset.paint_chunk, []
+    draw, done = dataset.render_chunk, []
 
-    def paint_one(out, settings, chunk):
+    def render_one(out, settings, chunk):
         if done:
             raise KeyboardInterrupt
         done.append(chunk)
-        return paint(out, settings, chunk)
+        return draw(out, settings, chunk)
 
-    monkeypatch.setattr(dataset, "paint_chunk", paint_one)
+    monkeypatch.setattr(dataset, "render_chunk", render_one)
     with pytest.raises(KeyboardInterrupt):
         generate(tmp_path / "part", Settings(80, seed=1, size=(96, 96)), workers=1)
     assert not (tmp_path / "part/annotations").exists()
     again = []
-    monkeypatch.setattr(dataset, "paint_chunk", lambda *a: (again.append(a[2]), paint(*a))[1])
+    monkeypatch.setattr(dataset, "render_chunk", lambda *a: (again.append(a[2]), draw(*a))[1])
     part = generate(tmp_path / "part", Settings(80, seed=1, size=(96, 96)), workers=1)
     assert done[0] not in again
     assert digests(part) == digests(whole)
@@ -213,7 +213,7 @@ def test_a_finished_dataset_returns_at_once_and_a_lost_image_comes_back(tmp_path
     (root / "train2017/000000000003.jpg").unlink()
     generate(root, Settings(4, val=2, size=(96, 96)), workers=1)
     assert digests(root) == before
-    monkeypatch.setattr(dataset, "paint_chunk", None)
+    monkeypatch.setattr(dataset, "render_chunk", None)
     assert generate(root, Settings(4, val=2, size=(96, 96)), workers=1) == root
 
 
@@ -226,11 +226,11 @@ def test_a_finished_dataset_returns_at_once_and_a_lost_image_comes_back(tmp_path
         ({"seed": 2**63}, r"below 2\^63"),
         ({"layout": "lsp"}, "a layout out of coco, mpii"),
         ({"size": (8, 256)}, "64 to 2048"),
-        ({"instances": (3, 1)}, "fewest first"),
+        ({"instances_per_image": (3, 1)}, "fewest first"),
         ({"workers": 0}, "1 or more workers"),
     ],
 )
-def test_bad_arguments_are_told_in_one_sentence(tmp_path, change, message):
+def test_bad_arguments_are_one_sentence(tmp_path, change, message):
     values = {"images": 2, **change}
     workers = values.pop("workers", 1)
     with pytest.raises(InputError, match=message) as caught:
@@ -274,7 +274,7 @@ def test_the_command_makes_a_dataset_and_says_where(tmp_path, capsys):
     assert main(["data", "synth", str(tmp_path / "e"), "--format", "lsp"]) == 2
 
 
-def test_without_anybody_there_is_still_a_dataset(tmp_path):
+def test_a_dataset_may_have_no_people(tmp_path):
     root = generate(
         tmp_path / "d", Settings(3, instances_per_image=(0, 0), size=(64, 64)), workers=1
     )

@@ -1,4 +1,4 @@
-"""What generated people look like and what of them can be seen."""
+"""What generated people look like and which of their points are visible."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import pytest
 from synth_bodies import flipped, upright
 
 from poselab.synthetic import scene as scene_module
-from poselab.synthetic.body import CENTRE, JOINT, pose, sample_shapes
-from poselab.synthetic.camera import look
+from poselab.synthetic.appearance import sample_appearance
+from poselab.synthetic.body import CENTRE, JOINT_INDEX, pose, sample_shapes
+from poselab.synthetic.camera import tilted_camera
 from poselab.synthetic.canvas import Canvas
-from poselab.synthetic.figure import PARTS, capsules, figures
-from poselab.synthetic.labels import describe, run_lengths
-from poselab.synthetic.paint import Painter
+from poselab.synthetic.labels import labels_of, run_lengths
 from poselab.synthetic.poses import sample_poses
-from poselab.synthetic.scene import Cast, paint_scenes, sample_scenes
-from poselab.synthetic.visibility import NAMED
-from poselab.synthetic.wardrobe import sample_looks
+from poselab.synthetic.projection import BODY_PARTS, capsules, project_bodies
+from poselab.synthetic.rendering import BodyRenderer
+from poselab.synthetic.scene import ScenePeople, render_scenes, sample_scenes
+from poselab.synthetic.visibility import POINT_NAMES
 
 SIZE = (256, 256)
 
@@ -25,7 +25,7 @@ def generators(count, seed=3):
     return [np.random.default_rng([seed, number]) for number in range(count)]
 
 
-def standing(places, yaw, seed=0, size=SIZE, **looks):
+def standing(places, yaw, seed=0, size=SIZE, **appearances):
     """One image of upright people at (x, away), turned by yaw, seen from 1 m up."""
     rng = np.random.default_rng(seed)
     instances = len(places)
@@ -33,10 +33,14 @@ def standing(places, yaw, seed=0, size=SIZE, **looks):
     angles = upright(instances)._replace(yaw=np.array(yaw, dtype=float))
     offset = [[x, 0.9, -away] for x, away in places]
     bodies = pose(shape, angles).moved(np.array(offset))
-    wear = [sample_looks(rng)._replace(hat=0, hair=1, skirt=0.0, **looks) for _ in places]
-    cast = Cast(bodies, shape, wear, np.zeros(instances, int), np.zeros(instances, bool))
+    wear = [
+        sample_appearance(rng)._replace(hat=0, hair=1, skirt=0.0, **appearances) for _ in places
+    ]
+    people = ScenePeople(bodies, shape, wear, np.zeros(instances, int), np.zeros(instances, bool))
     canvas = Canvas(np.full((*size, 3), 128, np.uint8))
-    return paint_scenes([rng], [canvas], cast, look(1.0, 0.0, 0.0, 1.2 * size[0], size))[0]
+    return render_scenes(
+        [rng], [canvas], people, tilted_camera(1.0, 0.0, 0.0, 1.2 * size[0], size)
+    )[0]
 
 
 @pytest.fixture
@@ -45,7 +49,7 @@ def no_props(monkeypatch):
 
 
 def seen(scene, person=0):
-    return dict(zip(NAMED, scene.visibility[person].tolist(), strict=True))
+    return dict(zip(POINT_NAMES, scene.visibility[person].tolist(), strict=True))
 
 
 def test_a_person_seen_from_the_front_shows_everything(no_props):
@@ -78,9 +82,9 @@ def test_a_person_right_before_another_hides_that_one(no_props):
 
 def test_a_keypoint_outside_the_image_is_not_labelled(no_props):
     scene = standing([(0, 1.0)], [0.0])
-    points = describe(scene)["instances"][0]["points"]
+    points = labels_of(scene)["instances"][0]["points"]
     outside = (scene.points[0] < 0) | (scene.points[0] > 255)
-    assert 4 < outside.any(axis=1).sum() < len(NAMED)
+    assert 4 < outside.any(axis=1).sum() < len(POINT_NAMES)
     for point, out in zip(points, outside.any(axis=1), strict=True):
         assert (point == [0.0, 0.0, 0]) == bool(out)
 
@@ -109,22 +113,24 @@ def test_labels_are_a_sensible_mixture():
     assert 0.03 < shares[0] < 0.35
 
 
-def test_the_flipped_person_paints_the_flipped_image():
-    """So nothing that is painted tells left from right but the body itself."""
+def test_a_flipped_person_renders_the_flipped_image():
+    """So nothing but the body itself tells left from right."""
     rng = np.random.default_rng(5)
     shape = sample_shapes(rng, 24)
     angles, _ = sample_poses(rng, 24, 180.0)
-    looks = [sample_looks(rng) for _ in range(24)]
-    camera = look(1.0, 0.1, 0.0, 300.0, SIZE).each(np.zeros(24, int))
+    appearances = [sample_appearance(rng) for _ in range(24)]
+    camera = tilted_camera(1.0, 0.1, 0.0, 300.0, SIZE).take(np.zeros(24, int))
     images = []
     for turned, light in ((angles, 0.6), (flipped(angles), -0.6)):
         bodies = pose(shape, turned).moved(np.tile([0.0, 0.9, -4.0], (24, 1)))
-        painter = Painter(
-            figures(bodies, shape, looks, camera), looks, np.tile([light, -0.8], (24, 1))
+        renderer = BodyRenderer(
+            project_bodies(bodies, shape, appearances, camera),
+            appearances,
+            np.tile([light, -0.8], (24, 1)),
         )
-        canvases = [Canvas(np.full((*SIZE, 3), 128, np.uint8)) for _ in looks]
+        canvases = [Canvas(np.full((*SIZE, 3), 128, np.uint8)) for _ in appearances]
         for person, canvas in enumerate(canvases):
-            painter.paint(canvas, person)
+            renderer.draw(canvas, person)
         images.append(np.stack([canvas.image for canvas in canvases]).astype(int))
     differs = np.abs(images[0] - images[1][:, :, ::-1]).max(axis=-1) > 60
     body = (images[0] != 128).any(axis=-1)
@@ -139,19 +145,19 @@ def test_face_and_back_of_the_head_differ_and_so_do_chest_and_back(no_props):
 
 
 def test_projection_follows_the_pinhole_camera():
-    camera = look(1.5, 0.0, 0.0, 200.0, (100, 201))
+    camera = tilted_camera(1.5, 0.0, 0.0, 200.0, (100, 201))
     x, y, away = camera.project(np.array([[[0.5, 1.0, -4.0]]]))[0, 0]
     assert (x, y, away) == pytest.approx((100 + 200 * 0.5 / 4, 49.5 + 200 * 0.5 / 4, 4.0))
     far = camera.project(np.array([[[0.0, 1.5, -1e6]]]))[0, 0]
     assert camera.horizon(0, 201) == pytest.approx([far[1], far[1]], abs=1e-3)
-    tilted = look(1.5, 0.2, 0.1, 200.0, (100, 201))
+    tilted = tilted_camera(1.5, 0.2, 0.1, 200.0, (100, 201))
     low, high = (tilted.project(np.array([[[v * 1e6, 1.5, -1e6]]]))[0, 0] for v in (-0.3, 0.3))
     slope = (high[1] - low[1]) / (high[0] - low[0])
     left, right = tilted.horizon(0, 201)
     assert (right - left) / 200 == pytest.approx(slope, abs=1e-3)
 
 
-def test_a_capsule_holds_both_its_discs_and_no_more():
+def test_a_capsule_contains_both_its_discs_and_no_more():
     ends = np.array([[10.0, 20.0], [40.0, 30.0]])
     outline = capsules(ends, np.array([8.0, 3.0]))
     distance = np.stack([np.linalg.norm(outline - e, axis=1) for e in ends], axis=1)
@@ -172,16 +178,18 @@ def test_run_lengths_are_what_pycocotools_reads():
         np.testing.assert_array_equal(coco_mask.decode(rle).astype(bool), mask)
 
 
-def test_far_joints_are_painted_before_near_ones():
+def test_far_parts_are_drawn_before_near_ones():
     rng = np.random.default_rng(2)
     shape = sample_shapes(rng, 50)
     angles, _ = sample_poses(rng, 50, 180.0)
     bodies = pose(shape, angles).moved(np.tile([0.0, 0.9, -4.0], (50, 1)))
-    camera = look(1.0, 0.1, 0.0, 300.0, SIZE).each(np.zeros(50, int))
-    instances = figures(bodies, shape, [sample_looks(rng) for _ in range(50)], camera)
-    order = Painter(instances, [sample_looks(rng) for _ in range(50)], np.zeros((50, 2))).order
-    hands = [PARTS.index("left_hand"), PARTS.index("right_hand")]
-    deep = instances.joints[:, [JOINT["left_wrist"], JOINT["right_wrist"]], 2]
+    camera = tilted_camera(1.0, 0.1, 0.0, 300.0, SIZE).take(np.zeros(50, int))
+    instances = project_bodies(bodies, shape, [sample_appearance(rng) for _ in range(50)], camera)
+    order = BodyRenderer(
+        instances, [sample_appearance(rng) for _ in range(50)], np.zeros((50, 2))
+    ).order
+    hands = [BODY_PARTS.index("left_hand"), BODY_PARTS.index("right_hand")]
+    deep = instances.joints[:, [JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"]], 2]
     for row, depth in zip(order, deep, strict=True):
         if abs(depth[0] - depth[1]) > 0.3:
             first, second = (row.index(hand) for hand in hands)
