@@ -1,17 +1,18 @@
-"""poselab data browse: what training will see, on one sheet."""
+"""poselab data browse: training samples with their labels, on one sheet."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-_DESCRIPTION = """Draw a contact sheet of what training will see: augmented samples with labels.
+_DESCRIPTION = """Draw a contact sheet of augmented training samples with their labels.
 
   poselab data browse experiment=quickstart/heatmap --out sheet.png
-  poselab data browse data=coco data.sources.root=/data/coco augment=person_crop_photometric --count 48
+  poselab data browse data=coco data.sources.root=/data/coco \\
+      augment=person_crop_photometric --count 48
 
-Left limbs are drawn warm, right limbs cold, occluded keypoints too; what a crowd mask hides from a
-whole-image method is darkened."""
+Left limbs are drawn in warm colours, right limbs in cold ones, occluded keypoints too. Regions that
+the loss of a whole-image method leaves out (crowds) are darkened."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -22,12 +23,12 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("overrides", nargs="*", help="the experiment, as for `poselab train`")
     arguments.add_argument("--out", type=Path, default=Path("browse.png"), help="(browse.png)")
     arguments.add_argument("--count", type=int, default=24, help="how many samples (24)")
-    arguments.add_argument("--epoch", type=int, default=0, help="whose augmentation (0)")
+    arguments.add_argument("--epoch", type=int, default=0, help="epoch of the augmentation (0)")
     return arguments
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the command."""
+    """Draw the sheet."""
     import cv2
     import numpy as np
 
@@ -48,8 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     cells = []
     for index in np.linspace(0, len(samples) - 1, count).astype(int).tolist():
         sample = samples[(arguments.epoch, index)]
-        lit = np.where(sample.loss_mask[..., None] > 0, 1.0, 0.4)
-        image = (sample.image.transpose(1, 2, 0) * lit).astype(np.uint8)
+        brightness = np.where(sample.loss_mask[..., None] > 0, 1.0, 0.4)
+        image = (sample.image.transpose(1, 2, 0) * brightness).astype(np.uint8)
         cells.append(draw_poses(image, sample.keypoints, sample.visibility > 0, data.skeleton))
     with replacing(arguments.out) as temporary:
         cv2.imwrite(str(temporary), contact_sheet(cells)[:, :, ::-1])

@@ -68,8 +68,8 @@ def detected_instances(
             f"expected boxes of score >= {threshold} for the images of {annotations.source} in "
             f"{source}, found none among {len(keep)}; check the image ids and the threshold"
         )
-    nobody = np.full(int(keep.sum()), -1)
-    return Items(rows[keep], nobody, detections.boxes[keep], detections.scores[keep])
+    no_person = np.full(int(keep.sum()), -1)
+    return Items(rows[keep], no_person, detections.boxes[keep], detections.scores[keep])
 
 
 def whole_images(annotations: Annotations, with_people: bool) -> Items:

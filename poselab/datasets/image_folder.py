@@ -59,7 +59,7 @@ def unannotated_split(images: Sequence[Path], root: Path, skeleton: Skeleton) ->
     Raises:
         InputError: a file is not an image.
     """
-    count, nobody, keypoints = len(images), 0, len(skeleton)
+    count, people, keypoints = len(images), 0, len(skeleton)
     return Split(
         Annotations(
             skeleton=skeleton,
@@ -69,13 +69,13 @@ def unannotated_split(images: Sequence[Path], root: Path, skeleton: Skeleton) ->
             sizes=np.array([_size(path) for path in images], dtype=np.int32),
             file_names=np.array([str(p.relative_to(root)).encode() for p in images]),
             first_person=np.zeros(count + 1, dtype=np.int64),
-            annotation_ids=np.zeros(nobody, dtype=np.int64),
-            keypoints=np.zeros((nobody, keypoints, 2)),
-            visibility=np.zeros((nobody, keypoints), dtype=np.uint8),
-            boxes=np.zeros((nobody, 4)),
-            areas=np.zeros(nobody),
-            crowd=np.zeros(nobody, dtype=bool),
-            head_boxes=np.zeros((nobody, 4)),
+            annotation_ids=np.zeros(people, dtype=np.int64),
+            keypoints=np.zeros((people, keypoints, 2)),
+            visibility=np.zeros((people, keypoints), dtype=np.uint8),
+            boxes=np.zeros((people, 4)),
+            areas=np.zeros(people),
+            crowd=np.zeros(people, dtype=bool),
+            head_boxes=np.zeros((people, 4)),
             mask_rows=np.zeros(0, dtype=np.int64),
             mask_ends=np.zeros(0, dtype=np.int64),
             mask_bytes=np.zeros(0, dtype=np.uint8),

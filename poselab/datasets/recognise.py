@@ -1,6 +1,6 @@
 """Which dataset a folder holds: every file of this package with a ``TITLE`` describes one.
 
-A new dataset is one such file: ``TITLE``, and ``files(root)`` that says where its splits lie.
+A new dataset is one such file: ``TITLE``, and ``files(root)``, which returns its splits.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 class Dataset(Protocol):
-    """What a dataset's file says of it."""
+    """What a dataset's file defines."""
 
     @property
     def TITLE(self) -> str:
-        """What papers call it."""
+        """Its name in papers."""
 
     def files(self, root: str | Path) -> tuple[SplitFiles, ...]:
         """Its splits below a root folder."""
@@ -49,8 +49,8 @@ def dataset_in(root: Path) -> str | None:
         if any(split.checked_file() for split in splits):
             return name
     for name, splits in known.items():
-        # Many datasets call their only folder "images"; a file without a name of its own cannot
-        # be missed there.
+        # Many datasets call their folder "images". One whose annotation file has no name of its
+        # own is not the first to think of there.
         if any(split.images.is_dir() and not split.by_content for split in splits):
             return name
     return None

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, and JSON that explains itself when it is broken."""
+"""Files that are either whole or absent, and clear errors about broken ones."""
 
 from __future__ import annotations
 
@@ -55,17 +55,21 @@ def _unwritable(path: Path, error: OSError) -> InputError:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a whole file or none; errors as in :func:`replacing`."""
+    """Write a whole file or none.
+
+    Raises:
+        InputError: the folder cannot be written, or the disk is full.
+    """
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def read_tensors(path: Path) -> Any:
-    """What ``torch.save`` wrote, on the CPU, of tensors, arrays and plain values only.
+    """Read a file of ``torch.save`` to the CPU, if it holds tensors, arrays and plain values alone.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it holds something else; the message is the end of a sentence about it.
+        ValueError: it holds something else; the message gives the reason.
     """
     import torch
 
@@ -76,11 +80,11 @@ def read_tensors(path: Path) -> Any:
         raise
     except OSError as error:
         raise ValueError(error.strerror or str(error)) from error
-    except Exception as error:  # what is no pickle goes wrong in any way that its bytes say
-        raise ValueError(_unread(error)) from error
+    except Exception as error:  # a file that is no pickle may raise any error
+        raise ValueError(_reason(error)) from error
 
 
-def _unread(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     code = re.search(r"Unsupported (?:global: GLOBAL|class) (\S+)", str(error))
     if code:
         return f"it holds objects of {code[1]}, which are not read; save their state_dict() alone"
@@ -90,7 +94,7 @@ def _unread(error: Exception) -> str:
 
 
 def _array_makers() -> list[Any]:
-    """What NumPy's arrays are pickled by, which mmpose keeps beside its weights."""
+    """The globals that NumPy's arrays are pickled with; mmpose's weight files hold such arrays."""
     import numpy as np
 
     makers = {"_reconstruct": np.empty(0).__reduce__()[0], "scalar": np.float32().__reduce__()[0]}
@@ -101,7 +105,8 @@ def _array_makers() -> list[Any]:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON; NumPy values are allowed, NaN becomes null."""
+    """Write indented JSON; NumPy values are allowed, NaN becomes null; errors as in
+    :func:`write_bytes`."""
     import orjson
 
     options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
@@ -137,7 +142,7 @@ def read_json(path: Path, what: str) -> Any:
 
 
 def broken_json(where: str, reason: str) -> InputError:
-    """What to tell a person about JSON that orjson refuses for this ``reason``."""
+    """The error for JSON that orjson cannot parse for this ``reason``."""
     if "infinity" in reason:  # it parsed until there: the file is whole
         return InputError(
             f"expected finite numbers in {where}, but {reason}; correct or remove that number"

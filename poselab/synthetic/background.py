@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from poselab.synthetic.appearance import Colour, cloth_colour, shade, skin_colour
-from poselab.synthetic.canvas import NOBODY
+from poselab.synthetic.canvas import NO_PERSON
 from poselab.synthetic.projection import capsules
 
 if TYPE_CHECKING:
@@ -131,16 +131,16 @@ def foreground(rng: np.random.Generator, canvas: Canvas) -> None:
     height, width = canvas.size
     if rng.random() < 0.45:
         place = np.array([rng.random() * width, rng.uniform(0.75, 1.05) * height])
-        box(rng, canvas, place, rng.uniform(0.12, 0.3) * min(height, width), NOBODY)
+        box(rng, canvas, place, rng.uniform(0.12, 0.3) * min(height, width), NO_PERSON)
     elif rng.random() < 0.6:
         place = np.array([rng.random() * width, 0.5 * height])
         lean = rng.normal(0.0, 0.03) * height
         ends = place + np.array([[lean, -0.6 * height], [-lean, 0.6 * height]])
         bar = capsules(ends, np.full(2, rng.uniform(0.008, 0.035) * width))
-        canvas.fill(bar, cloth_colour(rng), NOBODY)
+        canvas.fill(bar, cloth_colour(rng), NO_PERSON)
     else:
         place = rng.uniform(0.2, 0.9, 2) * (width, height)
-        blob(rng, canvas, place, rng.uniform(0.05, 0.14) * min(height, width), NOBODY)
+        blob(rng, canvas, place, rng.uniform(0.05, 0.14) * min(height, width), NO_PERSON)
 
 
 def box(

@@ -23,7 +23,7 @@ _SHIFT = 4
 
 BARE = PART_INDEX
 CLOTH = {name: row + len(BODY_PARTS) for name, row in PART_INDEX.items()}
-NOBODY = -1
+NO_PERSON = -1
 
 
 class Canvas:
@@ -59,7 +59,7 @@ class Canvas:
 
     def fill(self, outline: Floats, colour: Colour, part: int | None = None) -> None:
         """Fill a convex outline (N, 2) in pixels, as a ``part`` of BARE or CLOTH, as an object that
-        hides people (NOBODY), or behind all people (None)."""
+        hides people (NO_PERSON), or behind all people (None)."""
         fixed = fixed_point(outline)
         if part is not None:
             cv2.fillConvexPoly(self.ids, fixed, self._identity(part), cv2.LINE_8, _SHIFT)
@@ -79,7 +79,7 @@ class Canvas:
             cv2.fillConvexPoly(self.image, outline, tone, cv2.LINE_8, _SHIFT)
 
     def _identity(self, part: int) -> int:
-        return 0 if part == NOBODY else 1 + part + STRIDE * self.person
+        return 0 if part == NO_PERSON else 1 + part + STRIDE * self.person
 
 
 def fixed_point(points: Floats) -> NDArray[np.int32]:

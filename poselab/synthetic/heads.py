@@ -75,7 +75,7 @@ class Heads:
         self.marks = flat[:, 36:120].reshape(-1, 7, 12, 2)
         self.ears = flat[:, 120:144].reshape(-1, 2, 12, 2)
         self.nose, self.brim = flat[:, 144:148], flat[:, 148:152]
-        self.shown = self.front @ _MARK_MIDDLES.T
+        self.facing = self.front @ _MARK_MIDDLES.T
 
     def draw(self, canvas: Canvas, person: int, appearance: Appearance) -> None:
         """Draw one head."""
@@ -111,11 +111,11 @@ class Heads:
             middle = face.mean(axis=0)
             canvas.fill(face, shade(appearance.skin, 0.88), _HEAD)
             canvas.fill(middle + (face - middle) * 0.84, appearance.skin)
-        marks, shown = self.marks[person], self.shown[person]
-        if shown[_MOUTH] > 0.1:
+        marks, facing = self.marks[person], self.facing[person]
+        if facing[_MOUTH] > 0.1:
             canvas.fill(marks[_MOUTH], (70, 60, 0.55 * appearance.skin[2] + 40))
         for eye in (0, 1):
-            if shown[_WHITES + eye] > 0.05:
+            if facing[_WHITES + eye] > 0.05:
                 canvas.fill(marks[_WHITES + eye], (235, 235, 235))
                 canvas.fill(marks[_IRISES + eye], (35, 30, 25))
                 canvas.fill(marks[_BROWS + eye], shade(appearance.hair_colour, 0.7))

@@ -168,7 +168,7 @@ def _cover(appearance: Appearance) -> dict[str, float]:
 def _limb_outlines(
     bodies: ProjectedBodies, share: Floats, appearances: list[Appearance], lights: Floats
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Bare and clothed limbs of everybody (P, L, 3, 14, 2) in three tones, fixed point."""
+    """Bare and clothed limbs of all people (P, L, 3, 14, 2) in three tones, fixed point."""
     loose = np.array([appearance.loose for appearance in appearances])[:, None, None]
     stop = bodies.ends[:, :, 0] + (bodies.ends[:, :, 1] - bodies.ends[:, :, 0]) * share[..., None]
     narrow = bodies.radii[..., 0] + (bodies.radii[..., 1] - bodies.radii[..., 0]) * share

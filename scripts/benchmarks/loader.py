@@ -28,13 +28,13 @@ from torch.utils.data import DataLoader
 from poselab.data import Augment, PersonCrop, PoseDataset
 from poselab.data.datamodule import EpochSampler
 from poselab.datasets import coco
-from poselab.datasets.base import Split
 from poselab.synthetic import Settings, generate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from poselab.data.dataset import Key
+    from poselab.datasets.base import Split
 
 LIMIT, IMAGES, BATCH = 0.8, 256, 32
 
@@ -65,7 +65,7 @@ def open_split(root: str | None, folder: Path) -> Split:
 
 
 def measured(samples: PoseDataset, pairs: int) -> Iterator[tuple[float, float]]:
-    """Seconds of as many pairs (loader, decoding), after an epoch that nobody times."""
+    """Seconds of so many pairs (loader, decoding), after an epoch that is not timed."""
     sampler = EpochSampler(len(samples), shuffle=True, seed=0, rank=0, world=1)
     loader = DataLoader(samples, batch_size=BATCH, sampler=sampler, drop_last=True)
     if not len(loader):
@@ -77,8 +77,8 @@ def measured(samples: PoseDataset, pairs: int) -> Iterator[tuple[float, float]]:
             sampler.set_epoch(epoch)
             batches = iter(loader)
             files = [file_of(samples, key) for key in sampler]
-        shown = files[number * BATCH : (number + 1) * BATCH]
-        yield turns(lambda b=batches: next(b), lambda s=shown: decode(s), pair % 2 == 0)  # type: ignore[misc]
+        batch_files = files[number * BATCH : (number + 1) * BATCH]
+        yield turns(lambda b=batches: next(b), lambda f=batch_files: decode(f), pair % 2 == 0)  # type: ignore[misc]
 
 
 def file_of(samples: PoseDataset, key: Key) -> Path:

@@ -49,7 +49,7 @@ def test_a_file_changed_in_place_within_the_same_second_is_read_anew(write):
     assert open_annotations(path).areas[0] == 900.5
 
 
-def test_a_settled_file_is_remembered_until_it_changes(write, monkeypatch):
+def test_an_unchanged_file_is_not_read_again(write, monkeypatch):
     monkeypatch.setattr(cache, "_CLOCK_RESOLUTION", -1.0)
     path = write(coco([person(1, 10, area=100.5)]))
     open_annotations(path)
@@ -65,18 +65,18 @@ def test_a_broken_cache_is_made_again(write, cache_folder, monkeypatch, how):
     monkeypatch.setattr(cache, "_CLOCK_RESOLUTION", -1.0)
     path = write(coco(PEOPLE))
     open_annotations(path)
-    for kept in cache_folder.iterdir():
-        if how == "json" and kept.suffix == ".json":
-            kept.write_text("{")
-        if how != "json" and kept.suffix == ".table":
-            content = kept.read_bytes()
-            spoiled = {
+    for file in cache_folder.iterdir():
+        if how == "json" and file.suffix == ".json":
+            file.write_text("{")
+        if how != "json" and file.suffix == ".table":
+            content = file.read_bytes()
+            broken = {
                 "cut off": content[:-100],
                 "empty": b"",
                 "garbage": b"x" * len(content),
                 "head": content[:40] + b"#" + content[41:],
             }[how]
-            kept.write_bytes(spoiled)
+            file.write_bytes(broken)
     assert same(open_annotations(path), open_annotations(path, cache=False))
     assert open_annotations(path).cache_file
 
@@ -85,9 +85,9 @@ def test_an_unwritable_cache_warns_once_and_works(write, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("POSELAB_CACHE", str(tmp_path / "file"))
     path = write(coco(PEOPLE))
-    with pytest.warns(UserWarning, match="annotations are not cached, .* POSELAB_CACHE") as said:
+    with pytest.warns(UserWarning, match="annotations are not cached, .* POSELAB_CACHE") as caught:
         first = open_annotations(path)
-    assert len(said) == 1
+    assert len(caught) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert same(first, open_annotations(path))
@@ -117,8 +117,8 @@ def test_an_uncached_table_is_pickled_whole(write):
 def test_a_vanished_cache_is_explained(write, cache_folder):
     table = open_annotations(write(coco(PEOPLE)))
     again = pickle.dumps(table)
-    for kept in cache_folder.iterdir():
-        kept.unlink()
+    for file in cache_folder.iterdir():
+        file.unlink()
     with pytest.raises(
         InputError, match=r"expected a whole annotation cache at .*; open the source"
     ):

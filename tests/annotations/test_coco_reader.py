@@ -1,4 +1,4 @@
-"""COCO files read back as they were written; what cannot be true is refused in one sentence."""
+"""COCO files read back as they were written; impossible values are errors in one sentence."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_gzip_is_the_same_table(write, tmp_path):
     assert np.array_equal(open_annotations(plain).keypoints, open_annotations(packed).keypoints)
 
 
-def test_one_based_pixels_move_what_is_labelled_and_the_box(write):
+def test_one_based_pixels_move_labelled_keypoints_and_the_box(write):
     path = write(coco([person(1, 10)]))
     zero, one = open_annotations(path), open_annotations(path, origin=1)
     labelled = zero.visibility > 0
@@ -62,7 +62,7 @@ def test_head_boxes_are_read_where_there_are_any(write):
         open_annotations(write(coco(instances)))
 
 
-def test_a_missing_area_is_053_of_the_box_and_said_so(write):
+def test_a_missing_area_is_053_of_the_box_and_recorded_as_such(write):
     table = open_annotations(
         write(coco([{k: v for k, v in person(1, 10).items() if k != "area"}, person(2, 10)]))
     )
@@ -98,7 +98,7 @@ def test_people_without_keypoints_have_a_region_of_polygon_run_length_or_box(wri
     assert areas == [int(mask.area(polygon)[0]), 30, 1200]
 
 
-def test_category_names_tell_the_skeleton_in_any_spelling(write):
+def test_category_names_decide_the_skeleton_in_any_spelling(write):
     content = coco([person(1, 10, keypoints=[5, 6, 2] * 16)])
     content["categories"][0]["keypoints"] = [
         name.replace("_", "-").capitalize() for name in MPII16.keypoints
@@ -118,7 +118,7 @@ def test_unknown_names_make_a_skeleton_with_the_categorys_limbs(write):
     assert skeleton.flip_index == (0, 2, 1)
 
 
-def test_fourteen_nameless_keypoints_need_a_word(write):
+def test_fourteen_nameless_keypoints_need_a_skeleton(write):
     content = coco([person(1, 10, keypoints=[5, 6, 2] * 14)])
     del content["categories"]
     path = write(content)
@@ -184,13 +184,13 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_bad_people_are_refused_in_one_sentence(write, case):
+def test_bad_people_are_errors_in_one_sentence(write, case):
     instances, sentence = REFUSED[case]
     path = write(coco(instances))
-    with pytest.raises(InputError, match=sentence) as refused:
+    with pytest.raises(InputError, match=sentence) as caught:
         open_annotations(path)
-    assert str(path) in str(refused.value)
-    assert "\n" not in str(refused.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -205,14 +205,14 @@ def test_bad_people_are_refused_in_one_sentence(write, case):
         ("hello", "expected COCO or MPII annotations"),
     ],
 )
-def test_other_content_is_refused(tmp_path, text, sentence):
+def test_other_content_is_an_error(tmp_path, text, sentence):
     path = tmp_path / "labels.json"
     path.write_text(text)
     with pytest.raises(InputError, match=sentence):
         open_annotations(path)
 
 
-def test_a_missing_file_an_unknown_layout_and_a_cut_off_gzip_are_refused(tmp_path):
+def test_a_missing_file_an_unknown_layout_and_a_cut_off_gzip_are_errors(tmp_path):
     with pytest.raises(InputError, match=re.escape("found no such file; check the path")):
         open_annotations(tmp_path / "none.json")
     with pytest.raises(InputError, match="expected a layout out of auto, coco"):
@@ -223,7 +223,7 @@ def test_a_missing_file_an_unknown_layout_and_a_cut_off_gzip_are_refused(tmp_pat
         open_annotations(packed)
 
 
-def test_one_id_for_two_images_is_refused_and_a_repetition_is_not(write):
+def test_one_id_for_two_images_is_an_error_and_a_repetition_is_not(write):
     content = coco([person(1, 10)])
     again = content["images"] + content["images"][::-1]
     table = open_annotations(write(content | {"images": again}))

@@ -36,16 +36,16 @@ def root(tmp_path):
 
 def checked(capsys, *words):
     status = main(["data", "check", *map(str, words)])
-    said = capsys.readouterr()
-    return status, " ".join((said.out + said.err).split())
+    printed = capsys.readouterr()
+    return status, " ".join((printed.out + printed.err).split())
 
 
 def test_a_whole_data_set_is_clean(root, capsys):
-    status, said = checked(capsys, root)
+    status, printed = checked(capsys, root)
     assert status == 0
-    assert "nothing is missing or broken" in said
-    assert "COCO train2017" in said
-    assert "person_keypoints_val2017.json" in said
+    assert "nothing is missing or broken" in printed
+    assert "COCO train2017" in printed
+    assert "person_keypoints_val2017.json" in printed
 
 
 def break_truncated(root):
@@ -92,10 +92,10 @@ def break_folder(root):
 )
 def test_what_breaks_training_exits_1_and_says_what_to_do(root, capsys, breaking, sentence):
     breaking(root)
-    status, said = checked(capsys, root)
+    status, printed = checked(capsys, root)
     assert status == 1
-    assert said.count("error: ") == 1
-    assert sentence in said
+    assert printed.count("error: ") == 1
+    assert sentence in printed
 
 
 def test_quick_does_not_decode_but_finds_the_missing(root, capsys):
@@ -107,10 +107,10 @@ def test_quick_does_not_decode_but_finds_the_missing(root, capsys):
 
 def test_a_folder_of_nothing_and_no_folder_say_where_to_get_data(tmp_path, capsys):
     for folder in (tmp_path, tmp_path / "none"):
-        status, said = checked(capsys, folder)
+        status, printed = checked(capsys, folder)
         assert status == 1
-        assert "http://images.cocodataset.org/zips/train2017.zip" in said
-        assert "mpii_human_pose_v1.tar.gz" in said
+        assert "http://images.cocodataset.org/zips/train2017.zip" in printed
+        assert "mpii_human_pose_v1.tar.gz" in printed
 
 
 def test_mpii_is_recognised_and_its_missing_half_named(tmp_path, capsys):
@@ -120,9 +120,9 @@ def test_mpii_is_recognised_and_its_missing_half_named(tmp_path, capsys):
     entries = [entry | {"center": [50, 50], "scale": 1.0}]
     (tmp_path / "annotations/valid.json").write_text(json.dumps(entries))
     cv2.imwrite(str(tmp_path / "images/1.png"), np.zeros((100, 100, 3), np.uint8))
-    status, said = checked(capsys, tmp_path)
+    status, printed = checked(capsys, tmp_path)
     assert status == 1
-    assert "train.json is missing; get it from https://datasets.d2.mpi-inf.mpg.de" in said
+    assert "train.json is missing; get it from https://datasets.d2.mpi-inf.mpg.de" in printed
     (tmp_path / "annotations/train.json").write_text(json.dumps(entries))
     assert checked(capsys, tmp_path)[0] == 0
 
@@ -140,35 +140,35 @@ def lsp(tmp_path):
 
 
 def test_lsp_is_recognised_by_its_joints_and_checked_as_it_is_trained(lsp, capsys):
-    status, said = checked(capsys, lsp)
+    status, printed = checked(capsys, lsp)
     assert status == 0
-    assert "MPII" not in said
-    assert "lsp14" in said
-    assert "images lacks 10 of 12 annotated images, which training leaves out" in said
+    assert "MPII" not in printed
+    assert "lsp14" in printed
+    assert "images lacks 10 of 12 annotated images, which training leaves out" in printed
     (lsp / "images/im00003.jpg").write_bytes(b"no image")
-    status, said = checked(capsys, lsp)
+    status, printed = checked(capsys, lsp)
     assert status == 1
-    assert "im00003.jpg cannot be decoded" in said
+    assert "im00003.jpg cannot be decoded" in printed
 
 
 def test_lsp_without_any_image_is_an_error(lsp, capsys):
     for file in (lsp / "images").iterdir():
         file.unlink()
-    status, said = checked(capsys, lsp)
+    status, printed = checked(capsys, lsp)
     assert status == 1
-    assert "lacks 12 of 12 annotated images; fetch those" in said
+    assert "lacks 12 of 12 annotated images; fetch those" in printed
     (lsp / "images").rmdir()
-    status, said = checked(capsys, lsp)
+    status, printed = checked(capsys, lsp)
     assert status == 1
-    assert "images is missing; unpack http://sam.johnson.io/research/lspet.html" in said
+    assert "images is missing; unpack http://sam.johnson.io/research/lspet.html" in printed
 
 
 def test_a_matlab_file_of_nothing_known_leaves_the_folder_to_the_others(tmp_path, capsys):
     (tmp_path / "images").mkdir()
     savemat(tmp_path / "joints.mat", {"other": np.zeros(3)})
-    status, said = checked(capsys, tmp_path)
+    status, printed = checked(capsys, tmp_path)
     assert status == 1
-    assert "train.json is missing" in said
+    assert "train.json is missing" in printed
 
 
 def test_a_single_file_with_images_elsewhere(root, capsys):
@@ -179,10 +179,10 @@ def test_a_single_file_with_images_elsewhere(root, capsys):
     assert checked(capsys, file, "--images", root / "nowhere")[0] == 1
 
 
-def test_an_unknown_layout_is_refused(root, capsys):
-    status, said = checked(capsys, root, "--layout", "mpi")
+def test_an_unknown_dataset_is_an_error(root, capsys):
+    status, printed = checked(capsys, root, "--layout", "mpi")
     assert status == 1
-    assert "expected a dataset out of coco, flic, lsp, mpii, parse, got 'mpi'" in said
+    assert "expected a dataset out of coco, flic, lsp, mpii, parse, got 'mpi'" in printed
 
 
 ODD = {
@@ -199,9 +199,9 @@ def test_oddities_are_warnings_about_the_guilty_alone(write, capsys, sentence):
     assert (problem.file, problem.row, problem.severity) == (str(path), 1, "warning")
     assert problem.sentence.startswith("annotation 2: ")
     assert sentence in problem.sentence
-    status, said = checked(capsys, path)
+    status, printed = checked(capsys, path)
     assert status == 0
-    assert f"warning: {path} annotation 2" in said
+    assert f"warning: {path} annotation 2" in printed
 
 
 def test_a_keypoint_on_the_last_pixel_is_inside(write):

@@ -32,7 +32,7 @@ def test_only_people_are_read_in_the_files_order(write):
         ([box(image_id="a.jpg")], r"expected image_id, bbox, score .* 'a\.jpg'"),
     ],
 )
-def test_other_content_is_refused(write, content, sentence):
+def test_other_content_is_an_error(write, content, sentence):
     with pytest.raises(InputError, match=sentence):
         read_detections(write(content))
 

@@ -61,8 +61,8 @@ def test_an_interrupted_scan_resumes(root: Path, monkeypatch: Any) -> None:
 def test_a_broken_cache_is_made_again(root: Path, cache_folder: Path) -> None:
     folder, names = root / "val2017", [file.name for file in images(root, "val")]
     first = hashed(folder, names)
-    (kept,) = cache_folder.glob("*.hashes")
-    kept.write_bytes(kept.read_bytes()[:-5])
+    (file,) = cache_folder.glob("*.hashes")
+    file.write_bytes(file.read_bytes()[:-5])
     assert np.array_equal(hashed(folder, names).hash, first.hash)
 
 

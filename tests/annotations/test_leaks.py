@@ -38,15 +38,15 @@ def scanned(
     out = tmp_path / "leaks.json"
     out.unlink(missing_ok=True)
     status = main(["data", "leaks", *map(str, words), "--json", str(out)])
-    said = capsys.readouterr()
+    printed = capsys.readouterr()
     content = json.loads(out.read_text()) if out.exists() else None
-    return status, content, " ".join((said.out + said.err).split())
+    return status, content, " ".join((printed.out + printed.err).split())
 
 
 def test_different_images_share_nothing(clean: Path, tmp_path: Path, capsys: Any) -> None:
-    status, content, said = scanned(capsys, tmp_path, clean, "--sheet", tmp_path / "sheet.png")
+    status, content, printed = scanned(capsys, tmp_path, clean, "--sheet", tmp_path / "sheet.png")
     assert (status, content["pairs"]) == (0, [])
-    assert "nothing shared by 12 training and 8 evaluation images" in said
+    assert "nothing shared by 12 training and 8 evaluation images" in printed
     assert not (tmp_path / "sheet.png").exists()
 
 
@@ -81,12 +81,12 @@ def test_a_changed_copy_is_found(
     train, val = images(root, "train"), images(root, "val")
     for n in (0, 3, 5):
         change(Image.open(train[n])).save(val[n], quality=60)
-    status, content, said = scanned(capsys, tmp_path, root, "--sheet", tmp_path / "sheet.png")
+    status, content, printed = scanned(capsys, tmp_path, root, "--sheet", tmp_path / "sheet.png")
     kind = "flipped" if change is flipped else "near duplicate"
     found = {(pair["train"], pair["val"], pair["kind"]) for pair in content["pairs"]}
     assert found == {(train[n].name, val[n].name, kind) for n in (0, 3, 5)}
     assert status == 1
-    assert f"3 evaluation images shared (3 {kind}), of 12 training and 8" in said
+    assert f"3 evaluation images shared (3 {kind}), of 12 training and 8" in printed
     height, width = cv2.imread(str(tmp_path / "sheet.png")).shape[:2]
     assert height > 160
     assert width > 3 * 2 * 160
@@ -94,11 +94,11 @@ def test_a_changed_copy_is_found(
 
 def test_the_same_file_is_reported_as_such(root: Path, tmp_path: Path, capsys: Any) -> None:
     shutil.copy(images(root, "train")[7], images(root, "val")[2])
-    _, content, said = scanned(capsys, tmp_path, root)
+    _, content, printed = scanned(capsys, tmp_path, root)
     (pair,) = content["pairs"]
     assert (pair["kind"], pair["distance"], pair["correlation"]) == ("same file", 0, 1.0)
     assert pair["train"] == images(root, "train")[7].name
-    assert "shared (1 same file)" in said
+    assert "shared (1 same file)" in printed
 
 
 def test_missing_and_broken_images_are_counted_and_named(
@@ -108,10 +108,10 @@ def test_missing_and_broken_images_are_counted_and_named(
     train[0].unlink()
     train[1].write_bytes(train[1].read_bytes()[:-2000])
     train[2].write_text("hello")
-    status, content, said = scanned(capsys, tmp_path, root)
+    status, content, printed = scanned(capsys, tmp_path, root)
     assert status == 0
-    assert "3 of 12 training images were not compared (1 missing, 2 broken)" in said
-    assert "evaluation images, 3 of which could not be compared" in said
+    assert "3 of 12 training images were not compared (1 missing, 2 broken)" in printed
+    assert "evaluation images, 3 of which could not be compared" in printed
     unread = content["train"]["unread"]
     assert [Path(name) for name in unread] == train[:3]
     assert unread[str(train[0])] == "is missing"
@@ -124,9 +124,9 @@ def test_annotations_alone_show_the_same_people(write: Any, tmp_path: Path, caps
     second = write(coco([person(3, 10), person(2, 30, id=9)]), "val.json")
     leaks = list(same_keypoints(open_annotations(first), open_annotations(second)))
     assert leaks == [Leak(1, 2, "same keypoints")]
-    status, content, said = scanned(capsys, tmp_path, first, second)
+    status, content, printed = scanned(capsys, tmp_path, first, second)
     assert (status, content["compared"]) == (1, "annotations")
-    assert "annotations alone were compared" in said
+    assert "annotations alone were compared" in printed
     few = {"keypoints": [5.0, 5.0, 2] * 2 + [0.0] * 45, "num_keypoints": 2}
     tables = [
         open_annotations(write(coco([person(1, 10), person(2, 20, **few)]), f"{name}.json"))
@@ -159,9 +159,9 @@ def test_files_with_images_elsewhere(root: Path, tmp_path: Path, capsys: Any) ->
 def test_wrong_use_is_one_sentence(
     clean: Path, tmp_path: Path, capsys: Any, words: list[str], sentence: str
 ) -> None:
-    status, _, said = scanned(capsys, tmp_path, *(word.format(root=clean) for word in words))
+    status, _, printed = scanned(capsys, tmp_path, *(word.format(root=clean) for word in words))
     assert status == 1
-    assert sentence in said
+    assert sentence in printed
 
 
 def test_distances_of_known_hashes() -> None:
@@ -219,9 +219,9 @@ def test_real_splits_share_nothing_until_copies_are_planted(
     shared_data: Data, tmp_path: Path, capsys: Any
 ) -> None:
     source = shared_data("coco/annotations").parent
-    status, content, said = scanned(capsys, tmp_path, source)
+    status, content, printed = scanned(capsys, tmp_path, source)
     assert (status, content["pairs"]) == (0, [])
-    assert "90 training and 113 evaluation images" in said
+    assert "90 training and 113 evaluation images" in printed
     root = tmp_path / "planted"
     root.mkdir()
     (root / "train2017").symlink_to(source / "train2017")

@@ -157,7 +157,7 @@ def test_the_official_nesting_is_the_same_table(tmp_path, instances):
     assert table.annotation_ids.tolist() == [1, 2, 3]  # its own order of people
 
 
-def test_occluded_joints_of_the_official_file_are_told_apart(tmp_path, instances):
+def test_occluded_joints_of_the_official_file_are_distinguished(tmp_path, instances):
     path = write_mat(tmp_path, instances)
     content = scipy.io.loadmat(path)
     point = content["RELEASE"]["annolist"][0, 0]["annorect"][0, 1]["annopoints"][0, 0]["point"][
@@ -181,7 +181,7 @@ def test_h5_is_the_same_but_for_square_heads_of_the_same_length(tmp_path, instan
     )
 
 
-def test_changed_head_boxes_beside_the_file_are_noticed(tmp_path, instances):
+def test_changed_head_boxes_beside_the_file_are_read(tmp_path, instances):
     path = write_json(tmp_path, instances)
     assert not open_annotations(path).head_boxes.any()
     write_heads(tmp_path, instances)
@@ -208,13 +208,13 @@ def spoil(path, **changes):
         ({"scale": float("inf")}, "NaN or infinity in the box of annotation 2"),
     ],
 )
-def test_bad_json_entries_are_refused(tmp_path, instances, changes, sentence):
+def test_bad_json_entries_are_errors(tmp_path, instances, changes, sentence):
     path = spoil(write_json(tmp_path, instances), **changes)
     with pytest.raises(InputError, match=sentence):
         open_annotations(path)
 
 
-def test_other_files_are_refused(tmp_path, instances):
+def test_other_files_are_errors(tmp_path, instances):
     path = tmp_path / "some.mat"
     scipy.io.savemat(path, {"apples": np.ones(3)})
     with pytest.raises(InputError, match=r"expected one of RELEASE, .* found apples"):

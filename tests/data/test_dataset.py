@@ -113,7 +113,7 @@ def test_keypoints_outside_the_input_are_not_labelled(split: Split) -> None:
     assert outside > 20
 
 
-def test_crowds_are_not_usable(split: Split) -> None:
+def test_the_loss_mask_leaves_out_crowds(split: Split) -> None:
     table = split.annotations
     crowds = np.flatnonzero(table.crowd)
     assert len(crowds), "the generated data must hold a crowd for this test to mean anything"
@@ -228,7 +228,7 @@ def test_missing_root_is_one_sentence(tmp_path: Path) -> None:
         PoseData(coco.files(tmp_path / "nothing"))
 
 
-def test_different_skeletons_are_refused(root: Path, tmp_path: Path) -> None:
+def test_different_skeletons_are_an_error(root: Path, tmp_path: Path) -> None:
     train = coco.files(root).train
     content = json.loads(train.annotations[0].read_text())
     content["categories"][0]["keypoints"] = ["head", "tail"]
@@ -242,7 +242,7 @@ def test_different_skeletons_are_refused(root: Path, tmp_path: Path) -> None:
         PoseData(DatasetFiles(train, replace(train, annotations=(other,))))
 
 
-def test_contact_sheet_of_what_training_sees(root: Path, tmp_path: Path) -> None:
+def test_contact_sheet_of_training_samples(root: Path, tmp_path: Path) -> None:
     from poselab.cli import main
 
     out = tmp_path / "sheet.png"

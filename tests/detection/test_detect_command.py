@@ -55,7 +55,7 @@ def test_every_shipped_detector_composes(name: str) -> None:
     }
 
 
-def test_training_leaves_a_detector_and_its_figures(trained: Path) -> None:
+def test_training_writes_a_detector_and_its_metrics(trained: Path) -> None:
     metrics = json.loads((trained / "metrics.json").read_text())
     assert metrics.keys() == {"person_AP", "person_AP50", "person_AP75", "seconds"}
     assert metrics["person_AP50"] >= metrics["person_AP"]
@@ -88,7 +88,7 @@ def test_images_without_labels(instances: Path, trained: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("detector", "said"),
+    ("detector", "expected"),
     [
         ("fasterrcn", "expected a detector out of"),
         ("ground_truth", "--annotations"),
@@ -101,18 +101,22 @@ def test_images_without_labels(instances: Path, trained: Path, tmp_path: Path) -
         ("jittered,rules.max_boxes=few", "conf/detector"),
     ],
 )
-def test_wrong_detectors_are_refused_in_one_sentence(
-    instances: Path, tmp_path: Path, detector: str, said: str, capsys: pytest.CaptureFixture[str]
+def test_wrong_detectors_are_one_sentence(
+    instances: Path,
+    tmp_path: Path,
+    detector: str,
+    expected: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     given = ["detect", str(instances / "val2017"), "--out", str(tmp_path / "boxes.json")]
     given += ["--detector", detector, "--device", "cpu"]
     assert cli.main(given) == 1
     (sentence,) = capsys.readouterr().err.splitlines()
-    assert said in sentence
+    assert expected in sentence
     assert not (tmp_path / "boxes.json").exists()
 
 
-def test_boxes_of_other_images_are_refused(
+def test_boxes_of_other_images_are_an_error(
     instances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "others.json"

@@ -48,19 +48,19 @@ def image(tmp_path: Path) -> DetectorInput:
         "fcos_resnet50_fpn",
     ],
 )
-def test_torchvision_gives_what_the_network_says_of_people(name: str, image: DetectorInput) -> None:
+def test_torchvision_keeps_the_networks_boxes_of_people(name: str, image: DetectorInput) -> None:
     torch.manual_seed(0)
     sides = None if "320" in name else (64, 96)
     detector = TorchvisionDetector(name, None, classes=3, person=2, sides=sides)
     detector.net.score_thresh = 0.0
     detector(2 * [image])  # random weights find whatever they find
-    said = {
+    output = {
         "boxes": torch.tensor([[1.0, 2.0, 11.0, 22.0], [0, 0, 5, 5], [3, 3, 4, 5]]),
         "labels": torch.tensor([2, 1, 2]),
         "scores": torch.tensor([0.5, 0.9, 0.25]),
     }
     seen: list[Any] = []
-    detector.net.forward = lambda images: seen.extend(images) or [said]
+    detector.net.forward = lambda images: seen.extend(images) or [output]
     (found,) = detector([image])
     assert found.boxes.tolist() == [[1, 2, 10, 20], [3, 3, 1, 2]]
     assert found.scores.tolist() == [0.5, 0.25]
@@ -76,8 +76,11 @@ def test_torchvision_weights_from_a_file(tmp_path: Path) -> None:
     again = TorchvisionDetector(name, str(file), classes=2)
     pairs = zip(made.net.parameters(), again.net.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
-    for weights, said in ((file, "choose that network's"), (tmp_path / "no.pth", "no such file")):
-        with pytest.raises(InputError, match=said):
+    for weights, expected in (
+        (file, "choose that network's"),
+        (tmp_path / "no.pth", "no such file"),
+    ):
+        with pytest.raises(InputError, match=expected):
             TorchvisionDetector(name, str(weights), classes=5)
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(InputError, match="state dict"):
@@ -87,7 +90,7 @@ def test_torchvision_weights_from_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("centred", [True, False])
-def test_letterboxed_boxes_come_back(centred: bool) -> None:
+def test_letterboxed_boxes_map_back(centred: bool) -> None:
     """A bright block keeps its place: found in the input, it is where it was in the image."""
     image = np.zeros((100, 300, 3), dtype=np.uint8)
     image[20:60, 200:280] = 255
@@ -131,12 +134,12 @@ def test_layouts_are_recognised_and_read(layout: str) -> None:
     assert corners[best] == pytest.approx(box)
 
 
-def test_unknown_outputs_are_refused() -> None:
+def test_unknown_outputs_are_an_error() -> None:
     with pytest.raises(InputError, match="YOLO"):
         recognise([(1, 1000)], (64, 64))
 
 
-def test_missing_packages_are_said_in_one_sentence(
+def test_missing_packages_are_reported_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from poselab.detection.onnx_detector import OnnxDetector
@@ -152,7 +155,7 @@ def test_missing_packages_are_said_in_one_sentence(
         OnnxDetector(tmp_path / "net.onnx", layout="yolo")
 
 
-def test_ultralytics_is_asked_as_its_package_documents(
+def test_ultralytics_is_called_as_its_package_documents(
     monkeypatch: pytest.MonkeyPatch, image: DetectorInput
 ) -> None:
     from types import SimpleNamespace
@@ -231,7 +234,7 @@ def test_the_small_detector_learns(trained: Path, instances: Path) -> None:
     assert before < 0.05 < 0.3 < after
 
 
-def test_the_small_detector_is_kept(trained: Path, val: Split, tmp_path: Path) -> None:
+def test_the_small_detector_is_saved(trained: Path, val: Split, tmp_path: Path) -> None:
     detector = load(trained / "detector.ckpt")
     save(detector, tmp_path / "again.ckpt")
     found = run_detector(TinyDetector(detector, "cpu"), val, BoxFilter())

@@ -99,7 +99,7 @@ def saved(layout: str, file: Path, batch: int | str) -> Path:
 
 @pytest.mark.parametrize("batch", ["any", 2])
 @pytest.mark.parametrize("layout", ["yolox", "yolov8"])
-def test_what_the_network_sees_comes_back_in_the_image(
+def test_boxes_of_the_input_map_back_to_the_image(
     layout: str, batch: int | str, images: list[DetectorInput], tmp_path: Path
 ) -> None:
     """40 × 60 becomes 64 × 96, a scale of 1.6: a cell of 16 is the block of 10."""
@@ -120,9 +120,7 @@ def test_what_the_network_sees_comes_back_in_the_image(
         assert np.abs(instances.scores[far]).max() < 0.02  # grey is nobody
 
 
-def test_a_network_in_a_file_is_a_detector_of_the_command(
-    images: list[DetectorInput], tmp_path: Path
-) -> None:
+def test_the_command_takes_a_network_in_a_file(images: list[DetectorInput], tmp_path: Path) -> None:
     file, out = saved("yolov8", tmp_path / "net.onnx", 1), tmp_path / "boxes.json"
     given = ["detect", *(str(p.path) for p in images), "--detector", str(file)]
     assert cli.main([*given, "--out", str(out), "--max-boxes", "1", "--device", "cpu"]) == 0
@@ -131,7 +129,7 @@ def test_a_network_in_a_file_is_a_detector_of_the_command(
     assert found.scores == pytest.approx(np.ones(3), abs=0.06)
 
 
-def test_a_broken_file_is_refused(tmp_path: Path) -> None:
+def test_a_broken_file_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "net.onnx"
     file.write_bytes(b"no network")
     with pytest.raises(InputError, match="expected an ONNX network in"):

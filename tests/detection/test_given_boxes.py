@@ -20,7 +20,7 @@ ALL = BoxFilter(threshold=0.0, nms=None, max_boxes=1000)
 
 
 @pytest.mark.parametrize("iou", [0.05, 0.5, 0.7, 0.95, 1.0])
-def test_every_box_is_moved_to_that_iou(iou: float) -> None:
+def test_every_box_is_jittered_to_that_iou(iou: float) -> None:
     rng = np.random.default_rng(0)
     boxes = np.concatenate([rng.normal(0, 100, (500, 2)), rng.uniform(3, 300, (500, 2))], axis=1)
     moved = jitter_boxes(boxes, iou, rng)
@@ -39,7 +39,7 @@ def test_an_exact_share_is_left_out() -> None:
     assert kept.tolist() != list(range(763))
 
 
-def test_jitter_is_measured_as_asked_whatever_the_batches(val: Split) -> None:
+def test_jitter_does_not_depend_on_the_batch_size(val: Split) -> None:
     table = val.annotations
     detector = jittered(table=table, device="cpu", iou=0.7, miss=0.2, seed=3)
     found = run_detector(detector, val, ALL, batch_size=5)
@@ -54,14 +54,14 @@ def test_jitter_is_measured_as_asked_whatever_the_batches(val: Split) -> None:
     assert found.boxes.tolist() != other.boxes.tolist()
 
 
-def test_truth_is_the_labels(val: Split) -> None:
+def test_ground_truth_boxes_are_the_annotated_ones(val: Split) -> None:
     found = run_detector(ground_truth(table=val.annotations, device="cpu"), val, ALL, batch_size=3)
     instances = labelled_instances(val.annotations)
     assert found.image_ids.tolist() == val.annotations.image_ids[instances.image].tolist()
     assert found.boxes.tolist() == instances.boxes.tolist()
 
 
-def test_truth_needs_labels(val: Split) -> None:
+def test_ground_truth_boxes_need_annotations(val: Split) -> None:
     nobody = replace(val.annotations.select(np.zeros(0, dtype=np.int64)))
     with pytest.raises(InputError, match="--annotations"):
         ground_truth(table=nobody, device="cpu")
@@ -70,7 +70,7 @@ def test_truth_needs_labels(val: Split) -> None:
             jittered(table=val.annotations, device="cpu", **wrong)  # type: ignore[arg-type]
 
 
-def test_rules_by_hand() -> None:
+def test_box_filter_by_hand() -> None:
     """Boxes ten wide at 0, 2 and 20: the first two share 8 of 12; one has no width."""
     boxes = np.array(
         [[2.0, 0, 10, 10], [0, 0, 10, 10], [20, 0, 10, 10], [40, 0, 0, 5], [9, 9, 9, 9]]

@@ -246,7 +246,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_other_settings_are_refused(tmp_path):
+def test_other_settings_are_an_error(tmp_path):
     generate(tmp_path / "a", Settings(2, size=(64, 64)), workers=1)
     with pytest.raises(InputError, match="found seed 0"):
         generate(tmp_path / "a", Settings(2, size=(64, 64), seed=1), workers=1)
