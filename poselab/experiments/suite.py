@@ -11,6 +11,7 @@ from poselab.evaluation.statistics.estimate import Estimate
 from poselab.experiments import build, runs
 from poselab.experiments.compose import compose
 from poselab.experiments.configs import suite_rows
+from poselab.experiments.parallel import parallel_runs, train_in_parallel
 from poselab.experiments.reporting import compare_runs
 from poselab.experiments.speed import images_per_second
 from poselab.experiments.train import train_run
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 _METRICS = ("AP", "AP50", "AP75", "AR", "PCKh@0.5")
 _WITH_INTERVAL = ("AP", "PCKh@0.5")
 """Metrics whose confidence intervals the table has room for."""
+
+_CAPTION = (
+    "On the validation images, by which the best epoch was chosen too. In brackets: 95 % bootstrap "
+    "confidence interval over validation images; training noise is not in it."
+)
 
 
 def suite_experiments(
@@ -61,10 +67,10 @@ def run_suite(experiments: Sequence[str], overrides: Sequence[str]) -> Path:
     """
     configs = [compose("train", [f"experiment={name}", *overrides])[0] for name in experiments]
     place = Path(configs[0].runs) / "suite"
-    rows = []
-    for n, (name, config) in enumerate(zip(experiments, configs, strict=True), start=1):
-        print(f"[{n}/{len(experiments)}] {name}: {place / name}", flush=True)
-        rows.append(_train_row(config, place / name, name))
+    _train_missing(dict(zip(experiments, configs, strict=True)), place, overrides)
+    rows = [
+        _row(config, place / name, name) for name, config in zip(experiments, configs, strict=True)
+    ]
     folder = place / experiments[0].rpartition("/")[0]
     _write_tables(rows, folder)
     if configs[0].get("report") and len(experiments) > 1:
@@ -72,10 +78,33 @@ def run_suite(experiments: Sequence[str], overrides: Sequence[str]) -> Path:
     return folder
 
 
-def _train_row(config: DictConfig, folder: Path, name: str) -> Row:
-    """Train unless the run is finished; its row of the table."""
-    runs.check_one_device(config)
-    record = runs.finished_metrics(config, folder) or train_run(config, folder, name)
+def _train_missing(
+    configs: Mapping[str, DictConfig], place: Path, overrides: Sequence[str]
+) -> None:
+    """Train the experiments that are not finished, on a CPU several at once."""
+    for n, (name, config) in enumerate(configs.items(), start=1):
+        runs.check_one_device(config)
+        print(f"[{n}/{len(configs)}] {name}: {place / name}", flush=True)
+    missing = {
+        name: config
+        for name, config in configs.items()
+        if runs.finished_metrics(config, place / name) is None
+    }
+    processes = parallel_runs(list(missing.values()))
+    if processes == 1:
+        for name, config in missing.items():
+            print(f"training {name} ...", flush=True)
+            train_run(config, place / name, name)
+        return
+    for config in missing.values():
+        build.data(config)  # data that is missing is generated once, before all of them need it
+    print(f"training {len(missing)} experiments, {processes} at a time ...", flush=True)
+    train_in_parallel({name: place / name for name in missing}, overrides, processes)
+
+
+def _row(config: DictConfig, folder: Path, name: str) -> Row:
+    """A finished run's row of the table."""
+    record = read_json(folder / "metrics.json", "metrics")
     manifest = runs.read_manifest(folder)
     cost = manifest["cost"]
     return {
@@ -114,7 +143,7 @@ def _measured_speed(folder: Path, manifest: dict[str, Any]) -> float:
 
 
 def _write_tables(rows: list[Row], folder: Path) -> None:
-    print_table(rows, "on the validation images, by which the best epoch was chosen too")
+    print_table(rows, _CAPTION)
     for name, text in (("table.md", markdown(rows)), ("table.csv", csv_text(rows))):
         write_bytes(folder / name, text.encode())
 
@@ -131,6 +160,7 @@ def _write_page(config: DictConfig, folders: Mapping[str, Path], out: Path) -> N
         for name, record in records.items()
         if all(record[key] == first[key] for key in ("fingerprint", "image_set"))
     }
+    print("resampling images to compare the runs, writing index.html ...", flush=True)
     split = build.data(config).val
     comparison = compare_runs(same, split, build.evaluator(config), config.report.replicates)
     write_page(comparison, out / "index.html", image_folder=split.images)
