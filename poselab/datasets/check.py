@@ -79,10 +79,13 @@ def check_file(
 
 
 def how_to_get(root: Path) -> str:
-    """Where to download the datasets with publishers' addresses."""
-    splits = [split for dataset in all_datasets().values() for split in dataset.files(root)]
-    addresses = dict.fromkeys(a for s in splits for a in (s.annotations_url, s.images_url))
-    return "get one from " + ", ".join(addresses)
+    """Where every known dataset can be downloaded."""
+    places = []
+    for dataset in all_datasets().values():
+        splits = dataset.files(root)
+        urls = dict.fromkeys(url for s in splits for url in (s.annotations_url, s.images_url))
+        places.append(f"{dataset.TITLE} from {', '.join(urls)}")
+    return "get " + "; ".join(places)
 
 
 def _layout(title: str, splits: tuple[SplitFiles, ...]) -> str:
