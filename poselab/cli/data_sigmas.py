@@ -1,4 +1,4 @@
-"""``poselab data sigmas``: OKS sigmas for keypoints for which nobody published any."""
+"""``poselab data sigmas``: OKS sigmas of keypoints for which nobody published any."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     annotations = open_annotations(arguments.annotations, layout=arguments.layout)
     estimates = _estimates(arguments, annotations)
     for estimate in estimates:
-        _show(estimate, annotations)
+        _print_table(estimate, annotations)
         _warn(estimate)
     if arguments.json:
         _write(arguments.json, estimates)
@@ -78,7 +78,7 @@ def _estimates(arguments: argparse.Namespace, annotations: Annotations) -> list[
     return estimates
 
 
-def _show(estimate: SigmaEstimate, annotations: Annotations) -> None:
+def _print_table(estimate: SigmaEstimate, annotations: Annotations) -> None:
     published = annotations.skeleton.sigmas or (math.nan,) * len(estimate.keypoints)
     width = max(len(name) for name in estimate.keypoints) + 2
     print(f"{estimate.rule}; standard errors after ±")

@@ -62,9 +62,8 @@ class Metrics:
     def scored(self) -> str:
         """How many people in how many images were scored, in words."""
         record = self.comparability
-        return (
-            f"{record['instances']} people in {record['images']} images of {record['annotations']}"
-        )
+        people, images = (record.get(key, "?") for key in ("instances", "images"))
+        return f"{people} people in {images} images of {record.get('annotations', '?')}"
 
     def __str__(self) -> str:
         lines = [

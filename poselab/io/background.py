@@ -1,4 +1,8 @@
-"""Work that a second process does while this one goes on."""
+"""Work that a second process does while this one goes on.
+
+A fork shares millions of parsed values with this process at no cost, and hands back arrays without
+a copy; ``multiprocessing`` starts anew and pickles both ways, which takes longer than the work.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ _THREADED = frozenset({"torch", "hotcoco"})
 
 @contextmanager
 def in_background(work: Callable[[], T], worth_it: bool = True) -> Iterator[Callable[[], T]]:
-    """Do ``work`` in a copy of this process during the block; what is yielded waits for its result.
+    """Do ``work`` in a copy of this process during the block; yields a call that waits for it.
 
     Where nothing can be copied safely, or the copy fails or dies, the work is done here when its
     result is asked for, so that its errors are raised here too. It must change nothing.
@@ -30,22 +34,22 @@ def in_background(work: Callable[[], T], worth_it: bool = True) -> Iterator[Call
     if not (worth_it and possible()):
         yield work
         return
-    with os.fdopen(os.memfd_create("poselab"), "w+b") as answer:
-        running = _start(work, answer)
+    with os.fdopen(os.memfd_create("poselab"), "w+b") as result:
+        process = _start(work, result)
         try:
-            yield lambda: _read(answer) if running and _ended_well(running) else work()
+            yield lambda: _read(result) if process and _ended_well(process) else work()
         finally:
-            if running:  # nobody has the result, nor wants it
+            if process:  # the block ended without asking for the result
                 with suppress(ProcessLookupError):
-                    os.kill(running[0], signal.SIGKILL)
-                _ended_well(running)
+                    os.kill(process[0], signal.SIGKILL)
+                _ended_well(process)
 
 
 def possible() -> bool:
-    """Whether there is a second core, and this process can be copied without surprises.
+    """Whether there is a second core, and this process can be forked safely.
 
-    A copy has none of the other threads, and waits for ever for what they were to do. Only Linux
-    keeps anonymous files in memory.
+    A fork has none of the other threads, and would wait for ever for their locks. Only Linux keeps
+    anonymous files in memory.
     """
     return (
         hasattr(os, "memfd_create")
@@ -55,10 +59,10 @@ def possible() -> bool:
     )
 
 
-def _start(work: Callable[[], object], answer: BinaryIO) -> list[int]:
-    """The number of a new process that writes its result and ends with status 0, or else with 1.
+def _start(work: Callable[[], object], result: BinaryIO) -> list[int]:
+    """The id of a new process that writes its result and ends with status 0, or else with 1.
 
-    No number where the system has no room for another.
+    Empty where the system has no room for another process.
     """
     try:
         process = os.fork()
@@ -67,39 +71,39 @@ def _start(work: Callable[[], object], answer: BinaryIO) -> list[int]:
     if process:
         return [process]
     try:
-        _write(work(), answer)
+        _write(work(), result)
         os._exit(0)
     finally:  # the copy must never return into its parent's code, not even by an error
         os._exit(1)
 
 
-def _ended_well(running: list[int]) -> bool:
-    """Wait for the process on the list, and take it off."""
+def _ended_well(process: list[int]) -> bool:
+    """Wait for the process, and take its id off the list, so that nobody waits or kills twice."""
     try:
-        status = os.waitpid(running[0], 0)[1]
+        status = os.waitpid(process[0], 0)[1]
     except ChildProcessError:  # somebody else has waited for it
         status = 1
-    running.clear()
+    process.clear()
     return status == 0
 
 
-def _write(result: object, answer: BinaryIO) -> None:
-    """The result without its arrays, then these as they are, so that nobody copies them again."""
+def _write(content: object, file: BinaryIO) -> None:
+    """The content without its arrays, then these as they are, so that they are not copied again."""
     arrays: list[pickle.PickleBuffer] = []
-    rest = pickle.dumps(result, pickle.HIGHEST_PROTOCOL, buffer_callback=arrays.append)
-    contents = [array.raw() for array in arrays]
-    pickle.dump((rest, [content.nbytes for content in contents]), answer)
-    for content in contents:
-        answer.seek(_aligned(answer.tell()))
-        answer.write(content)
-    answer.flush()
+    rest = pickle.dumps(content, pickle.HIGHEST_PROTOCOL, buffer_callback=arrays.append)
+    buffers = [array.raw() for array in arrays]
+    pickle.dump((rest, [buffer.nbytes for buffer in buffers]), file)
+    for buffer in buffers:
+        file.seek(_aligned(file.tell()))
+        file.write(buffer)
+    file.flush()
 
 
-def _read(answer: BinaryIO) -> Any:
-    answer.seek(0)
-    rest, sizes = pickle.load(answer)
-    start, arrays = answer.tell(), []
-    memory = memoryview(mmap.mmap(answer.fileno(), 0))
+def _read(file: BinaryIO) -> Any:
+    file.seek(0)
+    rest, sizes = pickle.load(file)
+    start, arrays = file.tell(), []
+    memory = memoryview(mmap.mmap(file.fileno(), 0))
     for size in sizes:
         start = _aligned(start)
         arrays.append(memory[start : start + size])

@@ -1,12 +1,12 @@
-"""The figures of ``poselab evaluate`` as torchmetrics, for training loops that are not PoseLab's.
+"""The metrics of ``poselab evaluate`` as torchmetrics, for training loops that are not PoseLab's.
 
 Both take plain tensors of image pixels, one row a pose or a labelled person, in any batches. Rows
-are kept flat, as one vector of doubles a side, because that is what torchmetrics can gather from
-processes of which some saw nothing; the evaluators that score files score them once together.
+are kept flat, as one vector of doubles for each of the two, because that is what torchmetrics can
+gather from processes of which some saw nothing; evaluators then score all rows at once.
 
 Poses, N of K keypoints, in ``preds``:
     image_ids (N,)   scores (N,)   keypoints (N, K, 2)
-    annotation_ids (N,), the person each answers for; -1, or left out: nobody in particular
+    annotation_ids (N,), the person in whose box each was predicted; -1, or left out: not known
 People, M in ``target``:
     image_ids (M,)   annotation_ids (M,), distinct   keypoints (M, K, 2)   visibility (M, K) 0, 1, 2
     areas (M,) pixels², needed wherever OKS is   head_boxes (M, 4) x y w h, needed by PCKh
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Column(NamedTuple):
-    """A key, how many numbers a row has under it, and what stands where it is left out."""
+    """A key, how many numbers a row has under it, and the value where it is left out."""
 
     name: str
     width: int
@@ -48,23 +48,23 @@ class Column(NamedTuple):
 class FileMetric(Metric):
     """Gathers poses and people, and scores them with an evaluator as if they were files.
 
-    A sampler that pads shows people twice: labels of one annotation id count once, and of poses
-    what :func:`poselab.evaluation.predictions.merge` keeps of each process's.
+    A sampler that pads repeats people: those of one annotation id count once, and poses are merged
+    over processes by :func:`poselab.evaluation.predictions.merge`.
     """
 
     is_differentiable = False
     higher_is_better = True
     full_state_update = False
-    found: list[Tensor]
-    labelled: list[Tensor]
+    poses: list[Tensor]
+    people: list[Tensor]
 
     def __init__(self, evaluator: Evaluator, skeleton: Skeleton, needs: Sequence[str]) -> None:
         super().__init__()
         self.evaluator, self.skeleton = evaluator, skeleton
-        self._of_person = _person_columns(len(skeleton), needs)
+        self._person_columns = _person_columns(len(skeleton), needs)
         self.set_dtype(torch.float64)
-        self.add_state("found", default=[], dist_reduce_fx="cat")
-        self.add_state("labelled", default=[], dist_reduce_fx="cat")
+        self.add_state("poses", default=[], dist_reduce_fx="cat")
+        self.add_state("people", default=[], dist_reduce_fx="cat")
 
     def update(self, preds: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> None:
         """Add poses and people as the module's text lays them out; either side may have no rows.
@@ -72,20 +72,20 @@ class FileMetric(Metric):
         Raises:
             InputError: a key is missing or unknown, a shape does not fit, a number is not finite.
         """
-        found = _packed("preds", preds, _pose_columns(len(self.skeleton)))
-        labelled = _packed("target", target, self._of_person)
-        self.found.append(found.to(self.device))
-        self.labelled.append(labelled.to(self.device))
+        poses = _packed("preds", preds, _pose_columns(len(self.skeleton)))
+        people = _packed("target", target, self._person_columns)
+        self.poses.append(poses.to(self.device))
+        self.people.append(people.to(self.device))
 
     def compute(self) -> dict[str, Tensor]:
-        """The evaluator's figures, fractions as doubles; NaN where there is nothing to measure.
+        """The evaluator's values, fractions as doubles; NaN where there is nothing to measure.
 
         Raises:
-            InputError: what the evaluator refuses.
+            InputError: rows that the evaluator cannot score.
         """
-        poses = _unpacked(self.found, _pose_columns(len(self.skeleton)))
-        instances = _unpacked(self.labelled, self._of_person)
-        table = _table(instances, np.unique(poses["image_ids"]), self.skeleton)
+        poses = _unpacked(self.poses, _pose_columns(len(self.skeleton)))
+        people = _unpacked(self.people, self._person_columns)
+        table = _table(people, np.unique(poses["image_ids"]), self.skeleton)
         values = self.evaluator(_predictions(poses), table).values
         return {
             key: torch.tensor(value, dtype=torch.float64, device=self.device)
@@ -94,7 +94,7 @@ class FileMetric(Metric):
 
 
 class KeypointAP(FileMetric):
-    """COCO's ten keypoint figures, AP to ARL, to the last digit those of pycocotools.
+    """COCO's ten keypoint metrics, AP to ARL, to the last digit those of pycocotools.
 
     ``sigmas`` (K,) replace the skeleton's. Source: Lin et al. 2014.
     """
@@ -127,7 +127,7 @@ class PCKh(FileMetric):
 
 
 def _pose_columns(joints: int) -> tuple[Column, ...]:
-    """What is kept of a pose, with the process that found it."""
+    """What is kept of a pose, with the process that predicted it."""
     here = torch.distributed.is_available() and torch.distributed.is_initialized()
     rank = torch.distributed.get_rank() if here else 0
     named = (Column("image_ids", 1), Column("annotation_ids", 1, -1.0), Column("scores", 1))
@@ -203,12 +203,12 @@ def _predictions(poses: dict[str, Floats]) -> Predictions:
     return merge([everything.take(poses["rank"] == rank) for rank in ranks] or [everything])
 
 
-def _table(instances: dict[str, Floats], others: Floats, skeleton: Skeleton) -> Annotations:
-    """The people sorted by image and annotation id, with the images where only poses are."""
-    keys = np.stack([instances["image_ids"], instances["annotation_ids"]], axis=1).astype(np.int64)
+def _table(people: dict[str, Floats], pose_images: Floats, skeleton: Skeleton) -> Annotations:
+    """The people sorted by image and annotation id, with the images that have only poses."""
+    keys = np.stack([people["image_ids"], people["annotation_ids"]], axis=1).astype(np.int64)
     keys, first = np.unique(keys, axis=0, return_index=True)
-    rows: dict[str, Any] = {name: values[first] for name, values in instances.items()}
-    image_ids = np.union1d(keys[:, 0], others.astype(np.int64))
+    rows: dict[str, Any] = {name: values[first] for name, values in people.items()}
+    image_ids = np.union1d(keys[:, 0], pose_images.astype(np.int64))
     nothing = np.empty(0, np.int64)
     return Annotations(
         skeleton=skeleton,

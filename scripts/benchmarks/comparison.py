@@ -3,9 +3,9 @@
     python scripts/benchmarks/comparison.py person_keypoints_val2017.json[.gz]
 
 On 100,000 detections, in one process: (1) an evaluation by PoseLab against hotcoco alone, from what
-each holds in memory (poses as arrays; results as JSON is parsed) to the ten figures, and once more
+each holds in memory (poses as arrays; results as JSON is parsed) to the ten values, and once more
 with the files read too, where hotcoco's parser in Rust has nothing to hand to Python; (2) 1,000
-paired bootstrap replicates of two methods, all ten figures by COCO's exact accumulation, against
+paired bootstrap replicates of two methods, all ten values by COCO's exact accumulation, against
 one evaluation by pycocotools; (3) the most memory that all of it took. Exit status 1 where a limit
 is exceeded.
 """
@@ -54,7 +54,7 @@ def main() -> int:
         gzip.decompress(content) if arguments.annotations.suffix == ".gz" else content
     )
     with tempfile.TemporaryDirectory() as folder:
-        gt, dt = Path(folder) / "ground_truth.json", Path(folder) / "found.json"
+        gt, dt = Path(folder) / "ground_truth.json", Path(folder) / "predictions.json"
         gt.write_bytes(orjson.dumps(ground_truth))
         dt.write_bytes(orjson.dumps(detections(ground_truth)))
         del ground_truth, content
@@ -79,17 +79,17 @@ def measure(gt: Path, dt: Path, repeats: int) -> int:
             taken[name].append(seconds(one))
     least = {name: min(times) for name, times in taken.items()}
     started = time.perf_counter()
-    tallies = [[evaluator.accumulate(found, annotations)] for found in (first, second)]
-    tallied = time.perf_counter()
-    resample(tallies, REPLICATES)
-    drawn = time.perf_counter()
+    accumulators = [[evaluator.accumulate(poses, annotations)] for poses in (first, second)]
+    matched = time.perf_counter()
+    resample(accumulators, REPLICATES)
+    resampled = time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     reference = seconds(lambda: pycocotools_alone(gt, dt))
     rows = [
         ("evaluation / hotcoco alone", least["ours"], least["alone"], EVALUATION),
         ("the same from files", least["ours from files"], least["alone from files"], None),
-        ("1,000 paired replicates / pycocotools", drawn - tallied, reference, BOOTSTRAP),
-        ("the same with matching / pycocotools", drawn - started, reference, None),
+        ("1,000 paired replicates / pycocotools", resampled - matched, reference, BOOTSTRAP),
+        ("the same with matching / pycocotools", resampled - started, reference, None),
     ]
     return report(rows, peak)
 
@@ -125,8 +125,8 @@ def report(rows: list[tuple[str, float, float, float | None]], peak: float) -> i
     for name, ours, theirs, limit in rows:
         ratio = ours / theirs
         failed |= limit is not None and ratio > limit
-        told = "no limit" if limit is None else f"limit {limit}"
-        print(f"{name:<40}{ours:7.2f} s / {theirs:6.2f} s = {ratio:5.2f}   ({told})")
+        text = "no limit" if limit is None else f"limit {limit}"
+        print(f"{name:<40}{ours:7.2f} s / {theirs:6.2f} s = {ratio:5.2f}   ({text})")
     print(f"{'most memory of the comparison':<40}{peak:7.0f} MB{'':>20}(limit {MEGABYTES})")
     return int(failed)
 

@@ -3,9 +3,9 @@
     python scripts/benchmarks/evaluate_oks.py person_keypoints_val2017.json[.gz]
 
 Detections are labelled people moved at random: several a person, some far off, and false ones.
-Prints seconds (the least of --repeats), whether the figures are the same, and the ratio with and
+Prints seconds (the least of --repeats), whether the values are the same, and the ratio with and
 without PoseLab's cache of the annotations; PoseLab uses two cores where there are two. Exit status
-1 where figures differ or the warm ratio is under 12. Both run from compiled bytecode, as installed
+1 where values differ or the warm ratio is under 12. Both run from compiled bytecode, as installed
 ones do.
 """
 
@@ -33,8 +33,8 @@ PYCOCOTOOLS = """
 import json, sys
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
-truth = COCO(sys.argv[2])
-evaluation = COCOeval(truth, truth.loadRes(sys.argv[1]), "keypoints")
+ground_truth = COCO(sys.argv[2])
+evaluation = COCOeval(ground_truth, ground_truth.loadRes(sys.argv[1]), "keypoints")
 evaluation.evaluate()
 evaluation.accumulate()
 evaluation.summarize()
@@ -55,13 +55,14 @@ def compare(annotations: Path, folder: Path, repeats: int) -> int:
     content = annotations.read_bytes()
     ground_truth = folder / "ground_truth.json"
     ground_truth.write_bytes(gzip.decompress(content) if annotations.suffix == ".gz" else content)
-    found = folder / "found.json"
-    found.write_bytes(orjson.dumps(detections(orjson.loads(ground_truth.read_bytes()))))
+    predictions = folder / "predictions.json"
+    predictions.write_bytes(orjson.dumps(detections(orjson.loads(ground_truth.read_bytes()))))
     ours, theirs = folder / "ours.json", folder / "theirs.json"
     cache = folder / "cache"
     poselab = [sys.executable, "-c", "import sys; from poselab.cli import main; sys.exit(main())"]
-    poselab += ["evaluate", str(found), "--annotations", str(ground_truth), "--json", str(ours)]
-    plain = [sys.executable, "-c", PYCOCOTOOLS, str(found), str(ground_truth), str(theirs)]
+    poselab += ["evaluate", str(predictions), "--annotations", str(ground_truth)]
+    poselab += ["--json", str(ours)]
+    plain = [sys.executable, "-c", PYCOCOTOOLS, str(predictions), str(ground_truth), str(theirs)]
     environment = os.environ | {"PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
     environment |= {"POSELAB_CACHE": str(cache)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -85,7 +86,7 @@ def report(least: dict[str, float], same: bool) -> int:
     print(f"  poselab, annotations cached {least['warm']:7.2f}   {ratio:.1f} x")
     cold = least["pycocotools"] / least["cold"]
     print(f"  poselab, first time         {least['cold']:7.2f}   {cold:.1f} x")
-    print(f"  same ten figures to the last digit: {'yes' if same else 'NO'}")
+    print(f"  same ten values to the last digit: {'yes' if same else 'NO'}")
     print(f"  required: {REQUIRED:.0f} x")
     return 0 if same and ratio >= REQUIRED else 1
 

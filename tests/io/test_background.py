@@ -1,4 +1,4 @@
-"""Work in a second process: its result comes back, and its end in any way is made good here."""
+"""Work in a second process: its result comes back, or is made here if the process ends badly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from poselab.io import background as second_process
+from poselab.io import background
 from poselab.io.background import in_background
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def _copies(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a command of its own: the tests' process has torch, and may have one core."""
     if not hasattr(os, "memfd_create"):
         pytest.skip("copies are made on Linux only")
-    monkeypatch.setattr(second_process, "possible", lambda: True)
+    monkeypatch.setattr(background, "possible", lambda: True)
 
 
 def test_arrays_come_back_from_another_process() -> None:

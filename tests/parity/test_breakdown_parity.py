@@ -15,10 +15,11 @@ from pycocotools.cocoeval import COCOeval
 
 from poselab.annotations import open_annotations
 from poselab.evaluation.metrics.breakdown import by_crowding, by_labelled_joints, by_size
-from poselab.evaluation.metrics.crowding import CrowdPoseEvaluator, box_ious, overlaps
+from poselab.evaluation.metrics.crowding import CrowdPoseEvaluator, overlaps
 from poselab.evaluation.metrics.joints import joint_average_precision
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.predictions import read_predictions
+from poselab.geometry import iou
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,4 +166,4 @@ def test_crowd_levels_equal_pycocotools_on_their_images(tmp_path: Path, seed: in
 def test_box_ious_by_hand() -> None:
     boxes = np.array([[0.0, 0, 10, 10], [5, 0, 10, 10], [20, 20, 0, 0]])
     expected = [[1, 50 / 150, 0], [50 / 150, 1, 0], [0, 0, 0]]
-    np.testing.assert_allclose(box_ious(boxes, boxes), expected)
+    np.testing.assert_allclose(iou(boxes, boxes), expected)

@@ -13,6 +13,7 @@ from poselab.evaluation.accumulator import JointAccumulator
 from poselab.evaluation.evaluator import Evaluator
 from poselab.evaluation.images import image_rows
 from poselab.evaluation.metrics.oks import OksEvaluator
+from poselab.geometry import iou
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,21 +39,10 @@ def overlaps(annotations: Annotations) -> Floats:
         instances = np.array(annotations.rows(image))
         instances = instances[~annotations.crowd[instances]]
         if len(instances) > 1:
-            pairs = box_ious(annotations.boxes[instances], annotations.boxes[instances])
-            np.fill_diagonal(pairs, 0.0)
-            greatest[instances] = pairs.max(axis=1)
+            overlap = iou(annotations.boxes[instances], annotations.boxes[instances])
+            np.fill_diagonal(overlap, 0.0)
+            greatest[instances] = overlap.max(axis=1)
     return greatest
-
-
-def box_ious(first: Floats, second: Floats) -> Floats:
-    """Intersection over union (A, B) of boxes (A, 4) and (B, 4) x y w h; 0 without area."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(
-        first[:, None, :2] + first[:, None, 2:], second[None, :, :2] + second[None, :, 2:]
-    )
-    shared = np.clip(high - low, 0.0, None).prod(axis=2)
-    both = first[:, 2:].prod(axis=1)[:, None] + second[:, 2:].prod(axis=1) - shared
-    return np.asarray(np.divide(shared, both, out=np.zeros_like(shared), where=both > 0))
 
 
 def crowd_index(annotations: Annotations) -> Floats:

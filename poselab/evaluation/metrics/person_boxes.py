@@ -32,14 +32,14 @@ def person_precisions(
     """The same AP, and AP50 and AP75 at one IoU each."""
     import hotcoco
 
-    ground_truth, found = hotcoco.COCO(), hotcoco.COCO()
-    labels = _truth(annotations)
-    ground_truth.dataset = labels
-    found.dataset = {**labels, "annotations": _found(image_ids, boxes, scores)}
+    ground_truth, detections = hotcoco.COCO(), hotcoco.COCO()
+    dataset = _ground_truth(annotations)
+    ground_truth.dataset = dataset
+    detections.dataset = {**dataset, "annotations": _detections(image_ids, boxes, scores)}
     with contextlib.redirect_stdout(io.StringIO()):
-        for index in (ground_truth, found):
+        for index in (ground_truth, detections):
             index.createIndex()
-        evaluation = hotcoco.COCOeval(ground_truth, found, iouType="bbox")
+        evaluation = hotcoco.COCOeval(ground_truth, detections, iouType="bbox")
         evaluation.evaluate()
         evaluation.accumulate()
     assert evaluation.eval is not None
@@ -52,7 +52,7 @@ def _mean(precision: Floats) -> float:
     return float(there.mean()) if there.size else float("nan")
 
 
-def _truth(annotations: Annotations) -> dict[str, Any]:
+def _ground_truth(annotations: Annotations) -> dict[str, Any]:
     columns = zip(
         annotations.image_ids[annotations.image_of()].tolist(),
         annotations.boxes.tolist(),
@@ -73,7 +73,7 @@ def _truth(annotations: Annotations) -> dict[str, Any]:
     return {"images": images, "categories": [_PERSON], "annotations": instances}
 
 
-def _found(image_ids: Ints, boxes: Floats, scores: Floats) -> list[dict[str, Any]]:
+def _detections(image_ids: Ints, boxes: Floats, scores: Floats) -> list[dict[str, Any]]:
     areas = (boxes[:, 2] * boxes[:, 3]).tolist()
     columns = zip(image_ids.tolist(), boxes.tolist(), scores.tolist(), areas, strict=True)
     return [

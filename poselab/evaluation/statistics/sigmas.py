@@ -8,7 +8,7 @@ import numpy as np
 
 from poselab.annotations.columns import rows_of
 from poselab.evaluation.matching.instances import match_by_annotation_id, match_by_best_oks
-from poselab.evaluation.metrics.crowding import box_ious
+from poselab.geometry import iou
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def same_people(annotations: Annotations, other: Annotations, least_iou: float) 
         theirs = np.array(other.rows(int(there[image])), dtype=np.int64)
         mine, theirs = mine[measurable[mine]], theirs[scorable[theirs]]
         if len(mine) and len(theirs):
-            ious = box_ious(annotations.boxes[mine], other.boxes[theirs])
+            ious = iou(annotations.boxes[mine], other.boxes[theirs])
             best = ious.argmax(axis=1)
             row = np.arange(len(mine))
             mutual = (ious.argmax(axis=0)[best] == row) & (ious[row, best] >= least_iou)
