@@ -1,4 +1,4 @@
-"""Keypoint R-CNN: half pixels, images without people, what it scores, and that it learns."""
+"""Keypoint R-CNN: half pixels, images without people, scores, and that it learns."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SMALL = (
         "++backbone.widths=[16,32,32,32]",
     ),
     *("method.neck.channels=32", "method.head.keypoint_widths=[32]", "method.head.box_width=64"),
-    *("method.head.samples=32", "method.head.most=4", "data=coco", "data.workers=0"),
+    *("method.head.samples=32", "method.head.max_detections=4", "data=coco", "data.workers=0"),
 )
 
 
@@ -65,8 +65,8 @@ def batch_of(samples: Any) -> Sample:
     return made
 
 
-def as_found(instances: InstanceTarget) -> DetectedInstances:
-    """What a network that is always right finds."""
+def as_detections(instances: InstanceTarget) -> DetectedInstances:
+    """What a network without error detects."""
     scores = instances.valid.float()
     return DetectedInstances(
         instances.keypoints, instances.labelled.float(), instances.boxes, scores, instances.valid
@@ -74,16 +74,16 @@ def as_found(instances: InstanceTarget) -> DetectedInstances:
 
 
 def targets(module: KeypointRcnn, batch: Sample, monkeypatch: pytest.MonkeyPatch) -> InstanceTarget:
-    """What the network is told to find."""
-    told = []
+    """The target that the network gets."""
+    given = []
 
-    def listen(maps: Any, instances: InstanceTarget) -> dict[str, Tensor]:
-        told.append(instances)
+    def keep(maps: Any, instances: InstanceTarget) -> dict[str, Tensor]:
+        given.append(instances)
         return {f"loss_{name}": torch.zeros(()) for name in module.loss.weights}  # type: ignore[union-attr]
 
-    monkeypatch.setattr(module.regions, "losses", listen)
+    monkeypatch.setattr(module.regions, "losses", keep)
     module.losses(None, module.target(batch))
-    return told[0]
+    return given[0]
 
 
 def test_half_pixels_by_hand() -> None:
@@ -101,9 +101,11 @@ def test_half_pixels_by_hand() -> None:
     assert cells.tolist() == [[7 * 56 + 5] * 17]
     assert valid.all()
     maps = nn.functional.one_hot(cells, 56**2).float().view(1, 17, 56, 56)
-    found = heatmaps_to_keypoints(maps, instances.boxes[0])[0][..., :2]
+    detected = heatmaps_to_keypoints(maps, instances.boxes[0])[0][..., :2]
     assert (
-        codec.decode(as_found(instances)._replace(keypoints=found[None])).keypoints.eq(points).all()
+        codec.decode(as_detections(instances)._replace(keypoints=detected[None]))
+        .keypoints.eq(points)
+        .all()
     )
 
 
@@ -114,25 +116,25 @@ def test_half_pixels_by_hand() -> None:
     [WholeImage((128, 192)), WholeImageShortSide((512, 512), short=320.0, long=500.0)],
     ids=["fitted", "short-side"],
 )
-def test_what_is_told_is_where_the_labels_say(
+def test_targets_decode_to_the_annotations(
     framing: WholeImage, flip: float, labels: str, data: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From labels through input and network coordinates back to the labels, flipped too."""
+    """From annotations through input and network coordinates back to them, flipped too."""
     module = made(f"method.codec.labels={labels}")
     augment = Augment(flip=flip, scale=0, degrees=0)
     batch = batch_of(PoseDataset(data.val, framing, augment))
     module.codec.input_size = framing.size
     instances = targets(module, batch, monkeypatch)
-    found = module.predictions(as_found(instances), batch.frame)
+    detected = module.predictions(as_detections(instances), batch.frame)
     table = data.val.annotations
     names = list(COCO17.flip_index) if flip else list(range(17))
     seen = (table.visibility > 0)[:, names]
-    assert len(found) == table.num_instances > 2
-    error = (found.keypoints - table.keypoints[:, names])[seen]
+    assert len(detected) == table.num_instances > 2
+    error = (detected.keypoints - table.keypoints[:, names])[seen]
     assert np.abs(error).max() < 1e-2
 
 
-def test_corners_are_half_a_image_pixel_before_centres(
+def test_corners_are_half_an_image_pixel_before_centres(
     data: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As torchvision scales labels: an input twice as large doubles them, without an offset."""
@@ -141,11 +143,11 @@ def test_corners_are_half_a_image_pixel_before_centres(
     module.codec.input_size = (512, 512)
     instances = targets(module, batch, monkeypatch)
     seen = instances.labelled.flatten(0, 1)[instances.valid.flatten()]
-    told = instances.keypoints.flatten(0, 1)[instances.valid.flatten()]
+    target = instances.keypoints.flatten(0, 1)[instances.valid.flatten()]
     table = data.val.annotations
     assert batch.frame.to_image[0, 0, 0] == 0.5
     expected = torch.tensor(2 * table.keypoints).float()
-    torch.testing.assert_close(told[seen], expected[seen], atol=1e-3, rtol=0)
+    torch.testing.assert_close(target[seen], expected[seen], atol=1e-3, rtol=0)
 
 
 def test_unflip_of_the_flipped_people_are_the_people() -> None:
@@ -154,7 +156,7 @@ def test_unflip_of_the_flipped_people_are_the_people() -> None:
     visibility, loss_mask = torch.full((2, 3, 17), 2), torch.ones(2, 1, 1)
     turned = geometry.apply(torch.tensor(geometry.flip(96)).float(), points)
     straight, flipped = (
-        as_found(codec.encode(p, visibility, loss_mask))
+        as_detections(codec.encode(p, visibility, loss_mask))
         for p in (points, turned[:, :, COCO17.flip_index])
     )
     for got, expected in zip(codec.unflip(flipped), straight, strict=True):
@@ -173,48 +175,50 @@ def test_people_outside_the_input_do_not_count() -> None:
 
 def test_images_without_people_are_learned_from(data: Any) -> None:
     module, batch = made(), batch_of(data.val_samples)
-    nobody = batch._replace(boxes=0 * batch.boxes, visibility=0 * batch.visibility)
+    no_people = batch._replace(boxes=0 * batch.boxes, visibility=0 * batch.visibility)
     half = batch._replace(boxes=torch.stack([batch.boxes[0], 0 * batch.boxes[1]]))
-    for sample in (nobody, half):
+    for sample in (no_people, half):
         parts = module.losses(module(sample.image), module.target(sample))
         total = torch.stack(list(parts.values())).sum()
         total.backward()
         assert total.isfinite()
-        assert (parts["keypoint"] == 0) == (sample is nobody)
+        assert (parts["keypoint"] == 0) == (sample is no_people)
         assert all(p.grad is not None and p.grad.isfinite().all() for p in module.parameters())
 
 
-def test_nobody_found_is_an_empty_answer(data: Any) -> None:
+def test_no_detection_gives_no_predictions(data: Any) -> None:
     module, batch = made().eval(), batch_of(data.val_samples)
     module.regions.roi_heads.score_thresh = 2.0
     with torch.inference_mode():
-        found = module.predict_step(batch, 0)
-    assert len(found) == 0
-    assert found.keypoints.shape == (0, 17, 2)
+        detected = module.predict_step(batch, 0)
+    assert len(detected) == 0
+    assert detected.keypoints.shape == (0, 17, 2)
 
 
 def test_a_pose_scores_what_its_box_scores(data: Any) -> None:
     module, batch = made().eval(), batch_of(data.val_samples)
     with torch.inference_mode():
         output = module.flip_tested(module(module.padded(batch).image), batch.image)
-        found = module.predict_step(batch, 0)
-    assert found.scores.tolist() == output.scores[output.valid].tolist()
-    assert found.image_ids.tolist() == np.repeat(batch.frame.image_id, output.valid.sum(1)).tolist()
-    assert (np.diff(found.scores[found.image_ids == found.image_ids[0]]) <= 0).all()
+        detected = module.predict_step(batch, 0)
+    assert detected.scores.tolist() == output.scores[output.valid].tolist()
+    assert (
+        detected.image_ids.tolist() == np.repeat(batch.frame.image_id, output.valid.sum(1)).tolist()
+    )
+    assert (np.diff(detected.scores[detected.image_ids == detected.image_ids[0]]) <= 0).all()
 
 
-def test_chances_say_how_sharp_a_map_is() -> None:
+def test_confidence_says_how_sharp_a_heatmap_is() -> None:
     """All in one cell: certain. Even over 56x56 cells: 25 of 3136 around the keypoint."""
-    from poselab.methods.keypoint_rcnn.network import _chances
+    from poselab.methods.keypoint_rcnn.network import _confidences
 
     maps = torch.zeros(1, 2, 56, 56)
     maps[0, 0, 30, 20] = 50.0
     box = torch.tensor([[0.0, 0, 112, 56]])
     points = torch.tensor([[[41.0, 30.5], [41.0, 30.5]]])
-    torch.testing.assert_close(_chances(maps, points, box)[0], torch.tensor([1.0, 25 / 3136]))
+    torch.testing.assert_close(_confidences(maps, points, box)[0], torch.tensor([1.0, 25 / 3136]))
 
 
-def test_around_a_image_it_is_as_grey_as_the_mean(data: Any) -> None:
+def test_around_an_image_lies_the_mean_colour(data: Any) -> None:
     module = made()
     batch = batch_of(PoseDataset(data.val, WholeImage((64, 128))))
     shown = module.padded(batch).image
@@ -256,12 +260,12 @@ def test_learns_two_images_by_heart(data: Any) -> None:
 
 
 def precision(module: KeypointRcnn, batch: Sample, evaluate: Any, data: Any) -> float:
-    """AP of what is found in the batch."""
+    """AP of the predictions for the batch."""
     module.eval()
     with torch.inference_mode():
-        found = module.predict_step(batch, 0)
+        detected = module.predict_step(batch, 0)
     module.train()
-    return float(evaluate(found, data.val.annotations).values["AP"])
+    return float(evaluate(detected, data.val.annotations).values["AP"])
 
 
 def test_a_short_side_is_as_long_as_asked() -> None:
@@ -276,7 +280,7 @@ def test_a_short_side_is_as_long_as_asked() -> None:
         WholeImageShortSide((1024, 1344))
 
 
-def test_another_head_is_refused() -> None:
+def test_another_head_is_an_error() -> None:
     module = made()
     net = nn.Module()
     net.head = nn.Identity()

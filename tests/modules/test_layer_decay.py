@@ -45,9 +45,9 @@ def settings(net: nn.Module, **options: Any) -> dict[str, tuple[float, float]]:
 
 def test_rates_fall_from_the_head_down() -> None:
     net = vit_net()  # twelve blocks
-    found = settings(net, rate=0.75)
-    assert set(found) == {name for name, _ in net.named_parameters()}
-    rate = {name: lr for name, (lr, _) in found.items()}
+    made = settings(net, rate=0.75)
+    assert set(made) == {name for name, _ in net.named_parameters()}
+    rate = {name: lr for name, (lr, _) in made.items()}
     assert rate["head.final_layer.weight"] == 0.5
     assert rate["backbone.net.norm.weight"] == 0.5
     assert rate["backbone.net.blocks.11.attn.qkv.weight"] == pytest.approx(0.5 * 0.75)
@@ -79,7 +79,7 @@ def test_what_is_frozen_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.1])
-def test_senseless_rates_are_refused(rate: float) -> None:
+def test_rates_outside_0_to_1_are_errors(rate: float) -> None:
     with pytest.raises(InputError, match=r"optimizer\.rate above 0"):
         settings(vit_net(), rate=rate)
 

@@ -1,4 +1,4 @@
-"""What a run says of the conditions under which it makes its predictions."""
+"""What a run records of all that its predictions depend on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def instances(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-def conditions(root: Path, *words: str) -> dict:
+def record(root: Path, *words: str) -> dict:
     given = ["experiment=quickstart/heatmap", "data=coco", f"data.sources.root={root}", *words]
     config, _ = compose("train", [*given, "framing.size=[64,64]", "data.workers=0"])
     data = build.data(config)
@@ -33,19 +33,19 @@ def conditions(root: Path, *words: str) -> dict:
 
 
 def test_labelled_boxes_and_the_usual_rules(instances: Path) -> None:
-    found = conditions(instances, "framing.pixels=hrnet")
-    assert found.keys() == RUN_FIELDS.keys()
-    assert found == json.loads(json.dumps(found))  # plain values only
-    assert found["boxes"] == {"kind": "labelled"}
-    assert (found["flip_test"], found["flip_shift"], found["pixels"]) == (True, 1, "hrnet")
-    assert found["score"] == "box score · mean of keypoint scores above 0.2"
-    assert (found["nms"], found["input_size"]) == ({"kind": "OKS", "threshold": 0.9}, [64, 64])
-    assert found["training"]["images"] == 6
-    assert found["overlap"] == {"images": 0, "decided_by": "content of the files"}
+    made = record(instances, "framing.pixels=hrnet")
+    assert made.keys() == RUN_FIELDS.keys()
+    assert made == json.loads(json.dumps(made))  # plain values only
+    assert made["boxes"] == {"kind": "labelled"}
+    assert (made["flip_test"], made["flip_shift"], made["pixels"]) == (True, 1, "hrnet")
+    assert made["score"] == "box score · mean of keypoint scores above 0.2"
+    assert (made["nms"], made["input_size"]) == ({"kind": "OKS", "threshold": 0.9}, [64, 64])
+    assert made["training"]["images"] == 6
+    assert made["overlap"] == {"images": 0, "decided_by": "content of the files"}
 
 
-def test_every_choice_is_told(instances: Path) -> None:
-    usual = OKS | {"run": conditions(instances)}
+def test_every_choice_is_recorded(instances: Path) -> None:
+    usual = OKS | {"run": record(instances)}
     for word, field in {
         "flip_test=false": "run.flip_test",
         "module=single_person": "run.score run.nms",
@@ -53,23 +53,23 @@ def test_every_choice_is_told(instances: Path) -> None:
         "framing.padding=1": "run.padding",
         "data.limit=3": "run.training",
     }.items():
-        found = differences_from(usual, OKS | {"run": conditions(instances, word)})
-        assert " ".join(difference.field for difference in found) == field
-        assert {difference.severity for difference in found} == {"unequal"}
+        differences = differences_from(usual, OKS | {"run": record(instances, word)})
+        assert " ".join(difference.field for difference in differences) == field
+        assert {difference.severity for difference in differences} == {"unequal"}
 
 
 def test_detected_boxes_bring_their_average_precision(instances: Path, tmp_path: Path) -> None:
     labels = json.loads((instances / "annotations/person_keypoints_val2017.json").read_text())
     file = tmp_path / "boxes.json"
-    boxes = [
+    detections = [
         {"image_id": a["image_id"], "category_id": 1, "bbox": a["bbox"], "score": score}
         for a in labels["annotations"]
         for score in (0.9, 0.1)
     ]
-    file.write_text(json.dumps(boxes))
-    found = conditions(instances, f"framing.boxes={file}", "framing.threshold=0.5")["boxes"]
-    assert (found["kind"], found["file"], found["threshold"]) == ("detected", "boxes.json", 0.5)
-    assert found["person_AP"] == pytest.approx(1)
+    file.write_text(json.dumps(detections))
+    boxes = record(instances, f"framing.boxes={file}", "framing.threshold=0.5")["boxes"]
+    assert (boxes["kind"], boxes["file"], boxes["threshold"]) == ("detected", "boxes.json", 0.5)
+    assert boxes["person_AP"] == pytest.approx(1)
 
 
 def test_shared_images_are_counted_whatever_their_name(instances: Path, tmp_path: Path) -> None:
@@ -78,4 +78,4 @@ def test_shared_images_are_counted_whatever_their_name(instances: Path, tmp_path
     train, val = (sorted((root / f"{split}2017").iterdir()) for split in ("train", "val"))
     shutil.copy(val[0], train[3])
     shutil.copy(val[1], train[5])
-    assert conditions(root)["overlap"]["images"] == 2
+    assert record(root)["overlap"]["images"] == 2

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import other_zoos
 import pytest
+import reference_networks
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection import KeypointRCNN, keypointrcnn_resnet50_fpn
@@ -23,7 +23,11 @@ from poselab.modules import PoseModule
 from poselab.structures import InputError
 
 SIZE, MOST = (96, 128), 3
-OURS = ["framing=whole_image", f"framing.size=[{SIZE[0]},{SIZE[1]}]", f"method.head.most={MOST}"]
+OURS = [
+    "framing=whole_image",
+    f"framing.size=[{SIZE[0]},{SIZE[1]}]",
+    f"method.head.max_detections={MOST}",
+]
 THEIRS = {"min_size": SIZE[0], "max_size": SIZE[1], "box_detections_per_img": MOST}
 
 
@@ -33,9 +37,9 @@ def published(frozen: bool, keypoints: int = 17) -> Any:
         net: Any = keypointrcnn_resnet50_fpn(
             weights=None, weights_backbone=None, num_keypoints=keypoints, **THEIRS
         )
-        return other_zoos.randomise(net)
+        return reference_networks.randomise(net)
     body = resnet_fpn_backbone(backbone_name="resnet50", weights=None, trainable_layers=3)
-    net = other_zoos.randomise(KeypointRCNN(body, 2, num_keypoints=keypoints, **THEIRS))
+    net = reference_networks.randomise(KeypointRCNN(body, 2, num_keypoints=keypoints, **THEIRS))
     made = torch.Generator().manual_seed(1)
     for part in net.modules():
         if isinstance(part, FrozenBatchNorm2d):
@@ -122,7 +126,7 @@ def test_only_frozen_normalisation_loses_its_epsilon(state: dict[str, Tensor]) -
     assert taken(frozen).weights[ours] is state[theirs]
 
 
-def test_other_networks_are_refused(state: dict[str, Tensor]) -> None:
+def test_other_networks_raise(state: dict[str, Tensor]) -> None:
     boxes_alone = {key: value for key, value in state.items() if ".keypoint_" not in key}
     with pytest.raises(InputError, match=r"found none for net\.head\.roi_heads\.keypoint_head"):
         taken(boxes_alone)

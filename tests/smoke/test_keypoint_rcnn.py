@@ -17,7 +17,7 @@ SMALL = (
     *("experiment=coco/keypoint_rcnn_r50", "trainer=default", "framing=whole_image"),
     *("framing.size=[64,64]", "trainer.accelerator=cpu", "data.batch_size=8", "schedule.gamma=1"),
     *("method.head.keypoint_widths=[16]", "method.head.box_width=16", "method.head.samples=16"),
-    *("method.head.most=5", "backbone=tiny", "++backbone.widths=[8,16,16,16]"),
+    *("method.head.max_detections=5", "backbone=tiny", "++backbone.widths=[8,16,16,16]"),
 )
 
 

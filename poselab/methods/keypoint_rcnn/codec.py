@@ -1,8 +1,8 @@
-"""People as a detector finds them: boxes and keypoints from the input's corner."""
+"""Boxes and keypoints in torchvision's pixels, whose integers lie at corners."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
@@ -23,10 +23,10 @@ _HALF = 0.5  # from a pixel's corner, where torchvision measures from, to its ce
 class RegionCodec(CodecDefaults):
     """Between pixels with integers at their centres and torchvision's, with integers at corners.
 
-    There is no flip test: the flipped image's people are others, and matching them is no mean.
-    labels "corner" says that labelled positions are measured from an image's pixels' corners
-    instead of their centres, as torchvision's training and evaluation take them; whoever knows the
-    image's pixels moves them (:class:`poselab.methods.keypoint_rcnn.module.KeypointRcnn`).
+    There is no flip test: the people detected in the flipped image are others, which cannot be
+    averaged. labels "corner" says that annotations are measured from the corners of an image's
+    pixels instead of their centres, as in torchvision's training and evaluation;
+    :class:`poselab.methods.keypoint_rcnn.module.KeypointRcnn` moves them, as it knows the pixels.
 
     Raises:
         InputError: unknown ``labels``.
@@ -49,7 +49,7 @@ class RegionCodec(CodecDefaults):
     def encode(
         self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor, boxes: Tensor | None = None
     ) -> InstanceTarget:
-        """Who there is to find; people less than a pixel of whose box is inside do not count.
+        """The people to detect, without those of whose box less than a pixel lies inside.
 
         keypoints (B, P, K, 2) and boxes (B, P, 4) x y w h in input pixels (None: as tight as the
         labelled keypoints are), visibility (B, P, K).
@@ -86,19 +86,19 @@ class RegionCodec(CodecDefaults):
             boxes=torch.stack([width - right, top, width - left, bottom], dim=-1),
         )
 
-    def merge(self, first: Any, second: Any) -> Any:
-        """Not to be had.
+    def merge(self, first: DetectedInstances, second: DetectedInstances) -> DetectedInstances:
+        """Always an error.
 
         Raises:
-            ValueError: always.
+            ValueError: Keypoint R-CNN has no flip test.
         """
         raise ValueError("expected one output of Keypoint R-CNN, got two; it has no flip test")
 
 
 def _around(keypoints: Tensor, labelled: Tensor) -> Tensor:
     """The tightest boxes (B, P, 4) x y w h; of zero size where nothing is labelled."""
-    seen = labelled[..., None]
-    low = keypoints.masked_fill(~seen, torch.inf).amin(-2)
-    high = keypoints.masked_fill(~seen, -torch.inf).amax(-2)
-    somebody = labelled.any(-1, keepdim=True)
-    return torch.cat([low, high - low], dim=-1).where(somebody, 0.0)
+    mask = labelled[..., None]
+    low = keypoints.masked_fill(~mask, torch.inf).amin(-2)
+    high = keypoints.masked_fill(~mask, -torch.inf).amax(-2)
+    any_labelled = labelled.any(-1, keepdim=True)
+    return torch.cat([low, high - low], dim=-1).where(any_labelled, 0.0)

@@ -1,4 +1,4 @@
-"""The loss of a detector of people and their keypoints."""
+"""The loss of Keypoint R-CNN."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class KeypointRcnn(PoseModule):
     def flip_tested(self, output: Any, image: Tensor) -> Any:
         """The instances detected in the feature maps of an image; there is no flip test."""
         with torch.autocast(self.device.type, enabled=False):
-            return self.regions.instances(output)
+            return self.regions.detections(output)
 
     def predictions(self, output: Any, frame: Frame[Tensor]) -> Predictions:
         """Poses in image pixels with the scores of their boxes, on the CPU."""

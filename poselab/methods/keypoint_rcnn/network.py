@@ -1,4 +1,4 @@
-"""Regions of an image, and what is in them: torchvision's parts of Keypoint R-CNN.
+"""Region proposals, and the boxes and keypoints in them: torchvision's parts of Keypoint R-CNN.
 
 Source: Mask R-CNN, He et al. 2017, section 5; feature pyramids, Lin et al. 2017.
 """
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from poselab.structures import Size
 
 _BOX_CELLS, _KEYPOINT_CELLS = 7, 14
-_ANCHOR = 8  # cells of its map that an anchor is wide: 32 pixels at stride 4, 512 at stride 64
-_NEAR = 5  # cells around a keypoint, of the 56 across a box, whose chances are added up
+_ANCHOR = 8  # width of an anchor in cells of its map: 32 pixels at stride 4, 512 at stride 64
+_NEAR = 5  # the probabilities of 5x5 cells around a keypoint, of the 56x56 of a box, are summed
 
 
 class PyramidNeck(nn.Module):
@@ -56,14 +56,15 @@ class PyramidNeck(nn.Module):
 
 
 class RegionHead(nn.Module):
-    """Propose regions that may show a person, say which do, and where their keypoints are.
+    """Propose regions, classify which of them show a person, and locate their keypoints.
 
-    ``forward`` hands the maps on: looking for people (:meth:`people`) and learning (:meth:`losses`)
-    go separate ways from there. keypoint_widths and box_width are those of the layers; ``samples``
-    regions of an image are learned from; at most ``most`` people are found in one.
+    ``forward`` returns the feature maps: detection (:meth:`detections`) and training
+    (:meth:`losses`) take different paths from there. keypoint_widths and box_width are those of the
+    layers; ``samples`` regions of an image are trained on; at most ``max_detections`` people are
+    detected in one.
 
     Raises:
-        InputError: the input's sides are no multiples of the backbone's coarsest stride.
+        InputError: the input's sides are not multiples of the backbone's coarsest stride.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class RegionHead(nn.Module):
         keypoint_widths: Sequence[int] = (512,) * 8,
         box_width: int = 1024,
         samples: int = 512,
-        most: int = 100,
+        max_detections: int = 100,
     ) -> None:
         super().__init__()
         coarsest = feature_info[-2].reduction
@@ -84,7 +85,7 @@ class RegionHead(nn.Module):
                 f"expected framing.size in multiples of {coarsest}, the backbone's coarsest "
                 f"stride, got {tuple(input_size)}; choose another size"
             )
-        self.size, self.most = (int(input_size[0]), int(input_size[1])), most
+        self.size = (int(input_size[0]), int(input_size[1]))
         width = feature_info[0].channels
         names = [str(n) for n in range(len(feature_info) - 1)]
         anchors = tuple((_ANCHOR * feature.reduction,) for feature in feature_info)
@@ -95,7 +96,7 @@ class RegionHead(nn.Module):
             box_head=TwoMLPHead(width * _BOX_CELLS**2, box_width),
             box_predictor=FastRCNNPredictor(box_width, 2),
             box_batch_size_per_image=samples,
-            box_detections_per_img=most,
+            box_detections_per_img=max_detections,
             keypoint_roi_pool=MultiScaleRoIAlign(names, _KEYPOINT_CELLS, sampling_ratio=2),
             keypoint_head=KeypointRCNNHeads(width, tuple(keypoint_widths)),
             keypoint_predictor=_Predictor(keypoint_widths[-1], channels),
@@ -105,14 +106,14 @@ class RegionHead(nn.Module):
 
     def forward(self, maps: list[Tensor]) -> tuple[Tensor, ...]:
         if maps[0].is_meta:
-            self._look_at_shapes(maps)
+            self._run_on_shapes(maps)
         return tuple(maps)
 
     def losses(self, maps: Sequence[Tensor], instances: InstanceTarget) -> dict[str, Tensor]:
         """The five parts of the loss as torchvision computes them, by its names."""
         targets = [_target(*one) for one in zip(*instances, strict=True)]
         before, named = self.training, _named(maps)
-        self.train()  # nothing here acts differently then, but for giving losses
+        self.train()  # changes nothing here except that torchvision computes losses
         try:
             proposals, parts = self.rpn(self._images(maps), named, targets)
             sizes = [self.size] * len(proposals)
@@ -121,29 +122,30 @@ class RegionHead(nn.Module):
             self.train(before)
         return {**parts, **more}
 
-    def instances(self, maps: Sequence[Tensor]) -> DetectedInstances:
-        """Who is in the images, after torchvision's NMS of boxes."""
+    def detections(self, maps: Sequence[Tensor]) -> DetectedInstances:
+        """The people in the images, after torchvision's NMS of boxes."""
         named, heads = _named(maps), self.roi_heads
         proposals, _ = self.rpn(self._images(maps), named)
         sizes = [self.size] * len(proposals)
-        seen = heads.box_head(heads.box_roi_pool(named, proposals, sizes))
+        pooled = heads.box_head(heads.box_roi_pool(named, proposals, sizes))
         boxes, scores, _ = heads.postprocess_detections(
-            *heads.box_predictor(seen), proposals, sizes
+            *heads.box_predictor(pooled), proposals, sizes
         )
-        looked = heads.keypoint_roi_pool(named, boxes, sizes)
-        logits = heads.keypoint_predictor(heads.keypoint_head(looked))
+        regions = heads.keypoint_roi_pool(named, boxes, sizes)
+        logits = heads.keypoint_predictor(heads.keypoint_head(regions))
         keypoints, _ = heatmaps_to_keypoints(logits, torch.cat(boxes))
         counts = [len(one) for one in boxes]
-        confidences = _chances(logits, keypoints[..., :2], torch.cat(boxes))
+        confidences = _confidences(logits, keypoints[..., :2], torch.cat(boxes))
         return _padded(keypoints[..., :2], confidences, torch.cat(boxes), torch.cat(scores), counts)
 
     def _images(self, maps: Sequence[Tensor]) -> ImageList:
-        """What torchvision asks of the images themselves: how many, and how large."""
+        """All that torchvision asks of the images themselves: how many they are, and their size."""
         count = len(maps[0])
         return ImageList(maps[0].new_empty((count, 0, *self.size)), [self.size] * count)
 
-    def _look_at_shapes(self, maps: Sequence[Tensor]) -> None:
-        """What is to be counted where nothing can be found: every proposal, and one person."""
+    def _run_on_shapes(self, maps: Sequence[Tensor]) -> None:
+        """Run every layer once on tensors without values, as for all proposals and one person an
+        image, so that its cost is counted."""
         heads, width = self.roi_heads, maps[0].shape[1]
         self.rpn.head(list(maps))
         proposals = self.rpn.post_nms_top_n() * len(maps[0])
@@ -162,7 +164,7 @@ class _Predictor(KeypointRCNNPredictor):  # type: ignore[misc]  # torchvision ha
 
 
 class _Width(nn.Module):
-    """Stands where torchvision wants a backbone, of which it asks the width."""
+    """The number of channels, which is all that torchvision asks of a backbone here."""
 
     def __init__(self, out_channels: int) -> None:
         super().__init__()
@@ -174,16 +176,16 @@ def _named(maps: Sequence[Tensor]) -> dict[str, Tensor]:
 
 
 def _target(keypoints: Tensor, labelled: Tensor, boxes: Tensor, valid: Tensor) -> dict[str, Tensor]:
-    """One image's people as torchvision takes them; everybody is of class 1."""
+    """One image's people as torchvision takes them; every person is of class 1."""
     points = torch.cat([keypoints, labelled[..., None].to(keypoints.dtype)], dim=-1)
     return {"keypoints": points[valid], "boxes": boxes[valid], "labels": valid[valid].long()}
 
 
-def _chances(logits: Tensor, keypoints: Tensor, boxes: Tensor) -> Tensor:
-    """The share (N, K) of each map (N, K, h, w) in the cells around its keypoint."""
+def _confidences(logits: Tensor, keypoints: Tensor, boxes: Tensor) -> Tensor:
+    """The probability (N, K) of the cells around each keypoint, from its logits (N, K, h, w)."""
     cells = logits.shape[-1]
-    share = logits.flatten(-2).softmax(-1).view(logits.shape)
-    near = nn.functional.avg_pool2d(share, _NEAR, 1, _NEAR // 2) * _NEAR**2
+    probability = logits.flatten(-2).softmax(-1).view(logits.shape)
+    near = nn.functional.avg_pool2d(probability, _NEAR, 1, _NEAR // 2) * _NEAR**2
     size = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1)
     place = (keypoints - boxes[:, None, :2]) / size[:, None] * cells
     column, row = place.long().clamp(0, cells - 1).unbind(-1)
@@ -193,7 +195,7 @@ def _chances(logits: Tensor, keypoints: Tensor, boxes: Tensor) -> Tensor:
 def _padded(
     keypoints: Tensor, confidences: Tensor, boxes: Tensor, scores: Tensor, counts: list[int]
 ) -> DetectedInstances:
-    """The people of all images one after the other as rows of an image each."""
+    """The people of all images, given one after the other, as one row of people per image."""
     places = torch.arange(max(counts), device=boxes.device)
     valid = places < torch.tensor(counts, device=boxes.device)[:, None]
 
