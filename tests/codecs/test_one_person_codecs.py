@@ -1,4 +1,4 @@
-"""What the laws do not say about heatmaps."""
+"""Codecs of one person beyond the laws: by hand, and what they reject."""
 
 from __future__ import annotations
 
@@ -111,12 +111,12 @@ def test_offsets_by_hand() -> None:
         ({"sigma": 0.0}, "expected a sigma"),
     ],
 )
-def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> None:
+def test_bad_settings_raise(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         codec(**settings)
 
 
-def test_a_stride_that_does_not_divide_is_refused() -> None:
+def test_a_stride_that_does_not_divide_raises() -> None:
     with pytest.raises(InputError, match="expected an input size that the stride 4 divides"):
         HeatmapCodec(skeleton=COCO17, input_size=(250, 190), stride=4)
 

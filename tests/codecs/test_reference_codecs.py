@@ -1,4 +1,4 @@
-"""Outputs read by other code's rules: by hand, and against OpenCV where that code blurs."""
+"""Reference codecs: by hand, and against OpenCV where the reference code blurs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def codec(name: str, **options: Any) -> Any:
 
 
 def peak_at(x: int, y: int, height: float = 1.0) -> Tensor:
-    """Maps (1, 17, h, w) that rise to one cell, higher towards the right and the bottom."""
+    """Heatmaps (1, 17, h, w) that rise to one cell, higher towards the right and the bottom."""
     columns, rows = torch.arange(CELLS[1]), torch.arange(CELLS[0])[:, None]
     fall = (columns - x).abs() + (rows - y).abs() - 0.1 * (columns > x) - 0.1 * (rows > y)
     return (height - 0.01 * fall).expand(1, 17, *CELLS)
@@ -54,12 +54,12 @@ def test_quarter_steps_near_the_border(
 
 
 @pytest.mark.parametrize(("name", "cell"), [("HrnetCodec", 0.0), ("MmposeCodec", -1.0)])
-def test_maps_without_a_value_above_zero_are_read_at_the_corner(name: str, cell: float) -> None:
+def test_heatmaps_without_positive_values_are_decoded_at_the_corner(name: str, cell: float) -> None:
     poses = codec(name).decode(peak_at(20, 30, height=0.0))
     assert (poses.keypoints == 4 * cell).all()
 
 
-def test_our_own_decoders_stay_ours() -> None:
+def test_other_decoders_are_those_of_the_heatmap_codec() -> None:
     other = codec("HrnetCodec").with_decoder("argmax")
     assert other.decode(peak_at(20, 30)).keypoints[0, 0, 0].tolist() == [80, 120]
 
@@ -67,7 +67,7 @@ def test_our_own_decoders_stay_ours() -> None:
 @pytest.mark.parametrize(
     ("name", "shift"), [("HrnetCodec", 1), ("DarkCodec", 0), ("VitposeCodec", 0)]
 )
-def test_flipped_maps_move_as_the_authors_move_them(name: str, shift: int) -> None:
+def test_flipped_heatmaps_move_as_the_authors_move_them(name: str, shift: int) -> None:
     made = codec(name)
     assert made.grid.flip_shift == shift
     back = made.unflip(peak_at(10, 30))[0, 0]
@@ -91,7 +91,7 @@ def blurred(heatmap: np.ndarray, kernel: int) -> np.ndarray:
 
 
 def stepped(log: np.ndarray, x: int, y: int) -> np.ndarray:
-    """UDP's Newton step from a cell, on a map with its border repeated."""
+    """UDP's Newton step from a cell, on a heatmap with its border repeated."""
     around = np.pad(log, 1, mode="edge")[y : y + 3, x : x + 3]
     slope = np.array([around[1, 2] - around[1, 0], around[2, 1] - around[0, 1]]) / 2
     xx, yy = around[1].sum() - 3 * around[1, 1], around[:, 1].sum() - 3 * around[1, 1]
@@ -167,7 +167,7 @@ def test_scores_of_simcc() -> None:
         assert poses.keypoints[0, 0, 0].tolist() == [50, 25]
 
 
-def test_hrnet_coordinates_go_round_and_flip() -> None:
+def test_hrnet_coordinates_round_trip_and_flip() -> None:
     made = coordinate.HrnetCoordinateCodec(skeleton=COCO17, input_size=INPUT)
     points = torch.rand(2, 1, 17, 2) * 190
     target = made.encode(points, torch.full((2, 1, 17), 2), torch.ones(2, 256, 192))
@@ -178,7 +178,7 @@ def test_hrnet_coordinates_go_round_and_flip() -> None:
     torch.testing.assert_close(turned[0], 191 - points[0, 0, 0, 0], atol=1e-4, rtol=0)
 
 
-def test_discs_below_zero_are_read_at_the_first_cell_and_its_offset() -> None:
+def test_discs_below_zero_are_decoded_at_the_first_cell_and_its_offset() -> None:
     made = codec("UdpPoseCodec", radius=4.0)
     output = torch.full((1, 51, *CELLS), -1.0)
     output[:, 1::3], output[:, 2::3] = 0.5, 0.25

@@ -41,7 +41,7 @@ def test_by_hand() -> None:
     assert oks_nms(keypoints, scores, areas, oks_sigmas, 0.3).tolist() == [1]
 
 
-def test_a_suppressed_pose_suppresses_nobody() -> None:
+def test_a_suppressed_pose_suppresses_no_other() -> None:
     """The middle pose falls to the first and so cannot take the last one with it."""
     keypoints = np.array([[[0.0, 0.0]], [[1.0, 0.0]], [[2.0, 0.0]]])
     kept = oks_nms(keypoints, np.array([0.9, 0.8, 0.7]), np.full(3, 2.0), np.array([0.5]), 0.5)
@@ -60,7 +60,7 @@ def test_is_the_greedy_definition(threshold: float) -> None:
     assert kept.tolist() == greedy(keypoints, scores, areas, oks_sigmas, threshold)
 
 
-def test_nobody_and_zero_areas() -> None:
+def test_no_poses_and_zero_areas() -> None:
     oks_sigmas = np.array([0.5])
     assert oks_nms(np.zeros((0, 1, 2)), np.zeros(0), np.zeros(0), oks_sigmas, 0.9).tolist() == []
     twice = oks_nms(np.zeros((2, 1, 2)), np.array([0.1, 0.2]), np.zeros(2), oks_sigmas, 0.9)
@@ -80,7 +80,7 @@ def test_ruling_pairs_out_early_changes_nothing(threshold: float) -> None:
     assert kept.tolist() == greedy(keypoints, scores, areas, sigmas, threshold)
 
 
-def test_nobody_and_one_person() -> None:
+def test_no_pose_and_one_pose() -> None:
     oks_sigmas = np.array(COCO17.oks_sigmas)
     assert oks_nms(np.zeros((0, 17, 2)), np.zeros(0), np.zeros(0), oks_sigmas, 0.9).tolist() == []
     assert oks_nms(np.zeros((1, 17, 2)), np.ones(1), np.ones(1), oks_sigmas, 0.9).tolist() == [0]

@@ -70,7 +70,7 @@ def test_soft_oks_selects_as_the_authors_do() -> None:
     assert (np.diff(kept) <= 0).all()
 
 
-def test_soft_oks_lets_go_of_what_has_no_score_left() -> None:
+def test_soft_oks_drops_poses_without_score() -> None:
     poses = on_a_line(0.0, 0.0)._replace(scores=np.array([0.9, 0.8]))
     assert by_soft_oks(poses, 0.1).rows.tolist() == [0]  # 0.8 · exp(-10) is below 0.001
 
@@ -149,7 +149,7 @@ def test_poses_without_extent_are_kept_apart() -> None:
 
 
 @pytest.mark.parametrize("rule", [by_oks, by_soft_oks, by_box, by_keypoint_distance])
-def test_nobody(rule: object) -> None:
+def test_no_poses(rule: object) -> None:
     nobody = ScoredPoses(
         np.zeros((0, 17, 2)), np.zeros(0), np.zeros((0, 4)), np.zeros(0), np.ones(17)
     )

@@ -1,4 +1,4 @@
-"""Dealing joints to people."""
+"""Grouping joints into people by tags."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from poselab.structures import InputError
 RULES = TagGrouping()
 
 
-def test_joints_are_dealt_from_head_and_torso_outwards() -> None:
+def test_joints_are_grouped_from_head_and_torso_outwards() -> None:
     """For COCO this is the order of Newell's code."""
     names = [COCO17.keypoints[k].split("_")[-1] for k in joint_order(COCO17)]
     places = ("nose", "eye", "ear", "shoulder", "hip", "elbow", "knee", "wrist", "ankle")
@@ -22,14 +22,14 @@ def test_joints_are_dealt_from_head_and_torso_outwards() -> None:
 
 
 def test_two_people_by_hand() -> None:
-    """Joint 0 founds people at tags 0 and 5; joint 1 meets them in the other order; a third tag
+    """Joint 0 starts people at tags 0 and 5; joint 1 meets them in the other order; a third tag
     founds a new person; what scores too little is nobody's."""
     scores = np.array([[0.9, 0.8, 0.05], [0.7, 0.6, 0.5]])
     tags = np.array([[0.0, 5.0, 9.0], [5.2, 0.3, 20.0]])[..., None]
     assert group(scores, tags, (0, 1), RULES).tolist() == [[0, 1], [1, 0], [-1, 2]]
 
 
-def test_equally_near_people_are_settled_by_score() -> None:
+def test_candidates_for_one_person_are_chosen_by_score() -> None:
     """Both candidates lie within half a tag of the one person, so the better one gets it."""
     scores = np.array([[0.9, 0.0], [0.5, 0.8]])
     tags = np.array([[0.0, 50.0], [0.1, 0.4]])[..., None]
@@ -60,7 +60,7 @@ def test_people_are_limited_to_the_best() -> None:
     assert group(scores, tags, (0,), TagGrouping(max_instances=2)).tolist() == [[1], [2]]
 
 
-def test_nobody() -> None:
+def test_no_poses() -> None:
     assert group(np.zeros((3, 4)), np.zeros((3, 4, 1)), (0, 1, 2), RULES).shape == (0, 3)
 
 
@@ -82,6 +82,6 @@ def test_order_of_candidates_does_not_matter(seed: int) -> None:
     assert named.tolist() == straight.tolist()
 
 
-def test_bad_rules_are_refused() -> None:
+def test_bad_rules_raise() -> None:
     with pytest.raises(InputError, match="expected max_instances"):
         TagGrouping(max_instances=0)

@@ -39,7 +39,7 @@ BATCH = 4
 
 
 class Case(NamedTuple):
-    """A codec with the loss it trains with and how far from the border it keeps its promise."""
+    """A codec, its loss, and the distance from the border (pixels) from which it is exact."""
 
     codec: Any
     loss: Any
@@ -98,12 +98,12 @@ def keypoints_within(codec: Any, border: float, seed: int = 0) -> torch.Tensor:
 
 
 def generator(seed: int) -> torch.Generator:
-    """A random source of its own."""
+    """A seeded random generator."""
     return torch.Generator().manual_seed(seed)
 
 
 def encode(codec: Any, keypoints: torch.Tensor, visibility: torch.Tensor | None = None) -> Any:
-    """Targets where everything is usable, and seen unless told otherwise."""
+    """Targets without a mask; all keypoints visible unless given otherwise."""
     seen = (
         torch.full(keypoints.shape[:-1], 2, dtype=torch.uint8) if visibility is None else visibility
     )

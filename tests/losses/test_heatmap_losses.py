@@ -19,7 +19,7 @@ from poselab.structures import InputError
 
 
 def case() -> tuple[torch.Tensor, HeatmapTarget]:
-    """Outputs and targets (2, 4, 5, 6), one map of which does not count."""
+    """Outputs and targets (2, 4, 5, 6), one heatmap of which has weight zero."""
     random = torch.Generator().manual_seed(0)
     output, heatmap = (torch.rand(2, 4, 5, 6, generator=random) for _ in range(2))
     weight = torch.ones(2, 4, 1, 1)
@@ -115,7 +115,7 @@ def test_focal_without_its_powers_is_binary_cross_entropy() -> None:
 
 
 def test_divergence_of_a_one_hot_target_is_cross_entropy() -> None:
-    """Logits 0, log 2, 0, 0 and truth the second: p = 2/5; the gradient is p minus the truth."""
+    """Logits 0, log 2, 0, 0, the target is the second: p = 2/5, gradient p minus the target."""
     output = torch.tensor([0.0, math.log(2), 0.0, 0.0]).view(1, 1, 2, 2).requires_grad_()
     heatmap = torch.tensor([0.0, 1.0, 0.0, 0.0]).view(1, 1, 2, 2)
     loss = HeatmapDivergence()(output, HeatmapTarget(heatmap, torch.ones(1, 1, 1, 1)))["divergence"]
@@ -168,7 +168,7 @@ def test_unlabelled_keypoints_get_no_gradient_and_nobody_costs_nothing(
     assert sum(loss(output, nobody).values()).item() == 0
 
 
-def test_the_codec_reads_logits_of_either_kind() -> None:
+def test_the_codec_decodes_logits_of_either_activation() -> None:
     common = {"skeleton": COCO17, "input_size": (64, 48), "stride": 4, "encoding": "unbiased"}
     points = torch.tensor([21.3, 30.2]).expand(1, 1, 17, 2)
     seen, everywhere = torch.full((1, 1, 17), 2), torch.ones(1, 1, 1, dtype=torch.uint8)
@@ -181,7 +181,7 @@ def test_the_codec_reads_logits_of_either_kind() -> None:
         assert 0.9 < poses.scores.min() <= poses.scores.max() <= 1
 
 
-def test_bad_settings_are_refused() -> None:
+def test_bad_settings_raise() -> None:
     for make, message in (
         (lambda: HardKeypointLoss(0), "hardest"),
         (lambda: AdaptiveWingLoss(alpha=1.9), "alpha above 2"),

@@ -32,7 +32,7 @@ def test_smooth_l1_is_square_within_beta() -> None:
     assert loss["coordinates"].item() == pytest.approx(expected)
 
 
-def test_map_loss_is_hrnets() -> None:
+def test_heatmap_loss_is_hrnets() -> None:
     """Half the mean square of each joint over batch and cells, then the mean over joints."""
     random = torch.Generator().manual_seed(0)
     output, heatmaps = (torch.rand(3, 4, 5, 6, generator=random) for _ in range(2))
@@ -140,7 +140,7 @@ def test_tag_loss_weighs_and_leaves_out_terms() -> None:
     assert set(TagLoss(pull=0.0)(output, target)) == {"heatmaps", "push"}
 
 
-def test_tag_loss_ignores_unusable_cells() -> None:
+def test_tag_loss_ignores_masked_cells() -> None:
     output, target = tag_output()
     other = output.heatmaps.clone()
     other[:, :, :3] += 100
@@ -150,7 +150,7 @@ def test_tag_loss_ignores_unusable_cells() -> None:
     assert changed["heatmaps"].item() == pytest.approx(masked.item())
 
 
-def test_bad_settings_are_refused() -> None:
+def test_bad_settings_raise() -> None:
     with pytest.raises(InputError, match="expected loss kind"):
         CoordinateLoss("l2")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="expected beta"):

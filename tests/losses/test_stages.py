@@ -59,13 +59,13 @@ def test_stages_are_weighted_and_those_of_weight_zero_left_out() -> None:
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, 1.0, 1.0]])
-def test_weights_for_other_stages_are_refused(weights: list[float]) -> None:
+def test_weights_for_other_stages_raise(weights: list[float]) -> None:
     with pytest.raises(InputError, match=f"as stages, 2, got {len(weights)}; give one per stage"):
         EveryStage(HeatmapLoss, weights=weights)(BOTH, TARGET)
 
 
 @pytest.mark.parametrize("weights", [[-1.0, 1.0], []])
-def test_senseless_weights_are_refused(weights: list[float]) -> None:
+def test_senseless_weights_raise(weights: list[float]) -> None:
     with pytest.raises(InputError, match="0 or more"):
         EveryStage(HeatmapLoss, weights=weights)
 

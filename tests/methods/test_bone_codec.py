@@ -117,7 +117,7 @@ def test_loss_is_the_naive_double_loop(pairs: str, scale: bool) -> None:
     assert expected > 0
 
 
-def test_bad_settings_are_refused() -> None:
+def test_bad_settings_raise() -> None:
     with pytest.raises(InputError, match="expected a root"):
         codec(CHAIN, root="tail")
     with pytest.raises(InputError, match="expected pairs"):

@@ -117,7 +117,7 @@ def test_temperature_sharpens_and_peak_reads_the_cell() -> None:
     assert peak.heatmaps.requires_grad
 
 
-def test_bad_settings_are_refused() -> None:
+def test_bad_settings_raise() -> None:
     for wrong in ({"normalise": "max"}, {"position": "mean"}, {"temperature": 0.0}):
         with pytest.raises(InputError, match="expected"):
             soft_argmax_head(bump(), **wrong)

@@ -140,7 +140,7 @@ def test_factor_weighs_the_maps_alone() -> None:
     )
 
 
-def test_bad_settings_are_refused() -> None:
+def test_bad_settings_raise() -> None:
     with pytest.raises(InputError, match="expected heatmaps"):
         IntegralLoss(heatmaps="gauss")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="neither"):

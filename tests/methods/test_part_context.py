@@ -79,7 +79,7 @@ def test_elastic_net_by_hand() -> None:
     assert set(ElasticNetLoss(presence=0.0)(output, target)) == {"coordinates"}
 
 
-def test_bad_settings_are_refused() -> None:
+def test_bad_settings_raise() -> None:
     for wrong in ({"blocks": 0}, {"contexts": -1}, {"share": 0.0}, {"kernel": 4}):
         with pytest.raises(InputError, match="expected head"):
             head(**wrong)

@@ -132,7 +132,7 @@ def test_unlabelled_keypoints_weigh_nothing() -> None:
     assert (leaf.grad[target.weight == 1] != 0).any(-1).all()
 
 
-def test_bad_settings_are_refused() -> None:
+def test_bad_settings_raise() -> None:
     with pytest.raises(InputError, match="expected a base"):
         LikelihoodLoss(base="cauchy")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="neither"):

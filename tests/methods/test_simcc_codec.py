@@ -109,6 +109,6 @@ def test_the_head_learns_its_sizes() -> None:
         ({"score": "best"}, "expected score"),
     ],
 )
-def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> None:
+def test_bad_settings_raise(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         codec(**settings)

@@ -129,7 +129,7 @@ def test_safetensors_and_position_embeddings_of_another_size(tmp_path: Path) -> 
     assert loaded.net.pos_embed.shape[1] == 1 + 8 * 6
 
 
-def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_raise(tmp_path: Path) -> None:
     file = tmp_path / "w.pth"
     with pytest.raises(InputError, match="no such file"):
         built(weights=str(file))

@@ -143,7 +143,7 @@ def test_patch_kernels_are_fitted() -> None:
     torch.testing.assert_close((kernel[0] * large).sum(), small.sum(), rtol=1e-3, atol=0)
 
 
-def test_what_is_no_plain_transformer_is_refused() -> None:
+def test_what_is_no_plain_transformer_raises() -> None:
     with pytest.raises(InputError, match="plain vision transformer of timm, got 'resnet18'"):
         PlainViT(input_size=(64, 64), name="resnet18")
     with pytest.raises(InputError, match="multiples of 16"):
@@ -204,7 +204,7 @@ def test_a_fusion_adds_every_branch_once() -> None:
 @pytest.mark.parametrize(
     "options", [{"modules": (2, 4)}, {"modules": (0, 1, 1)}, {"size": (48, 64)}]
 )
-def test_impossible_lite_hrnets_are_refused(options: dict[str, Any]) -> None:
+def test_impossible_lite_hrnets_raise(options: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"three numbers of backbone\.modules"):
         LiteHRNet(
             input_size=options.get("size", (64, 64)), modules=options.get("modules", (1, 1, 1))

@@ -113,7 +113,7 @@ def test_cost_is_that_of_all_steps() -> None:
 
 
 class AsList(nn.Module):
-    """A neck that leaves its only map as it is."""
+    """A neck that passes its only feature on."""
 
     def forward(self, maps: Tensor) -> list[Tensor]:
         return [maps]
@@ -192,7 +192,7 @@ def test_any_module_trains_along_the_true_path(kind: type[PoseModule]) -> None:
     assert torch.equal(own.each[1].start, own.each[0].xy)
 
 
-def test_bad_settings_are_refused() -> None:
+def test_bad_settings_raise() -> None:
     for wrong in ({"path": "other"}, {"steps": 0}, {"bound": 0.0}, {"epochs": -1}):
         with pytest.raises(InputError, match="expected"):
             Feedback(**wrong)  # type: ignore[arg-type]

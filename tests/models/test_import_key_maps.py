@@ -31,7 +31,7 @@ RULES = KeyMap(renames=((r"their\.(.+)", r"our.\1"),), unused=(r"teacher\..+",))
 WANTED = {"our.weight": torch.zeros(2, 3), "our.num_batches_tracked": torch.tensor(0)}
 
 
-def test_keys_are_renamed_and_unused_ones_told() -> None:
+def test_keys_are_renamed_and_unused_ones_reported() -> None:
     state = {"their.weight": torch.ones(2, 3), "teacher.weight": torch.ones(1)}
     taken = convert_state(state, RULES, WANTED)
     assert taken.left_over == ("teacher.weight",)
@@ -48,12 +48,12 @@ def test_keys_are_renamed_and_unused_ones_told() -> None:
         ({"their.weight": torch.ones(3, 2)}, r"our.weight \(3, 2\) instead of \(2, 3\)"),
     ],
 )
-def test_other_keys_and_shapes_are_refused(state: dict[str, Tensor], said: str) -> None:
+def test_other_keys_and_shapes_raise(state: dict[str, Tensor], said: str) -> None:
     with pytest.raises(InputError, match=said):
         convert_state(state, RULES, WANTED)
 
 
-def test_a_step_that_finds_nothing_is_a_sentence() -> None:
+def test_a_step_that_finds_nothing_raises_one_sentence() -> None:
     with pytest.raises(InputError, match=r"found nothing that fits 'head\.fc\.weight'"):
         convert_state({"backbone.conv1.weight": torch.ones(1)}, RLE, WANTED)
 
@@ -122,7 +122,7 @@ def test_the_convention_comes_along(name: str, pixels: str, codec: str) -> None:
         ("hrnet_w32", 0.2),
     ],
 )
-def test_the_keypoints_that_make_a_score_come_along(name: str, keypoint_threshold: float) -> None:
+def test_the_keypoint_threshold_comes_along(name: str, keypoint_threshold: float) -> None:
     """As IN_VIS_THRE of the authors' experiments says, or mmpose's metric."""
     assert (
         pretrained_config(pretrained_model(name))[0].postprocess.keypoint_threshold
@@ -144,7 +144,7 @@ def test_darks_crop_is_darks(scale: float) -> None:
     np.testing.assert_allclose(geometry.apply(matrix, points), expected, atol=1e-9)
 
 
-def test_another_input_is_made_of_ours() -> None:
+def test_renormalise_replaces_the_normalisation() -> None:
     pixels = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     mean, std = (
         torch.tensor(v).view(3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
@@ -160,7 +160,7 @@ def test_another_input_is_made_of_ours() -> None:
         torch.testing.assert_close(got, ours.eval()(own)[-1], rtol=1e-4, atol=1e-5)
 
 
-def test_a_wide_hrnet_says_so() -> None:
+def test_a_wide_hrnet_reports_its_width() -> None:
     assert (
         WideFusionHRNet(input_size=(64, 64), name="hrnet_w18_small").feature_info[0].channels == 64
     )
@@ -187,7 +187,7 @@ def test_arrays_beside_the_weights_are_read_and_objects_are_not(tmp_path: Path) 
         (b"PK\x03\x04 cut off", "PytorchStreamReader failed"),
     ],
 )
-def test_a_file_of_anything_else_is_told_in_one_line(
+def test_a_file_of_anything_else_is_reported_in_one_line(
     content: bytes, said: str, tmp_path: Path
 ) -> None:
     (tmp_path / "x.pth").write_bytes(content)

@@ -1,4 +1,4 @@
-"""Each family of networks learns a small batch by heart, as a broken wiring would not."""
+"""Each family of networks overfits a small batch, which a miswired one would not."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def one_channel(layer: nn.Module, weight: float) -> None:
 # ---- necks ---------------------------------------------------------------------------------------
 
 
-def test_selecting_necks_hand_on_what_they_say() -> None:
+def test_selecting_necks_pass_on_what_they_report() -> None:
     features = random_features(FEATURES)
     last, first = LastFeature(feature_info=FEATURES), HighestResolution(feature_info=FEATURES)
     assert last.feature_info == FEATURES[-1:]
@@ -69,7 +69,7 @@ def test_deconvolution_keeps_positions_flip_symmetric() -> None:
 
 
 @pytest.mark.parametrize("options", [{"kernel": 5}, {"layers": 5}, {"layers": 0}])
-def test_impossible_deconvolutions_are_refused(options: dict[str, int]) -> None:
+def test_impossible_deconvolutions_raise(options: dict[str, int]) -> None:
     with pytest.raises(InputError, match="expected neck"):
         DeconvNeck(feature_info=FEATURES, **options)
 
@@ -98,7 +98,7 @@ def test_fusing_stops_at_the_wanted_reduction() -> None:
 
 
 @pytest.mark.parametrize("kernel", [1, 3])
-def test_heatmaps_start_near_nothing(kernel: int) -> None:
+def test_heatmaps_start_near_zero(kernel: int) -> None:
     head = HeatmapHead(feature_info=FEATURES, channels=K, kernel=kernel)
     output = head(random_features(FEATURES))
     assert output.shape == (2, K, 4, 3)
@@ -146,7 +146,7 @@ def test_temperature_divides_the_logits() -> None:
     torch.testing.assert_close(warm(features)[:2], cold(features)[:2])  # positions and confidence
 
 
-def test_tags_lie_behind_the_maps() -> None:
+def test_tags_follow_the_heatmaps() -> None:
     head = TaggedHead(feature_info=FEATURES, channels=K, tags=2)
     features = random_features(FEATURES)
     output = head(features)

@@ -1,4 +1,4 @@
-"""What SimpleBaseline ablates (Xiao et al. 2018, table 2) is a word in the configuration."""
+"""The ablations of SimpleBaseline (Xiao et al. 2018, table 2) are values of the config."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def parameters(module: PoseModule) -> int:
 
 
 @pytest.mark.parametrize(("layers", "size"), [(1, (16, 12)), (2, (32, 24)), (3, (64, 48))])
-def test_fewer_deconvolutions_make_coarser_maps(layers: int, size: tuple[int, int]) -> None:
+def test_fewer_deconvolutions_make_coarser_heatmaps(layers: int, size: tuple[int, int]) -> None:
     module = variant(f"method.neck.layers={layers}")
     assert module.codec.grid.size == size  # type: ignore[attr-defined]
     output = module.net(torch.empty(1, 3, 256, 192, device="meta"))

@@ -1,4 +1,4 @@
-"""The networks of other zoos, in our words and with their names, for tests to take weights from.
+"""Networks of other code bases, rewritten with their parameter names, as sources of weights.
 
 Written from what their repositories call their layers (see poselab/models/weights_of): attribute
 names are theirs on purpose, so that ``state_dict`` has the keys and shapes of a published file.
@@ -77,9 +77,9 @@ class PoseResNet(nn.Module):
     def forward(self, x: Tensor) -> Any:
         for child in self.trunk:
             x = child(x)
-        maps = self.final_layer(self.deconv_layers(x))
-        flat = maps.flatten(2)
-        return (self.mlp_head_x(flat), self.mlp_head_y(flat)) if self.bins else maps
+        heatmaps = self.final_layer(self.deconv_layers(x))
+        flat = heatmaps.flatten(2)
+        return (self.mlp_head_x(flat), self.mlp_head_y(flat)) if self.bins else heatmaps
 
 
 class MmposeResNet(nn.Module):
@@ -93,8 +93,8 @@ class MmposeResNet(nn.Module):
         self.head.final_layer = nn.Conv2d(256, 17, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        maps: Tensor = self.head.final_layer(self.head.deconv_layers(self.backbone(x)))
-        return maps
+        heatmaps: Tensor = self.head.final_layer(self.head.deconv_layers(self.backbone(x)))
+        return heatmaps
 
 
 class Flow(nn.Module):
@@ -169,9 +169,11 @@ class Fusion(nn.Module):
             for i in range(outputs)
         )
 
-    def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        maps = [branch(x) for branch, x in zip(self.branches, maps, strict=True)]
-        sums = [sum(way(x) for way, x in zip(row, maps, strict=True)) for row in self.fuse_layers]
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        features = [branch(x) for branch, x in zip(self.branches, features, strict=True)]
+        sums = [
+            sum(way(x) for way, x in zip(row, features, strict=True)) for row in self.fuse_layers
+        ]
         return [total.relu() for total in sums]
 
 
@@ -197,9 +199,9 @@ def _halved(inputs: int, outputs: int, last: bool = False) -> nn.Sequential:
 
 
 class PoseHRNet(nn.Module):
-    """HRNet's pose network; ``wider`` 4 and three maps a keypoint is UDP's."""
+    """HRNet's pose network; ``wider`` 4 and three heatmaps per keypoint is UDP's."""
 
-    def __init__(self, width: int = 32, maps: int = 17, wider: int = 1) -> None:
+    def __init__(self, width: int = 32, heatmaps: int = 17, wider: int = 1) -> None:
         super().__init__()
         for number, inputs in ((1, 3), (2, 64)):
             setattr(self, f"conv{number}", nn.Conv2d(inputs, 64, 3, 2, 1, bias=False))
@@ -224,16 +226,16 @@ class PoseHRNet(nn.Module):
         for n in (2, 3):
             added = nn.Sequential(_halved(widths[n - 1], widths[n]))
             setattr(self, f"transition{n}", nn.ModuleList([nn.Identity()] * n + [added]))
-        self.final_layer = nn.Conv2d(width * wider, maps, 1)
+        self.final_layer = nn.Conv2d(width * wider, heatmaps, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.bn1(self.conv1(x)).relu()
         x = self.layer1(self.bn2(self.conv2(x)).relu())
-        maps = self.stage2([transition(x) for transition in self.transition1])
+        features = self.stage2([transition(x) for transition in self.transition1])
         for n in (2, 3):
-            added = getattr(self, f"transition{n}")[-1](maps[-1])
-            maps = getattr(self, f"stage{n + 1}")([*maps, added])
-        result: Tensor = self.final_layer(maps[0])
+            added = getattr(self, f"transition{n}")[-1](features[-1])
+            features = getattr(self, f"stage{n + 1}")([*features, added])
+        result: Tensor = self.final_layer(features[0])
         return result
 
 
@@ -257,7 +259,7 @@ class Block(nn.Module):
 
 
 class VitPose(nn.Module):
-    """ViTPose-S of the authors' repository: 12 heads, a position for a class token that is not."""
+    """ViTPose-S of the authors' repository: 12 heads, a position for an absent class token."""
 
     def __init__(self, simple: bool) -> None:
         super().__init__()
@@ -283,5 +285,5 @@ class VitPose(nn.Module):
             grid = functional.interpolate(grid.relu(), scale_factor=4, mode="bilinear")
         else:
             grid = head.deconv_layers(grid)
-        maps: Tensor = head.final_layer(grid)
-        return maps
+        heatmaps: Tensor = head.final_layer(grid)
+        return heatmaps

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import other_zoos
 import pytest
+import reference_networks
 import torch
 
 import poselab
@@ -22,7 +22,7 @@ from poselab.synthetic import Settings, generate
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """SimpleBaseline's weights as PyTorch 0.4 saved them, by several devices."""
-    state = other_zoos.randomise(other_zoos.PoseResNet()).state_dict()
+    state = reference_networks.randomise(reference_networks.PoseResNet()).state_dict()
     path = tmp_path_factory.mktemp("zoo") / "pose_resnet_50.pth"
     kept = {f"module.{k}": v for k, v in state.items() if not k.endswith("num_batches_tracked")}
     torch.save(kept, path)

@@ -1,4 +1,4 @@
-"""Networks of other zoos and ours give the same once their weights are imported, flip test too."""
+"""Networks of other code bases and ours agree with imported weights, flip test included."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-import other_zoos
 import pytest
+import reference_networks
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +20,7 @@ from poselab.experiments.pretrained_models import pretrained_model
 from poselab.modules import PoseModule
 from poselab.skeletons import COCO17
 
-FLIPED = list(COCO17.flip_index)
+FLIP_INDEX = list(COCO17.flip_index)
 MEAN, STD = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 
 
@@ -43,7 +43,7 @@ def red_first(image: Tensor) -> Tensor:
 
 
 def blue_first(image: Tensor) -> Tensor:
-    """What an image read by OpenCV is to a network when nobody turns its channels round."""
+    """An image read by OpenCV, channels in its order (BGR)."""
     return (image.flip(1).float() / 255 - MEAN) / STD
 
 
@@ -53,22 +53,22 @@ def same(got: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5 * max(spread, 1))
 
 
-def flipped_maps(maps: Tensor, shift: int) -> Tensor:
-    maps = maps.flip(-1)[:, FLIPED]
+def flipped_heatmaps(heatmaps: Tensor, shift: int) -> Tensor:
+    heatmaps = heatmaps.flip(-1)[:, FLIP_INDEX]
     if shift:
-        maps[..., 1:] = maps[..., :-1].clone()
-    return maps
+        heatmaps[..., 1:] = heatmaps[..., :-1].clone()
+    return heatmaps
 
 
 HEATMAPS: list[tuple[str, Any, Any, int, bool]] = [
-    ("simple_baseline_r50", other_zoos.PoseResNet, blue_first, 1, False),
-    ("hrnet_w32", other_zoos.PoseHRNet, red_first, 1, False),
-    ("dark_r50", other_zoos.PoseResNet, blue_first, 0, False),
-    ("mmpose_heatmap_r50", other_zoos.MmposeResNet, red_first, 1, True),
-    ("udp_w32", lambda: other_zoos.PoseHRNet(wider=4), red_first, 0, False),
-    ("udp_r50", other_zoos.PoseResNet, blue_first, 0, False),
-    ("vitpose_small", lambda: other_zoos.VitPose(simple=False), red_first, 0, True),
-    ("vitpose_small_simple", lambda: other_zoos.VitPose(simple=True), red_first, 0, True),
+    ("simple_baseline_r50", reference_networks.PoseResNet, blue_first, 1, False),
+    ("hrnet_w32", reference_networks.PoseHRNet, red_first, 1, False),
+    ("dark_r50", reference_networks.PoseResNet, blue_first, 0, False),
+    ("mmpose_heatmap_r50", reference_networks.MmposeResNet, red_first, 1, True),
+    ("udp_w32", lambda: reference_networks.PoseHRNet(wider=4), red_first, 0, False),
+    ("udp_r50", reference_networks.PoseResNet, blue_first, 0, False),
+    ("vitpose_small", lambda: reference_networks.VitPose(simple=False), red_first, 0, True),
+    ("vitpose_small_simple", lambda: reference_networks.VitPose(simple=True), red_first, 0, True),
 ]
 
 
@@ -76,40 +76,42 @@ HEATMAPS: list[tuple[str, Any, Any, int, bool]] = [
     ("name", "made", "seen", "shift", "wrapped"), HEATMAPS, ids=[row[0] for row in HEATMAPS]
 )
 @torch.inference_mode()
-def test_maps_are_the_same(
+def test_heatmaps_are_the_same(
     name: str, made: Any, seen: Any, shift: int, wrapped: bool, images: Tensor, tmp_path: Path
 ) -> None:
-    net = other_zoos.randomise(made())
+    net = reference_networks.randomise(made())
     module = from_file(net, name, tmp_path, wrapped)
-    maps, flipped = net(seen(images)), net(seen(images.flip(-1)))
-    same(module(images), maps)
-    same(module.flip_tested(module(images), images), (maps + flipped_maps(flipped, shift)) / 2)
+    heatmaps, flipped = net(seen(images)), net(seen(images.flip(-1)))
+    same(module(images), heatmaps)
+    merged = (heatmaps + flipped_heatmaps(flipped, shift)) / 2
+    same(module.flip_tested(module(images), images), merged)
 
 
 @torch.inference_mode()
 def test_udps_wider_hrnet_is_the_same(images: Tensor, tmp_path: Path) -> None:
-    net = other_zoos.randomise(other_zoos.PoseHRNet(maps=51, wider=4))
+    net = reference_networks.randomise(reference_networks.PoseHRNet(heatmaps=51, wider=4))
     module = from_file(net, "udp_offset_w32", tmp_path)
-    maps = net(red_first(images))
-    same(module(images), maps)
-    planes = net(red_first(images.flip(-1))).flip(-1).unflatten(1, (17, 3))[:, FLIPED]
+    heatmaps = net(red_first(images))
+    same(module(images), heatmaps)
+    planes = net(red_first(images.flip(-1))).flip(-1).unflatten(1, (17, 3))[:, FLIP_INDEX]
     turned = planes * torch.tensor([1.0, -1, 1]).view(3, 1, 1)
     merged = module.flip_tested(module(images), images)
-    same(merged, (maps + turned.flatten(1, 2)) / 2)
+    same(merged, (heatmaps + turned.flatten(1, 2)) / 2)
 
 
 @torch.inference_mode()
 def test_simcc_is_the_same(images: Tensor, tmp_path: Path) -> None:
-    net = other_zoos.randomise(other_zoos.PoseResNet(bins=(384, 512)))
+    net = reference_networks.randomise(reference_networks.PoseResNet(bins=(384, 512)))
     module = from_file(net, "simcc_r50", tmp_path)
     x, y = net(blue_first(images))
     same(module(images).x, x)
     same(module(images).y, y)
     x_flipped, y_flipped = net(blue_first(images.flip(-1)))
-    x_flipped = x_flipped.flip(-1)[:, FLIPED]
+    x_flipped = x_flipped.flip(-1)[:, FLIP_INDEX]
     x_flipped[..., :-1] = x_flipped[..., 1:].clone()
     confidences = [
-        (a.softmax(-1) + b.softmax(-1)) / 2 for a, b in ((x, x_flipped), (y, y_flipped[:, FLIPED]))
+        (a.softmax(-1) + b.softmax(-1)) / 2
+        for a, b in ((x, x_flipped), (y, y_flipped[:, FLIP_INDEX]))
     ]
     poses = module.codec.decode(module.flip_tested(module(images), images))
     places = torch.stack([chance.argmax(-1) / 2 for chance in confidences], -1)
@@ -120,14 +122,14 @@ def test_simcc_is_the_same(images: Tensor, tmp_path: Path) -> None:
 
 @torch.inference_mode()
 def test_rle_is_the_same_and_so_is_its_flow(images: Tensor, tmp_path: Path) -> None:
-    net = other_zoos.randomise(other_zoos.Rle())
+    net = reference_networks.randomise(reference_networks.Rle())
     module = from_file(net, "rle_r50", tmp_path)
     mean = torch.tensor([0.406, 0.457, 0.48]).view(3, 1, 1)
     xy, sigma = net(images.float() / 255 - mean)
     output: Any = module(images)
     same(output.xy, xy)
     same(output.sigma, sigma)
-    flipped, other = (part[:, FLIPED] for part in net(images.flip(-1).float() / 255 - mean))
+    flipped, other = (part[:, FLIP_INDEX] for part in net(images.flip(-1).float() / 255 - mean))
     flipped = torch.stack([-flipped[..., 0] - 1 / 192, flipped[..., 1]], -1)
     poses = module.codec.decode(module.flip_tested(output, images))
     pixels = ((xy + flipped) / 2 + 0.5) * torch.tensor([192.0, 256.0])
@@ -144,9 +146,9 @@ def same_flow(module: PoseModule, flow: Any) -> None:
 
 @torch.inference_mode()
 def test_mmposes_rle_is_the_same(images: Tensor, tmp_path: Path) -> None:
-    net = other_zoos.randomise(other_zoos.MmposeRle())
+    net = reference_networks.randomise(reference_networks.MmposeRle())
     module = from_file(net, "mmpose_rle_r50", tmp_path, wrapped=True)
-    values, flipped = net(red_first(images)), net(red_first(images.flip(-1)))[:, FLIPED]
+    values, flipped = net(red_first(images)), net(red_first(images.flip(-1)))[:, FLIP_INDEX]
     output: Any = module(images)
     same(output.xy, values[..., :2] - 0.5)
     same(output.sigma, values[..., 2:].sigmoid())
@@ -167,18 +169,18 @@ def test_transformers_vitpose_is_the_same(simple: bool, images: Tensor, tmp_path
     config = transformers.VitPoseConfig(
         backbone_config=body, use_simple_decoder=simple, num_labels=17
     )
-    net = other_zoos.randomise(transformers.VitPoseForPoseEstimation(config))
+    net = reference_networks.randomise(transformers.VitPoseForPoseEstimation(config))
     net.backbone.embeddings.position_embeddings.normal_(0, 0.3)
     module = from_file(net, "transformers_vitpose_small" + "_simple" * simple, tmp_path)
-    maps = net(red_first(images)).heatmaps
-    same(module(images), maps)
-    pairs = torch.tensor([(a, b) for a, b in enumerate(FLIPED) if a < b])
+    heatmaps = net(red_first(images)).heatmaps
+    same(module(images), heatmaps)
+    pairs = torch.tensor([(a, b) for a, b in enumerate(FLIP_INDEX) if a < b])
     flipped = net(red_first(images.flip(-1)), flip_pairs=pairs).heatmaps
-    same(module.flip_tested(module(images), images), (maps + flipped) / 2)
+    same(module.flip_tested(module(images), images), (heatmaps + flipped) / 2)
 
 
 def test_transformers_vitpose_reads_the_same_keypoints(tmp_path: Path) -> None:
-    """Its own processor, from the same image and boxes, and from the same maps."""
+    """Its own processor, from the same image and boxes, and from the same heatmaps."""
     transformers = pytest.importorskip("transformers", reason="compares with transformers' ViTPose")
     processor = transformers.VitPoseImageProcessor()
     config, skeleton = pretrained_config(pretrained_model("transformers_vitpose_small_256x192"))

@@ -1,12 +1,12 @@
-"""RTMPose's published checkpoints: every name and shape, and what they give, computed apart."""
+"""RTMPose's published checkpoints: names, shapes and outputs against an independent computation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-import other_zoos
 import pytest
+import reference_networks
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -139,14 +139,14 @@ def backbone(state: State, size: str, x: Tensor) -> Tensor:
 
 
 def head(state: State, feature: Tensor) -> tuple[Tensor, Tensor]:
-    maps = functional.conv2d(
+    heatmaps = functional.conv2d(
         feature, state["final_layer.weight"], state["final_layer.bias"], padding=3
     ).flatten(2)
 
     def unit(x: Tensor, gain: Tensor) -> Tensor:
         return x / (x.square().sum(-1, keepdim=True) / x.shape[-1]).sqrt() * gain
 
-    tokens = unit(maps, state["mlp.0.g"]) @ state["mlp.1.weight"].T
+    tokens = unit(heatmaps, state["mlp.0.g"]) @ state["mlp.1.weight"].T
     inner = functional.silu(unit(tokens, state["gau.ln.g"]) @ state["gau.uv.weight"].T)
     gate, value, base = inner.split([512, 512, 128], -1)
     query, key = (base * state["gau.gamma"][n] + state["gau.beta"][n] for n in (0, 1))
@@ -208,9 +208,9 @@ def test_rtmpose_is_the_same(tmp_path: Path) -> None:
 
 @torch.inference_mode()
 def test_the_heatmaps_that_its_backbone_learnt_first_are_the_same(tmp_path: Path) -> None:
-    head = other_zoos.MmposeResNet().head
-    head.deconv_layers = other_zoos.deconvolutions((384, 256, 256, 256))
-    other_zoos.randomise(head)
+    head = reference_networks.MmposeResNet().head
+    head.deconv_layers = reference_networks.deconvolutions((384, 256, 256, 256))
+    reference_networks.randomise(head)
     body = {k: v for k, v in published("t").items() if k.startswith("backbone.")}
     whole = body | {f"head.{k}": v for k, v in head.state_dict().items()}
     torch.save({"state_dict": whole}, tmp_path / "cspnext.pth")
@@ -235,7 +235,7 @@ def test_a_backbone_is_taken_out_of_a_whole_network(tmp_path: Path) -> None:
     torch.testing.assert_close(net.eval()(images)[-1], expected, rtol=1e-3, atol=1e-3)
 
 
-def test_another_size_is_refused(tmp_path: Path) -> None:
+def test_another_size_raises(tmp_path: Path) -> None:
     torch.save(published("t"), tmp_path / "t.pth")
     model = pretrained_model("rtmpose_s")
     with pytest.raises(InputError, match=r"expected the (weights|shapes) of this model"):
