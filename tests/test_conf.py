@@ -183,7 +183,8 @@ def test_ones_own_experiments_build_on_others(tmp_path: Path) -> None:
     """A suite of one's own, and a yaml file that starts from a row of another suite."""
     (tmp_path / "suite").mkdir()
     (tmp_path / "suite" / "mine.yaml").write_text(
-        "every: {data: coco}\nrows:\n  small: {recipe: hrnet, backbone: hrnet_w32, ema: 0.9}\n"
+        "every: {data: coco, recipe: hrnet}\n"
+        "rows:\n  small: {backbone: hrnet_w32, ema: 0.9, published.AP: 70.0}\n"
     )
     (tmp_path / "experiment" / "mine").mkdir(parents=True)
     (tmp_path / "experiment" / "mine" / "wide.yaml").write_text(
@@ -192,7 +193,7 @@ def test_ones_own_experiments_build_on_others(tmp_path: Path) -> None:
     )
     assert list(suite_rows("mine", [tmp_path])) == ["mine/small", "mine/wide"]
     small, _ = compose("train", ["--config-dir", str(tmp_path), "experiment=mine/small"])
-    assert (small.ema, small.backbone.name, small.optimizer.lr) == (0.9, "hrnet_w32", 0.001)
+    assert (small.ema, small.backbone.name, small.published.AP) == (0.9, "hrnet_w32", 70.0)
     assert small.method.neck["_target_"].endswith("HighestResolution")
     wide, _ = compose("train", ["--config-dir", str(tmp_path), "experiment=mine/wide"])
     assert (wide.backbone.name, list(wide.framing.size)) == ("resnet101.tv_in1k", [384, 288])

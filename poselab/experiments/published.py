@@ -18,9 +18,8 @@ def published_values() -> dict[str, dict[str, Any]]:
     ``verified`` says whether values were read in the source itself; other values do not stand here.
     """
     table = read_table(conf_folder() / "published.yaml")
-    read, unread = dict(rows_of_table(table)), table["without_values"]
-    rows = {**{name: {"verified": True, **row} for name, row in read.items()}}
-    rows |= {name: {"verified": False, **row} for name, row in unread.items()}
+    rows = {name: {"verified": True, **row} for name, row in rows_of_table(table)}
+    rows |= {name: {"verified": False, **row} for name, row in table["without_values"].items()}
     return {name: _spelled_out(row, table) for name, row in rows.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,8 @@ def store_rows(folders: tuple[Path, ...] = ()) -> None:
     places = (conf_folder(), *folders)
     for suite in config_names("suite", folders):
         for name, row in suite_rows(suite, folders).items():
-            published = {"published": published_values().get(name, {})}
-            _store(f"experiment/{name}", _config(row, places) | published, places, "_global_")
+            row = {"published": published_values().get(name, {}), **row}
+            _store(f"experiment/{name}", _config(row, places), places, "_global_")
     for group in {file.parent.name for place in places for file in place.glob("*/_rows.yaml")}:
         for name, row in group_rows(group, folders).items():
             _store(f"{group}/{name}", row, places)
@@ -53,7 +54,7 @@ def _config(row: Overrides, places: Sequence[Path]) -> dict[str, Any]:
             section = values
             for parent in parents:
                 section = section.setdefault(parent, {})
-            section[last] = value
+            section[last] = deepcopy(value)  # later keys may add to it
     return {"defaults": defaults, **values}
 
 
