@@ -22,7 +22,6 @@ from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from tempfile import TemporaryDirectory
 
     from poselab.annotations.formats.detections import Detections
     from poselab.data.images import Image
@@ -34,20 +33,18 @@ THRESHOLD = 0.2
 """Poses and keypoints that score above this are drawn."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImagePoses:
     """Poses of N images: ``poses[n]`` are those of the n-th, ``predictions`` those of all.
 
     ``comparability`` says how they were made; ``detections`` are the boxes of people, where a
-    detector found them. ``temporary`` keeps images that were given as arrays until nobody needs
-    them any more.
+    detector found them.
     """
 
     split: Split
     predictions: Predictions
     comparability: dict[str, Any]
     detections: Detections | None = None
-    temporary: TemporaryDirectory[str] | None = None
 
     @property
     def images(self) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -57,7 +58,7 @@ def load(source: Path | str, model: str | None = None, device: str = "auto") -> 
     return Predictor(source, imported.module, imported.config, imported.skeleton, device)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Predictor:
     """A module with its config, its keypoints and the device that it predicts on."""
 
@@ -97,7 +98,9 @@ class Predictor:
         if detector is not None:
             made["boxes"]["detector"] = detector
         predictions = predict(self.module, samples, batch_size, self.device)
-        return ImagePoses(split, predictions, made, detections, temporary)
+        poses = ImagePoses(split, predictions, made, detections)
+        weakref.finalize(poses, temporary.cleanup)  # images given as arrays can be drawn until then
+        return poses
 
     @property
     def top_down(self) -> bool:
