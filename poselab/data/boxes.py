@@ -33,8 +33,7 @@ def labelled_instances(annotations: Annotations) -> Items:
     Raises:
         InputError: there is none.
     """
-    labelled = (annotations.visibility > 0).any(axis=1) & ~annotations.crowd
-    instances = np.flatnonzero(labelled)
+    instances = np.flatnonzero(annotations.scorable())
     if not len(instances):
         raise InputError(
             f"expected people with labelled keypoints in {annotations.source}, found none; "

@@ -1,0 +1,1 @@
+"""Evaluators of predictions: metrics, confidence intervals and error diagnosis, without torch."""

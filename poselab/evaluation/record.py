@@ -13,7 +13,7 @@ import numpy as np
 from poselab.io import files
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.images import ImageIds
@@ -43,6 +43,15 @@ class Metrics:
         numbers = {key: None if math.isnan(v) else v for key, v in self.values.items()}
         interval = {"interval": self.interval} if self.interval else {}
         return {**numbers, **interval, "comparability": self.comparability}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Metrics:
+        """The metrics that :meth:`to_json` gave."""
+        numbers = record.keys() - {"interval", "comparability"}
+        values = {k: math.nan if v is None else v for k, v in record.items() if k in numbers}
+        ends = record.get("interval", {}).items()
+        interval = {key: (float(low), float(high)) for key, (low, high) in ends}
+        return cls(values, dict(record.get("comparability", {})), interval)
 
     def write(self, path: Path) -> None:
         """Write ``metrics.json``.

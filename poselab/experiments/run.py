@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -65,12 +64,7 @@ class Run:
         Raises:
             InputError: the run is not finished.
         """
-        record = read_json(self.folder / "metrics.json", "metrics")
-        interval = record.pop("interval", {})
-        comparability = record.pop("comparability", {})
-        values = {key: math.nan if v is None else float(v) for key, v in record.items()}
-        intervals = {key: (float(low), float(high)) for key, (low, high) in interval.items()}
-        return Metrics(values, comparability, intervals)
+        return Metrics.from_json(read_json(self.folder / "metrics.json", "metrics"))
 
     @property
     def predictions(self) -> Predictions:

@@ -18,6 +18,7 @@ from poselab.evaluation.predictions import (
     rounded,
     write_predictions,
 )
+from poselab.evaluation.record import Metrics
 from poselab.structures import InputError
 
 
@@ -64,10 +65,11 @@ def test_paths_and_objects_are_scored_alike(files: tuple[Path, Path, Path]) -> N
 def test_the_interval_is_drawn_around_the_value(files: tuple[Path, Path, Path]) -> None:
     gt, near, _ = files
     plain, sure = poselab.evaluate(near, gt), poselab.evaluate(near, gt, replicates=200)
-    assert sure.values == plain.values
+    np.testing.assert_array_equal(list(sure.values.values()), list(plain.values.values()))
     low, high = sure.interval["AP"]
     assert low < sure["AP"] < high
     assert sure.comparability["interval"]["replicates"] == 200
+    assert Metrics.from_json(sure.to_json()).to_json() == sure.to_json()
 
 
 def test_predictions_are_matched_once(
