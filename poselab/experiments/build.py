@@ -7,7 +7,6 @@ sizes from input size and stride.
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -21,6 +20,8 @@ from poselab.models.pose_net import PoseNet
 from poselab.structures import InputError, Skeleton
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytorch_lightning as pl
     from omegaconf import DictConfig
     from torch import nn
@@ -166,7 +167,7 @@ def _check_framing(framed: Framing, built: PoseModule) -> None:
 
 
 def evaluator(config: DictConfig) -> Evaluator:
-    """What scores predictions."""
+    """The evaluator that scores predictions."""
     scorer: Evaluator = instantiate_section(config, "evaluator")
     return scorer
 
@@ -175,7 +176,7 @@ def trainer(config: DictConfig, folder: Path | None, callbacks: list[pl.Callback
     """Lightning's trainer, its loggers writing into ``folder`` (None: nothing is logged).
 
     Raises:
-        InputError: Lightning refuses what the config says.
+        InputError: a setting that Lightning rejects, or a precision that rounds coordinates.
     """
     from lightning_fabric.utilities.exceptions import MisconfigurationException
 
@@ -206,8 +207,8 @@ def trainer(config: DictConfig, folder: Path | None, callbacks: list[pl.Callback
     return made
 
 
-def described(config: DictConfig, skeleton: Skeleton) -> dict[str, Any]:
-    """What a checkpoint remembers of its making: plain values only."""
+def checkpoint_record(config: DictConfig, skeleton: Skeleton) -> dict[str, Any]:
+    """Config and skeleton as plain values, which a checkpoint keeps under ``CHECKPOINT_KEY``."""
     return {"config": OmegaConf.to_container(config, resolve=True), "skeleton": asdict(skeleton)}
 
 
@@ -215,16 +216,16 @@ def load(checkpoint: Path) -> tuple[PoseModule, DictConfig, Skeleton]:
     """A trained module with its config and skeleton.
 
     Raises:
-        InputError: no such file, not one of PoseLab's, or of another method than it says.
+        InputError: no such file, not a checkpoint of PoseLab, or weights of another method.
     """
     content = read_checkpoint(checkpoint, CHECKPOINT_KEY)
-    made = content[CHECKPOINT_KEY]
-    config = OmegaConf.create(made["config"])
-    # The weights follow; a hub or a file of pretrained ones is not needed any more.
+    record = content[CHECKPOINT_KEY]
+    config = OmegaConf.create(record["config"])
+    # The checkpoint has all weights: neither a hub nor a file of pretrained ones is needed.
     for key in ("pretrained", "weights"):
         if config.backbone.get(key):
             config.backbone[key] = None if key == "weights" else False
-    skeleton = _skeleton(made["skeleton"])
+    skeleton = _skeleton(record["skeleton"])
     built = module(config, skeleton)
     restore(built, content["state_dict"], checkpoint)
     return built.eval(), config, skeleton

@@ -133,7 +133,7 @@ def _write(folder: Path, imported: ImportedModel, source: dict[str, Any]) -> Non
         record["comparability"] = comparability
     content = {
         "state_dict": module.state_dict(),
-        build.CHECKPOINT_KEY: build.described(config, imported.skeleton),
+        build.CHECKPOINT_KEY: build.checkpoint_record(config, imported.skeleton),
     }
     manifest.write_run(folder, config, record)
     AtomicCheckpointIO().save_checkpoint(content, folder / "checkpoints" / "best.ckpt")

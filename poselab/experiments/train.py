@@ -63,7 +63,7 @@ def train_run(config: DictConfig, folder: Path, experiment: str) -> dict[str, An
 
     with wandb_files_in(folder):
         for logger in trainer.loggers:
-            logger.log_hyperparams(build.described(config, data.skeleton)["config"])
+            logger.log_hyperparams(build.checkpoint_record(config, data.skeleton)["config"])
         fit(trainer, module, data, _resume_from_last(module, data, folder))
     if not trainer.is_global_zero:
         return {}
@@ -121,7 +121,7 @@ def _callbacks(
     keep = partial(
         LatestBestCheckpoint, dirpath=folder / "checkpoints", enable_version_counter=False
     )
-    description = build.described(config, data.skeleton)
+    description = build.checkpoint_record(config, data.skeleton)
     return [
         DescribeCheckpoint(build.CHECKPOINT_KEY, description),
         PoseImages(data.val_samples, _drawing(data)),

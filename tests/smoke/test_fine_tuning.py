@@ -37,7 +37,7 @@ def built(*changes: str, experiment: tuple[str, ...] = TINY) -> tuple[PoseModule
 
 
 def saved(module: PoseModule, config: DictConfig, file: Path) -> Path:
-    described = build.described(config, COCO17)
+    described = build.checkpoint_record(config, COCO17)
     torch.save({"state_dict": module.state_dict(), build.CHECKPOINT_KEY: described}, file)
     return file
 
