@@ -1,4 +1,4 @@
-"""poselab suite: every experiment of a suite in one process, and one table of them."""
+"""poselab suite: train every experiment of a suite, and print one table of them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import sys
 
 _HELP = """usage: poselab suite NAME [EXPERIMENT ...] [--config-dir DIR] [key=value ...]
 
-Train every experiment of a suite, or those that are named, in one process, and print one table:
-accuracy on the validation images with 95 % confidence intervals over images, parameters,
-multiply-adds (GMACs, one image, no flip test), images a second predicted on this machine (no flip
-test), seconds of training. --config-dir adds suites from a folder of your own; `poselab list
-suites` shows what there is.
+Train every experiment of a suite, or those that are named, and print one table: accuracy on the
+validation images with 95 % confidence intervals over images, parameters, multiply-adds (GMACs, one
+image, no flip test), images a second predicted on this machine (no flip test), seconds of training.
+--config-dir adds suites from a folder of your own; `poselab list suites` shows what there is.
 
   poselab suite quickstart
   poselab suite quickstart trainer.max_epochs=2 runs=/tmp/runs
   poselab suite bench/top_down heatmap simcc rle
 
-Finished runs are not trained again, interrupted ones go on from their last epoch.
+Finished runs are not trained again, interrupted ones go on from their last epoch. Suites for the
+CPU (trainer.accelerator=cpu) train as many experiments at once as PyTorch has threads (set
+OMP_NUM_THREADS to change that); "seconds" then are those of a run that shares the cores.
 """
 
 

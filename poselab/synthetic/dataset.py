@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
+import sys
+import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
     from poselab.datasets.base import DatasetFiles
     from poselab.structures import Size
+
+_SECONDS_BETWEEN_LINES = 5.0
 
 
 def generate(out: Path, settings: Settings, workers: int | None = None) -> Path:
@@ -167,14 +172,27 @@ def _share_textures() -> None:
 
 
 def _track(rendered: Iterator[int], settings: Settings, remaining: list[Chunk]) -> None:
-    """Show a progress bar on a terminal, nothing elsewhere."""
+    """Show a progress bar on a terminal; elsewhere print a line every few seconds."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     console = Console(stderr=True)
+    total = sum(chunk.stop - chunk.start for chunk in remaining)
+    if not console.is_terminal:
+        _print_progress(rendered, total)
+        return
     columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        total = sum(chunk.stop - chunk.start for chunk in remaining)
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task(f"people, seed {settings.seed}", total=total)
         for images in rendered:
             bar.advance(task, images)
+
+
+def _print_progress(rendered: Iterator[int], total: int) -> None:
+    """Print to stderr how many images are done, at once and then every few seconds."""
+    done, printed = 0, -math.inf
+    for images in rendered:
+        done += images
+        if time.monotonic() - printed >= _SECONDS_BETWEEN_LINES:
+            print(f"generating images of people: {done}/{total}", file=sys.stderr, flush=True)
+            printed = time.monotonic()

@@ -265,7 +265,10 @@ def test_the_command_makes_a_dataset_and_says_where(tmp_path, capsys):
         "64x96",
     ]
     assert main([*words, "--instances-per-image", "1-2", "--format", "coco", "--workers", "1"]) == 0
-    assert capsys.readouterr().out.strip() == f"data: {tmp_path / 'd'}"
+    out, err = capsys.readouterr()
+    assert out.strip() == f"data: {tmp_path / 'd'}"
+    assert err.startswith("generating images of people: ")  # no terminal that a bar could move on
+    assert err.split()[-1].endswith("/6")
     assert len(list((tmp_path / "d/val2017").iterdir())) == 2
     assert cv2.imread(str(tmp_path / "d/train2017/000000000001.jpg")).shape == (64, 96, 3)
     assert main(["data", "synth", str(tmp_path / "e"), "--size", "big"]) == 1
