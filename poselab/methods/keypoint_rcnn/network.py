@@ -51,8 +51,8 @@ class PyramidNeck(nn.Module):
             FeatureInfo(channels, n) for n in (*reductions, 2 * reductions[-1])
         )
 
-    def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        return list(self.pyramid(_named(maps)).values())
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        return list(self.pyramid(_named(features)).values())
 
 
 class RegionHead(nn.Module):
@@ -104,28 +104,28 @@ class RegionHead(nn.Module):
         self.rpn: Any = net.rpn
         self.roi_heads: Any = net.roi_heads
 
-    def forward(self, maps: list[Tensor]) -> tuple[Tensor, ...]:
-        if maps[0].is_meta:
-            self._run_on_shapes(maps)
-        return tuple(maps)
+    def forward(self, features: list[Tensor]) -> tuple[Tensor, ...]:
+        if features[0].is_meta:
+            self._run_on_shapes(features)
+        return tuple(features)
 
-    def losses(self, maps: Sequence[Tensor], instances: InstanceTarget) -> dict[str, Tensor]:
+    def losses(self, features: Sequence[Tensor], instances: InstanceTarget) -> dict[str, Tensor]:
         """The five parts of the loss as torchvision computes them, by its names."""
         targets = [_target(*one) for one in zip(*instances, strict=True)]
-        before, named = self.training, _named(maps)
+        before, named = self.training, _named(features)
         self.train()  # changes nothing here except that torchvision computes losses
         try:
-            proposals, parts = self.rpn(self._images(maps), named, targets)
+            proposals, parts = self.rpn(self._images(features), named, targets)
             sizes = [self.size] * len(proposals)
             _, more = self.roi_heads(named, proposals, sizes, targets)
         finally:
             self.train(before)
         return {**parts, **more}
 
-    def detections(self, maps: Sequence[Tensor]) -> DetectedInstances:
+    def detections(self, features: Sequence[Tensor]) -> DetectedInstances:
         """The people in the images, after torchvision's NMS of boxes."""
-        named, heads = _named(maps), self.roi_heads
-        proposals, _ = self.rpn(self._images(maps), named)
+        named, heads = _named(features), self.roi_heads
+        proposals, _ = self.rpn(self._images(features), named)
         sizes = [self.size] * len(proposals)
         pooled = heads.box_head(heads.box_roi_pool(named, proposals, sizes))
         boxes, scores, _ = heads.postprocess_detections(
@@ -138,20 +138,20 @@ class RegionHead(nn.Module):
         confidences = _confidences(logits, keypoints[..., :2], torch.cat(boxes))
         return _padded(keypoints[..., :2], confidences, torch.cat(boxes), torch.cat(scores), counts)
 
-    def _images(self, maps: Sequence[Tensor]) -> ImageList:
+    def _images(self, features: Sequence[Tensor]) -> ImageList:
         """All that torchvision asks of the images themselves: how many they are, and their size."""
-        count = len(maps[0])
-        return ImageList(maps[0].new_empty((count, 0, *self.size)), [self.size] * count)
+        count = len(features[0])
+        return ImageList(features[0].new_empty((count, 0, *self.size)), [self.size] * count)
 
-    def _run_on_shapes(self, maps: Sequence[Tensor]) -> None:
+    def _run_on_shapes(self, features: Sequence[Tensor]) -> None:
         """Run every layer once on tensors without values, as for all proposals and one person an
         image, so that its cost is counted."""
-        heads, width = self.roi_heads, maps[0].shape[1]
-        self.rpn.head(list(maps))
-        proposals = self.rpn.post_nms_top_n() * len(maps[0])
-        boxes = maps[0].new_empty((proposals, width, _BOX_CELLS, _BOX_CELLS))
+        heads, width = self.roi_heads, features[0].shape[1]
+        self.rpn.head(list(features))
+        proposals = self.rpn.post_nms_top_n() * len(features[0])
+        boxes = features[0].new_empty((proposals, width, _BOX_CELLS, _BOX_CELLS))
         heads.box_predictor(heads.box_head(boxes))
-        person = maps[0].new_empty((len(maps[0]), width, _KEYPOINT_CELLS, _KEYPOINT_CELLS))
+        person = features[0].new_empty((len(features[0]), width, _KEYPOINT_CELLS, _KEYPOINT_CELLS))
         heads.keypoint_predictor(heads.keypoint_head(person))
 
 
@@ -171,8 +171,8 @@ class _Width(nn.Module):
         self.out_channels = out_channels
 
 
-def _named(maps: Sequence[Tensor]) -> dict[str, Tensor]:
-    return {str(n): one for n, one in enumerate(maps)}
+def _named(features: Sequence[Tensor]) -> dict[str, Tensor]:
+    return {str(n): one for n, one in enumerate(features)}
 
 
 def _target(keypoints: Tensor, labelled: Tensor, boxes: Tensor, valid: Tensor) -> dict[str, Tensor]:
