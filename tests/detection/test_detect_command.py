@@ -177,4 +177,4 @@ def test_predict_finds_people_by_itself(
     assert 0 < len(found) <= len(boxes.scores)
     assert "no --detector" not in capsys.readouterr().err
     assert cli.main([*given, "--detector", "ground_truth"]) == 1
-    assert "labelled people" in capsys.readouterr().err
+    assert "annotated people" in capsys.readouterr().err
