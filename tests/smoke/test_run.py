@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,7 +13,15 @@ import torch
 from flow import Train, words
 
 from poselab import cli
-from poselab.evaluation.predictions import merge, read_predictions, write_predictions
+from poselab.evaluation.metrics.oks import OksEvaluator
+from poselab.evaluation.predictions import (
+    Predictions,
+    merge,
+    read_predictions,
+    rounded,
+    write_predictions,
+)
+from poselab.evaluation.record import Metrics
 from poselab.experiments import build, runs
 
 COCO_KEYS = ["AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL"]
@@ -97,6 +106,37 @@ def test_the_untrained_network_is_scored_when_asked(train: Train) -> None:
     manifest = json.loads((folder / "run.json").read_text())
     assert list(manifest["untrained"])[:10] == COCO_KEYS
     assert manifest["untrained"] == json.loads((folder / "predictions/untrained.json").read_text())
+
+
+class Falling(OksEvaluator):
+    """AP that falls from epoch to epoch, whatever is predicted."""
+
+    calls = 0
+
+    def __call__(self, *given: Any) -> Metrics:
+        metrics = super().__call__(*given)
+        type(self).calls += 1
+        return Metrics(metrics.values | {"AP": 1 / type(self).calls}, metrics.comparability)
+
+
+def test_the_predictions_file_is_of_the_best_epoch(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "evaluator", lambda config: Falling())
+    folder = train("trainer.max_epochs=3", "schedule=constant")
+    best = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
+    assert best["epoch"] == 0
+    predicted = {name: predictions_of(folder, name) for name in ("best", "last")}
+    written = read_predictions(folder / "predictions" / "val.json")
+    assert np.array_equal(written.keypoints, predicted["best"].keypoints)
+    assert not np.array_equal(written.keypoints, predicted["last"].keypoints)
+
+
+def predictions_of(folder: Path, checkpoint: str) -> Predictions:
+    module, config, _ = build.load(folder / "checkpoints" / f"{checkpoint}.ckpt")
+    with torch.inference_mode():
+        batches = enumerate(build.data(config).val_dataloader())
+        return rounded(merge([module.predict_step(batch, n) for n, batch in batches]))
 
 
 def test_a_run_that_never_validated_scores_its_last_epoch(train: Train) -> None:
