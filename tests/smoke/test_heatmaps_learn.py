@@ -67,7 +67,9 @@ def learn(module: PoseModule, sample: Sample, steps: int, sign: float = 1.0) -> 
     """Minimise the loss, or with sign -1 maximise it."""
     optimizer = torch.optim.Adam(module.parameters(), lr=5e-3)
     for _ in range(steps):
-        total = torch.stack(list(module.losses(module(sample.image), sample).values())).sum()
+        total = torch.stack(
+            list(module.losses(module(sample.image), module.target(sample)).values())
+        ).sum()
         optimizer.zero_grad()
         (sign * total).backward()
         optimizer.step()
