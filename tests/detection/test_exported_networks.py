@@ -105,7 +105,7 @@ def test_boxes_of_the_input_map_back_to_the_image(
     """40 × 60 becomes 64 × 96, a scale of 1.6: a cell of 16 is the block of 10."""
     detector = OnnxDetector(saved(layout, tmp_path / "net.onnx", batch))
     assert (detector.layout, detector.size) == (layout, SIZE)
-    assert detector.at_once == (2 if batch == 2 else None)
+    assert detector.batch_size == (2 if batch == 2 else None)
     found = detector(images)
     assert len(found) == len(images)
     for instances, (x, y) in zip(found, [(5, 10), (40, 25), (25, 0)], strict=True):
