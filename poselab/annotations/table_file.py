@@ -125,4 +125,4 @@ def _reduce(table: Annotations) -> tuple[Callable[..., Annotations], tuple[Any, 
     return Annotations, tuple(getattr(table, field.name) for field in fields(table))
 
 
-copyreg.pickle(Annotations, _reduce)  # type: ignore[arg-type]
+copyreg.pickle(Annotations, _reduce)
