@@ -52,7 +52,11 @@ def draw_curves(curves: Curves, primary_metric: str, file: Path, title: str = ""
         for name in (f"{split}/loss", *sorted(n for n in curves if n.startswith(f"{split}/loss_"))):
             if name in curves:
                 left.plot(*_points(curves[name]), color=colour, marker=".", label=name)
-    left.set(xlabel="epoch", ylabel="loss", yscale="log")
+    losses = [v for name, curve in curves.items() if "/loss" in name for v in curve.values()]
+    # Minus a log-likelihood falls below zero.
+    left.set(
+        xlabel="epoch", ylabel="loss", yscale="log" if min(losses, default=1) > 0 else "linear"
+    )
     left.legend(frameon=False)
     if f"val/{primary_metric}" in curves:
         epochs, values = _points(curves[f"val/{primary_metric}"])
