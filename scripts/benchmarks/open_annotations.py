@@ -56,7 +56,8 @@ def main(words: list[str]) -> int:
         with spawn.Pool(1) as pool:
             gained, resident = pool.apply(worker_memory, (table,))
         print(
-            f"{len(table)} images, {table.num_instances} people, pickle {len(pickle.dumps(table))} B"
+            f"{len(table)} images, {table.num_instances} instances, "
+            f"pickle {len(pickle.dumps(table))} B"
         )
     results = (
         ("first open / orjson.loads", ratio, 1.5),
