@@ -26,7 +26,7 @@ Points = TypeVar("Points", "Floats", "Tensor")
 class PixelConvention:
     """Where the cells of one grid lie on the pixels of another grid over the same area.
 
-    centre: pixels are areas with integers at their centres, so that no grid is off by a half.
+    centre: pixels are areas with integers at their centres, so that no grid is half a pixel off.
     hrnet: grids share their first pixel and scale by width (SimpleBaseline, HRNet, SimCC code).
     udp: grids share first and last pixel and scale by width - 1 (Huang et al. 2020, section 3.2).
     """

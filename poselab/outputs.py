@@ -1,6 +1,6 @@
-"""What heads emit where a bare tensor would not say it, and the targets that codecs make.
+"""The outputs of heads that are more than one tensor, and the targets that codecs make.
 
-A heatmap head emits a bare tensor (B, C, h, w).
+A heatmap head outputs one tensor (B, C, h, w).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Output = TypeVar("Output")
 
 
 class Coordinates(NamedTuple):
-    """Positions read straight off a network.
+    """Positions that a network outputs.
 
     xy (B, K, 2) in units of the input, centred: x = (u + 0.5)·W - 0.5, so flipping negates u.
     confidence (B, K) in [0, 1].
@@ -27,14 +27,14 @@ class Coordinates(NamedTuple):
 
 
 class CoordinateTarget(NamedTuple):
-    """xy (B, K, 2) as in :class:`Coordinates`; weight (B, K), zero for what must not count."""
+    """xy (B, K, 2) as in :class:`Coordinates`; weight (B, K), zero for keypoints without loss."""
 
     xy: Tensor
     weight: Tensor
 
 
 class HeatmapTarget(NamedTuple):
-    """heatmaps (B, C, h, w); weight broadcastable to it, zero for what must not count."""
+    """heatmaps (B, C, h, w); weight broadcastable to it, zero for cells without loss."""
 
     heatmaps: Tensor
     weight: Tensor
@@ -48,8 +48,8 @@ class AxisLogits(NamedTuple):
 
 
 class AxisTarget(NamedTuple):
-    """x (B, K, X) and y (B, K, Y) of the bins along each axis; weight (B, K), zero for what must
-    not count."""
+    """x (B, K, X) and y (B, K, Y) of the bins along each axis; weight (B, K), zero for
+    keypoints without loss."""
 
     x: Tensor
     y: Tensor
@@ -77,7 +77,7 @@ class TagTarget(NamedTuple):
 
 
 class DetectedInstances(NamedTuple):
-    """People whom a detector of people and keypoints found, best first, padded to the most.
+    """Boxes and keypoints of the people detected in each image, best first, padded.
 
     keypoints (B, P, K, 2), and boxes (B, P, 4) as x1 y1 x2 y2, measured from the input's upper left
     corner, so that the first pixel's centre is 0.5; confidences (B, P, K) and scores (B, P) from 0
@@ -102,7 +102,7 @@ class InstanceTarget(NamedTuple):
 
 
 class Stages(NamedTuple, Generic[Output]):
-    """each: the outputs of a network's stages in order; all are supervised, the last one counts."""
+    """each: the outputs of a network's stages in order; all are supervised, the last is decoded."""
 
     each: tuple[Output, ...]
 

@@ -1,4 +1,4 @@
-"""Skeletons, samples and poses: the types that every room shares; imports nothing of poselab.
+"""Skeletons, samples and poses: the types that all of poselab shares; imports nothing of it.
 
 Axes, in every docstring and comment:
     B batch   P people   K keypoints   C channels
@@ -27,7 +27,7 @@ Size = tuple[int, int]
 
 
 class InputError(ValueError):
-    """What the user gave is wrong; the message is one sentence: expected, got, what to do."""
+    """Wrong input from the user; the message is one sentence: expected, got, what to do."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Skeleton:
     """The keypoints of one annotation scheme; sides and flips are derived from their names.
 
     ``sigmas`` are the per-keypoint constants of OKS (its k_i is 2·sigma); None where none are
-    published, so that ``oks_sigmas`` is a guess.
+    published: ``oks_sigmas`` then is a guess.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Skeleton:
 
     @cached_property
     def oks_sigmas(self) -> tuple[float, ...]:
-        """``sigmas``, or one 0.05 for all keypoints where none were published."""
+        """``sigmas``, or 0.05 for every keypoint where none are published."""
         return self.sigmas if self.sigmas is not None else (0.05,) * len(self)
 
 
@@ -99,10 +99,10 @@ Array = TypeVar("Array")
 
 
 class Frame(NamedTuple, Generic[Array]):
-    """What a network input shows: one row a sample, a leading B once collated.
+    """The part of an image that a network input shows; collating adds a leading B.
 
-    to_image (2, 3) float32, input pixels → image pixels; image_id and annotation_id int64 (-1:
-    no single person); box (4,) image pixels; box_score the detector's confidence, 1 for ground
+    to_image (2, 3) float32, input pixels → image pixels; image_id and annotation_id int64 (-1: not
+    one annotated person); box (4,) image pixels; box_score the detector's confidence, 1 for ground
     truth.
     """
 
@@ -117,9 +117,9 @@ class Sample(NamedTuple, Generic[Array]):
     """One network input with its annotations; collating adds a leading B and keeps the type.
 
     image (3, H, W) uint8 RGB; keypoints (P, K, 2) float32 input pixels; visibility (P, K) uint8,
-    zero for padding and for keypoints outside the input; loss_mask (H, W) or (1, 1) uint8, zero
-    where a crowd or an unlabelled person makes a target unknowable; boxes (P, 4) float32 x y w h in
-    input pixels, of zero size for padding (None: a method that needs none).
+    zero for padding and for keypoints outside the input; loss_mask (H, W) or (1, 1) uint8, zero on
+    crowds and unlabelled people, where the target is unknown; boxes (P, 4) float32 x y w h in
+    input pixels, of zero size for padding, or None.
     """
 
     image: Array
@@ -131,8 +131,8 @@ class Sample(NamedTuple, Generic[Array]):
 
 
 class Poses(NamedTuple):
-    """What a codec decodes: keypoints (B, P, K, 2) input pixels, scores (B, P, K) of them, valid
-    (B, P) bool, and for methods that find boxes box_scores (B, P) of theirs."""
+    """Decoded poses: keypoints (B, P, K, 2) input pixels, their scores (B, P, K), valid (B, P)
+    bool, and box_scores (B, P) for methods that also detect boxes."""
 
     keypoints: Tensor
     scores: Tensor

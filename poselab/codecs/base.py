@@ -1,8 +1,8 @@
-"""What every codec provides: it alone knows what a network's output means.
+"""The protocol of codecs, which define what a network's output means.
 
 A codec is made with ``skeleton``, ``input_size`` (height, width) and ``stride`` besides its own
-settings, holds no parameters, and works on whatever device its arguments are on. Where the head
-must know more than ``channels``, the codec's ``head_sizes`` are its further arguments by name.
+settings, holds no parameters, and works on the device of its arguments. Where a head needs more
+than ``channels``, the codec's ``head_sizes`` are its further keyword arguments.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Codec(Protocol[Output, Target]):
 
     @property
     def channels(self) -> int:
-        """How many heatmaps, or positions, the head must give."""
+        """The number of heatmaps or positions that the head outputs."""
 
     @property
     def multi_person(self) -> bool:
@@ -38,42 +38,43 @@ class Codec(Protocol[Output, Target]):
 
     @property
     def head_sizes(self) -> Mapping[str, Any]:
-        """What the head must know besides ``channels``, as keyword arguments."""
+        """The head's keyword arguments besides ``channels``."""
 
     @property
     def resolution(self) -> float:
         """The largest error of decode(encode(x)) along one axis, in input pixels.
 
-        It holds for targets that lie whole inside the input: each codec says what border it needs.
+        It holds for targets that lie wholly inside the input; each codec states the border it
+        needs.
         """
 
     def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> Target:
         """The target of keypoints (B, P, K, 2) input pixels, visibility (B, P, K) 0/1/2.
 
-        loss_mask (B, H, W) or (B, 1, 1) is zero where the annotations do not tell what is there.
-        The coordinates of unlabelled keypoints never matter, not even if they are NaN.
+        loss_mask (B, H, W) or (B, 1, 1) is zero where the annotations are incomplete. The
+        coordinates of unlabelled keypoints are ignored and may be NaN.
 
         Raises:
-            ValueError: P is not one, for a codec of single persons.
+            ValueError: P is not one, for a single-person codec.
         """
 
     def decode(self, output: Output) -> Poses:
-        """The poses of an output; codecs of single persons give P = 1, always valid."""
+        """The poses of an output; single-person codecs return P = 1, always valid."""
 
     def unflip(self, output: Output) -> Output:
-        """The output of the input, made from the output of its horizontal flip."""
+        """The output of an input, computed from the output of its horizontal flip."""
 
     def merge(self, first: Output, second: Output) -> Output:
-        """One output from two of the same input (flip test)."""
+        """Two outputs of the same input combined into one (flip test)."""
 
     def comparability(self) -> dict[str, Any]:
-        """``flip_shift`` for the comparability record: the whole cells by which the flip test
+        """``flip_shift`` for the comparability record: the number of cells by which the flip test
         shifts heatmaps, None without heatmaps."""
 
 
 class CodecDefaults:
-    """What holds for most codecs: one person an input, a head that needs ``channels`` alone, and no
-    heatmaps that a flip test would shift."""
+    """Defaults of most codecs: one person per input, a head that needs only ``channels``, and no
+    heatmaps for the flip test to shift."""
 
     multi_person: ClassVar[bool] = False
     head_sizes: Mapping[str, Any] = MappingProxyType({})
@@ -89,11 +90,11 @@ class ManyDecoders(Protocol):
 
     @property
     def decoders(self) -> tuple[str, ...]:
-        """Their names."""
+        """The names of the decoders."""
 
     @property
     def decoder(self) -> str:
-        """The one in use."""
+        """The name of the decoder in use."""
 
     def with_decoder(self, decoder: str) -> Self:
         """The same codec with another decoder."""

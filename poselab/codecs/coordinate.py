@@ -1,4 +1,4 @@
-"""Coordinates as the network gives them: direct regression, integral regression, RLE."""
+"""Coordinates that the network outputs: direct regression, integral regression, RLE."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class CoordinateCodec(CodecDefaults):
     """Normalised, centred coordinates of one person: u = (x + 0.5)/W - 0.5.
 
-    ``stride`` only completes the signature that codecs share, and ``loss_mask`` is ignored: a
-    labelled position is known whatever surrounds it.
+    ``stride`` is accepted for the signature that codecs share and not used; ``loss_mask`` is
+    ignored, as a labelled position is known whatever surrounds it.
     """
 
     def __init__(self, *, skeleton: Skeleton, input_size: Size, stride: int = 1) -> None:
@@ -44,7 +44,7 @@ class CoordinateCodec(CodecDefaults):
         return single_pose(points, output.confidence.float())
 
     def unflip(self, output: Coordinates) -> Coordinates:
-        """Negate u and exchange left with right."""
+        """Negate u and swap left and right."""
         index = flip_indices(self.skeleton, output.xy.device)
         u, v = output.xy[:, index].unbind(-1)
         return Coordinates(torch.stack([-u, v], dim=-1), output.confidence[:, index])
@@ -55,7 +55,7 @@ class CoordinateCodec(CodecDefaults):
 
 
 class HrnetCoordinateCodec(CoordinateCodec):
-    """Coordinates u = x/W - 0.5 of published weights of RLE and mmpose, where u flips to -u - 1/W.
+    """Coordinates u = x/W - 0.5 as in the published weights of RLE and mmpose; u flips to -u - 1/W.
 
     Source: Jeff-sjtu/res-loglikelihood-regression, rlepose/utils/transforms.py;
     open-mmlab/mmpose, mmpose/models/utils/tta.py.
@@ -73,7 +73,7 @@ class HrnetCoordinateCodec(CoordinateCodec):
         return poses._replace(keypoints=poses.keypoints + 0.5)
 
     def unflip(self, output: Coordinates) -> Coordinates:
-        """Flip u and exchange left with right."""
+        """Flip u and swap left and right."""
         flipped = super().unflip(output)
         step = flipped.xy.new_tensor([1 / self.input_size[1], 0.0])
         return flipped._replace(xy=flipped.xy - step)

@@ -78,7 +78,7 @@ class Grid:
     def downsample_mask(self, loss_mask: Tensor) -> Tensor:
         """A mask (B, H, W) or (B, 1, 1) as float (B, 1, h, w) or (B, 1, 1, 1).
 
-        A cell counts where more than half of its pixels do.
+        A cell is one where more than half of its pixels are.
         """
         mask = loss_mask[:, None].float()
         if mask.shape[-2:] == (1, 1):
@@ -93,7 +93,7 @@ def _scale_axes(points: Tensor, axes: list[tuple[float, float]]) -> Tensor:
 
 @dataclass(kw_only=True, eq=False)
 class GridCodec(CodecDefaults):
-    """Base of codecs whose outputs are heatmaps: its fields are settings, subclasses add theirs.
+    """Base of codecs whose outputs are heatmaps; its fields are settings, subclasses add more.
 
     pixels: the name of the pixel convention, see :mod:`poselab.geometry`.
 
@@ -118,7 +118,7 @@ class GridCodec(CodecDefaults):
         return {"flip_shift": int(self.grid.flip_shift)}
 
     def flipped(self, output: Tensor) -> Tensor:
-        """Heatmaps (B, …, K, h, w) flipped, left exchanged with right, moved as ``pixels`` asks."""
+        """Heatmaps (B, …, K, h, w) flipped, sides swapped, shifted as ``pixels`` requires."""
         index = flip_indices(self.skeleton, output.device)
         return flip_heatmaps(output, index, self.grid.flip_shift)
 
@@ -137,8 +137,8 @@ def single_person(keypoints: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor
     """
     if keypoints.shape[1] != 1:
         raise ValueError(
-            f"expected one person per input for a one-person codec, got {keypoints.shape[1]}; "
-            "frame single persons or choose a codec for many"
+            f"expected one person per input for a single-person codec, got {keypoints.shape[1]}; "
+            "choose framing=person_crop or a multi-person codec"
         )
     labelled = visibility[:, 0] > 0
     return keypoints[:, 0].float().where(labelled[..., None], 0.0), labelled

@@ -52,7 +52,7 @@ class HeatmapCodec(GridCodec):
     decoder: "argmax"; "quarter" offset to the higher neighbour; "dark" and "udp" expand the
     logarithm of the blurred heatmap (Zhang et al. 2020; Huang et al. 2020); "soft_argmax" is the
     mean position under the heatmap, "local_soft_argmax" the mean within 4 sigma of the highest
-    cell. Training does not depend on it, so :meth:`with_decoder` decodes a stored output again.
+    cell. Training does not depend on it: :meth:`with_decoder` decodes a stored output again.
     activation: what turns the network's output into heatmaps: "identity"; "softmax" over all cells,
     scaled to the height of the targets; or "sigmoid".
 
@@ -147,7 +147,7 @@ class HeatmapCodec(GridCodec):
                 return local_mean_position(heatmaps, cells, window_radius(self.sigma))
 
     def unflip(self, output: Tensor) -> Tensor:
-        """Flip, exchange left with right, and move as the pixel convention asks."""
+        """Flip, swap left and right, and shift as the pixel convention requires."""
         return self.flipped(output)
 
     def merge(self, first: Tensor, second: Tensor) -> Tensor:

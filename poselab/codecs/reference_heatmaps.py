@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ShiftedGrid(Grid):
-    """A grid whose flipped heatmaps move right by ``shift`` cells, whatever its convention asks."""
+    """A grid whose flipped heatmaps move right by ``shift`` cells, whatever its convention."""
 
     shift: int = 0
 
@@ -54,11 +54,11 @@ class DarkGrid(ShiftedGrid):
 
 @dataclass(kw_only=True, eq=False)
 class ReferenceHeatmapCodec(HeatmapCodec):
-    """Base of the reference decoders; the class variables are what they differ in.
+    """Base of the reference decoders, which differ in their class variables.
 
-    reference_decoder: the decoder that follows the reference code, the others stay ours.
+    reference_decoder: the decoder that follows the reference code; the others are unchanged.
     kernel_size: cells of its blur. flip_shift: cells by which heatmaps of flipped inputs move
-    right. empty_cell: x and y given for heatmaps without a value above zero.
+    right. empty_cell: x and y of the position in heatmaps without a value above zero.
     grid_type: where cells lie.
     """
 

@@ -9,9 +9,9 @@ from poselab.modules.pose_module import PoseModule
 
 
 class BottomUp(PoseModule):
-    """Many people an image; the codec's decoder groups their keypoints (Newell et al. 2017).
+    """All people of an image; the codec's decoder groups keypoints into poses (Newell et al. 2017).
 
-    Every pose scores the mean of its keypoints, and none is suppressed.
+    By default a pose's score is the mean of its keypoint scores, and no pose is suppressed.
     """
 
     accepts: ClassVar[type] = GridCodec

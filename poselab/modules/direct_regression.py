@@ -11,9 +11,10 @@ from poselab.modules.pose_module import PoseModule
 class DirectRegression(PoseModule):
     """One person's coordinates by regression (Toshev & Szegedy 2014).
 
-    With a soft-argmax head they are the mean position of a heatmap (Sun et al. 2018), with another
-    loss a likelihood is maximised (Li et al. 2021), with another codec bones are regressed (Sun et
-    al. 2017). Every pose scores the mean of its keypoints, and none is suppressed.
+    Integral regression adds a soft-argmax head (Sun et al. 2018), residual log-likelihood
+    estimation a head and loss with uncertainty (Li et al. 2021), compositional regression a codec
+    of bones (Sun et al. 2017). By default a pose's score is the mean of its keypoint scores, and no
+    pose is suppressed.
     """
 
     accepts: ClassVar[type] = CoordinateCodec

@@ -9,10 +9,10 @@ from poselab.modules.pose_module import PoseModule
 
 
 class HeatmapRegression(PoseModule):
-    """One person's keypoints as peaks of heatmaps (Tompson et al. 2014; Xiao et al. 2018), with
-    maps of offsets beside them where the codec has those (Huang et al. 2020).
+    """One person's keypoints as peaks of heatmaps (Tompson et al. 2014; Xiao et al. 2018), refined
+    by offset maps with a codec that has them (Huang et al. 2020).
 
-    Every pose scores the mean of its keypoints, and none is suppressed.
+    By default a pose's score is the mean of its keypoint scores, and no pose is suppressed.
     """
 
     accepts: ClassVar[type] = GridCodec

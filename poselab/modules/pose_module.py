@@ -1,4 +1,4 @@
-"""The only training step, prediction step, flip test and optimiser set-up there is."""
+"""The training step, prediction step, flip test and optimiser set-up that all methods share."""
 
 from __future__ import annotations
 
@@ -30,18 +30,19 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class PoseModule(pl.LightningModule):
-    """A network, what its output means, what it is trained to minimise, and what follows decoding.
+    """A network, the codec of its output, its loss and post-processing as one Lightning module.
 
-    Images are normalised on the device with ImageNet's mean and deviation. ``flip_test`` merges
-    the output with that of the flipped input. Of a network with stages the last output alone is
-    merged and decoded. ``optimizer`` is called with all parameters and their names, those of the
-    loss too (normalising flows live there). ``schedule`` None keeps the learning rate constant.
+    Images are normalised on the device with ImageNet's mean and standard deviation. ``flip_test``
+    merges the output with that of the flipped input. Only the last output of a network with stages
+    is merged and decoded. ``optimizer`` is called with all parameters and their names, including
+    those of the loss (such as a normalising flow). ``schedule`` None keeps the learning rate
+    constant.
 
-    A subclass names the codecs that it accepts, whether they find many people in an input, and the
-    post-processing where none is given.
+    A subclass names the codecs that it accepts, whether they decode several people from one input,
+    and its default post-processing.
 
     Raises:
-        ValueError: the codec is of another kind.
+        ValueError: the class does not accept the codec.
     """
 
     accepts: ClassVar[type] = object
@@ -83,7 +84,7 @@ class PoseModule(pl.LightningModule):
         return map_tensors(torch.Tensor.float, output)
 
     def target(self, batch: Sample[Tensor]) -> Any:
-        """What the codec wants the output of a labelled batch to be."""
+        """The codec's target for a batch."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             return self.codec.encode(batch.keypoints, batch.visibility, batch.loss_mask)
 
@@ -93,7 +94,7 @@ class PoseModule(pl.LightningModule):
         return parts
 
     def flip_tested(self, output: Any, image: Tensor) -> Any:
-        """The final output of an image, merged with that of its horizontal flip if so chosen."""
+        """The final output of an image, with ``flip_test`` merged with that of its flipped copy."""
         if not self.flip_test:
             return final(output)
         flipped = final(self(image.flip(-1)))
@@ -103,7 +104,7 @@ class PoseModule(pl.LightningModule):
         """The loss of a batch.
 
         Raises:
-            FloatingPointError: it is not finite; names the images.
+            FloatingPointError: the loss is not finite; the message names the images.
         """
         target = self.target(batch)
         output = self.training_output(batch.image, target)
@@ -112,7 +113,7 @@ class PoseModule(pl.LightningModule):
             raise FloatingPointError(self._not_finite_message(output, batch))
         return total
 
-    def validation_step(  # type: ignore[override]  # Lightning passes it on as it is
+    def validation_step(  # type: ignore[override]  # Lightning passes any output on to callbacks
         self, batch: Sample[Tensor], batch_idx: int
     ) -> Predictions:
         """Log the loss of a batch, return its predictions."""
@@ -141,7 +142,7 @@ class PoseModule(pl.LightningModule):
         )
 
     def suppress(self, predictions: Predictions) -> Predictions:
-        """All predictions of a set of images without those that repeat others."""
+        """The predictions that are left after non-maximum suppression within each image."""
         return self.postprocess.suppress(predictions, self.codec.skeleton.oks_sigmas)
 
     def comparability(self) -> dict[str, Any]:
@@ -164,9 +165,9 @@ class PoseModule(pl.LightningModule):
     def _check_codec(self, codec: Codec[Any, Any]) -> None:
         if not isinstance(codec, self.accepts) or codec.multi_person != self.multi_person:
             kind = "a codec" if self.accepts is object else f"a {self.accepts.__name__}"
-            people = "many people" if self.multi_person else "one person"
+            people = "several people" if self.multi_person else "one person"
             raise ValueError(
-                f"expected {kind} for {people} an input for {type(self).__name__}, got "
+                f"expected {kind} for {people} per input in {type(self).__name__}, got "
                 f"{type(codec).__name__}"
             )
 
@@ -200,9 +201,9 @@ class PoseModule(pl.LightningModule):
                 named.append(f"image {int(frame.image_id[i])} ({int(frame.annotation_id[i])})")
         samples = ", ".join(named[:8]) or "the batch as a whole"
         return (
-            f"expected a finite loss at epoch {self.current_epoch}, got none for {samples} "
-            "(annotation ids in brackets); lower the learning rate or clip gradients, and look at "
-            "these samples"
+            f"expected a finite loss at epoch {self.current_epoch}, got NaN or infinity for "
+            f"{samples} (annotation ids in brackets); lower the learning rate or clip gradients, "
+            "and check these samples"
         )
 
 

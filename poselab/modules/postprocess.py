@@ -24,17 +24,16 @@ SCORE_RULES = ("product", "keypoints", "box")
 class PostProcess:
     """Rescoring of poses, and non-maximum suppression (NMS) among those of one image.
 
-    By the score rule "product" a pose scores its box's score times the mean over the keypoints that
-    score above ``keypoint_threshold`` (None: over all), as in SimpleBaseline's and HRNet's
-    evaluation; "keypoints" takes the mean alone, "box" the box's score alone.
+    score_rule "product": the box's score times the mean score of the keypoints that score above
+    ``keypoint_threshold`` (None: of all keypoints), as in SimpleBaseline's and HRNet's evaluation;
+    "keypoints": that mean alone; "box": the box's score alone.
 
-    Of poses that repeat one another the one with the higher score stays: ``nms_kind`` is a key of
-    :data:`poselab.grouping.pose_nms.NMS_RULES`, ``nms`` its threshold (None: every pose stays). OKS
-    is taken on the area of the box as it was given; SimpleBaseline's code takes the padded box, and
-    so drops a little more.
+    nms_kind is a key of :data:`poselab.grouping.pose_nms.NMS_RULES`, nms its threshold (None: no
+    pose is suppressed). OKS uses the area of the given box; SimpleBaseline's code uses the padded
+    box and so suppresses slightly more poses.
 
     Raises:
-        InputError: an unknown rule, or an unknown kind of NMS.
+        InputError: an unknown score rule, or an unknown kind of NMS.
     """
 
     score_rule: str = "product"
@@ -58,7 +57,7 @@ class PostProcess:
         return box if self.score_rule == "box" else self._keypoint_mean(poses.scores) * box
 
     def suppress(self, predictions: Predictions, oks_sigmas: tuple[float, ...]) -> Predictions:
-        """The predictions that NMS within each image leaves, in their order."""
+        """The predictions that are left after NMS within each image, in their original order."""
         if self.nms is None or not len(predictions.scores):
             return predictions
         order = np.argsort(predictions.image_ids, kind="stable")
@@ -66,7 +65,7 @@ class PostProcess:
         images = np.split(order, starts[1:])
         sigmas = np.array(oks_sigmas)
         kept = [self._kept_of_image(predictions.take(rows), sigmas, self.nms) for rows in images]
-        rows = np.concatenate([of[one.rows] for of, one in zip(images, kept, strict=True)])
+        rows = np.concatenate([image[one.rows] for image, one in zip(images, kept, strict=True)])
         scores = np.concatenate([one.scores for one in kept])
         original = np.argsort(rows, kind="stable")
         return replace(predictions.take(rows[original]), scores=scores[original])

@@ -9,10 +9,10 @@ from poselab.modules.postprocess import PostProcess
 
 
 class TopDown(PoseModule):
-    """Any single-person method on people's boxes.
+    """Any single-person method on the boxes of people.
 
-    A pose scores its box's score times the mean of its confident keypoints, and OKS-NMS removes
-    poses that repeat a better one of the same image (Xiao et al. 2018).
+    By default a pose's score is its box's score times the mean score of its confident keypoints,
+    and OKS-NMS removes duplicate poses of an image (Xiao et al. 2018).
     """
 
     default_postprocess: ClassVar[PostProcess] = PostProcess()

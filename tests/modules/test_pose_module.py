@@ -96,11 +96,11 @@ def test_each_module_takes_codecs_of_its_kind_alone() -> None:
     settings = {"skeleton": COCO17, "input_size": (32, 24), "stride": 4}
     coordinates, tags = CoordinateCodec(**settings), TagCodec(**settings)
     for module, wrong, expected in (
-        (HeatmapRegression, coordinates, "a GridCodec for one person an input for HeatmapReg"),
+        (HeatmapRegression, coordinates, "a GridCodec for one person per input in HeatmapReg"),
         (HeatmapRegression, tags, "a GridCodec for one person"),
         (DirectRegression, codec(), "a CoordinateCodec for one person"),
-        (TopDown, tags, "a codec for one person an input for TopDown, got TagCodec"),
-        (BottomUp, codec(), "a GridCodec for many people an input for BottomUp, got HeatmapCodec"),
+        (TopDown, tags, "a codec for one person per input in TopDown, got TagCodec"),
+        (BottomUp, codec(), "a GridCodec for several people per input in BottomUp, got Heat"),
     ):
         with pytest.raises(ValueError, match=f"expected {expected}"):
             module(BlockMeans(), wrong, HeatmapLoss())

@@ -26,12 +26,12 @@ _REFINED_AT_ONCE = 64  # joints refined together, each with a heatmap of its own
 
 @dataclass(kw_only=True, eq=False)
 class TagCodec(GridCodec):
-    """A Gaussian for every joint of every person, and tags that tell whose joint it is.
+    """A Gaussian for every joint of every person, and tags that tell people apart.
 
-    The head gives ``channels`` heatmaps and as many tag maps. sigma is in heatmap cells;
-    ``grouping`` says how decoding turns joints into people. Poses come best first; a joint that is
-    not found has score zero and lies at the mean of its person's joints. Two people whose same
-    joints fall into one cell share it.
+    The head outputs ``channels`` heatmaps and as many tag maps. sigma is in heatmap cells;
+    ``grouping`` defines how decoding groups joints into people. Poses are ordered best first; a
+    missing joint has score zero and lies at the mean of its person's joints. Two people whose
+    joints of one kind fall into the same cell share it.
 
     Raises:
         InputError: a sigma not above zero, an unknown convention, or a stride that does not divide
@@ -87,16 +87,16 @@ class TagCodec(GridCodec):
         return self._poses(heatmaps, where, scores, found.any(-1))
 
     def _group(self, values: Tensor, tags: Tensor) -> Tensor:
-        """Which candidate each person takes as each joint, (B, max_instances, K), -1 for none."""
+        """The candidate (B, max_instances, K) of each person's joints, -1 for none."""
         both = torch.cat([values[:, None], tags], dim=1).cpu().numpy()  # one transfer
         members = torch.full((len(both), self.grouping.max_instances, self.channels), -1)
-        for row, numbers in zip(members, both, strict=True):
-            instances = group(numbers[0], numbers[1:].transpose(1, 2, 0), self.order, self.grouping)
+        for row, image in zip(members, both, strict=True):
+            instances = group(image[0], image[1:].transpose(1, 2, 0), self.order, self.grouping)
             row[: len(instances)] = torch.from_numpy(instances)
         return members
 
     def _poses(self, heatmaps: Tensor, where: Tensor, scores: Tensor, valid: Tensor) -> Poses:
-        """Poses of joints at flat cells (B, P, K); a score of zero means not found."""
+        """Poses of joints at flat cells (B, P, K); a score of zero means a missing joint."""
         cells = index_to_cells(where, heatmaps.shape[-1])
         if self.grouping.adjust:
             cells = quarter_offset(heatmaps, cells.transpose(1, 2)).transpose(1, 2)
@@ -105,7 +105,7 @@ class TagCodec(GridCodec):
         return Poses(self.grid.to_pixels(torch.where(found, cells, mean)), scores, valid)
 
     def unflip(self, output: TaggedHeatmaps) -> TaggedHeatmaps:
-        """Flip, exchange left with right, and move as the pixel convention asks."""
+        """Flip, swap left and right, and shift as the pixel convention requires."""
         return TaggedHeatmaps(self.flipped(output.heatmaps), self.flipped(output.tags))
 
     def merge(self, first: TaggedHeatmaps, second: TaggedHeatmaps) -> TaggedHeatmaps:
@@ -118,11 +118,11 @@ class TagCodec(GridCodec):
 def _find_missing(
     heatmaps: Tensor, tags: Tensor, joint_tags: Tensor, found: Tensor, scores: Tensor, where: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Scores and cells (B, P, K), missing joints put where value minus tag distance is highest.
+    """Scores and cells (B, P, K), with each missing joint at its best cell.
 
-    joint_tags (B, T, P, K) are the tags of the joints found. The distance from the person's mean
-    tag is rounded to whole tags, as in the authors' code; joints without a positive value stay
-    missing.
+    The best cell has the highest heatmap value minus tag distance. joint_tags (B, T, P, K) are the
+    tags of the detected joints. The distance from the person's mean tag is rounded to an integer,
+    as in the authors' code; joints without a positive value stay missing.
     """
     here = found[:, None].to(joint_tags.dtype)
     mean = (joint_tags * here).sum(-1) / here.sum(-1).clamp(min=1)  # B T P

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class TaggedHead(nn.Module):
     """One convolution → ``channels`` heatmaps and as many maps of ``tags``-dimensional tags.
 
-    Tags start far apart compared with the heatmaps: the loss that separates people has no gradient
-    where all tags are equal.
+    Tags are initialised with a larger spread than heatmaps, because the loss that separates people
+    has no gradient where all tags are equal.
     Source: associative embedding, Newell et al. 2017, section 3.2.
     """
 

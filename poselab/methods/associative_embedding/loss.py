@@ -52,15 +52,15 @@ def tag_terms(tags: Tensor, cell: Tensor, present: Tensor) -> tuple[Tensor, Tens
     joints = here.sum(-1)  # B 1 P
     mean = (joint_tags * here).sum(-1) / joints.clamp(min=1)
     is_person = (joints > 0).to(joint_tags.dtype)
-    people = is_person.sum(-1)  # B 1
+    instances = is_person.sum(-1)  # B 1
     variance = ((joint_tags - mean[..., None]).square() * here).sum(-1) / joints.clamp(min=1)
-    pull = variance.sum(-1) / people.clamp(min=1)
-    return pull.mean(), _push(mean, is_person, people).mean()
+    pull = variance.sum(-1) / instances.clamp(min=1)
+    return pull.mean(), _push(mean, is_person, instances).mean()
 
 
-def _push(mean: Tensor, is_person: Tensor, people: Tensor) -> Tensor:
+def _push(mean: Tensor, is_person: Tensor, instances: Tensor) -> Tensor:
     """Half the mean exp(-distance²) of pairs per image (B, T) from mean tags (B, T, P)."""
     near = torch.exp(-(mean[..., :, None] - mean[..., None, :]).square())
     different = 1 - torch.eye(mean.shape[-1], device=mean.device, dtype=mean.dtype)
     pairs = is_person[..., :, None] * is_person[..., None, :] * different
-    return 0.5 * (near * pairs).sum((-2, -1)) / (people * (people - 1)).clamp(min=1)
+    return 0.5 * (near * pairs).sum((-2, -1)) / (instances * (instances - 1)).clamp(min=1)

@@ -1,4 +1,4 @@
-"""A pose as the bones of a tree: a joint is the sum of the bones on the way to it."""
+"""A pose as the bones of a tree: a joint is the sum of the bones on its path from the root."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class BoneTarget(NamedTuple):
-    """xy and weight of joints as in CoordinateTarget, and the tree that bones form.
+    """xy and weight of joints as in CoordinateTarget, and the tree of bones.
 
-    parents (K,): the joint that each joint's bone starts from, -1 for the centre of the input;
-    paths (K, K): one where bone b (column) lies on the way to joint k (row), else zero.
+    parents (K,): the joint at which each joint's bone starts, -1 for the centre of the input;
+    paths (K, K): one where bone b (column) lies on the path to joint k (row), else zero.
     """
 
     xy: Tensor
@@ -33,9 +33,9 @@ class BoneTarget(NamedTuple):
 class BoneCodec(CoordinateCodec):
     """Outputs are bones: bone k leads to joint k from its parent in the skeleton's tree.
 
-    The tree spans the limbs breadth first from ``root``, whose own bone starts in the centre of
-    the input, as do those of parts that no limb connects to it. root: a keypoint's name; null: the
-    pelvis, or else the keypoint on the body's axis that is nearest to all others.
+    The tree spans the limbs breadth first from ``root``, whose bone starts at the centre of the
+    input; a part that no limb connects to it has a root of its own there. root: a keypoint's name;
+    null: the pelvis, or else the keypoint on the body's axis that is nearest to all others.
     Source: compositional pose regression, Sun et al. 2017, section 3.
 
     Raises:
@@ -55,7 +55,7 @@ class BoneCodec(CoordinateCodec):
         self.parents = tree(skeleton, start)
         self.resolution *= 2  # sums of several float32
 
-    def encode(  # type: ignore[override]  # a target of joints that knows its tree
+    def encode(  # type: ignore[override]  # the target also holds the tree
         self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor
     ) -> BoneTarget:
         """Joints as the coordinate codec encodes them, and the tree."""
@@ -79,7 +79,7 @@ class BoneCodec(CoordinateCodec):
 
 
 def sum_bones(xy: Tensor, paths: Tensor) -> Tensor:
-    """Joints (B, K, 2) of bones (B, K, 2), without a matrix product, which TF32 would coarsen."""
+    """Joints (B, K, 2) of bones (B, K, 2), without a matrix product, which TF32 would round."""
     return (paths[..., None] * xy[:, None]).sum(2)
 
 
@@ -94,12 +94,12 @@ def _tensors(parents: tuple[int, ...], device: torch.device) -> tuple[Tensor, Te
     """Parents (K,) and paths (K, K), sent to each device once."""
     paths = torch.zeros(len(parents), len(parents))
     for joint in range(len(parents)):
-        for bone in _up(joint, parents):
+        for bone in _ancestors(joint, parents):
             paths[joint, bone] = 1
     return torch.tensor(parents, device=device), paths.to(device)
 
 
-def _up(joint: int, parents: tuple[int, ...]) -> Iterator[int]:
+def _ancestors(joint: int, parents: tuple[int, ...]) -> Iterator[int]:
     """A joint and its ancestors."""
     while joint >= 0:
         yield joint

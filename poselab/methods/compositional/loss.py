@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from poselab.methods.compositional.codec import sum_bones
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class CompositionalLoss(nn.Module):
 
     def forward(self, output: Coordinates, target: BoneTarget) -> dict[str, Tensor]:
         """{"pairs": scalar}."""
-        joints = (target.paths[..., None] * output.xy.float()[:, None]).sum(2)
+        joints = sum_bones(output.xy.float(), target.paths)
         predicted, true = _relative(joints), _relative(target.xy)
         labelled = functional.pad(target.weight, (1, 0), value=1.0)
         weight = labelled[:, :, None] * labelled[:, None, :] * self._pairs(target.parents)

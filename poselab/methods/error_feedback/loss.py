@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor, nn
+from torch import nn
+
+from poselab.methods.error_feedback.network import bounded
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from poselab.methods.error_feedback.network import Correction
     from poselab.outputs import CoordinateTarget
 
@@ -21,8 +24,7 @@ class CorrectionLoss(nn.Module):
 
     def forward(self, output: Correction, target: CoordinateTarget) -> dict[str, Tensor]:
         """{"correction": scalar}."""
-        error = (target.xy - output.start) / output.reach
-        wanted = error / torch.linalg.vector_norm(error, dim=-1, keepdim=True).clamp(min=1)
+        expected = bounded((target.xy - output.start) / output.reach)
         made = (output.xy.float() - output.start) / output.reach
-        distance = (made - wanted).square().sum(-1)
+        distance = (made - expected).square().sum(-1)
         return {"correction": (distance * target.weight).sum() / target.weight.sum().clamp(min=1)}

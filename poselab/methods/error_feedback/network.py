@@ -1,4 +1,4 @@
-"""Iterative error feedback: a network sees where it believes the joints are, and corrects that."""
+"""Iterative error feedback: a network sees its current pose estimate and corrects it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Feedback:
-    """How to correct.
+    """The settings of the corrections.
 
-    steps: corrections of an estimate; bound: the longest one that is ever asked for, input pixels;
-    sigma: width of the Gaussians that show the estimate, input pixels; path: in training, the
-    estimates of a network that makes no error ("target", fixed path consolidation), or those that
-    it made ("predicted"); epochs: how many each further step waits for, 0 to train all at once.
+    steps: the number of corrections; bound: the greatest length of one, input pixels; sigma: of
+    the Gaussians that represent the estimate, input pixels; path: the estimates that training
+    corrects, those of a network without errors ("target", fixed path consolidation) or the
+    network's own ("predicted"); epochs: after how many epochs each further step is added, 0 to
+    train all steps from the start.
     Source: Carreira et al. 2016; four steps, 20 pixels and three epochs are theirs.
 
     Raises:
-        InputError: a setting that makes no sense.
+        InputError: an unknown path, or a number out of range.
     """
 
     steps: int = 4
@@ -51,9 +52,9 @@ class Feedback:
 
 
 class Correction(NamedTuple):
-    """xy and confidence as in Coordinates, and whence they were corrected.
+    """xy and confidence as in Coordinates, and the estimate that they correct.
 
-    start (B, K, 2) the estimate before; reach (B, K, 2) the bound in units of xy along either axis.
+    start (B, K, 2) that estimate; reach (B, K, 2) the bound in units of xy along each axis.
     """
 
     xy: Tensor
@@ -63,12 +64,12 @@ class Correction(NamedTuple):
 
 
 class FeedbackNet(nn.Module):
-    """A network for images of 3 channels as one that corrects K keypoints step by step.
+    """A network for images, turned into one that corrects K keypoints step by step.
 
-    Its first convolution is widened by a Gaussian heatmap per keypoint, and what was its position
-    is read as a correction in units of the bound. The first estimate is the mean training pose, the
-    centre of the input before any was seen. Evaluated, it makes as many steps as were trained last,
-    and before any training all of them, which is what it costs in the end.
+    Its first convolution also takes a Gaussian heatmap per keypoint, and its coordinates are
+    corrections in units of the bound. The first estimate is the mean training pose, or the centre
+    of the input before training. Evaluation makes as many steps as the last training epoch, or
+    all steps before training.
     """
 
     def __init__(
@@ -84,13 +85,13 @@ class FeedbackNet(nn.Module):
         self.trained = feedback.steps
 
     def forward(self, images: Tensor) -> Stages[Correction]:
-        """A :class:`Correction` a step, each from where the one before it led."""
+        """A :class:`Correction` per step, each starting from the result of the previous one."""
         return self._corrections(images, None)
 
     def guided(self, images: Tensor, target: CoordinateTarget, epoch: int) -> Stages[Correction]:
         """A :class:`Correction` for each step of the epoch, along the path of ``feedback``.
 
-        During the first epoch the poses also enter the mean that estimates start from.
+        In the first epoch the poses also update the mean pose that estimates start from.
         """
         if epoch == 0:
             self.remember(target)
@@ -119,17 +120,17 @@ class FeedbackNet(nn.Module):
         return Stages(tuple(corrections))
 
     def get_extra_state(self) -> Tensor:
-        """What a checkpoint keeps besides weights: the number of steps trained last."""
+        """The number of steps of the last training epoch, which checkpoints keep with weights."""
         return torch.tensor(self.trained, device="cpu")
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Restore it."""
+        """Restore the number of steps."""
         self.trained = int(state)
 
 
 def _next_estimate(made: Correction, target: CoordinateTarget | None) -> Tensor:
-    """Where the next step starts: a bounded step nearer to the target, or without one, where this
-    step led, which no gradient flows through."""
+    """Where the next step starts: a bounded step towards the target, or without a target the
+    detached result of this step."""
     if target is None:
         return made.xy.detach()
     error = (target.xy - made.start) / made.reach * target.weight[..., None]
@@ -137,7 +138,7 @@ def _next_estimate(made: Correction, target: CoordinateTarget | None) -> Tensor:
 
 
 def bounded(error: Tensor) -> Tensor:
-    """Vectors (…, 2) no longer than one, in their direction."""
+    """Vectors (…, 2), shortened to length one where they are longer."""
     length: Tensor = torch.linalg.vector_norm(error, dim=-1, keepdim=True)
     return error / length.clamp(min=1)
 
@@ -145,7 +146,7 @@ def bounded(error: Tensor) -> Tensor:
 def widen_first(net: nn.Module, channels: int) -> None:
     """Let the first convolution of a network take further channels, in place.
 
-    Its weights for the first three stay; the others start small and random.
+    Its weights of the first three channels stay; the others are small and random.
 
     Raises:
         InputError: the network does not start with a convolution of an image.

@@ -45,8 +45,8 @@ def _norm_relu_conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
 class HourglassStem(nn.Module):
     """The layers before the first hourglass: one feature of 128 channels at reduction 4.
 
-    Source: Newell et al. 2016, section 3.2; the last residual, to the
-    hourglasses' width, belongs to the head.
+    Source: Newell et al. 2016, section 3.2; the last residual, to the hourglasses' width, belongs
+    to the head.
     """
 
     def __init__(self, *, input_size: Size, width: int = 128) -> None:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class SoftArgmaxCoordinates(NamedTuple):
-    """xy and confidence as in :class:`poselab.outputs.Coordinates`, and what they were read off.
+    """xy and confidence as in :class:`poselab.outputs.Coordinates`, and their heatmaps.
 
-    heatmaps (B, K, h, w) as the network gave them; log_weights (B, K, h, w), whose softmax is the
+    heatmaps (B, K, h, w) of the network; log_weights (B, K, h, w), whose softmax is the
     distribution that xy is the mean of.
     """
 
@@ -34,18 +34,18 @@ class SoftArgmaxCoordinates(NamedTuple):
 
 
 class SoftArgmaxHead(nn.Module):
-    """One heatmap per keypoint, made a distribution → its mean position and the heatmaps.
+    """One heatmap per keypoint, normalised to a distribution → its mean position and the heatmaps.
 
     normalise: "softmax" (Sun et al. 2018, equation 1); "sigmoid" over the sum of sigmoids;
     "debiased": softmax less the part of cells of value zero, which pulls the mean towards the
     centre (Gu et al. 2021); negative values count as zero.
     position: "soft_argmax", or the "argmax", through which no gradient flows: with a loss on the
     heatmaps alone that gives Sun's heads H2 and H3.
-    temperature divides the heatmaps first, so below one sharpens. Confidence is the highest sigmoid
-    where those normalise, else the probability of the most probable 3×3 cells.
+    temperature divides the heatmaps first; values below one sharpen them. Confidence is the highest
+    sigmoid with "sigmoid", else the probability of the most probable 3×3 cells.
 
     Raises:
-        InputError: an unknown way to normalise or read, or a temperature not above zero.
+        InputError: an unknown ``normalise`` or ``position``, or a temperature not above zero.
     """
 
     def __init__(

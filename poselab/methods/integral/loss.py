@@ -25,7 +25,7 @@ _EPSILON = 1e-24  # keeps logarithms finite; the value of DSNT's code
 
 
 class DistanceLoss(nn.Module):
-    """The mean Euclidean distance of labelled keypoints, in sides of the input.
+    """The mean Euclidean distance of labelled keypoints, in units of the input's sides.
 
     Half the loss of DSNT (Nibali et al. 2018), whose coordinates go from -1 to 1.
     """
@@ -39,7 +39,7 @@ class DistanceLoss(nn.Module):
 class IntegralLoss(nn.Module):
     """A loss on positions, a term on the heatmaps that they are means of, or both.
 
-    position makes the first (null: none); heatmaps names the second (null: none), which is
+    position: makes the loss on positions (null: none). heatmaps: the term on heatmaps (null: none),
     multiplied by ``factor`` and averaged over labelled keypoints:
 
     - "gaussian": half the mean squared difference from a Gaussian of height one (H1, I1 of Sun et
@@ -49,7 +49,7 @@ class IntegralLoss(nn.Module):
       "variance": squared difference of its variances along both axes from sigma², in cells⁴
       (regularisers of DSNT, Nibali et al. 2018, as in their package).
 
-    sigma: of all those Gaussians, in heatmap cells.
+    sigma: of all these Gaussians, in heatmap cells.
 
     Raises:
         InputError: an unknown term, a sigma or factor not above zero, or nothing to minimise.

@@ -21,12 +21,13 @@ _HALF = 0.5  # from a pixel's corner, where torchvision measures from, to its ce
 
 
 class RegionCodec(CodecDefaults):
-    """Between pixels with integers at their centres and torchvision's, with integers at corners.
+    """Converts between pixels with integers at centres and torchvision's, with integers at corners.
 
-    There is no flip test: the people detected in the flipped image are others, which cannot be
-    averaged. labels "corner" says that annotations are measured from the corners of an image's
-    pixels instead of their centres, as in torchvision's training and evaluation;
-    :class:`poselab.methods.keypoint_rcnn.module.KeypointRcnn` moves them, as it knows the pixels.
+    There is no flip test: instances detected in a flipped image do not correspond to those of the
+    image and cannot be averaged. labels: "corner" where annotations are measured from the corners
+    of an image's pixels instead of their centres, as in torchvision's training and evaluation;
+    :class:`poselab.methods.keypoint_rcnn.module.KeypointRcnn` applies the shift, because it depends
+    on the scale of the image.
 
     Raises:
         InputError: unknown ``labels``.
@@ -37,7 +38,7 @@ class RegionCodec(CodecDefaults):
     def __init__(
         self, *, skeleton: Skeleton, input_size: Size, stride: int, labels: str = "centre"
     ) -> None:
-        del stride  # positions are as fine as the boxes that they are found in
+        del stride  # the resolution depends on the size of a box, not on a stride
         if labels not in LABELS:
             raise InputError(f"expected method.codec.labels out of {LABELS}, got {labels!r}")
         self.labels = labels
@@ -49,13 +50,13 @@ class RegionCodec(CodecDefaults):
     def encode(
         self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor, boxes: Tensor | None = None
     ) -> InstanceTarget:
-        """The people to detect, without those of whose box less than a pixel lies inside.
+        """The instances to detect; those with less than a pixel of their box inside are not valid.
 
-        keypoints (B, P, K, 2) and boxes (B, P, 4) x y w h in input pixels (None: as tight as the
-        labelled keypoints are), visibility (B, P, K).
+        keypoints (B, P, K, 2) and boxes (B, P, 4) x y w h in input pixels (None: the tightest boxes
+        around labelled keypoints), visibility (B, P, K).
         """
         del loss_mask  # torchvision's losses cannot leave out a part of an image
-        boxes = _around(keypoints, visibility > 0) if boxes is None else boxes
+        boxes = _boxes_around(keypoints, visibility > 0) if boxes is None else boxes
         height, width = self.input_size
         limit = boxes.new_tensor([width, height])
         low = (boxes[..., :2] + _HALF).clamp(min=0).minimum(limit)
@@ -75,7 +76,7 @@ class RegionCodec(CodecDefaults):
         )
 
     def unflip(self, output: DetectedInstances) -> DetectedInstances:
-        """The people of the input, from those of its horizontal flip."""
+        """The instances of an input, computed from those of its horizontal flip."""
         width = self.input_size[1]
         names = list(self.skeleton.flip_index)
         flip = output.keypoints.new_tensor(geometry.flip(width + 1))
@@ -95,7 +96,7 @@ class RegionCodec(CodecDefaults):
         raise ValueError("expected one output of Keypoint R-CNN, got two; it has no flip test")
 
 
-def _around(keypoints: Tensor, labelled: Tensor) -> Tensor:
+def _boxes_around(keypoints: Tensor, labelled: Tensor) -> Tensor:
     """The tightest boxes (B, P, 4) x y w h; of zero size where nothing is labelled."""
     mask = labelled[..., None]
     low = keypoints.masked_fill(~mask, torch.inf).amin(-2)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class RegionLoss(nn.Module):
     """The weighted parts of torchvision's loss of Keypoint R-CNN; all weigh one in the paper.
 
-    proposals: which anchors are people, and where; boxes: which proposals are, and where;
-    keypoints: cross-entropy over the cells of each labelled keypoint's map.
+    proposals: classification and box regression of anchors; boxes: the same of proposals;
+    keypoints: cross-entropy over the cells of each labelled keypoint's heatmap.
 
     Source: Mask R-CNN, He et al. 2017, sections 3 and 5; Ren et al. 2015, equation 1.
     """

@@ -28,13 +28,13 @@ class KeypointRcnn(PoseModule):
     """Keypoint R-CNN (He et al. 2017, section 5), of torchvision's parts.
 
     It is a module of its own because its output, the feature maps that regions are cut out of, is
-    neither decoded nor compared with a target before the head has looked into its regions. That
-    happens in float32, because half precision would round their corners. Around the image an input
-    is filled with the mean colour, which is zero to the network, as torchvision pads. A pose scores
-    what its box scores.
+    neither decoded nor compared with a target before the head has processed the regions. That
+    happens in float32, because half precision would round their corners. Input pixels outside the
+    image have the mean colour, which is normalised to zero, as torchvision pads. By default a
+    pose's score is that of its box.
 
     Raises:
-        InputError: a flip test is wanted.
+        InputError: ``flip_test`` is true.
         ValueError: the network has another head than :class:`RegionHead`.
     """
 
@@ -55,8 +55,8 @@ class KeypointRcnn(PoseModule):
     ) -> None:
         if flip_test:
             raise InputError(
-                "expected flip_test=false for Keypoint R-CNN, which finds other regions in a "
-                "flipped image that no mean could join, got true; add flip_test=false"
+                "expected flip_test=false for Keypoint R-CNN, whose regions in a flipped image do "
+                "not match those of the image, got true; add flip_test=false"
             )
         if not isinstance(net.head, RegionHead):
             raise ValueError(f"expected RegionHead, got {type(net.head).__name__}")
@@ -84,7 +84,7 @@ class KeypointRcnn(PoseModule):
         return super().predict_step(self.padded(batch), batch_idx)
 
     def padded(self, batch: Sample[Tensor]) -> Sample[Tensor]:
-        """The same with the mean colour wherever an input (B, 3, H, W) lies outside its image."""
+        """The batch with the mean colour where an input (B, 3, H, W) lies outside its image."""
         height, width = batch.image.shape[-2:]
         axes = (torch.arange(n, device=self.device) for n in (width, height))
         pixels = torch.stack(torch.meshgrid(*axes, indexing="xy"), dim=-1)
@@ -123,7 +123,7 @@ class KeypointRcnn(PoseModule):
         return super().predictions(output, frame)
 
     def _shift(self, frame: Frame[Tensor]) -> Tensor:
-        """Input pixels (B, 2) from where labels are measured to half an image's pixel before it."""
+        """Half an image pixel in input pixels (B, 2) where labels are at corners, else zero."""
         linear = torch.linalg.inv(frame.to_image[..., :2])
         shift: Tensor = linear.sum(-1) * (0.5 if self.codec.labels == "corner" else 0.0)
         return shift

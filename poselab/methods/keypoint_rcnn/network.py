@@ -38,8 +38,8 @@ _NEAR = 5  # the probabilities of 5x5 cells around a keypoint, of the 56x56 of a
 
 
 class PyramidNeck(nn.Module):
-    """All features in one width, the coarse ones added to the fine, and the coarsest once more at
-    half its resolution."""
+    """A feature pyramid network: all features in ``channels`` channels, coarse ones added to fine
+    ones, and the coarsest again at half its resolution."""
 
     def __init__(self, *, feature_info: Sequence[FeatureInfo], channels: int = 256) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class RegionHead(nn.Module):
         names = [str(n) for n in range(len(feature_info) - 1)]
         anchors = tuple((_ANCHOR * feature.reduction,) for feature in feature_info)
         net = KeypointRCNN(
-            _Width(width),
+            _BackboneWidth(width),
             rpn_anchor_generator=AnchorGenerator(anchors, ((0.5, 1.0, 2.0),) * len(anchors)),
             box_roi_pool=MultiScaleRoIAlign(names, _BOX_CELLS, sampling_ratio=2),
             box_head=TwoMLPHead(width * _BOX_CELLS**2, box_width),
@@ -112,15 +112,15 @@ class RegionHead(nn.Module):
     def losses(self, features: Sequence[Tensor], instances: InstanceTarget) -> dict[str, Tensor]:
         """The five parts of the loss as torchvision computes them, by its names."""
         targets = [_target(*one) for one in zip(*instances, strict=True)]
-        before, named = self.training, _named(features)
-        self.train()  # changes nothing here except that torchvision computes losses
+        was_training, named = self.training, _named(features)
+        self.train()  # its only effect here is that torchvision computes losses
         try:
             proposals, parts = self.rpn(self._images(features), named, targets)
             sizes = [self.size] * len(proposals)
-            _, more = self.roi_heads(named, proposals, sizes, targets)
+            _, region_parts = self.roi_heads(named, proposals, sizes, targets)
         finally:
-            self.train(before)
-        return {**parts, **more}
+            self.train(was_training)
+        return {**parts, **region_parts}
 
     def detections(self, features: Sequence[Tensor]) -> DetectedInstances:
         """The people in the images, after torchvision's NMS of boxes."""
@@ -139,13 +139,13 @@ class RegionHead(nn.Module):
         return _padded(keypoints[..., :2], confidences, torch.cat(boxes), torch.cat(scores), counts)
 
     def _images(self, features: Sequence[Tensor]) -> ImageList:
-        """All that torchvision asks of the images themselves: how many they are, and their size."""
+        """The number and size of the images, which is all that torchvision reads of them."""
         count = len(features[0])
         return ImageList(features[0].new_empty((count, 0, *self.size)), [self.size] * count)
 
     def _run_on_shapes(self, features: Sequence[Tensor]) -> None:
-        """Run every layer once on tensors without values, as for all proposals and one person an
-        image, so that its cost is counted."""
+        """Run every layer once on meta tensors, with all proposals and one person per image, so
+        that the cost of the network is counted."""
         heads, width = self.roi_heads, features[0].shape[1]
         self.rpn.head(list(features))
         proposals = self.rpn.post_nms_top_n() * len(features[0])
@@ -156,15 +156,15 @@ class RegionHead(nn.Module):
 
 
 class _Predictor(KeypointRCNNPredictor):  # type: ignore[misc]  # torchvision has no types
-    """torchvision's, for networks laid out channels last, which its loss cannot view as rows."""
+    """torchvision's predictor, contiguous also in channels-last format, as its loss requires."""
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = super().forward(x)
         return logits.contiguous()
 
 
-class _Width(nn.Module):
-    """The number of channels, which is all that torchvision asks of a backbone here."""
+class _BackboneWidth(nn.Module):
+    """Stands in for a backbone, of which torchvision only reads the number of channels here."""
 
     def __init__(self, out_channels: int) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ def _named(features: Sequence[Tensor]) -> dict[str, Tensor]:
 
 
 def _target(keypoints: Tensor, labelled: Tensor, boxes: Tensor, valid: Tensor) -> dict[str, Tensor]:
-    """One image's people as torchvision takes them; every person is of class 1."""
+    """One image's instances in torchvision's format; every person is of class 1."""
     points = torch.cat([keypoints, labelled[..., None].to(keypoints.dtype)], dim=-1)
     return {"keypoints": points[valid], "boxes": boxes[valid], "labels": valid[valid].long()}
 
@@ -195,7 +195,7 @@ def _confidences(logits: Tensor, keypoints: Tensor, boxes: Tensor) -> Tensor:
 def _padded(
     keypoints: Tensor, confidences: Tensor, boxes: Tensor, scores: Tensor, counts: list[int]
 ) -> DetectedInstances:
-    """The people of all images, given one after the other, as one row of people per image."""
+    """The instances of all images, concatenated, as one padded row per image."""
     places = torch.arange(max(counts), device=boxes.device)
     valid = places < torch.tensor(counts, device=boxes.device)[:, None]
 

@@ -17,7 +17,7 @@ _MIN_PROBABILITY = 1e-6  # keeps logarithms finite; the maximum is one minus thi
 class ElasticNetLoss(nn.Module):
     """Absolute plus squared error of both axes, and the presence of each keypoint.
 
-    Positions: the mean over labelled keypoints, in sides of the input. Presence: binary cross
+    Positions: mean over labelled keypoints, in units of the input's sides. Presence: binary cross
     entropy of the confidence with being labelled, mean over all keypoints, times ``presence``; 0
     leaves it out.
     Source: Luvizon et al. 2019, section 3.

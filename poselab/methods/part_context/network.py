@@ -90,7 +90,7 @@ def _relu_conv_norm(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class ReceptionBlock(nn.Module):
-    """Three scales of separable residuals, the coarser half as wide, added up again."""
+    """The sum of separable residuals at three scales, the coarser two half as wide."""
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ class PartContextHead(nn.Module):
     average of its context heatmaps' soft-argmax, weighted by the sigmoid of their highest value;
     that of the part heatmap is the confidence. Each block gives :class:`Coordinates`; its heatmaps
     are added to the next block's input.
-    Source: Luvizon et al. 2019, section 3, and the authors' code; positions of cells are ours.
+    Source: Luvizon et al. 2019, section 3, and the authors' code; cells lie where our pixels do.
 
     Raises:
         InputError: a setting out of range; when called, a feature whose sides 4 does not divide.

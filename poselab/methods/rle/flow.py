@@ -16,11 +16,11 @@ _LOG_TWO_PI = math.log(2 * math.pi)
 class RealNVP(nn.Module):
     """Affine couplings that map points (x, y) to a standard normal distribution.
 
-    Each coupling scales and shifts one axis by two small networks of the other, in turns, x first.
+    Each coupling scales and shifts one axis by two small networks of the other; axes alternate.
     A network has ``layers`` linear layers, ``hidden`` wide, with leaky ReLUs between; that of the
     scale ends in tanh. The flow starts close to the identity.
     Source: RealNVP, Dinh et al. 2017, equations 7 and 8, in the size that residual log-likelihood
-    estimation uses (Li et al. 2021, table 6: 3 x 64), by their code.
+    estimation uses (Li et al. 2021, table 6: 3 x 64), as in their code.
 
     Raises:
         InputError: fewer than one coupling, two layers or one neuron.

@@ -34,8 +34,8 @@ class SimccCodec(CodecDefaults):
     "gaussian" and "laplace" spread the target by sigma bins (or one number along x and one along
     y) around the exact position. Those sum to one, or have the height ``peak`` (1 in RTMPose, whose
     loss takes their softmax).
-    score: the more probable bin of the two axes, relative to that of a perfect output, at most one;
-    or the smaller of the two highest logits (RTMPose).
+    score: "probability", that of the more probable bin of the two axes relative to a perfect
+    output, at most one; or "logit", the smaller of the two highest logits (RTMPose).
     Source: SimCC, Li et al. 2022, section 3; sigma 6 and share 0.1 from its code and paper.
 
     Raises:
@@ -140,7 +140,7 @@ class SimccCodec(CodecDefaults):
         return torch.maximum(x, y).exp().clamp(max=1)
 
     def unflip(self, output: AxisLogits) -> AxisLogits:
-        """Flip x, exchange left with right, and move as the pixel convention asks."""
+        """Flip x, swap left and right, and shift as the pixel convention requires."""
         index = flip_indices(self.skeleton, output.x.device)
         shift = round(self.convention.flip_shift(self.bins[1], self.input_size[1]))
         x = output.x[:, index].flip(-1)

@@ -20,8 +20,8 @@ class AxisLoss(nn.Module):
     their sum (SimCC's plain form, whose results its tables report), times the keypoint's weight;
     both axes are added and the mean taken over all keypoints of the batch, whatever their weight.
     The authors of SimCC take the sum over keypoints in the plain form and those of RTMPose over
-    the batch. beta multiplies the logits; with ``soften`` the target is softmax(beta·target), as
-    RTMPose's (10 there).
+    the batch. beta multiplies the logits; with ``soften`` the target is softmax(beta·target), as in
+    RTMPose (beta 10).
     Source: SimCC, Li et al. 2022, section 3.2; RTMPose, Jiang et al. 2023, equation 2.
 
     Raises:

@@ -24,7 +24,7 @@ class SimdrCodec(SimccCodec):
     flip_shift: ClassVar[int] = 1  # bins to the left
 
     def unflip(self, output: AxisLogits) -> AxisLogits:
-        """Flip x, exchange left with right, and move x left by the authors' shift."""
+        """Flip x, swap left and right, and move x left by the authors' shift."""
         index = flip_indices(self.skeleton, output.x.device)
         x = output.x[:, index].flip(-1)
         if self.flip_shift:
@@ -36,7 +36,7 @@ class SimdrCodec(SimccCodec):
 
 
 class GaussianSimdrCodec(SimdrCodec):
-    """SimCC with Gaussian label smoothing: logits are averaged, the less sure axis is the score.
+    """SimCC with Gaussian label smoothing: logits are averaged, the lower probability is the score.
 
     Source: leeyegy/SimCC, lib/core/function.py, validate_sa_simdr.
     """

@@ -18,11 +18,11 @@ _RESOLUTION = 0.25  # cells, measured: the blur of the offsets reaches past the 
 
 @dataclass(kw_only=True, eq=False)
 class UdpOffsetCodec(GridCodec):
-    """Three heatmaps per keypoint: the disc within ``radius`` cells, x and y offset over radius.
+    """Three heatmaps per keypoint: a disc of ``radius`` cells, x and y offset divided by radius.
 
     They are ordered disc, x, y of the first keypoint, then the next, as in the authors' code.
-    Offsets count within the disc only. Source: UDP, Huang et al. 2020, section 3.3; radius 3.5 and
-    the blurs from its code.
+    Offsets are supervised within the disc only.
+    Source: UDP, Huang et al. 2020, section 3.3; radius 3.5 and the blurs from its code.
 
     Raises:
         InputError: a radius below three cells, an unknown convention, or a stride that does not
@@ -42,7 +42,7 @@ class UdpOffsetCodec(GridCodec):
 
     @property
     def resolution(self) -> float:
-        """Largest error in input pixels two radii inside the heatmap, nearer up to a radius."""
+        """Largest error in input pixels two radii inside the heatmap, else up to a radius."""
         return _RESOLUTION * self.grid.cell_size
 
     def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> HeatmapTarget:
@@ -75,7 +75,7 @@ class UdpOffsetCodec(GridCodec):
         return cells
 
     def unflip(self, output: Tensor) -> Tensor:
-        """Flip, exchange left with right, negate x offsets, move as the convention asks."""
+        """Flip, swap left and right, negate x offsets, shift as the pixel convention requires."""
         disc, x, y = self.flipped(_split(output).transpose(1, 2)).unbind(1)
         return torch.stack([disc, -x, y], dim=2).flatten(1, 2)
 
