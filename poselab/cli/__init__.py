@@ -2,7 +2,7 @@
 
 A command's file has ``parser()`` → argparse.ArgumentParser, whose description is its help, and
 ``run(arguments)`` → exit status. Commands with Hydra's grammar take the raw words instead:
-``main(words)``. A file that never imports torch may say ``LIGHT = True``: it starts faster.
+``main(words)``. A file that never imports torch may set ``LIGHT = True``, to start faster.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, err
 COMMANDS = {
     "train": "train one experiment: poselab train experiment=SUITE/NAME key=value ...",
     "list": "list experiments, methods, backbones, suites, ablations, models, datasets or metrics",
-    "check": "try an experiment, and say what training it would cost",
+    "check": "try an experiment, and estimate what training it would cost",
     "suite": "train every experiment of a suite, and print one table",
     "ablate": "answer one question with many runs: poselab ablate ablation=PAPER/QUESTION ...",
-    "evaluate": "score anybody's predictions file against annotations",
-    "evaluate joints": "score every joint by itself, and say what keypoint scores are worth",
-    "compare": "say which of several results is better, by how much, and how certain that is",
+    "evaluate": "score a predictions file of any project against annotations",
+    "evaluate joints": "score every joint by itself, and check the calibration of keypoint scores",
+    "compare": "compare results: which is better, by how much, and how certain that is",
     "detect": "detect people in images, and write their boxes as a detections file",
     "detect train": "train a small detector of people in minutes",
-    "detect costs": "say what a top-down run loses to undetected people and to poor boxes",
+    "detect costs": "measure what a top-down run loses to undetected people and to poor boxes",
     "predict": "predict the poses in images with a trained run or a pretrained model",
     "decode": "compare decoders of heatmaps on one trained run",
     "doctor": "check that every codec decodes what it encodes, as a table and a plot",
-    "import-weights": "turn a checkpoint of another zoo into a run",
+    "import-weights": "turn a checkpoint of another model zoo into a run",
     "data synth": "generate people in COCO or MPII layout",
-    "data check": "say what is missing or broken in a dataset, and how to get it",
+    "data check": "report what is missing or broken in a dataset, and how to get it",
     "data leaks": "find images and people that training and evaluation sets share",
     "data sigmas": "estimate OKS sigmas of keypoints from repeated annotations, or residuals",
     "data browse": "draw a contact sheet of training samples",
@@ -45,7 +45,10 @@ COMMANDS = {
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run ``poselab`` with these words (default: the process's); 0 done, 1 failed, 2 wrong use."""
+    """Run ``poselab`` with these words (default: the process's).
+
+    Returns the exit status: 0 success, 1 failure, 2 usage error.
+    """
     own_process = words is None
     words = sys.argv[1:] if words is None else words
     if words[:1] == ["--version"]:

@@ -8,7 +8,7 @@ _HELP = """usage: poselab ablate ablation=PAPER/QUESTION [key=value ...]
 
 Train every row of an ablation with every seed (a Hydra sweep in one process), then print the
 table: ours as mean ± standard deviation over seeds, the published value, the difference. Finished
-runs are not trained again, interrupted ones go on. `poselab list ablations` shows what there is.
+runs are not trained again, interrupted ones resume. `poselab list ablations` shows what there is.
 
   poselab ablate ablation=heatmap/sigma
   poselab ablate ablation=heatmap/sigma ablation.seeds=[0] 'overrides=["trainer.max_epochs=2"]'
@@ -17,7 +17,7 @@ runs are not trained again, interrupted ones go on. `poselab list ablations` sho
 
 
 def main(words: list[str]) -> int:
-    """Run the ablation and say where its table is."""
+    """Run the ablation and print where its table is."""
     if not words or {"-h", "--help"} & set(words):
         print(_HELP, file=sys.stdout if words else sys.stderr)
         return 0 if words else 2

@@ -1,4 +1,4 @@
-"""The words of `detect` and `detect costs` that change which boxes are kept."""
+"""The options of `detect` and `detect costs` that change which boxes are kept."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ if TYPE_CHECKING:
 
 
 def add_box_rules(arguments: argparse.ArgumentParser) -> None:
-    """Add the words to a command's."""
-    arguments.add_argument("--threshold", type=float, help="least score of a box (0.05)")
-    arguments.add_argument("--nms", type=float, help="IoU at which the worse box falls (0.65)")
-    arguments.add_argument("--max-boxes", type=int, help="most boxes of an image (100)")
+    """Add the options to those of a command."""
+    arguments.add_argument("--threshold", type=float, help="minimum score of a box (0.05)")
+    arguments.add_argument(
+        "--nms", type=float, help="IoU above which the worse box is dropped (0.65)"
+    )
+    arguments.add_argument("--max-boxes", type=int, help="maximum number of boxes per image (100)")
 
 
 def box_rules(arguments: argparse.Namespace) -> dict[str, float]:

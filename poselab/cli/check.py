@@ -1,4 +1,4 @@
-"""poselab check: try an experiment, and say what it would cost."""
+"""poselab check: try an experiment, and estimate its cost."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ _HELP = """usage: poselab check experiment=SUITE/NAME [key=value ...]
 
 Try an experiment without training it: compose its config, open its data, frame one batch, take
 four training steps, predict one batch, evaluate it. What would fail in training fails here. Prints
-what training would cost on one device of this machine: parameters, GMACs, memory, images a second,
-steps, hours. Takes the words of `poselab train`; writes nothing.
+what training would cost on one device of this machine: parameters, GMACs, memory, images per
+second, steps, hours. Takes the arguments of `poselab train`; writes nothing.
 
   poselab check experiment=quickstart/heatmap
   poselab check experiment=coco/hrnet_w32_256x192 data.sources.root=/data/coco data.batch_size=32

@@ -1,4 +1,4 @@
-"""``poselab compare``: which method is better, by how much, how sure, and may they be compared."""
+"""``poselab compare``: which method is better, by how much, and how certain that is."""
 
 from __future__ import annotations
 
@@ -20,32 +20,34 @@ _EPILOG = """
   poselab compare detections.mat valid-example.h5 --annotations valid.h5 --metric pckh --out DIR
 
 Writes DIR/index.html (opens from disk), table.md, table.tex, metrics.csv and comparison.json.
-Several files of one name, joined by commas, are seeds of one method. Exit status 0 compared, 1
-nothing comparable, 2 wrong use.
+Several files of one name, joined by commas, are seeds of one method. Exit status: 0 compared, 1
+the files cannot be compared, 2 usage error.
 """
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's words."""
-    words = argparse.ArgumentParser(
+    """The command's arguments."""
+    arguments = argparse.ArgumentParser(
         description="Compare methods on the same annotations: values with confidence intervals, "
         "paired differences with p-values, a page with plots and images.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    words.add_argument(
+    arguments.add_argument(
         "methods",
         nargs="+",
         metavar="METHOD",
-        help="a run folder or a results file of any kind that evaluate reads; NAME=FILE[,FILE...] "
-        "names it",
+        help="a run folder, or a results file that `poselab evaluate` reads; NAME=FILE[,FILE...] "
+        "names the method",
     )
-    scoring.add_words(words)
-    words.add_argument("--out", type=Path, required=True, metavar="DIR")
-    words.add_argument("--images", type=Path, metavar="DIR", help="images to show on the page")
-    words.add_argument("--replicates", type=int, default=1000, help="bootstrap replicates (1000)")
-    words.add_argument("--seed", type=int, default=0, help="of the bootstrap (0)")
-    return words
+    scoring.add_scoring_options(arguments)
+    arguments.add_argument("--out", type=Path, required=True, metavar="DIR")
+    arguments.add_argument("--images", type=Path, metavar="DIR", help="images to show on the page")
+    arguments.add_argument(
+        "--replicates", type=int, default=1000, help="bootstrap replicates (1000)"
+    )
+    arguments.add_argument("--seed", type=int, default=0, help="of the bootstrap (0)")
+    return arguments
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,14 +78,14 @@ def named_paths(words: list[str]) -> dict[str, list[Path]]:
     """Files by the method's name: NAME=FILE[,FILE...], or a path that names itself.
 
     Raises:
-        InputError: two methods of one name, or an empty one.
+        InputError: two methods have one name, or a name or path is empty.
     """
     named: dict[str, list[Path]] = {}
     bare = [Path(word) for word in words if "=" not in word]
     for word in words:
         name, equals, rest = word.partition("=")
         paths = [Path(part) for part in rest.split(",")] if equals else [Path(word)]
-        name = name if equals else _own_name(Path(word), bare)
+        name = name if equals else _shortest_unique_name(Path(word), bare)
         if not name or name in named or Path() in paths:
             raise InputError(
                 f"expected methods of different names, got {word!r}; write NAME=FILE,FILE"
@@ -92,8 +94,8 @@ def named_paths(words: list[str]) -> dict[str, list[Path]]:
     return named
 
 
-def _own_name(path: Path, among: list[Path]) -> str:
-    """The shortest end of a path that none of the others shares."""
+def _shortest_unique_name(path: Path, among: list[Path]) -> str:
+    """The last parts of a path, as few as distinguish it from all others."""
     parts = path.with_suffix("").parts if path.suffix else path.parts
     others = [p.with_suffix("").parts if p.suffix else p.parts for p in among if p != path]
     length = 1
@@ -104,7 +106,7 @@ def _own_name(path: Path, among: list[Path]) -> str:
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[int], Any]]:
-    """A bar on stderr where a terminal shows it."""
+    """A progress bar on stderr, if that is a terminal."""
     from rich.console import Console
     from rich.progress import Progress
 

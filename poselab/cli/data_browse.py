@@ -1,18 +1,18 @@
-"""poselab data browse: training samples with their labels, on one sheet."""
+"""poselab data browse: a contact sheet of training samples with their keypoints."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-_DESCRIPTION = """Draw a contact sheet of augmented training samples with their labels.
+_DESCRIPTION = """Draw a contact sheet of augmented training samples with their keypoints.
 
   poselab data browse experiment=quickstart/heatmap --out sheet.png
   poselab data browse data=coco data.sources.root=/data/coco \\
       augment=person_crop_photometric --count 48
 
-Left limbs are drawn in warm colours, right limbs in cold ones, occluded keypoints too. Regions that
-the loss of a whole-image method leaves out (crowds) are darkened."""
+Left limbs are drawn in warm colours, right limbs in cold ones; occluded keypoints are drawn too.
+Regions that the loss of a whole-image method leaves out (crowds) are darkened."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument("overrides", nargs="*", help="the experiment, as for `poselab train`")
     arguments.add_argument("--out", type=Path, default=Path("browse.png"), help="(browse.png)")
-    arguments.add_argument("--count", type=int, default=24, help="how many samples (24)")
+    arguments.add_argument("--count", type=int, default=24, help="number of samples (24)")
     arguments.add_argument("--epoch", type=int, default=0, help="epoch of the augmentation (0)")
     return arguments
 

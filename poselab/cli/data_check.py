@@ -33,9 +33,11 @@ def parser() -> argparse.ArgumentParser:
         help="folder in the layout of COCO, MPII, LSP, FLIC or PARSE, or an annotation file",
     )
     arguments.add_argument(
-        "--layout", help="coco, mpii, ...; of a file: its reader (default: look)"
+        "--layout", help="of the folder or file: coco, mpii, ... (default: recognise it)"
     )
-    arguments.add_argument("--images", type=Path, help="folder of the images, if it is another")
+    arguments.add_argument(
+        "--images", type=Path, help="folder of the images, if they lie elsewhere"
+    )
     arguments.add_argument("--quick", action="store_true", help="do not decode the images")
     return arguments
 

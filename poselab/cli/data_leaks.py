@@ -24,19 +24,19 @@ _DESCRIPTION = """Find images and people that a training and an evaluation set s
   poselab data leaks train.json val.json --images images_train images_val
   poselab data leaks train.json valid.json --images images --sheet leaks.png
 
-A method that was trained on images it is measured on looks better than it is. Four kinds, from the
-surest to the least sure:
+A method that was trained on its evaluation images looks better than it is. Four kinds of leaks are
+reported, the most certain first:
 
   same file       the same bytes, whatever the file is called
   near duplicate  the same image encoded again, resized, brightened or cropped by a few percent
-  flipped         the same of its horizontal flip
+  flipped         a near duplicate of its horizontal flip
   same keypoints  a person with the very same keypoints (from the annotations: no images needed)
 
 For near duplicates and flipped ones, hashes of 64 bits are compared first, then the grey images
-themselves; the table gives both the distance in bits and the correlation. Frames of one film also
-yield pairs that are two images of one scene: look at the sheet before you remove anything. Images
-that were cropped by more than a tenth are often missed. Hashes are kept beside the annotation
-cache, so that a second or an interrupted scan is quick."""
+themselves; the table gives both the distance in bits and the correlation. Frames of one video
+also yield pairs that are two images of one scene: look at the sheet before you remove anything.
+Images that were cropped by more than a tenth are often missed. Hashes are kept beside the
+annotation cache, so that a second or an interrupted scan is quick."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,8 +44,8 @@ def parser() -> argparse.ArgumentParser:
     arguments = argparse.ArgumentParser(
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Exit status: 0 nothing shared, 1 something is (or the sets cannot be read), 2 "
-        "wrong use.",
+        epilog="Exit status: 0 nothing is shared, 1 something is shared (or the sets cannot be "
+        "read), 2 usage error.",
     )
     arguments.add_argument(
         "train",
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         help="annotation file, or folder in the official COCO or MPII layout",
     )
     arguments.add_argument(
-        "val", type=Path, metavar="VAL", nargs="?", help="likewise (default: val split of TRAIN)"
+        "val", type=Path, metavar="VAL", nargs="?", help="the same (default: val split of TRAIN)"
     )
     arguments.add_argument(
         "--images",
@@ -62,11 +62,16 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="DIR",
-        help="folders of TRAIN's and VAL's images, or one for both (default: look beside them)",
+        help="folders of TRAIN's and VAL's images, or one for both (default: beside them)",
     )
-    arguments.add_argument("--layout", default="auto", help="of annotation files (default: look)")
     arguments.add_argument(
-        "--distance", type=int, default=14, help="bits of 64 in which hashes may differ (14)"
+        "--layout", default="auto", help="of annotation files (default: recognise it)"
+    )
+    arguments.add_argument(
+        "--distance",
+        type=int,
+        default=14,
+        help="of the 64 bits of a hash, how many may differ (14)",
     )
     arguments.add_argument("--json", type=Path, metavar="OUT", help="also write all pairs")
     arguments.add_argument("--sheet", type=Path, metavar="OUT.png", help="draw pairs side by side")

@@ -1,4 +1,4 @@
-"""``poselab data sigmas``: OKS sigmas of keypoints for which nobody published any."""
+"""``poselab data sigmas``: OKS sigmas of keypoints without published ones."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The words that ``poselab data sigmas`` understands."""
-    words = argparse.ArgumentParser(
-        description="Estimate OKS sigmas, by COCO's rule from people labelled by several "
-        "annotators, or from how far a model's poses are from the labels. Both may be given; the "
-        "JSON then holds those of the labels as `sigmas`.",
+    """The command's arguments."""
+    arguments = argparse.ArgumentParser(
+        description="Estimate OKS sigmas: by COCO's rule from people annotated several times, or "
+        "from the residuals of a model's poses. If both are given, `sigmas` in the JSON are those "
+        "of the repeated annotations.",
     )
-    words.add_argument("annotations", type=Path, metavar="ANNOTATIONS")
-    words.add_argument(
+    arguments.add_argument("annotations", type=Path, metavar="ANNOTATIONS")
+    arguments.add_argument(
         "--repeated",
         type=Path,
         metavar="OTHER",
@@ -31,19 +31,21 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         help="other annotators' files of the same images and people (matched by their boxes)",
     )
-    words.add_argument(
+    arguments.add_argument(
         "--residuals",
         type=Path,
         metavar="PREDICTIONS",
-        help="a predictions file or run folder, of people that the model did not learn from",
+        help="a predictions file or run folder, of people the model was not trained on",
     )
-    words.add_argument("--layout", default="auto", help="of ANNOTATIONS and OTHER (default: auto)")
-    words.add_argument("--json", type=Path, metavar="OUT", help="also write the sigmas")
-    return words
+    arguments.add_argument(
+        "--layout", default="auto", help="of ANNOTATIONS and OTHER (default: auto)"
+    )
+    arguments.add_argument("--json", type=Path, metavar="OUT", help="also write the sigmas")
+    return arguments
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a table a source, warn of keypoints with few people, write the JSON."""
+    """Print one table per source, warn of keypoints with few people, write the JSON."""
     from poselab.annotations import open_annotations
 
     if not arguments.repeated and arguments.residuals is None:

@@ -21,12 +21,17 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--val", default="0.2", help="validation images: a number, or a share such as 0.2 (default)"
     )
-    add("--seed", type=int, default=0, help="which images (default 0)")
+    add("--seed", type=int, default=0, help="seed of the images (default 0)")
     add("--format", default="coco", choices=("coco", "mpii"), help="layout")
     add("--size", default="256x256", help="HEIGHTxWIDTH (default 256x256)")
-    add("--instances-per-image", default="1-4", help="FEWEST-MOST people (default 1-4)")
-    add("--turn", type=float, default=180.0, help="degrees people may turn away (default 180)")
-    add("--workers", type=int, help="processes (default: one a core)")
+    add("--instances-per-image", default="1-4", help="MIN-MAX people (default 1-4)")
+    add(
+        "--turn",
+        type=float,
+        default=180.0,
+        help="degrees by which people may turn from the camera (default 180)",
+    )
+    add("--workers", type=int, help="processes (default: one per core)")
     return arguments
 
 
@@ -34,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Generate, and print the folder."""
     from poselab.synthetic import Settings, generate
 
-    span = "--instances-per-image FEWEST-MOST"
+    span = "--instances-per-image MIN-MAX"
     settings = Settings(
         arguments.images,
         val=_val(arguments.val, arguments.images),
@@ -58,7 +63,7 @@ def _pair(text: str, separator: str, what: str) -> tuple[int, int]:
 
 
 def _val(text: str, images: int) -> int:
-    """A number of images, or a share of the training ones."""
+    """A number of images, also where it is given as a share of the training images."""
     if text.isdigit():
         return int(text)
     try:

@@ -1,4 +1,4 @@
-"""poselab decode: one checkpoint read by every decoder, without training or running it again."""
+"""poselab decode: the heatmaps of one checkpoint, decoded by every decoder."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from poselab.cli.scoring import check_replicates
 from poselab.experiments.device import add_device
 
-_DESCRIPTION = """Compare decoders of heatmaps on a finished run: what is each worth?
+_DESCRIPTION = """Compare decoders of heatmaps on a finished run.
 
-The run's best checkpoint sees the validation images once; its heatmaps are kept in RUN/raw, so that
-a second call only decodes. Each decoder's predictions are written and scored as the run's own were,
-and the table says how they differ, with paired confidence intervals.
+The run's best checkpoint predicts the heatmaps of the validation images once; they are kept in
+RUN/raw, so that a second call only decodes. Each decoder's predictions are written and scored like
+the run's own, and the table shows how they differ, with paired confidence intervals.
 
   poselab decode runs/coco/hrnet_w32_128x96/...                      every decoder
   poselab decode runs/coco/hrnet_w32_128x96/... quarter dark         these two
@@ -23,21 +23,23 @@ it into --out."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's words."""
-    words = argparse.ArgumentParser(
+    """The command's arguments."""
+    arguments = argparse.ArgumentParser(
         description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    words.add_argument("run", type=Path, help="a run's folder")
+    arguments.add_argument("run", type=Path, help="a run's folder")
     names = "argmax quarter dark udp soft_argmax local_soft_argmax"
-    words.add_argument("decoders", nargs="*", help=names)
-    words.add_argument("--out", type=Path, help="folder to write everything to")
-    words.add_argument("--boxes", help="detections file in place of the run's own boxes")
-    words.add_argument("--precision", choices=["float32", "float16"], default="float32")
-    words.add_argument("--batch-size", type=int, default=32)
-    add_device(words)
-    words.add_argument("--replicates", type=int, default=1000, help="bootstrap replicates (1000)")
-    words.add_argument("--seed", type=int, default=0, help="of the bootstrap (0)")
-    return words
+    arguments.add_argument("decoders", nargs="*", help=names)
+    arguments.add_argument("--out", type=Path, help="folder to write everything to")
+    arguments.add_argument("--boxes", help="detections file in place of the run's own boxes")
+    arguments.add_argument("--precision", choices=["float32", "float16"], default="float32")
+    arguments.add_argument("--batch-size", type=int, default=32)
+    add_device(arguments)
+    arguments.add_argument(
+        "--replicates", type=int, default=1000, help="bootstrap replicates (1000)"
+    )
+    arguments.add_argument("--seed", type=int, default=0, help="of the bootstrap (0)")
+    return arguments
 
 
 def run(arguments: argparse.Namespace) -> int:

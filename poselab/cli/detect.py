@@ -19,27 +19,31 @@ With --annotations it also prints the person AP of the boxes, and image ids are 
       --annotations coco/annotations/person_keypoints_val2017.json
   poselab train experiment=coco/heatmap_r50_256x192 framing.boxes=boxes.json   # validates on them
 
-`poselab detect train` makes a small detector, `poselab detect costs` says what boxes cost.
+`poselab detect train` trains a small detector, `poselab detect costs` measures what boxes cost.
 
 """
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's words."""
-    words = argparse.ArgumentParser(
+    """The command's arguments."""
+    arguments = argparse.ArgumentParser(
         description=_DESCRIPTION + detectors.help_text(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    words.add_argument("source", type=Path, nargs="+", help="images, or folders of them")
-    words.add_argument("--detector", required=True, help="a detector's name, or a file; see above")
-    words.add_argument("--out", type=Path, required=True, help="detections file to write (.json)")
-    words.add_argument(
+    arguments.add_argument("source", type=Path, nargs="+", help="images, or folders of them")
+    arguments.add_argument(
+        "--detector", required=True, help="a detector's name, or a file; see above"
+    )
+    arguments.add_argument(
+        "--out", type=Path, required=True, help="detections file to write (.json)"
+    )
+    arguments.add_argument(
         "--annotations", type=Path, help="annotations of the images in SOURCE's folder"
     )
-    add_box_rules(words)
-    words.add_argument("--batch-size", type=int, default=8)
-    add_device(words)
-    return words
+    add_box_rules(arguments)
+    arguments.add_argument("--batch-size", type=int, default=8)
+    add_device(arguments)
+    return arguments
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -16,20 +16,21 @@ if TYPE_CHECKING:
     from poselab.annotations.formats.detections import Detections
     from poselab.datasets.base import Split
 
-_DESCRIPTION = """Say what a trained top-down run loses to the boxes it is given.
+_DESCRIPTION = """Measure what a trained top-down run loses to its boxes.
 
 The run predicts its validation images again, in ground-truth boxes and in those of every detector.
-An instance that no box shows (IoU below 0.5, one box an instance) is lost before any pose is
-estimated. What these undetected instances cost is the AP gained by adding their ground-truth boxes,
-with the median score of the boxes that detect an instance; what is then still missing to the AP on
-ground-truth boxes is due to position and size of the boxes, to duplicates and false positives.
+An instance that no box detects (IoU of 0.5 or more, one box per instance) is lost before any pose
+is estimated. What these undetected instances cost is the AP gained by adding their ground-truth
+boxes, with the median score of the boxes that detect an instance; what is then still missing to the
+AP on ground-truth boxes is due to position and size of the boxes, to duplicates and false
+positives.
 
   poselab detect costs RUN --boxes jittered,iou=0.7 runs/detector boxes.json
 
 Writes OUT/index.html (the report: costs, confidence intervals and the images behind them),
 OUT/table.md, OUT/detection_costs.json, OUT/detection_costs.png, and for every source of boxes
-OUT/NAME.json (poses in the COCO results format) and, but for ground truth, OUT/NAME.boxes.json (a
-detections file).
+OUT/NAME.json (poses in the COCO results format) and, except for ground truth, OUT/NAME.boxes.json
+(a detections file).
 
 """
 

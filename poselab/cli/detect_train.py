@@ -10,23 +10,27 @@ from poselab.experiments.device import add_device
 _DESCRIPTION = """Train a small detector of people (CenterNet-like, 0.5 M parameters) from scratch.
 
 DATA is a folder in COCO's layout, such as `poselab data synth` makes; without it the generated
-people of conf/data/generated.yaml are used, and made first where they are not there yet. Writes
+people of conf/data/generated.yaml are used, and generated first if they are missing. Writes
 OUT/detector.ckpt, which `--detector OUT` reads, and OUT/metrics.json with its person AP."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's words."""
-    words = argparse.ArgumentParser(
+    """The command's arguments."""
+    arguments = argparse.ArgumentParser(
         description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    words.add_argument("data", type=Path, nargs="?", help="folder of a dataset in COCO's layout")
-    words.add_argument("--out", type=Path, required=True, help="folder to write to")
-    words.add_argument("--epochs", type=int, default=8)
-    words.add_argument("--batch-size", type=int, default=16)
-    words.add_argument("--size", type=int, default=128, help="side of the input in pixels (128)")
-    words.add_argument("--seed", type=int, default=0)
-    add_device(words)
-    return words
+    arguments.add_argument(
+        "data", type=Path, nargs="?", help="folder of a dataset in COCO's layout"
+    )
+    arguments.add_argument("--out", type=Path, required=True, help="folder to write to")
+    arguments.add_argument("--epochs", type=int, default=8)
+    arguments.add_argument("--batch-size", type=int, default=16)
+    arguments.add_argument(
+        "--size", type=int, default=128, help="side of the input in pixels (128)"
+    )
+    arguments.add_argument("--seed", type=int, default=0)
+    add_device(arguments)
+    return arguments
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -6,22 +6,24 @@ import argparse
 import sys
 from pathlib import Path
 
-_DESCRIPTION = """Encode keypoints by every codec, decode them, and say how far off they are.
+_DESCRIPTION = """Encode keypoints with every codec, decode them, and report the errors.
 
 Every codec × pixel convention × input size, plain and through the flipped input (flip test),
 over a lattice of sub-pixel positions; errors in input pixels beside the resolution that the codec
-states. Takes seconds. Exit status 0 where every codec is as exact as it states, else 1.
+states. Takes seconds. Exit status: 0 every codec is as exact as it states, 1 one is not.
 
 Writes OUT/round_trips.csv and OUT/round_trips.png where --out is given."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's words."""
-    words = argparse.ArgumentParser(
+    """The command's arguments."""
+    arguments = argparse.ArgumentParser(
         description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    words.add_argument("--out", type=Path, metavar="DIR", help="folder for the table and the plot")
-    return words
+    arguments.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for the table and the plot"
+    )
+    return arguments
 
 
 def run(arguments: argparse.Namespace) -> int:

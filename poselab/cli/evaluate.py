@@ -17,11 +17,11 @@ LIGHT = True
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's words."""
-    words = argparse.ArgumentParser(
+    """The command's arguments."""
+    arguments = argparse.ArgumentParser(
         description="Score a predictions file against annotations; the table is in percent.",
     )
-    words.add_argument(
+    arguments.add_argument(
         "predictions",
         type=Path,
         metavar="PREDICTIONS",
@@ -29,16 +29,18 @@ def parser() -> argparse.ArgumentParser:
         "or --match); MPII results of the HRNet, hourglass and Tompson codes (.mat, .h5); LSP, "
         "FLIC and PARSE results (.mat)",
     )
-    scoring.add_words(words)
-    words.add_argument(
+    scoring.add_scoring_options(arguments)
+    arguments.add_argument(
         "--replicates",
         type=int,
         default=0,
         metavar="N",
         help="also give 95 %% confidence intervals, from N bootstrap replicates over images (1000)",
     )
-    words.add_argument("--json", type=Path, metavar="OUT", help="also write values as fractions")
-    return words
+    arguments.add_argument(
+        "--json", type=Path, metavar="OUT", help="also write values as fractions"
+    )
+    return arguments
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -65,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _draw(metrics: Metrics) -> None:
-    """Print the values in percent as a drawn table."""
+    """Print the values in percent as a table with borders."""
     from rich.console import Console
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""``poselab evaluate joints``: metrics of each joint, and whether keypoint scores mean anything."""
+"""``poselab evaluate joints``: metrics of each joint, and the calibration of keypoint scores."""
 
 from __future__ import annotations
 
@@ -20,22 +20,29 @@ _DESCRIPTION = """Score every joint by itself under OKS; the table is in percent
 
 AP is COCO's as if the joint were the only one labelled. Similarity is a joint's part of OKS, its
 mean over labelled people, 0 where no pose is matched; the columns after it say how often it reaches
-0.5, 0.75 and 0.9. Below: whether the scores of keypoints tell how good they are."""
+0.5, 0.75 and 0.9. Below the table: how well the scores of keypoints predict their similarity."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's words."""
-    words = argparse.ArgumentParser(
+    """The command's arguments."""
+    arguments = argparse.ArgumentParser(
         description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    words.add_argument(
-        "predictions", type=Path, metavar="PREDICTIONS", help="whatever `poselab evaluate` reads"
+    arguments.add_argument(
+        "predictions",
+        type=Path,
+        metavar="PREDICTIONS",
+        help="a file or run that `poselab evaluate` reads",
     )
-    words.add_argument("--annotations", type=Path, required=True, metavar="GT")
-    words.add_argument("--layout", default="auto", help="of GT: coco, mpii, ... (default: auto)")
-    words.add_argument("--engine", choices=["hotcoco", "pycocotools"], default="hotcoco")
-    words.add_argument("--json", type=Path, metavar="OUT", help="also write values as fractions")
-    return words
+    arguments.add_argument("--annotations", type=Path, required=True, metavar="GT")
+    arguments.add_argument(
+        "--layout", default="auto", help="of GT: coco, mpii, ... (default: auto)"
+    )
+    arguments.add_argument("--engine", choices=["hotcoco", "pycocotools"], default="hotcoco")
+    arguments.add_argument(
+        "--json", type=Path, metavar="OUT", help="also write values as fractions"
+    )
+    return arguments
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _joints(
     predictions: Predictions, annotations: Annotations, engine: str
 ) -> dict[str, dict[str, float]]:
-    """Values by joint; NaN where nobody has it labelled."""
+    """Values by joint; NaN for joints that are never labelled."""
     from poselab.evaluation.metrics.joints import joint_average_precision, joint_similarities
     from poselab.evaluation.metrics.oks import OksEvaluator
 
@@ -88,10 +95,10 @@ def _about_scores(scores: Calibration) -> str:
     """One sentence on the scores of keypoints."""
     text = f"scores of {len(scores.scores):,} labelled keypoints against their similarity: "
     if math.isnan(scores.pearson):
-        return f"{text}all the same, so they say nothing of it"
+        return f"{text}no correlation, because scores or similarities are all equal"
     text += f"correlation {scores.pearson:.2f}, of ranks {scores.spearman:.2f}"
     if math.isnan(scores.error):
-        return f"{text}; they leave 0 to 1 and so estimate nothing"
+        return f"{text}; no calibration error, as scores lie outside 0 to 1"
     return f"{text}, expected calibration error {scores.error:.3f}"
 
 

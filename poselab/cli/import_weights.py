@@ -1,4 +1,4 @@
-"""poselab import-weights: a checkpoint of another zoo as a run of PoseLab."""
+"""poselab import-weights: a checkpoint of another model zoo as a run of PoseLab."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from poselab.experiments.pretrained_models import MODELS
 
-_DESCRIPTION = f"""Turn a checkpoint of another zoo into a run of PoseLab.
+_DESCRIPTION = f"""Turn a checkpoint of another model zoo into a run of PoseLab.
 
   poselab import-weights pose_hrnet_w32_256x192.pth --model hrnet_w32_256x192
   poselab import-weights vitpose-b.pth --model vitpose_base_256x192 --out runs/vitpose_b
@@ -15,16 +15,16 @@ _DESCRIPTION = f"""Turn a checkpoint of another zoo into a run of PoseLab.
   poselab import-weights w32.pth --model hrnet_w32 --out runs/w32 --set data.sources.root=/data/coco
   poselab decode runs/w32 quarter       # its AP on the validation images
 
-The run's folder holds config.yaml, run.json and checkpoints/best.ckpt. With the weights comes what
-their authors' code does to pixels: the coordinate convention, how images are normalised, how
-flipped outputs are shifted and how positions are read (poselab.codecs). Keys are renamed by
-explicit rules: a missing or unknown key is an error, keys that nothing here needs are listed as
-left over. Only tensors, arrays and plain values of the file are read; nothing in it is executed.
+The run's folder holds config.yaml, run.json and checkpoints/best.ckpt. It follows the conventions
+of the authors' code: pixel coordinates, normalisation of images, shift of flipped outputs and
+decoding of positions (poselab.codecs). Keys are renamed by explicit rules: a missing or unknown key
+is an error, keys that PoseLab does not need are listed as left over. Only tensors, arrays and plain
+values of the file are read; nothing in it is executed.
 
 models (height x width of the input; 256x192 may be left out):
 {MODELS}
 
-ViTPose+ and Caffe-style ResNets cannot be imported; naming one says why."""
+ViTPose+ and Caffe-style ResNets cannot be imported; their names print the reason."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument("file", type=Path, help=".pth, .pt, .bin or .safetensors")
-    arguments.add_argument("--model", required=True, metavar="NAME", help="what the file holds")
+    arguments.add_argument("--model", required=True, metavar="NAME", help="the model in the file")
     arguments.add_argument(
         "--out", type=Path, metavar="RUN", help="the new run's folder (runs/imported/NAME/...)"
     )
@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Import the weights and say what became of the file's tensors."""
+    """Import the weights; print which tensors of the file are used and which are left over."""
     from poselab.experiments.import_weights import import_run
 
     folder, imported = import_run(arguments.file, arguments.model, arguments.out, arguments.set)

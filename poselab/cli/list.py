@@ -1,4 +1,4 @@
-"""poselab list: what there is to train, combine, import and measure."""
+"""poselab list: the experiments, methods, models, metrics and so on that PoseLab has."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ LIGHT = True
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's words."""
-    words = argparse.ArgumentParser(
-        description="List what there is, with what is known of it: of experiments their paper, its "
-        "value in percent, the input size, the parameters and the data they need.",
+    """The command's arguments."""
+    arguments = argparse.ArgumentParser(
+        description="List experiments, methods, backbones and so on. Experiments come with their "
+        "paper, the published value in percent, input size, parameters and the data they need.",
         epilog="example: poselab list experiments 'coco/*rle*'",
     )
-    words.add_argument("kind", nargs="?", choices=KINDS, help="what to list")
-    words.add_argument(
+    arguments.add_argument("kind", nargs="?", choices=KINDS, help="what to list")
+    arguments.add_argument(
         "pattern", nargs="?", default="", help="a part of a name, or a pattern such as '*rle*'"
     )
-    words.add_argument("--json", action="store_true", help="print all that is known as JSON")
-    words.add_argument(
+    arguments.add_argument("--json", action="store_true", help="print all columns in full, as JSON")
+    arguments.add_argument(
         "--config-dir", type=Path, action="append", default=[], help="a folder of your own configs"
     )
-    return words
+    return arguments
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the table, or how to ask for one."""
+    """Print the table, or the help where no kind is named."""
     if arguments.kind is None:
         parser().print_help()
         return 0

@@ -14,13 +14,13 @@ _DESCRIPTION = """Predict the poses in images with a trained run.
 
 Writes OUT/predictions.json (COCO results format), OUT/predictions.comparability.json (how they were
 made, which evaluate and compare read), OUT/images.json (which image id is which file) and
-OUT/images/ (the images with poses drawn: left limbs warm, right limbs cold), which is left out
-where a folder of images holds it.
+OUT/images/ (the images with poses drawn: left limbs warm, right limbs cold), which is skipped when
+INPUTS contain it.
 
 A top-down run sees one person at a time: give --detector with a detector's name or file
 (`poselab detect --help` lists them; boxes go to OUT/boxes.json), or --boxes with a detections file
-(COCO results format: image_id, bbox, score), or each image is taken to show one person who fills
-it.
+(COCO results format: image_id, bbox, score). Without either, each image is taken to show one person
+who fills it.
 
 In Python: poselab.load(RUN).predict(INPUT).write(OUT)"""
 
@@ -35,10 +35,10 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument("inputs", type=Path, nargs="+", help="images, or folders of them")
     arguments.add_argument("--out", type=Path, required=True, help="folder to write to")
-    arguments.add_argument("--model", help="what a pretrained model's file holds")
+    arguments.add_argument("--model", help="the name of the pretrained model in the file")
     boxes = arguments.add_mutually_exclusive_group()
     boxes.add_argument("--boxes", type=Path, help="detections file with people's boxes")
-    boxes.add_argument("--detector", help="what finds people: a detector's name or file")
+    boxes.add_argument("--detector", help="the detector of people: its name or file")
     for name, what in (("--threshold", "keypoints"), ("--pose-threshold", "poses")):
         sentence = f"draw {what} that score above this (0.2)"
         arguments.add_argument(name, type=float, default=0.2, help=sentence)
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     poses.write(arguments.out, arguments.threshold, arguments.pose_threshold)
     if predictor.top_down and not (arguments.boxes or arguments.detector):
-        print("no --boxes, no --detector: each image shows one person", file=sys.stderr)
+        print("no --boxes, no --detector: each image is taken to show one person", file=sys.stderr)
     sentence = f"{len(poses.predictions)} poses in {len(poses)} images"
     drawn = int((poses.predictions.scores > arguments.pose_threshold).sum())
     if drawn < len(poses.predictions):

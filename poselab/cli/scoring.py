@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from poselab.evaluation.evaluator import Evaluator
 
 
-def add_words(words: argparse.ArgumentParser) -> None:
-    """The words that say how to score."""
+def add_scoring_options(words: argparse.ArgumentParser) -> None:
+    """Add the options that say how to score."""
     words.add_argument("--annotations", type=Path, required=True, metavar="GT")
     words.add_argument(
         "--metric",
@@ -35,7 +35,7 @@ def add_words(words: argparse.ArgumentParser) -> None:
         "--reference",
         choices=["torso", "box"],
         default="torso",
-        help="what pck measures distances by (default: torso)",
+        help="the size that pck divides distances by (default: torso)",
     )
     words.add_argument("--layout", default="auto", help="of GT: coco, mpii, ... (default: auto)")
 
@@ -65,7 +65,7 @@ def check_replicates(arguments: argparse.Namespace) -> None:
     """Check ``--replicates`` of a command that compares.
 
     Raises:
-        InputError: less than one.
+        InputError: it is below 1.
     """
     if arguments.replicates < 1:
         raise InputError(f"expected 1 replicate or more, got {arguments.replicates}; 1000 is usual")

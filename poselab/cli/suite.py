@@ -8,21 +8,21 @@ _HELP = """usage: poselab suite NAME [EXPERIMENT ...] [--config-dir DIR] [key=va
 
 Train every experiment of a suite, or those that are named, and print one table: accuracy on the
 validation images with 95 % confidence intervals over images, parameters, multiply-adds (GMACs, one
-image, no flip test), images a second predicted on this machine (no flip test), seconds of training.
---config-dir adds suites from a folder of your own; `poselab list suites` shows what there is.
+image, no flip test), images per second predicted on this machine (no flip test), seconds of
+training. --config-dir adds suites from a folder of your own; `poselab list suites` lists them all.
 
   poselab suite quickstart
   poselab suite quickstart trainer.max_epochs=2 runs=/tmp/runs
   poselab suite bench/top_down heatmap simcc rle
 
-Finished runs are not trained again, interrupted ones go on from their last epoch. Suites for the
+Finished runs are not trained again, interrupted ones resume from their last epoch. Suites for the
 CPU (trainer.accelerator=cpu) train as many experiments at once as PyTorch has threads (set
 OMP_NUM_THREADS to change that); "seconds" then are those of a run that shares the cores.
 """
 
 
 def main(words: list[str]) -> int:
-    """Run the suite and say where its tables, images and page are."""
+    """Run the suite and print where its tables, images and page are."""
     if not words or {"-h", "--help"} & set(words):
         print(_HELP, file=sys.stdout if words else sys.stderr)
         return 0 if words else 2

@@ -13,7 +13,7 @@ _HELP = """usage: poselab train experiment=SUITE/NAME [key=value ...]
        poselab train resume=RUN [key=value ...]
 
 Train one experiment; every key of its config can be overridden (Hydra's grammar).
-`poselab list experiments` shows what there is, `poselab check` what one would cost.
+`poselab list experiments` shows what there is, `poselab check` estimates what one would cost.
 
   poselab train experiment=quickstart/heatmap
   poselab train experiment=coco/heatmap_r50_256x192 data.sources.root=/data/coco
@@ -22,10 +22,10 @@ Train one experiment; every key of its config can be overridden (Hydra's grammar
   poselab train resume=runs/quickstart/heatmap/2026-01-31_12-00-00
   poselab train experiment=coco/hrnet_w32_256x192 weights=runs/imported/w32 optimizer.lr=1e-4
 
-weights=RUN starts a new run from the best weights of another one, trained or imported; a
-checkpoint file will do as well.
+weights=RUN starts a new run from the best weights of another run, trained or imported;
+weights=FILE from those of a checkpoint file.
 
-A resumed run takes changes that prolong or observe it, such as trainer.max_epochs, data.workers,
+A run can be resumed with more epochs (trainer.max_epochs) and with other devices, data.workers,
 logger.* and report.*; any other change needs a new run.
 
   --cfg job         print the config instead of training

@@ -1,4 +1,4 @@
-"""Methods scored on the same people: values, how sure they are, and every pair's difference."""
+"""Methods scored on the same images: values, confidence intervals, all pairwise differences."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def images_to_score(annotations: Annotations, image_ids: ImageIds = None) -> Mas
 
 
 def instances_to_score(annotations: Annotations, image_ids: ImageIds = None) -> Mask:
-    """Mask (M,) of the scorable people of these images; of none in particular, those held out.
+    """Mask (M,) of the scorable people of these images; without ids, of those held out if any are.
 
     Raises:
         InputError: an image is not annotated.

@@ -89,7 +89,7 @@ def read_predictions(path: Path, category: int = coco_results.PERSON) -> Predict
 
 def _opener(path: Path) -> Callable[[], BinaryIO]:
     """What opens the text again and again: a large file itself, or what was read and unpacked."""
-    with suppress(OSError):  # said better by read_bytes
+    with suppress(OSError):  # read_bytes raises a better error
         if path.is_file() and path.stat().st_size >= LARGE:
             with path.open("rb") as file:
                 if file.read(len(GZIP)) != GZIP:
@@ -154,7 +154,7 @@ def merge(shards: Sequence[Predictions]) -> Predictions:
 
     Of rows with the same annotation id in an image the first stays. Poses without an
     annotation id are padding where another shard has exactly the same pose of the same image;
-    within one shard equal poses stay, being a method's own doubles.
+    within one shard equal poses stay: they are the method's own duplicates.
     """
     filled = [shard for shard in shards if len(shard)]
     if not filled:

@@ -93,7 +93,7 @@ def annotation_comparability(
     """What every metric value depends on: the annotations, and which images and people of them.
 
     ``image_ids`` are the images that were to be scored, by default all of the table; ``images``
-    says how many of them had somebody to score.
+    says how many of them have instances to score.
     """
     return {
         "annotations": Path(annotations.source).name,

@@ -28,7 +28,7 @@ def run_ablation(words: Sequence[str]) -> Path:
     """Train every row of an ablation with every seed, print the table; the table's file.
 
     words: ``ablation=PAPER/QUESTION`` and overrides of Hydra's grammar. Finished runs are not
-    trained again, interrupted ones go on.
+    trained again, interrupted ones resume.
 
     Raises:
         InputError: no ablation is named, or a run's config cannot be used.

@@ -30,7 +30,7 @@ def train(
     overrides: Overrides = (),
     config_dir: Path | str | None = None,
 ) -> Run:
-    """Train an experiment by its name SUITE/NAME, or what the overrides alone make; the run.
+    """Train an experiment by its name SUITE/NAME, or the config that overrides alone make; the run.
 
     overrides: "key=value" words of Hydra's grammar, as on the command line, or a mapping from
     dotted keys to values. config_dir: a folder with configs of your own.
@@ -56,9 +56,10 @@ def train(
 
 
 def resume(folder: Path | str, overrides: Overrides = ()) -> Run:
-    """Go on with a run from its last checkpoint; a finished run without changes stays as it is.
+    """Resume a run from its last checkpoint; a finished run without changes stays as it is.
 
-    overrides: changes that prolong or observe the run, such as ``{"trainer.max_epochs": 20}``.
+    overrides: more epochs, such as ``{"trainer.max_epochs": 20}``, or other devices, data.workers,
+    loggers and reports.
 
     Raises:
         InputError: no such run, imported weights, or a change that would make it another run.

@@ -55,7 +55,7 @@ def instantiate_section(config: DictConfig, key: str) -> Any:
 
 def _section_error(key: str, error: BaseException) -> InputError:
     reason = " ".join(str(error).split("\n", 1)[0].split())
-    return InputError(f"expected `{key}` to be complete and right, but {reason}; see its config")
+    return InputError(f"expected `{key}` to be complete and valid, but {reason}; see its config")
 
 
 def data(config: DictConfig) -> PoseData:
@@ -70,7 +70,7 @@ def data(config: DictConfig) -> PoseData:
 
 
 def framing(config: DictConfig) -> Framing:
-    """What one network input shows."""
+    """How an image becomes network inputs: a crop of each person, or the whole image."""
     made: Framing = instantiate_section(config, "framing")
     return made
 
@@ -131,7 +131,7 @@ def _method_parts(config: DictConfig, skeleton: Skeleton, size: Size) -> _Method
 
 
 def _optimizer(config: DictConfig) -> Any:
-    """The optimiser's partial, tried on a parameter of no network."""
+    """The optimiser's partial, tried on a parameter of its own to find errors early."""
     made = instantiate_section(config, "optimizer")
     try:
         made([("any", torch.zeros(1, requires_grad=True))])
@@ -141,14 +141,14 @@ def _optimizer(config: DictConfig) -> Any:
 
 
 def _schedule(config: DictConfig) -> Any:
-    """The schedule, tried on a run of one step."""
+    """The schedule, tried on a run of one step to find errors early."""
     made = instantiate_section(config, "schedule")
     made(1, 1)
     return made
 
 
 def _check_size(size: Size, coarsest: int, stride: int) -> None:
-    """Maps that are upsampled again fit the input only where the coarsest stride divides it."""
+    """Features that are upsampled fit the input only where the coarsest stride divides it."""
     if stride < coarsest and any(length % coarsest for length in size):
         raise InputError(
             f"expected framing.size in multiples of {coarsest}, the backbone's coarsest stride, "
@@ -157,7 +157,7 @@ def _check_size(size: Size, coarsest: int, stride: int) -> None:
 
 
 def _check_framing(framed: Framing, built: PoseModule) -> None:
-    """A method for one person on whole images, or the reverse, would train to nonsense."""
+    """A method for one person cannot learn from whole images, nor the reverse."""
     if (framed.max_instances > 1) != built.multi_person:
         raise InputError(
             f"expected framing of {'whole images' if built.multi_person else 'one person'} "
@@ -235,7 +235,7 @@ def restore(built: PoseModule, weights: dict[str, Any], source: Path) -> None:
     """Load weights strictly.
 
     Raises:
-        InputError: they belong to another network.
+        InputError: they are those of another network.
     """
     try:
         built.load_state_dict(weights)

@@ -25,22 +25,22 @@ def run_comparability(data: PoseData, module: PoseModule) -> dict[str, Any]:
     The fields are those of :mod:`poselab.evaluation.comparability.fields`.
 
     Raises:
-        InputError: a detections file is not there any more.
+        InputError: a detections file no longer exists.
     """
     return {
         **sample_comparability(data.val_samples, module),
-        "training": _labels(data.train),
+        "training": _training_record(data.train),
         "overlap": _overlap(data),
     }
 
 
 def sample_comparability(samples: PoseDataset, module: PoseModule) -> dict[str, Any]:
-    """The part of it that images without ground truth have: all but what was trained on.
+    """The part of :func:`run_comparability` that does not need ground truth or training data.
 
     Framing, codec, post-processing and module each report their own settings.
 
     Raises:
-        InputError: a detections file is not there any more.
+        InputError: a detections file no longer exists.
     """
     parts = (samples.framing, module, module.codec, module.postprocess)
     record: dict[str, Any] = {}
@@ -50,8 +50,8 @@ def sample_comparability(samples: PoseDataset, module: PoseModule) -> dict[str, 
 
 
 def _boxes(samples: PoseDataset, boxes: dict[str, Any]) -> dict[str, Any]:
-    """Where boxes come from, a file with its digest and person AP; none of them where items show
-    no annotated person."""
+    """Where boxes come from: a file with its digest and person AP, ground truth, or, where items
+    show no annotated person, none."""
     items, table = samples.items, samples.split.annotations
     if boxes["kind"] == "labelled" and not (items.person >= 0).all():
         return {"kind": "none"}
@@ -68,7 +68,7 @@ def _boxes(samples: PoseDataset, boxes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _labels(split: Split) -> dict[str, Any]:
+def _training_record(split: Split) -> dict[str, Any]:
     table = split.annotations
     return {
         "annotations": Path(table.source).name,

@@ -1,4 +1,4 @@
-"""Command-line words to a config, by Hydra; what does not compose is said in one sentence."""
+"""Command-line words to a config, by Hydra; what does not compose is an error of one sentence."""
 
 from __future__ import annotations
 
@@ -46,13 +46,11 @@ def compose(name: str, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]
     overrides = _with_search_path(words)
     for word in overrides:
         if word[:1] == "-" or ("=" not in word and word[:1] != "~"):
-            raise InputError(
-                f"expected overrides like key=value, got {word!r}; --help says what words there are"
-            )
+            raise InputError(f"expected overrides like key=value, got {word!r}; see --help")
     try:
         config = _composed(name, overrides)
     except (HydraException, OmegaConfBaseException) as error:
-        raise _not_composing(error, name, words) from None
+        raise _composition_error(error, name, words) from None
     choices = dict(config.hydra.runtime.choices)
     OmegaConf.set_readonly(config, False)
     OmegaConf.set_struct(config, False)
@@ -67,33 +65,33 @@ def complete(config: DictConfig) -> None:
     """Check a composed training config, and scale its batch where it says so.
 
     Raises:
-        InputError: one of its values cannot be meant.
+        InputError: one of its values is of the wrong type or out of range.
     """
     check_config(config)
     scale_total_batch(config)
 
 
 def _composed(name: str, overrides: list[str]) -> DictConfig:
-    """The config with Hydra's own part in it."""
+    """The config, including Hydra's own section."""
     if GlobalHydra.instance().is_initialized():
         return hydra.compose(name, overrides, return_hydra_config=True)
     with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
         return hydra.compose(name, overrides, return_hydra_config=True)
 
 
-def _not_composing(error: Exception, name: str, words: Sequence[str]) -> InputError:
+def _composition_error(error: Exception, name: str, words: Sequence[str]) -> InputError:
     if option := UNKNOWN_OPTION.search(str(error)):
         return unknown_option(option[1], option[2], apart(words)[0])
     if key := UNKNOWN_KEY.search(str(error)):
         return unknown_key(key[1], _known(name, words, key[1]))
     reason = "; ".join(line.strip() for line in str(error).splitlines()[:2] if line.strip())
     return InputError(
-        f"expected overrides that compose, but {reason} (see {conf_folder()} for what there is)"
+        f"expected overrides that compose, but {reason} (all configs are in {conf_folder()})"
     )
 
 
 def _known(name: str, words: Sequence[str], unknown: str) -> list[str]:
-    """The keys and groups there are with the groups that were chosen, none if these fail too."""
+    """The keys and groups of the config that the chosen groups make; none if these fail, too."""
     keys = {word: word.partition("=")[0].lstrip("+") for word in _with_search_path(words)}
     groups = [w for w in keys if "=" in w and not set(".,") & set(w)]
     groups = [word for word in groups if keys[word] != unknown]
@@ -162,7 +160,7 @@ def hand_to_hydra(name: str, words: Sequence[str], task: Callable[[DictConfig], 
     try:
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(task)()
     except (HydraException, OmegaConfBaseException) as error:
-        raise _not_composing(error, name, words) from None
+        raise _composition_error(error, name, words) from None
     finally:
         sys.argv = arguments
         os.environ.clear()

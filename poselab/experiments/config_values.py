@@ -1,6 +1,6 @@
 """Checks of a composed training config, before anything is built or trained.
 
-Most values are checked by the class that uses them; here are those that belong to none of ours.
+Most values are checked by the class that uses them; this file checks those of Lightning and Hydra.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def check_config(config: DictConfig) -> None:
     """Check seed, averaging, trainer, loader, framing and augmentation.
 
     Raises:
-        InputError: a value is not of its kind or out of its range, or framing lacks a key.
+        InputError: a value is of the wrong type or out of range, or a key of framing is unknown.
     """
     check_whole("seed", config.get("seed"), 0)
     check_whole("trainer.max_epochs", config.trainer.get("max_epochs"), 1)
@@ -35,8 +35,8 @@ def check_config(config: DictConfig) -> None:
         check_number("ema", decay, 0.0, 1.0)
         if decay == 1:
             raise InputError(
-                "expected ema to be null or below 1, got 1, which averages nothing in; correct the "
-                "value"
+                "expected ema to be null or below 1, got 1, with which the average never "
+                "changes; correct the value"
             )
     check_loader(config.data.get("batch_size"), config.data.get("workers"))
     _check_framing_keys(config)
@@ -45,7 +45,7 @@ def check_config(config: DictConfig) -> None:
 
 
 def _check_framing_keys(config: DictConfig) -> None:
-    """An experiment's own values of framing may be unknown to another one of ``framing=``."""
+    """Check that the framing has all keys that the experiment sets; ``framing=`` may replace it."""
     framing, module = (_class(config, key) for key in ("framing", "module"))
     if framing is None or module is None:
         return
@@ -73,4 +73,4 @@ def _class(config: DictConfig, key: str) -> Any:
     try:
         return get_class(name) if name else None
     except (ImportError, ValueError, AttributeError):
-        return None  # building the section says more
+        return None  # building the section raises the error

@@ -1,4 +1,4 @@
-"""The names that conf holds: experiments, suites of them, ablations; found without Hydra."""
+"""The names of experiments, suites and ablations in conf, without importing Hydra."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trial of an experiment: one batch, a few training steps, one prediction, one evaluation.
+"""Try an experiment: one batch, a few training steps, one prediction, one evaluation.
 
 It fails where training would fail, and measures what training would cost on this machine.
 """
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from poselab.structures import Sample
 
 _STEPS = 4
-"""Training steps that are taken; the first, which warms up, is not timed."""
+"""Training steps to take; the first one warms up and is not timed."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class CostEstimate:
 
 
 def check_experiment(overrides: Sequence[str]) -> CostEstimate:
-    """Try an experiment given by the words of ``poselab train``.
+    """Try an experiment given by the arguments of ``poselab train``.
 
     Raises:
         InputError: the config, the data or the trainer cannot be used.

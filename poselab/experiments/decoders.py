@@ -1,4 +1,4 @@
-"""One trained run read by several decoders of heatmaps, without training or running it again."""
+"""The heatmaps of one trained run, decoded by several decoders."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def compare_decoders(
     the tables of :func:`write_comparison` into ``out`` (default: the run's folder).
 
     Raises:
-        InputError: the run's codec has one decoder only, or not these, or other boxes without
-            ``out``.
+        InputError: the run's codec has a single decoder or lacks one of these, or other boxes are
+            given without ``out``.
     """
     options = options or DecodingOptions()
     if options.batch_size < 1:
@@ -123,7 +123,7 @@ def _known_decoders(module: PoseModule, wanted: Sequence[str]) -> Sequence[str]:
 def _run_once(
     run: Path, checkpoint: Path, module: PoseModule, config: DictConfig, options: DecodingOptions
 ) -> DecodedRun:
-    """The outputs of the validation images: those on disk, or made now."""
+    """The outputs of the validation images: read from disk, or computed and written."""
     if options.boxes is not None:
         config.framing.boxes = options.boxes
     data, device = build.data(config), usable_device(options.device)
@@ -136,7 +136,7 @@ def _run_once(
             folder, module, data.val_samples, options.batch_size, options.precision
         )
     else:
-        print(f"heatmaps kept from before: {folder}", file=sys.stderr)
+        print(f"reusing heatmaps of an earlier call: {folder}", file=sys.stderr)
     recorded = (
         read_comparability(run) if options.boxes is None else {RUN: run_comparability(data, module)}
     )

@@ -45,7 +45,7 @@ def train_detector(data: Path | None, out: Path, recipe: DetectorRecipe) -> Trai
     """Train on a folder in COCO's layout (default: generated people); write weights and metrics.
 
     Raises:
-        InputError: the dataset is missing or broken, or values of the recipe that cannot be meant.
+        InputError: the dataset is missing or broken, or a value of the recipe is out of range.
     """
     train, val = _splits(data)
     device = usable_device(recipe.device)

@@ -1,4 +1,4 @@
-"""Detectors of people: the shipped ones by name, with changes, or those in a file."""
+"""Detectors of people: those of conf/detector by name, with changes, or those in a file."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def detect_people(
     batch_size: int = 8,
     rules: Mapping[str, float] | None = None,
 ) -> Detections:
-    """The people that a detector finds in a split, behind a progress bar on a terminal.
+    """The boxes of people that a detector predicts in a split; a terminal shows a progress bar.
 
-    ``detector`` is what a person writes: "NAME,KEY=VALUE,..." or a file. ``rules`` are values of
+    ``detector`` is "NAME,KEY=VALUE,..." or a file, as on the command line. ``rules`` are values of
     :class:`poselab.detection.detect.BoxRules` that replace the detector's own.
 
     Raises:
@@ -85,7 +85,7 @@ def _check_complete(config: DictConfig, detector: str) -> None:
     missing = [key for key in config.detector if OmegaConf.is_missing(config.detector, key)]
     if missing:
         raise InputError(
-            f"expected {missing[0]}= for the detector {detector}, found none; say "
+            f"expected {missing[0]}= for the detector {detector}, got none; write "
             f"{detector},{missing[0]}=FILE"
         )
 

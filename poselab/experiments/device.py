@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
-def add_device(words: argparse.ArgumentParser) -> None:
-    """Add ``--device`` to a command's words."""
-    words.add_argument("--device", default="auto", help="cpu, cuda, ... (the best there is)")
+def add_device(arguments: argparse.ArgumentParser) -> None:
+    """Add ``--device`` to a command's arguments."""
+    arguments.add_argument(
+        "--device", default="auto", help="cpu, cuda, ... (a GPU if there is one)"
+    )
 
 
 def usable_device(name: str) -> str:
-    """The device meant by a name, tried out.
+    """The device of a name, after checking that torch can use it.
 
     Raises:
         InputError: this machine has no such device.

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     State = Mapping[str, Tensor]
 
 _INPUT_KEYS = ("framing.pixels", "backbone.input", "method.codec.labels")
-"""What a network's input looks like: with other values, the same weights mean something else."""
+"""What weights depend on besides their network: with other values, they are wrong."""
 
 
 def start_from_weights(source: Path, module: PoseModule, config: DictConfig) -> None:
     """Load the network of a run's best checkpoint, or of a checkpoint file, into a module.
 
-    The loss's own weights are loaded too where it is the same loss. Warns if the weights were
-    trained on inputs that look different from those of ``config``.
+    The parameters of the loss are loaded, too, where the loss is the same. Warns if the weights
+    were trained with other pixel conventions, normalisation or units than those of ``config``.
 
     Raises:
         InputError: no such checkpoint, or its network has other tensors.
@@ -82,7 +82,7 @@ def _warn_of_different_inputs(file: Path, theirs: Any, ours: DictConfig) -> None
         if before != now:
             warnings.warn(
                 f"weights={file} were trained with {key}={before}, this run has {now}; "
-                "give it the same unless you mean it",
+                "set it to the same value unless the difference is intended",
                 UserWarning,
                 stacklevel=3,
             )

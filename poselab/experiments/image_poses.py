@@ -37,8 +37,8 @@ THRESHOLD = 0.2
 class ImagePoses:
     """Poses of N images: ``poses[n]`` are those of the n-th, ``predictions`` those of all.
 
-    ``comparability`` says how they were made; ``detections`` are the boxes of people, where a
-    detector found them.
+    ``comparability`` records how they were predicted; ``detections`` are the boxes of people, where
+    a detector predicted them.
     """
 
     split: Split

@@ -1,4 +1,4 @@
-"""Image files and folders that a person names, as a split."""
+"""Image files and folders as a split of a dataset."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class ImportedModel(NamedTuple):
-    """A module with pretrained weights, its config and keypoints, and what the file held."""
+    """A module with pretrained weights, its config and keypoints, and the converted weights."""
 
     pretrained: PretrainedModel
     module: PoseModule
@@ -140,9 +140,9 @@ def _write(folder: Path, imported: ImportedModel, source: dict[str, Any]) -> Non
 
 
 def _comparability(config: DictConfig, module: PoseModule) -> dict[str, Any] | None:
-    """The comparability record, where the dataset that the run validates on is there."""
+    """The comparability record; None where the run's dataset is missing."""
     try:
         return run_comparability(build.data(config), module)
     except InputError as error:
-        print(f"the run predicts, but cannot validate yet: {error}", file=sys.stderr)
+        print(f"the run can predict, but not validate yet: {error}", file=sys.stderr)
         return None

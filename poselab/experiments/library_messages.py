@@ -1,4 +1,4 @@
-"""Hides messages of libraries that no user can act on; real warnings stay."""
+"""Hides messages of libraries that a user cannot act on; other warnings stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What there is to train, combine, import and measure, one row each; without torch or Hydra."""
+"""Experiments, methods, models, metrics and so on, one row each; without torch or Hydra."""
 
 from __future__ import annotations
 

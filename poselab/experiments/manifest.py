@@ -39,10 +39,10 @@ def start_run(
     module: PoseModule,
     comparability: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write ``run.json`` and ``config.yaml`` of a run that starts or goes on; the manifest.
+    """Write ``run.json`` and ``config.yaml`` of a run that starts or resumes; the manifest.
 
     ``comparability`` (:func:`poselab.experiments.comparability.run_comparability`) is kept in the
-    manifest, where `evaluate` and `compare` read it. A run that goes on keeps its start time.
+    manifest, where `evaluate` and `compare` read it. A resumed run keeps its start time.
 
     Raises:
         InputError: the folder cannot be written, or its run was trained on other annotations.
@@ -64,7 +64,7 @@ def start_run(
 
 
 def write_run(folder: Path, config: DictConfig, manifest: Mapping[str, Any]) -> None:
-    """Write the two files that make a folder a run; the config last: with it, a run can go on.
+    """Write the two files that make a folder a run; the config last, as it makes a run resumable.
 
     Raises:
         InputError: the folder cannot be written, or the disk is full.
@@ -80,7 +80,7 @@ def cost_record(config: DictConfig, module: PoseModule) -> dict[str, Any]:
 
 
 def _origin(config: DictConfig, experiment: str) -> dict[str, Any]:
-    """What was asked for, when, and on which machine and code."""
+    """The experiment, the command, the start time, the machine and the code."""
     return {
         "experiment": experiment,
         "seed": config.seed,
@@ -104,7 +104,7 @@ def now() -> str:
 
 
 def processor() -> str:
-    """The processor's name, and how many of it the system counts."""
+    """The number of processors that the system counts, and their name."""
     linux = Path("/proc/cpuinfo")  # Python knows the name everywhere else
     text = linux.read_text() if linux.exists() else ""
     match = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""What was probably meant by a name that no config has."""
+"""Suggestions for config keys and options that do not exist."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CUTOFF = 0.75
-"""Least similarity, of 1, of names that may have been meant."""
+"""Least similarity (0 to 1) of a suggestion."""
 UNKNOWN_KEY = re.compile(r"Could not override '([^']+)'")
 UNKNOWN_OPTION = re.compile(r"Could not find '([^'/]+)/([^']+)'")
-"""How Hydra says it: a key, and a group with its option."""
+"""Hydra's messages on an unknown key, and on an unknown option of a group."""
 
 
 def close_names(word: str, known: Iterable[str]) -> list[str]:
@@ -36,7 +36,7 @@ def close_names(word: str, known: Iterable[str]) -> list[str]:
 
 
 def keys_of(config: DictConfig) -> list[str]:
-    """All keys of a config, dotted, without those for the machinery such as ``_target_``."""
+    """All keys of a config, dotted, without those of Hydra such as ``_target_``."""
     return list(_keys(OmegaConf.to_container(config, resolve=False), ""))
 
 
@@ -48,26 +48,26 @@ def _keys(section: Any, before: str) -> Iterator[str]:
 
 
 def unknown_key(key: str, known: Iterable[str], what: str = "the config") -> InputError:
-    """The sentence on a key that is not in a config with the ``known`` ones."""
+    """The error for a key that is not in a config with the ``known`` keys."""
     known = list(known)
     if key in known:  # a section that a dict was to replace; Hydra merges the two
         return InputError(
-            f"expected keys that {key} has, got others in what was to replace it; add them as "
-            f"+{key}.NEW=VALUE, or name a yaml of your own (--config-dir DIR)"
+            f"expected keys that {key} already has, got a new one; add it as +{key}.NEW=VALUE, or "
+            "write a yaml file of your own (--config-dir DIR)"
         )
     close = close_names(key, known)
     advice = (
         f"did you mean {' or '.join(close)}?"
         if close
-        else "none is named like it; `poselab train experiment=... --cfg job` prints all"
+        else "no key has a similar name; `poselab train experiment=... --cfg job` prints all"
     )
     return InputError(f"expected a key of {what}, got {key!r}; {advice}")
 
 
 def unknown_option(group: str, option: str, folders: Sequence[Path] = ()) -> InputError:
-    """The sentence on an option that a config group lacks, in ``folders`` of the user's own too."""
+    """The error for an option that a config group lacks, also in the user's own ``folders``."""
     names = experiment_names(folders) if group == "experiment" else config_names(group, folders)
     close = close_names(option, names)
     known = ", ".join(sorted({name.split("/")[0] for name in names}))
     advice = f"did you mean {' or '.join(close)}?" if close else f"choose out of {known or 'none'}"
-    return InputError(f"expected {group}= to name a config there is, got {option!r}; {advice}")
+    return InputError(f"expected {group}= to name an existing config, got {option!r}; {advice}")

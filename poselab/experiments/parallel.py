@@ -1,4 +1,4 @@
-"""Experiments trained at the same time on the cores of one machine, in a process each."""
+"""Experiments trained at the same time on the cores of one machine, one process each."""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ def load(source: Path | str, model: str | None = None, device: str = "auto") -> 
     """Load a run's folder, a checkpoint (.ckpt), or a pretrained file of another project.
 
     model: what a pretrained file holds (`poselab import-weights --help` lists the names); needed
-    where the file's own name does not say it. device: "cpu", "cuda", ..., or the best there is.
+    where the file's own name does not say it. device: "cpu", "cuda", ..., or "auto" for a GPU if
+    there is one.
 
     Example::
 
@@ -79,19 +80,19 @@ class Predictor:
 
         A top-down model needs the boxes of people: ``boxes``, a detections file (COCO results
         format), or ``detector``, a detector's name or file (`poselab detect --help`). Without
-        either, each image shows one person who fills it.
+        either, each image is taken to show one person who fills it.
 
         Raises:
-            InputError: an image is missing or broken, boxes for a model that takes none, or a
-                detector that finds nobody.
+            InputError: an image is missing or broken, the model takes no boxes, or the detector
+                finds no person.
         """
         if boxes is not None or detector is not None:
             self._check_takes_boxes()
         temporary = TemporaryDirectory(prefix="poselab-")
         split = image_split(_files(images, Path(temporary.name)), self.skeleton)
-        detections = None if detector is None else self._detected(detector, split)
+        detections = None if detector is None else self._detect(detector, split)
         if detections is not None:
-            boxes = _written(detections, Path(temporary.name))
+            boxes = _write_boxes(detections, Path(temporary.name))
         framing = build.framing(self.config)
         samples = samples_of(split, framing, None if boxes is None else Path(boxes))
         made = sample_comparability(samples, self.module) | self._training()
@@ -114,7 +115,7 @@ class Predictor:
                 f"{type(self.module).__name__}, which finds people by itself; leave them out"
             )
 
-    def _detected(self, detector: str, split: Split) -> Detections:
+    def _detect(self, detector: str, split: Split) -> Detections:
         from poselab.experiments.detectors import detect_people
 
         detections = detect_people(detector, split, self.device)
@@ -126,7 +127,7 @@ class Predictor:
         return detections
 
     def _training(self) -> dict[str, Any]:
-        """What the run says of its training data; nobody knows whether these images are in it."""
+        """The run's record of its training data; whether these images are in it is unknown."""
         recorded = read_comparability(self.source) if self.source.is_dir() else {}
         training = recorded.get(RUN, {}).get("training")
         return {"training": training} if training else {}
@@ -153,7 +154,7 @@ def _array_file(image: Image, file: Path) -> Path:
     return file
 
 
-def _written(detections: Detections, folder: Path) -> Path:
+def _write_boxes(detections: Detections, folder: Path) -> Path:
     from poselab.detection.detect import write_detections
 
     file = folder / "boxes.json"

@@ -19,7 +19,7 @@ MODELS = """\
       ilovepose/DarkPose
   udp_{r50,r101,r152,w32,w48}_{256x192,384x288,mpii_256x256}
   udp_offset_{r50,w32,w48}_{256x192,384x288}
-      HuangJunJie2017/UDP-Pose (Gaussians; disc and offsets, of which files of UDPv1 want
+      HuangJunJie2017/UDP-Pose (Gaussians; disc and offsets, of which files of UDPv1 need
       --set method.codec.radius=3.5)
   simcc_{r50,r101,w32,w48}_256x192 simcc_r50_384x288
   simcc_gaussian_{r50,w48}_384x288 simcc_gaussian_w48_256x192
@@ -40,7 +40,7 @@ MODELS = """\
   rtmpose_{t,s,m,l}_256x192 rtmpose_{m,l}_384x288 mmpose_cspnext_{t,s,m,l}_256x192
       open-mmlab/mmpose 1.x
   keypoint_rcnn_r50 keypoint_rcnn_legacy_r50
-      torchvision: COCO_V1's file; any other, be it COCO_LEGACY's or of your own training"""
+      torchvision: COCO_V1; COCO_LEGACY, or weights that you trained with torchvision"""
 
 _NAMES_OF_FILES = {
     "pose_resnet_": "simple_baseline_r",

@@ -15,7 +15,7 @@ METRICS = ("AP", "AR", "PCK")
 def published_values() -> dict[str, dict[str, Any]]:
     """Paper, metric values, total batch, precision, warm-up and differences by experiment.
 
-    ``verified`` says whether values were read in the source itself; other values do not stand here.
+    ``verified`` is False for rows without values, because none could be read in the source itself.
     """
     table = read_table(conf_folder() / "published.yaml")
     rows = {name: {"verified": True, **row} for name, row in rows_of_table(table)}
@@ -36,6 +36,6 @@ def metric_values(row: dict[str, Any]) -> dict[str, float]:
 
 @cache
 def parameter_counts() -> dict[str, int]:
-    """The parameters of each experiment's network and loss, counted once: conf/parameters.yaml."""
+    """The parameters of each experiment's network and loss: the rows of conf/parameters.yaml."""
     counts: dict[str, int] = read_table(conf_folder() / "parameters.yaml")
     return counts

@@ -1,4 +1,4 @@
-"""Which changes a run may resume with, and which would make it another run."""
+"""Which changes a run can be resumed with, and which would make it another run."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ RESUMABLE = (
     *(f"trainer.{key}" for key in _TRAINER),
     *("data.workers", "data.sources.root", "logger", "report", "runs", "published"),
 )
-"""Keys, with all below them, that prolong a run, observe it, or say where it computes.
+"""Keys, with all below them, of a run's epochs, devices, workers, logging and reports.
 
-The data's folder is one of them, because a run that goes on compares the annotations themselves.
+The data's folder is one of them, because a resumed run compares the annotations themselves.
 """
 
 
@@ -44,7 +44,7 @@ def check_trained_here(folder: Path) -> None:
     origin = manifest.get("imported", {})
     words = [f"experiment={origin.get('experiment')}", *origin.get("changes", ())]
     raise InputError(
-        f"expected a run that was trained here to go on with, found imported weights in {folder}; "
+        f"expected a run trained by PoseLab to resume, found imported weights in {folder}; "
         f"fine-tune them in a new run: poselab train {shlex.join([*words, f'weights={folder}'])}"
     )
 
@@ -97,11 +97,13 @@ def _selected(config: DictConfig, key: str) -> Any:
 def _check_resumable(folder: Path, before: DictConfig, after: DictConfig, change: str) -> None:
     key = change.partition("=")[0]
     old, new = (OmegaConf.select(config, key) for config in (before, after))
-    if old != new and not any(key == free or key.startswith(f"{free}.") for free in RESUMABLE):
+    if old != new and not any(
+        key == allowed or key.startswith(f"{allowed}.") for allowed in RESUMABLE
+    ):
         raise InputError(
-            f"expected only changes that prolong or observe a run when resuming (trainer.max_epochs"
-            f", data.workers, logger, ...), got {change} where {folder} has {old}; train a new run "
-            "with it"
+            "expected only changes of epochs, devices, workers, logging or reports when resuming "
+            f"(trainer.max_epochs, data.workers, logger, ...), got {change} where {folder} has "
+            f"{old}; train a new run with it"
         )
 
 

@@ -39,7 +39,7 @@ _SLACK = 1.001  # rounding of float32
 
 
 class CodecCase(NamedTuple):
-    """A codec to be made, and the distance from the border (pixels) from which it is exact."""
+    """A codec's constructor, and the distance (pixels) from the border beyond which it is exact."""
 
     name: str
     make: Callable[..., Any]
@@ -93,7 +93,7 @@ def codec_cases() -> list[CodecCase]:
 def _without_convention(
     make: Callable[..., Any], *, pixels: str, skeleton: Skeleton, input_size: Size, stride: int
 ) -> Any:
-    """A codec of coordinates, which has no cells for a pixel convention to place."""
+    """Construct a codec of coordinates, which has no cells and so no pixel convention."""
     del pixels
     return make(skeleton=skeleton, input_size=input_size, stride=stride)
 

@@ -76,7 +76,7 @@ class Run:
         return read_predictions(self.folder / "predictions" / "val.json")
 
     def module(self) -> PoseModule:
-        """The Lightning module with the weights of the best checkpoint, on the CPU, to evaluate."""
+        """The Lightning module of the best checkpoint, on the CPU, in evaluation mode."""
         from poselab.experiments import build
 
         return build.load(self.checkpoint)[0]

@@ -30,8 +30,8 @@ def new_folder(config: DictConfig, experiment: str) -> Path:
     """The folder of a new run: ``config.folder`` if it is set, else RUNS/EXPERIMENT/STAMP.
 
     Raises:
-        InputError: the folder has files in it, is a file, or several processes started from
-            outside would choose different ones.
+        InputError: the folder has files in it, is a file, or several processes of an external
+            launcher would choose different ones.
     """
     if "LOCAL_RANK" in os.environ or int(os.environ.get("SLURM_NTASKS", "1")) > 1:
         return _folder_of_all_ranks(config)
@@ -97,7 +97,7 @@ def best_checkpoint(folder: Path) -> Path:
 
 
 def seconds_trained(folder: Path) -> float:
-    """How long a run has trained so far, all its sessions together; 0 for a new run."""
+    """How long a run has trained so far, in all its sessions; 0 for a new run."""
     if not (folder / "run.json").exists():
         return 0.0
     return float(read_manifest(folder).get("seconds", 0.0))

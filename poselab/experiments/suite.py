@@ -59,7 +59,7 @@ def suite_experiments(
 def run_suite(experiments: Sequence[str], overrides: Sequence[str]) -> Path:
     """Train the experiments of one suite, print and write their table; the suite's folder.
 
-    Finished runs are not trained again, interrupted ones go on from their last epoch. Where the
+    Finished runs are not trained again, interrupted ones resume from their last epoch. Where the
     config asks for a report, ``index.html`` compares the runs.
 
     Raises:

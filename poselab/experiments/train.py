@@ -46,7 +46,7 @@ def train_run(config: DictConfig, folder: Path, experiment: str) -> dict[str, An
     Raises:
         InputError: the config, the data or the folder cannot be used; nothing is trained then.
         FloatingPointError: training diverged.
-        KeyboardInterrupt: a person stopped it; the last whole epoch is kept.
+        KeyboardInterrupt: the user interrupted it; the last whole epoch is kept.
     """
     torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it
     pl.seed_everything(config.seed, workers=False, verbose=False)
@@ -81,7 +81,7 @@ def _initial_module(config: DictConfig, data: PoseData, folder: Path) -> PoseMod
     """The module before its first step: with ``config.weights``, unless a checkpoint follows.
 
     Raises:
-        InputError: there are no such weights, or they are another network's.
+        InputError: there are no such weights, or they are those of another network.
     """
     if not config.get("weights"):
         return build.module(config, data.skeleton)
@@ -101,7 +101,7 @@ def _last_checkpoint(folder: Path) -> Path:
 def _evaluation(
     config: DictConfig, data: PoseData, folder: Path, comparability: dict[str, Any]
 ) -> PoseEvaluation:
-    """What scores each validation, tried on the annotations themselves.
+    """The callback that scores each validation, after checking that it can score these annotations.
 
     Raises:
         InputError: the evaluator cannot score such predictions and annotations.
@@ -151,7 +151,7 @@ def _with_progress(config: DictConfig, **trainer: Any) -> DictConfig:
 
 
 def _resume_from_last(module: PoseModule, data: PoseData, folder: Path) -> Path | None:
-    """The run's last checkpoint, from which Lightning goes on; None for a new run.
+    """The run's last checkpoint, from which Lightning resumes; None for a new run.
 
     Raises:
         InputError: the checkpoint is broken, or of another method.

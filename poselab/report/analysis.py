@@ -1,4 +1,4 @@
-"""What the report shows of every method, computed by the evaluation's parts."""
+"""What the report shows of every method, computed by :mod:`poselab.evaluation`."""
 
 from __future__ import annotations
 

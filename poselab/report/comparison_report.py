@@ -1,4 +1,4 @@
-"""``poselab.compare``: which method is better, by how much, and how sure that is."""
+"""``poselab.compare``: which method is better, by how much, and how certain that is."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ INCOMPARABLE = "‡"
 MAX_COLUMNS = 10
 
 FREE_CHOICES = frozenset({"run.input_size", "run.pixels", "run.flip_shift"})
-"""What every method chooses for itself: a difference that is no reason against ranking."""
+"""Choices that belong to a method: a difference in them does not prevent ranking."""
 
 
 def table_metrics(comparison: Comparison) -> list[str]:

@@ -53,7 +53,7 @@ _NOTES = (
     "with 95 % confidence intervals; differences are paired, on the same bootstrap samples, and p "
     "is corrected as in the table above. AP, undetected, poor boxes and pose errors of a row add "
     "up to 100. Box AP is COCO's AP of the boxes themselves.",
-    "Undetected instances have no box with an IoU of 0.5 or more, one box an instance. What they "
+    "Undetected instances have no box with an IoU of 0.5 or more, one box per instance. What they "
     "cost is the AP gained by adding their ground-truth boxes, scored as the median of the boxes "
     "that detect an instance (early commitment). Poor boxes: what is then still missing to the AP "
     "on ground-truth boxes, due to position, size, duplicates and false positives; below zero "
@@ -208,7 +208,7 @@ def _coverage_plot(costs: Sequence[DetectionCost], order: Sequence[str]) -> Plot
         add_legend(figure, axes)
         return figure
 
-    caption = "Share of instances that have a box of at least this IoU, one box an instance."
+    caption = "Share of instances that have a box of at least this IoU, one box per instance."
     return make_plot("coverage", "Recall of the boxes", caption, draw)
 
 

@@ -99,7 +99,7 @@ def _log_images(logger: Any, images: list[Any], step: int) -> None:
 
 
 class RunTime(pl.Callback):
-    """Keeps the seconds that a run has taken, all its sessions together, in its manifest."""
+    """Records in the manifest how many seconds a run has taken, in all its sessions."""
 
     def __init__(self, seconds_before: float, manifest: Path) -> None:
         self.seconds_before, self.manifest = seconds_before, manifest

@@ -1,4 +1,4 @@
-"""Lightning's training loop, leaving the process as it was."""
+"""Lightning's training loop, which restores the environment of the process afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from poselab.modules import PoseModule
 
 _LAUNCHER_VARIABLES = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
-"""What Lightning leaves in the environment of a process that started others."""
+"""Variables that Lightning leaves in the environment of a process that started others."""
 
 _WANDB_VARIABLES = ("WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR")
 
@@ -29,7 +29,7 @@ def fit(trainer: pl.Trainer, module: PoseModule, data: PoseData, checkpoint: Pat
 
     Raises:
         FloatingPointError: the loss is not finite.
-        KeyboardInterrupt: a person stopped it.
+        KeyboardInterrupt: the user interrupted it.
     """
     before = dict(os.environ)
     try:

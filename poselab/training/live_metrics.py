@@ -2,7 +2,7 @@
 
 Both take plain tensors of image pixels, one row a pose or a labelled person, in any batches. Rows
 are kept flat, as one vector of doubles for each of the two, because that is what torchmetrics can
-gather from processes of which some saw nothing; evaluators then score all rows at once.
+gather from processes of which some have no rows; evaluators then score all rows at once.
 
 Poses, N of K keypoints, in ``preds``:
     image_ids (N,)   scores (N,)   keypoints (N, K, 2)
@@ -67,7 +67,7 @@ class FileMetric(Metric):
         self.add_state("people", default=[], dist_reduce_fx="cat")
 
     def update(self, preds: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> None:
-        """Add poses and people as the module's text lays them out; either side may have no rows.
+        """Add poses and people as this module's docstring describes; either side may have no rows.
 
         Raises:
             InputError: a key is missing or unknown, a shape does not fit, a number is not finite.

@@ -26,7 +26,7 @@ class ProgressLines(pl.Callback):
         self._start = self._epoch_start = self._printed = time.monotonic()
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Note where a run that goes on starts."""
+        """Note the epoch at which a resumed run starts."""
         self._start, self._first_epoch = time.monotonic(), trainer.current_epoch
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:

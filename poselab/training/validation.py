@@ -1,4 +1,4 @@
-"""Validation in training by the evaluators that score anybody's predictions files."""
+"""Validation in training, by the evaluators that also score predictions files."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class PoseEvaluation(pl.Callback):
     """After each validation, score all predictions, log val/NAME and write those of the best epoch.
 
     ``file`` always holds the predictions of the checkpoint that is kept as the best. Predictions
-    are scored rounded as the file stores them, so that anybody who scores the file finds the same
-    values. Under DDP rank 0 merges, scores and writes for all ranks. ``run_comparability`` (of
+    are scored rounded as the file stores them, so that scoring the file gives the same values.
+    Under DDP rank 0 merges, scores and writes for all ranks. ``run_comparability`` (of
     :func:`poselab.experiments.comparability.run_comparability`) becomes the record's ``run``.
     """
 

@@ -110,7 +110,7 @@ def test_parts_of_the_image_are_suspected(table: Annotations, good: Predict) -> 
     (warning,) = validate_predictions(
         dataclasses.replace(found, keypoints=found.keypoints / 500), table
     )
-    assert "parts of the image's width and height" in warning
+    assert "fractions of the image's width and height" in warning
 
 
 def test_keypoints_far_outside_are_named(table: Annotations, good: Predict) -> None:
@@ -165,7 +165,7 @@ def test_doubtful_numbers_are_named(table: Annotations, good: Predict) -> None:
     (warning,) = validate_predictions(good(table), flat)
     assert "20 labelled people have no area" in warning
     assert validate_predictions(good(table).take(np.array([], int)), table) == [
-        "there is not one prediction"
+        "there are no predictions"
     ]
 
 
@@ -174,7 +174,7 @@ def test_areas_and_sigmas_of_nobody(table: Annotations, good: Predict) -> None:
     assert "the annotations lack areas" in warning
     nameless = dataclasses.replace(table.skeleton, name="custom17", sigmas=None)
     (warning,) = validate_predictions(good(table), dataclasses.replace(table, skeleton=nameless))
-    assert "nobody published sigmas for custom17, so OKS takes 0.05" in warning
+    assert "no published sigmas for custom17, so OKS uses 0.05" in warning
     poor = dataclasses.replace(table, skeleton=nameless, area_rule="0.53 box")
     assert validate_predictions(good(table), poor, ranked_by_oks=False) == []
 

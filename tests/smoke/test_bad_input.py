@@ -40,7 +40,7 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Any:
         ("max_epochs=1", "'max_epochs'; did you mean trainer.max_epochs?"),
         ("trainr=gpu", "'trainr'; did you mean trainer?"),
         ("experimnt=coco/x", "'experimnt'; did you mean experiment?"),
-        ("zebra.stripes=1", "'zebra.stripes'; none is named like it"),
+        ("zebra.stripes=1", "'zebra.stripes'; no key has a similar name"),
         ("method.codec={radius: 2}", "expected keys that method.codec has, got others"),
         ("method=heatmop", "'heatmop'; did you mean heatmap?"),
         ("experiment=quickstart/heatmop", "did you mean quickstart/heatmap?"),

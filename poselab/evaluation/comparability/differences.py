@@ -45,8 +45,8 @@ def differences_from(
     copy; whether conditions that neither records were the same is unknown. What a comparison is
     about (input size, say) is a difference too: callers leave it out by its ``field``.
     """
-    all_of_them = [*_metric_differences(record, reference), *_run_differences(record, reference)]
-    return sorted(_without_repeats(all_of_them), key=lambda d: _ORDER.index(d.severity))
+    differences = [*_metric_differences(record, reference), *_run_differences(record, reference)]
+    return sorted(_without_repeats(differences), key=lambda d: _ORDER.index(d.severity))
 
 
 def _without_repeats(differences: Sequence[RecordDifference]) -> list[RecordDifference]:

@@ -39,7 +39,7 @@ def annotation_files(a: Record, b: Record) -> str:
 
 
 def image_set(a: Record, b: Record) -> str:
-    """That as many other images were scored."""
+    """Equally many images were scored, but different ones."""
     return f"the same number of images ({text(a['images'])}), but other images"
 
 

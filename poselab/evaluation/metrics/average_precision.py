@@ -35,7 +35,7 @@ _CELLS = 4_000_000  # weights held at once: 16 MB
 
 
 class PrecisionRecall(NamedTuple):
-    """Precision (R, A, T, 101) and recall (R, A, T) of R sets; NaN where nobody is to be found."""
+    """Precision (R, A, T, 101) and recall (R, A, T) of R sets; NaN without instances."""
 
     precision: Floats
     recall: Floats
@@ -115,8 +115,8 @@ class _AreaRange:
             found = np.cumsum(of_pose[:, hits], axis=1, dtype=np.float64)
             precision[:, t] = _at_recalls(found / (poses + np.spacing(1)), found, needed)
             recall[:, t] = found[:, -1] / np.maximum(instances, 1)
-        nobody = instances == 0
-        precision[nobody], recall[nobody] = np.nan, np.nan
+        without = instances == 0
+        precision[without], recall[without] = np.nan, np.nan
         return precision, recall
 
 

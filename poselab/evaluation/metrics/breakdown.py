@@ -1,7 +1,7 @@
 """COCO's metrics of some of the people: by size, by crowding, by labelled joints.
 
 The rule is COCO's own for area ranges: people outside the bin are ignored, so that a pose matched
-to one counts neither for nor against, and so does a pose outside the bin that is matched to nobody.
+to one counts neither for nor against, and so does an unmatched pose outside the bin.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Breakdown(NamedTuple):
 
 
 class Bin(NamedTuple):
-    """A name, its people (M,), and which poses (N,) count against it if matched to nobody."""
+    """A name, its people (M,), and which poses (N,) count against it if unmatched."""
 
     name: str
     instances: Mask
@@ -81,7 +81,7 @@ def by_size(
 ) -> Breakdown:
     """Metrics by the area of a person: medium and large are COCO's APM and APL.
 
-    COCO labels the keypoints of hardly anybody small, and prints no value for them.
+    COCO labels the keypoints of hardly any small people, and prints no value for them.
     """
     of_both = (annotations.areas, predictions.areas())
     bins = [
@@ -134,7 +134,7 @@ def bins_of(
     """People binned by what is known of people alone: values (M,).
 
     A pose has no such value. It counts in the bin of the person of greatest OKS, and in every bin
-    where it is similar to nobody.
+    where it is similar to no person.
     """
     person_of = _most_similar(predictions, annotations, sigmas)
     ends = [*edges[1:], np.inf]

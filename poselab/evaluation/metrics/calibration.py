@@ -21,7 +21,7 @@ BINS = 10
 
 
 class Reliability(NamedTuple):
-    """Of B bins of score edges[b] <= score < edges[b + 1], the last one closed: how many things
+    """Of B bins of score edges[b] <= score < edges[b + 1], the last one closed: how many scores
     fell there (B,), their mean score (B,) and mean quality (B,), NaN where none did."""
 
     edges: Floats
@@ -95,7 +95,7 @@ def pose_calibration(
 
     One pose a person, matched by one of
     :data:`poselab.evaluation.matching.instances.MATCH_RULES`. With ``unmatched``, poses of the same
-    images that are matched to nobody take part with quality 0.
+    images that are not matched to a person take part with quality 0.
 
     Raises:
         InputError: predictions that cannot be matched.

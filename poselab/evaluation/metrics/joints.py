@@ -25,7 +25,7 @@ SIMILARITIES = (0.5, 0.75, 0.9)
 
 
 class JointSimilarities(NamedTuple):
-    """Of K joints, NaN where nobody has one labelled.
+    """Of K joints, NaN for those that are never labelled.
 
     labelled (K,) people who have it; similarity (K,) its mean; reached (K, T) the fraction whose
     similarity reaches each of thresholds (T,).
@@ -82,7 +82,8 @@ def joint_average_precision(
     """AP (K,) as if each joint were the only one labelled, the whole pose scored and ranked.
 
     Exactly COCO's metric on annotations that lack all other joints: OKS is the joint's similarity,
-    poses are matched anew by it, and people without the joint are ignored. NaN where nobody has it.
+    poses are matched anew by it, and people without the joint are ignored. NaN for joints that are
+    never labelled.
     """
     values = []
     for joint in range(len(annotations.skeleton)):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Settings(NamedTuple):
-    """How metrics measure, where there is a choice.
+    """The settings of metrics that the command line offers.
 
     engine: what matches by OKS. match: how pckh and pck match predictions to people, one of
     :data:`poselab.evaluation.matching.instances.MATCH_RULES`. reference: what pck measures

@@ -46,10 +46,10 @@ class OksEvaluator(Evaluator):
     def accumulate(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
     ) -> OksAccumulator:
-        """See :class:`poselab.evaluation.evaluator.Evaluator`; NaN where nobody is to be found.
+        """See :class:`poselab.evaluation.evaluator.Evaluator`; NaN without instances.
 
         Raises:
-            InputError: as many sigmas as keypoints are needed, or an image id is not annotated.
+            InputError: the number of sigmas is not that of keypoints, or an image is not annotated.
         """
         matching = self.match(predictions, annotations, image_ids)
         return OksAccumulator(matching, self.comparability(predictions, annotations, image_ids))

@@ -56,10 +56,10 @@ class PckEvaluator(Evaluator):
     def accumulate(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
     ) -> RateAccumulator:
-        """See :class:`poselab.evaluation.evaluator.Evaluator`; leaves out who has no reference.
+        """See :class:`poselab.evaluation.evaluator.Evaluator`; leaves out people without reference.
 
         Raises:
-            InputError: nobody can be measured, or predictions that cannot be matched.
+            InputError: no person has a reference, or predictions that cannot be matched.
         """
         sizes = torso_sizes(annotations) if self.reference == "torso" else box_sizes(annotations)
         if not (sizes > 0).any():

@@ -53,10 +53,10 @@ class PckhEvaluator(Evaluator):
     def accumulate(
         self, predictions: Predictions, annotations: Annotations, image_ids: ImageIds = None
     ) -> RateAccumulator:
-        """See :class:`poselab.evaluation.evaluator.Evaluator`; leaves out who has no head box.
+        """See :class:`poselab.evaluation.evaluator.Evaluator`; leaves out people without head box.
 
         Raises:
-            InputError: nobody has a head box, or predictions that cannot be matched.
+            InputError: no person has a head box, or predictions that cannot be matched.
         """
         heads = head_sizes(annotations)
         if not (heads > 0).any():

@@ -1,4 +1,4 @@
-"""How good the boxes are that people were framed by, as a detector's average precision."""
+"""The average precision of people's boxes, as of a detector."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def person_average_precision(
 ) -> float:
     """COCO's box AP (IoU 0.50 to 0.95, all sizes, 100 boxes an image) of boxes (D, 4) x y w h.
 
-    All annotated people are to be found, those without keypoints too; NaN where there is nobody.
+    All annotated people count, also those without keypoints; NaN where there are none.
     Source: Lin et al. 2014 and cocodataset.org/#detection-eval.
     """
     return person_precisions(image_ids, boxes, scores, annotations)["AP"]

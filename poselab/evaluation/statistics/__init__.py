@@ -1,1 +1,1 @@
-"""How sure metric values are: bootstrap over images, several seeds, OKS sigmas."""
+"""Uncertainty of metric values: bootstrap over images and seeds; estimates of OKS sigmas."""

@@ -1,4 +1,4 @@
-"""How sure metric values and their differences are: paired bootstrap over images, and over seeds.
+"""Uncertainty of metric values and their differences: paired bootstrap over images and seeds.
 
 Every replicate draws as many images as there are, with replacement, and scores all methods on
 that same sample by the metric's own accumulation (Efron and Tibshirani 1993, chapters 6, 13, 16).

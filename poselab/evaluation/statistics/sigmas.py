@@ -1,4 +1,4 @@
-"""OKS sigmas where nobody published any: from repeated labels, or from a model's residuals."""
+"""OKS sigmas for keypoints without published ones: from repeated labels or a model's residuals."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SigmaEstimate(NamedTuple):
     """A sigma for each of K keypoints, NaN without data.
 
     sigmas (K,) in the units of COCO: a part of the square root of a person's area; errors (K,)
-    their standard errors; counts (K,) people behind each; ``rule`` how they were found.
+    their standard errors; counts (K,) people behind each; ``rule`` how they were estimated.
     """
 
     keypoints: tuple[str, ...]
@@ -49,11 +49,11 @@ def sigmas_of_repeats(
     """Sigmas from labels of the same people by several annotators.
 
     COCO's rule, sigma² = E[d² / area] with d the distance of a label from where the keypoint truly
-    is (cocodataset.org/#keypoints-eval). The mean of n labels stands for the truth, from which
-    labels are (n - 1) / n too close on average: sums of d² / area are therefore divided by n - 1,
-    which for two labels is half the squared distance between them. Areas are those of
-    ``annotations``. Files say the same person where boxes overlap most, each being the other's
-    best, with an IoU of ``least_iou`` or more.
+    is (cocodataset.org/#keypoints-eval). The mean of n labels stands for the true position, from
+    which labels are (n - 1) / n too close on average: sums of d² / area are therefore divided by
+    n - 1, which for two labels is half the squared distance between them. Areas are those of
+    ``annotations``. Two files show the same person where boxes overlap most, each being the
+    other's best, with an IoU of ``least_iou`` or more.
 
     Raises:
         InputError: the files have other keypoints, or no person in common.
@@ -75,21 +75,21 @@ def sigmas_of_repeats(
 
 
 def sigmas_of_residuals(predictions: Predictions, annotations: Annotations) -> SigmaEstimate:
-    """Sigmas from how far a model's keypoints are from the labels, whatever a few wild ones do.
+    """Sigmas from the distances of a model's keypoints to the labels, robust to outliers.
 
     sigma² = median(d² / area) / ln 2: for normal errors d² / area is exponential of mean sigma²,
     and its median ln 2 times that. This measures the model and the labels together, and so is more
-    than annotators disagree by. Poses that all name people are matched to those, else by OKS.
+    than annotators disagree by. Poses are matched by annotation ids if all have one, else by OKS.
 
     Raises:
-        InputError: predictions that cannot be matched, or nobody is matched.
+        InputError: predictions that cannot be matched, or no person is matched.
     """
     named = bool((predictions.annotation_ids >= 0).all())
     match = match_by_annotation_id if named else match_by_best_oks
     pose_of = match(predictions, annotations)
     instances = np.flatnonzero((pose_of >= 0) & _measurable(annotations))
     if not len(instances):
-        raise InputError(f"expected poses of people of {annotations.source}, got none of any")
+        raise InputError(f"expected poses of people of {annotations.source}, got none")
     offsets = predictions.keypoints[pose_of[instances]] - annotations.keypoints[instances]
     relative = np.square(offsets).sum(axis=2) / annotations.areas[instances][:, None]
     relative[annotations.visibility[instances] == 0] = np.nan

@@ -1,1 +1,1 @@
-"""What is wrong with predictions before anybody scores them."""
+"""Errors and warnings about predictions, before they are scored."""

@@ -1,4 +1,4 @@
-"""What can be wrong with predictions before anybody scores them."""
+"""Errors and warnings about predictions, before they are scored."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ MOST_PER_IMAGE = 20
 """COCO's limit of detections for keypoints."""
 
 FEWEST_SCORES = 10
-_ODD = np.uint64(0x9E3779B97F4A7C15)
+_HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 AREA_BY_CUSTOM = ("crowdpose14", "aic14")
-"""Skeletons whose publishers score with 0.53 of the box for want of areas."""
+"""Skeletons whose publishers provide no areas and score with 0.53 of the box instead."""
 
 
 def validate_predictions(
@@ -41,7 +41,7 @@ def validate_predictions(
 
 
 def check_predictions(predictions: Predictions, annotations: Annotations) -> None:
-    """Check that a score of the predictions would mean anything.
+    """Check that predictions can be scored.
 
     Raises:
         InputError: another number of keypoints, numbers that are not finite, or unknown images.
@@ -69,10 +69,10 @@ def prediction_warnings(
 ) -> list[str]:
     """What is questionable about predictions that can be scored, one sentence each.
 
-    Without ``ranked_by_oks``, what only the ranking and the similarity of OKS need is left out.
+    Without ``ranked_by_oks``, warnings that concern only the ranking and OKS are left out.
     """
     if not len(predictions):
-        return ["there is not one prediction"]
+        return ["there are no predictions"]
     sample = sample_pairs(predictions, annotations)
     nearest = nearest_poses(predictions.keypoints, sample, annotations)
     warnings = coordinate_warnings(predictions, annotations, sample, nearest)
@@ -83,7 +83,7 @@ def prediction_warnings(
 
 
 def ranking_warnings(predictions: Predictions, annotations: Annotations) -> list[str]:
-    """Those warnings that say that poses are ranked by nothing, or the wrong way round."""
+    """The warnings about scores that do not rank poses, or rank them in reverse."""
     if not len(predictions):
         return []
     sample = sample_pairs(predictions, annotations)
@@ -93,7 +93,7 @@ def ranking_warnings(predictions: Predictions, annotations: Annotations) -> list
 
 
 def _oks_warnings(predictions: Predictions, annotations: Annotations) -> list[str]:
-    """What changes AP or makes it meaningless; empty sentences for what is well."""
+    """What changes AP or makes it meaningless; empty where nothing is wrong."""
     return [
         _scores_outside(predictions),
         _scores_equal(predictions),
@@ -140,12 +140,12 @@ def _too_many(predictions: Predictions) -> str:
 
 
 def _repeated(predictions: Predictions) -> str:
-    """Whole poses are compared only where a number made of a few of their columns is the same."""
+    """Whole poses are compared only where a hash of a few of their columns is the same."""
     columns = predictions.keypoints.reshape(len(predictions), -1)
     parts = [predictions.image_ids, *(columns[:, i].astype(np.float64) for i in (0, 1, -1))]
     digest = np.zeros(len(predictions), np.uint64)
     for part in parts:
-        digest = digest * _ODD + np.ascontiguousarray(part).view(np.uint64)
+        digest = digest * _HASH_FACTOR + np.ascontiguousarray(part).view(np.uint64)
     ordered = np.sort(digest)
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
     if not len(twice):
@@ -175,7 +175,7 @@ def _images_without(predictions: Predictions, annotations: Annotations) -> str:
 
 def _unmeasurable(annotations: Annotations) -> str:
     lacking = int((annotations.scorable() & (annotations.areas <= 0)).sum())
-    return f"{lacking} labelled people have no area, so OKS finds every pose of them wrong" * (
+    return f"{lacking} labelled people have no area, so OKS counts every pose of them as wrong" * (
         lacking > 0
     )
 
@@ -184,13 +184,13 @@ def _areas_derived(annotations: Annotations) -> str:
     if annotations.area_rule == "annotated" or annotations.skeleton.name in AREA_BY_CUSTOM:
         return ""
     return (
-        f"the annotations lack areas and OKS measures with others ({annotations.area_rule}); its "
-        "values do not compare with those of annotated areas"
+        f"the annotations lack areas, so OKS uses derived ones ({annotations.area_rule}); its "
+        "values are not comparable with those of annotated areas"
     )
 
 
 def _boxes_derived(annotations: Annotations) -> str:
-    """Of people without keypoints only the box says where poses are to be ignored."""
+    """Where poses are ignored near people without keypoints is known from their boxes alone."""
     ignored = annotations.crowd | (annotations.labelled() == 0)
     boxless = int((ignored & ~annotations.boxes[:, 2:].any(axis=1)).sum())
     return (
@@ -203,6 +203,7 @@ def _sigmas_guessed(annotations: Annotations) -> str:
     if annotations.skeleton.sigmas is not None:
         return ""
     return (
-        f"nobody published sigmas for {annotations.skeleton.name}, so OKS takes "
-        f"{annotations.skeleton.oks_sigmas[0]:g} for every keypoint and compares with nobody's"
+        f"there are no published sigmas for {annotations.skeleton.name}, so OKS uses "
+        f"{annotations.skeleton.oks_sigmas[0]:g} for every keypoint; its values are not comparable "
+        "with published ones"
     )

@@ -1,4 +1,4 @@
-"""Signs in the coordinates and scores of predictions that somebody mixed up conventions.
+"""Signs of mixed-up conventions in the coordinates and scores of predictions.
 
 All compare a sample of labelled people with the nearest pose of their image, and take medians, so
 that a method's misses and the joints it never predicts do not matter.
@@ -23,18 +23,18 @@ POSES_SAMPLED = 10_000
 PEOPLE_NEEDED = 10
 JOINTS_NEEDED = 50
 BETTER = 0.5
-"""A convention is suspected that leaves less than this part of the error."""
+"""Another convention is reported if it leaves less than this fraction of the error."""
 
 BAD = 0.1
-"""Errors below this part of a person's extent need no explanation."""
+"""Errors below this fraction of a person's extent are not examined."""
 
 REVERSED = 0.5
 PEOPLE_RANKED = 30
 FAR_OUT = 0.01
-_SWAPPED = "the poses fit far better with x and y swapped: were rows and columns written for them?"
+_SWAPPED = "the poses fit far better with x and y swapped: were they written as row, column?"
 _FLIPPED = (
-    "the poses fit far better with left and right swapped: are the sides the observer's, or the "
-    "keypoints in another order?"
+    "the poses fit far better with left and right swapped: are they the observer's left and right, "
+    "or are the keypoints in another order?"
 )
 
 
@@ -60,7 +60,7 @@ class NearestPoses(NamedTuple):
 def coordinate_warnings(
     predictions: Predictions, annotations: Annotations, sample: SampledPairs, nearest: NearestPoses
 ) -> list[str]:
-    """A sentence for each mix-up that the positions suggest; empty ones for what is well.
+    """A sentence for each mix-up that the positions suggest; empty where nothing is wrong.
 
     ``sample`` and ``nearest`` are those of :func:`sample_pairs` and :func:`nearest_poses`.
     """
@@ -68,7 +68,7 @@ def coordinate_warnings(
         return [normalised]
     return [
         _shifted(nearest),
-        *_read_otherwise(predictions.keypoints, sample, annotations, nearest),
+        *_other_conventions(predictions.keypoints, sample, annotations, nearest),
         _outside(predictions, annotations),
         _predicted_corners(predictions),
         _annotated_corners(annotations),
@@ -76,7 +76,7 @@ def coordinate_warnings(
 
 
 def sample_pairs(predictions: Predictions, annotations: Annotations) -> SampledPairs:
-    """Labelled people, evenly over the file, in whose images there are poses."""
+    """Pairs of poses and labelled people, the people sampled evenly over the file."""
     instances = np.flatnonzero(annotations.scorable())
     ids = annotations.image_ids[annotations.image_of()[instances]]
     order = np.argsort(predictions.image_ids, kind="stable")
@@ -115,7 +115,7 @@ def nearest_poses(
 
 
 def _normalised(predictions: Predictions, annotations: Annotations, sample: SampledPairs) -> str:
-    """Coordinates that are parts of the image's size instead of pixels."""
+    """Coordinates that are fractions of the image's size instead of pixels."""
     if len(sample.pose) and np.abs(predictions.keypoints[sample.pose[0]]).max() > 2:
         return ""
     largest = np.abs(predictions.keypoints).max(initial=0.0)
@@ -123,16 +123,15 @@ def _normalised(predictions: Predictions, annotations: Annotations, sample: Samp
     if largest > 2 or labelled < 10 * max(largest, 1.0):
         return ""
     return (
-        f"no predicted coordinate is beyond {largest:.3g}: are they parts of the image's width "
-        "and height? PoseLab wants pixels"
+        f"no predicted coordinate is beyond {largest:.3g}: are they fractions of the image's "
+        "width and height? PoseLab expects pixels"
     )
 
 
 def _shifted(nearest: NearestPoses) -> str:
     """All poses one pixel off, a sign of 1-based coordinates.
 
-    It cannot be told from a method that has such a bias of its own, and not where a greater bias
-    hides it.
+    It cannot be distinguished from a method's own bias of one pixel, and a greater bias hides it.
     """
     offsets = nearest.offsets
     if len(offsets) < JOINTS_NEEDED:
@@ -149,10 +148,10 @@ def _shifted(nearest: NearestPoses) -> str:
     )
 
 
-def _read_otherwise(
+def _other_conventions(
     keypoints: Floats, sample: SampledPairs, annotations: Annotations, nearest: NearestPoses
 ) -> list[str]:
-    """What other reading of the coordinates leaves much less of a bad error."""
+    """Other conventions under which a large error becomes much smaller."""
     if len(nearest.errors) < PEOPLE_NEEDED or (error := float(np.median(nearest.errors))) <= BAD:
         return []
     flip = list(annotations.skeleton.flip_index)
