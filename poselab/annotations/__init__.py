@@ -1,4 +1,4 @@
-"""Annotated images: one reader a format, one columnar table, its cache and its checks."""
+"""Annotated images: one reader per format, one columnar table, its cache and its checks."""
 
 from poselab.annotations.open import fingerprint_of, layout_of, open_annotations
 from poselab.annotations.table import Annotations

@@ -1,7 +1,7 @@
-"""The cache of opened annotation files: where it lies, and which file has which content.
+"""The cache of opened annotation files: its folder, and the fingerprints of known files.
 
-A table is cached by the fingerprint of its source's content. So that a large source need not be
-read again to know its fingerprint, that is remembered with the file's time stamps.
+A table is cached by the fingerprint of its source's content. The fingerprint is stored with the
+file's time stamps, so that a large source is not read again to compute it.
 """
 
 from __future__ import annotations
@@ -43,22 +43,22 @@ def table_path(fingerprint: str, options: str) -> Path:
 
 
 def known_fingerprint(files: Sequence[Path]) -> str | None:
-    """The fingerprint of files that have not changed since it was remembered.
+    """The fingerprint of files that have not changed since it was stored.
 
     Size, inode and the change time, which no program can set back, stand for the content.
     """
     import orjson
 
     try:
-        memory = orjson.loads(_memory(files).read_bytes())
-        unchanged = memory["files"] == _stamps(files)
+        stored = orjson.loads(_fingerprint_file(files).read_bytes())
+        unchanged = stored["files"] == _stamps(files)
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return str(memory["fingerprint"]) if unchanged else None
+    return str(stored["fingerprint"]) if unchanged else None
 
 
 def remember_fingerprint(files: Sequence[Path], fingerprint: str, stamps: list[list[Any]]) -> None:
-    """Remember a fingerprint, unless a file has changed since ``stamps`` or just before.
+    """Store a fingerprint, unless a file has changed since ``stamps`` or just before.
 
     Raises:
         InputError: the cache folder cannot be written.
@@ -67,7 +67,9 @@ def remember_fingerprint(files: Sequence[Path], fingerprint: str, stamps: list[l
 
     newest = max(max(stamp[2:4]) for stamp in stamps) / 1e9
     if stamps == _stamps(files) and time.time() - newest > _CLOCK_RESOLUTION:
-        write_bytes(_memory(files), orjson.dumps({"fingerprint": fingerprint, "files": stamps}))
+        write_bytes(
+            _fingerprint_file(files), orjson.dumps({"fingerprint": fingerprint, "files": stamps})
+        )
 
 
 def file_stamps(files: Sequence[Path]) -> list[list[Any]]:
@@ -83,13 +85,13 @@ def _stamps(files: Sequence[Path]) -> list[list[Any]]:
     return [[str(f), s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino] for f, s in states]
 
 
-def _memory(files: Sequence[Path]) -> Path:
+def _fingerprint_file(files: Sequence[Path]) -> Path:
     name = hashlib.sha256("\n".join(map(str, files)).encode()).hexdigest()[:32]
     return folder() / f"{name}.json"
 
 
 def warn_once(error: InputError) -> None:
-    """Warn the first time that the cache cannot be written."""
+    """Warn that the cache cannot be written, once per process."""
     if str(folder()) not in _warned:
         _warned.add(str(folder()))
         warnings.warn(

@@ -1,10 +1,10 @@
 """Problems of annotations and images, each with what to do about it.
 
-Opening a file already raises errors about what no table can hold (see
-:func:`poselab.annotations.open_annotations`); these are the others. Errors break or falsify
+Opening a file already raises errors about content that a table cannot hold (see
+:func:`poselab.annotations.open_annotations`); these are the other problems. Errors break or falsify
 training: an image that is missing, cannot be decoded to its end, or has another size than
-annotated. Warnings do not: empty boxes, keypoints outside the image, counts that disagree, images
-listed again.
+annotated. Warnings do not: empty boxes, keypoints outside the image, counts that disagree, repeated
+images.
 """
 
 from __future__ import annotations
@@ -107,9 +107,8 @@ def image_problems(
 
 
 def present_images(table: Annotations, images: Path) -> tuple[Annotations, list[Problem]]:
-    """The table of the images that are there, and a warning about the others.
-
-    It is an error where none of them is there.
+    """The table of the images that exist, and a warning about the others, or an error if none
+    exists.
     """
     names = {file.name for file in images.iterdir()}
     present = np.array([table.file_name(row) in names for row in range(len(table))], dtype=bool)
@@ -121,12 +120,12 @@ def present_images(table: Annotations, images: Path) -> tuple[Annotations, list[
         return table.select(present), [
             Problem(str(images), -1, f"{sentence}; fetch those of the dataset", "error")
         ]
-    rest = f"{sentence}, which training leaves out; fetch them if you want them"
+    rest = f"{sentence}, which training leaves out; fetch them to use them"
     return table.select(present), [Problem(str(images), -1, rest, "warning")]
 
 
 def image_sentence(file: Path, size: Size, decode: bool) -> str | None:
-    """The problem of one image's file of (height, width) ``size``; zeros: not known."""
+    """The problem of one image's file of (height, width) ``size``; zeros: unknown size."""
     if not file.is_file():
         return "is missing; fetch the images of the dataset"
     if not decode:

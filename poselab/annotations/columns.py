@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 AREA_OF_BOX = 0.53
 """A person's area as a share of their box, where the file gives no area."""
 MAX_COORDINATE = 1e6
-"""Pixels; coordinates beyond are errors of the file."""
+"""Pixels; larger coordinates are errors of the file."""
 
 
 class ImageColumns(NamedTuple):
@@ -32,7 +32,7 @@ class ImageColumns(NamedTuple):
 
 
 class PersonColumns(NamedTuple):
-    """Columns of people in the file's order; image (M,) is the row of each one's image."""
+    """Columns of people in the file's order; image (M,) is the row of each person's image."""
 
     image: Ints
     ids: Ints
@@ -46,7 +46,8 @@ class PersonColumns(NamedTuple):
 
 
 class Provenance(NamedTuple):
-    """Where areas and boxes come from, how many image entries were dropped, the id of people."""
+    """Where areas and boxes come from, how many repeated images were dropped, and the category id
+    of people."""
 
     area: str = "annotated"
     box: str = "annotated"
@@ -95,7 +96,7 @@ def labelled_only(keypoints: Floats, visibility: Ints, origin: int) -> Floats:
 
 
 def rows_of(ids: Ints, wanted: Ints) -> Ints:
-    """The row in ``ids``, sorted or not, of each of the ``wanted``, -1 for those not there."""
+    """The row in ``ids``, sorted or not, of each of the ``wanted``, -1 for absent ones."""
     order = np.argsort(ids, kind="stable")
     place = np.minimum(np.searchsorted(ids[order], wanted), len(ids) - 1)
     rows = order[place]
@@ -108,7 +109,7 @@ def all_within(column: Floats, limit: float) -> bool:
 
 
 def check_numbers(source: SourceFile, people: PersonColumns) -> None:
-    """Check that keypoints, boxes and areas are finite and possible.
+    """Check that keypoints, boxes and areas are finite and within range.
 
     Raises:
         InputError: one is not; the message names the first such annotation.
@@ -122,14 +123,14 @@ def check_numbers(source: SourceFile, people: PersonColumns) -> None:
         if column is None or all_within(column, limit):
             continue
         rows = column.reshape(len(column), -1)
-        guilty = int(np.argmin((np.abs(rows) <= limit).all(axis=1)))
-        worst = rows[guilty][np.argmin(np.abs(rows[guilty]) <= limit)]
-        wanted, found = f"numbers within ±{limit:,.0f}", f"{worst:g}"
-        if not np.isfinite(worst):
-            wanted, found = "finite numbers", "NaN or infinity"
+        row = int(np.argmin((np.abs(rows) <= limit).all(axis=1)))
+        value = rows[row][np.argmin(np.abs(rows[row]) <= limit)]
+        expected, got = f"numbers within ±{limit:,.0f}", f"{value:g}"
+        if not np.isfinite(value):
+            expected, got = "finite numbers", "NaN or infinity"
         raise InputError(
-            f"expected {wanted} in {source.path}, got {found} in the {what} of annotation "
-            f"{people.ids[guilty]}; correct or remove that annotation"
+            f"expected {expected} in {source.path}, got {got} in the {what} of annotation "
+            f"{people.ids[row]}; correct or remove that annotation"
         )
 
 
@@ -144,7 +145,7 @@ def build_table(
     """The table of these images and people, people sorted by image, without regions.
 
     Raises:
-        InputError: nobody has a labelled keypoint, or a coordinate is not finite or absurd.
+        InputError: no person has a labelled keypoint, or a number is not finite or out of range.
     """
     check_numbers(source, people)
     _check_any_labelled(source, people)

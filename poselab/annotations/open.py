@@ -32,7 +32,7 @@ READERS: dict[str, tuple[Reader, int]] = {
     "parse": (parse.read, 1),
     "flic": (flic.read, 1),
 }
-"""Layout → its reader and the number that its authors gave an image's first pixel."""
+"""Layout → its reader, and the coordinate of an image's first pixel in it, 0 or 1."""
 
 
 def open_annotations(
@@ -44,14 +44,15 @@ def open_annotations(
 ) -> Annotations:
     """The table of an annotation file, memory-mapped from the cache after the first time.
 
-    ``layout`` is one of :data:`READERS` or "auto", which looks at the content; ``skeleton``
-    overrides that of the file; ``origin`` 0 or 1 overrides the number of the first pixel that the
-    layout implies (positions in the table are 0-based). The cache lies in $POSELAB_CACHE or the
-    platform's cache folder; if that cannot be written, a warning says so and nothing is cached.
+    ``layout`` is one of :data:`READERS` or "auto", which recognises it by the content; ``skeleton``
+    overrides that of the file; ``origin`` 0 or 1 overrides the layout's coordinate of the first
+    pixel (positions in the table are 0-based). The cache lies in $POSELAB_CACHE or the platform's
+    cache folder; if that cannot be written, a warning is given and nothing is cached.
 
-    Problems that no table can hold are errors: no such file, another shape of content, NaN,
-    infinity or absurd numbers, a wrong number of keypoints, an unknown image id, repeated
-    annotation ids, nobody labelled. Others are kept; ``poselab data check`` reports them.
+    Content that a table cannot hold is an error: no such file, another shape of content, NaN,
+    infinity or numbers out of range, a wrong number of keypoints, an unknown image id, repeated
+    annotation ids, no labelled person. Other problems are kept; ``poselab data check`` reports
+    them.
 
     Raises:
         InputError: there is such a problem; the message names the file and the annotation.
@@ -127,7 +128,7 @@ def recognise(source: SourceFile) -> str:
     """The layout of a file that was read, by its content.
 
     Raises:
-        InputError: it is of none that PoseLab reads.
+        InputError: it is of no layout that PoseLab reads.
     """
     head = source.content[:8]
     if head.startswith(b"\x89HDF"):
@@ -141,7 +142,7 @@ def recognise(source: SourceFile) -> str:
         return "mpii_json"
     raise InputError(
         f"expected COCO or MPII annotations (.json, .json.gz, .mat, .h5) at {source.path}, found "
-        f"something that starts with {head!r}; check the path or say its layout"
+        f"something that starts with {head!r}; check the path or set the layout"
     )
 
 
@@ -163,7 +164,7 @@ def _matlab_layout(source: SourceFile) -> str:
     try:
         content = io.BytesIO(source.content)
         shapes = {name: tuple(shape) for name, shape, _ in scipy.io.whosmat(content)}
-    except Exception as error:  # scipy has no one error for broken files
+    except Exception as error:  # scipy raises many kinds of errors for broken files
         raise InputError(
             f"expected a MATLAB file (v4 to v7.2) at {source.path}, but {error}; fetch it again"
         ) from None

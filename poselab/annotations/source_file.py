@@ -1,4 +1,4 @@
-"""The content of an annotation file, and of the files beside it that belong to it."""
+"""The content of an annotation file, and of the file beside it that its format needs."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class SourceFile:
             ) from None
 
     def json(self) -> Any:
-        """The parsed content; NaN and Infinity, which Python writes, pass as floats.
+        """The parsed content; NaN and Infinity, which Python writes, are read as floats.
 
         Raises:
             InputError: it is not JSON.
@@ -95,7 +95,7 @@ class SourceFile:
             loaded: dict[str, Any] = scipy.io.loadmat(
                 io.BytesIO(self.content if content is None else content), **options
             )
-        except Exception as error:  # scipy has no one error for broken files
+        except Exception as error:  # scipy raises many kinds of errors for broken files
             raise InputError(
                 f"expected a MATLAB file (v4 to v7.2) at {self.path}, but {error}; fetch it again"
             ) from None
@@ -103,7 +103,7 @@ class SourceFile:
 
 
 def read_source(path: Path) -> SourceFile:
-    """Read an annotation file and what belongs beside it.
+    """Read an annotation file and the file beside it that its format needs.
 
     Raises:
         InputError: there is no such file, or it cannot be read.
@@ -115,7 +115,7 @@ def read_source(path: Path) -> SourceFile:
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Pause the garbage collector, which would visit millions of values that are no garbage."""
+    """Pause the garbage collector, which would visit millions of values that are still in use."""
     was_running = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Annotations as columns: one row an image, one row a person, people sorted by image."""
+"""Annotations as columns: one row per image, one row per person, people sorted by image."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Annotations:
     People: annotation_ids (M,) int64; keypoints (M, K, 2) float64 0-based image pixels, 0 where not
     labelled and never NaN; visibility (M, K) uint8; boxes (M, 4) float64 x y w h; areas (M,)
     float64; crowd (M,) bool; head_boxes (M, 4) float64 (zeros: none); recorded_keypoints (M,) int64
-    the file's own ``num_keypoints``, -1 where it has none (see :meth:`labelled`); held_out (M,)
-    bool the people whom the publisher set aside for testing, None where the file is of one split;
-    metrics that compare person by person score only those.
+    the file's ``num_keypoints``, -1 where it has none (see :meth:`labelled`); held_out (M,) bool
+    the people of the publisher's test split, None where the file is of one split; metrics that
+    compare person by person score only those.
     Regions of crowds and of people without labelled keypoints: mask_rows (R,) int64 person rows,
     mask_ends (R,) int64, and mask_bytes the records, back to back, that :meth:`mask` reads.
 
@@ -38,8 +38,8 @@ class Annotations:
     format that was read; on ``area_rule`` and ``box_rule``, where areas and boxes come from
     ("annotated": the file; others are derived); on ``repeated``, how many image entries were
     dropped as repetitions; and on ``category``, the id of people in a COCO file and its results.
-    ``cache_file`` is the file that the columns are mapped from, and ``image_rows`` those selected
-    of it; a table with a cache file is pickled as these two, not as arrays.
+    ``cache_file`` is the file that the columns are mapped from, and ``image_rows`` the image rows
+    selected from it; a table with a cache file is pickled as these two, not as arrays.
     """
 
     skeleton: Skeleton
@@ -78,14 +78,14 @@ class Annotations:
         return len(self.annotation_ids)
 
     def labelled(self) -> Ints:
-        """How many keypoints (M,) are labelled, as the file records or else as counted."""
+        """The number of labelled keypoints (M,), as the file records it or else counted."""
         counted: Ints = np.asarray(np.count_nonzero(self.visibility, axis=1))
         if self.recorded_keypoints is None:
             return counted
         return np.where(self.recorded_keypoints < 0, counted, self.recorded_keypoints)
 
     def scorable(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Mask (M,) of the people that metrics look for: with a labelled keypoint, and no crowd."""
+        """Mask (M,) of the people that metrics score: with a labelled keypoint, and not a crowd."""
         return np.asarray((self.visibility > 0).any(axis=1) & ~self.crowd)
 
     def image_of(self) -> Ints:

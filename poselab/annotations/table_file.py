@@ -58,7 +58,7 @@ def save(table: Annotations, path: Path) -> None:
 
 
 def _split(table: Annotations) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A table's scalars and its columns, without constant ones, as absent head boxes are."""
+    """A table's scalars and its columns, without constant ones, such as absent head boxes."""
     values = {field.name: getattr(table, field.name) for field in fields(table)}
     columns = {
         k: v

@@ -1,6 +1,6 @@
-"""Augmentation: random affine changes of what an input shows, and random changes of its pixels.
+"""Augmentation: random affine changes of the framed area, and random changes of its pixels.
 
-Affine changes are ours, one matrix for image and labels; those of pixels are albumentations'.
+Affine changes share one matrix for image and keypoints; changes of pixels are albumentations'.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _RANGES = {
 class Augment:
     """Random flip, scale, rotation, shift and half body, then changes of pixels.
 
-    ``flip``, ``rotate`` and ``half_body`` are probabilities. Scale is normal about 1 with deviation
-    ``scale``, clipped at one deviation; rotation is normal with deviation ``degrees``, clipped at
+    ``flip``, ``rotate`` and ``half_body`` are probabilities. Scale is normal about 1 with standard
+    deviation ``scale``, clipped at one deviation; rotation is normal with ``degrees``, clipped at
     two: the distributions of SimpleBaseline's and HRNet's code (Xiao et al. 2018; Sun et al. 2019).
-    Shift is uniform up to a fraction ``shift`` of what is shown. Half body frames only the upper or
-    the lower body of a person with more than ``half_body_joints`` labelled joints (Li et al. 2019,
-    MSPN). ``pixels`` are albumentations transforms that move nothing.
+    Shift is uniform up to a fraction ``shift`` of the framed area. Half body frames only the upper
+    or the lower body of a person with more than ``half_body_joints`` labelled joints (Li et al.
+    2019, MSPN). ``pixels`` are albumentations transforms that do not move pixels.
 
     Raises:
         InputError: a value is out of its range.
@@ -68,9 +68,9 @@ class Augment:
     def half_body_box(
         self, keypoints: Floats, visibility: Ints, skeleton: Skeleton, rng: np.random.Generator
     ) -> Floats | None:
-        """The box (4,) of half of a person with keypoints (K, 2), or None: show the whole person.
+        """The box (4,) of half of a person with keypoints (K, 2), or None for the whole person.
 
-        1.5 times the extent of the half's joints, about their mean, as in HRNet's code.
+        It is 1.5 times the extent of the half's joints, about their mean, as in HRNet's code.
         """
         if rng.random() >= self.half_body:
             return None

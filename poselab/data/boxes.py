@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Items(NamedTuple):
-    """One row a network input: image (n,) row of the table; person (n,) row, -1 for no annotated
+    """One row per network input: image (n,) row of the table; person (n,) row, -1 for no annotated
     person; boxes (n, 4) x y w h image pixels; scores (n,) of the boxes."""
 
     image: Ints
@@ -27,11 +27,11 @@ class Items(NamedTuple):
 
 
 def labelled_instances(annotations: Annotations) -> Items:
-    """Every person with a labelled keypoint, in their annotated box, or in that of their keypoints
-    where it is empty.
+    """Every person with a labelled keypoint and their annotated box, or the tightest box around
+    their keypoints where the annotated one is empty.
 
     Raises:
-        InputError: there is none.
+        InputError: no person has a labelled keypoint.
     """
     instances = np.flatnonzero(annotations.scorable())
     if not len(instances):
@@ -58,7 +58,7 @@ def detected_instances(
     ``source`` names the boxes in the error.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such box.
     """
     rows = rows_of(annotations.image_ids, detections.image_ids)
     keep = (rows >= 0) & (detections.scores >= threshold)

@@ -1,4 +1,4 @@
-"""The one datamodule: loaders of samples over the two splits of any dataset."""
+"""The datamodule: loaders of samples over the two splits of any dataset."""
 
 from __future__ import annotations
 
@@ -90,14 +90,14 @@ class PoseData(pl.LightningDataModule):
         """Set the framing of both splits, and the augmentation of training and its seed.
 
         Raises:
-            InputError: a split holds nothing to frame.
+            InputError: a split has no input to frame.
         """
         self.seed = seed
         self.train_samples = PoseDataset(self.train, framing, augment, seed)
         self.val_samples = PoseDataset(self.val, framing)
 
     def train_dataloader(self) -> DataLoader[Sample[Any]]:
-        """Shuffled, augmented samples; a last batch that is not full is dropped."""
+        """Shuffled, augmented samples; an incomplete last batch is dropped."""
         return self._loader(self.train_samples, training=True)
 
     def val_dataloader(self) -> DataLoader[Sample[Any]]:

@@ -1,4 +1,4 @@
-"""From annotations to samples: one matrix, one warp, no knowledge of any method."""
+"""From annotations to samples: one matrix, one warp, the same for every method."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 
 
 class _WithoutImage(NamedTuple):
-    """A sample without its image, and what that is made from."""
+    """A sample before its image is read, and what reading and augmenting it needs."""
 
     sample: Sample[Any]
     path: Path
@@ -40,11 +40,11 @@ class _WithoutImage(NamedTuple):
 class PoseDataset(Dataset[Sample[Any]]):
     """Samples of a split; item (epoch, index) depends on the seed and these two alone.
 
-    Without ``augment`` every item shows exactly what the framing says, and the epoch does not
-    matter. ``items`` replace those that the framing would choose.
+    Without ``augment`` every item shows exactly the area of its framing in every epoch. ``items``
+    replaces the framing's items.
 
     Raises:
-        InputError: the split holds nothing to frame.
+        InputError: the split has no input to frame.
     """
 
     def __init__(
@@ -67,10 +67,10 @@ class PoseDataset(Dataset[Sample[Any]]):
         return self._with_image(self._without_image(key))
 
     def __getitems__(self, keys: Sequence[Key]) -> list[Sample[Any]]:
-        """The samples of a batch, which a loader asks for at once.
+        """The samples of a batch, for loaders.
 
-        All labels come first: between images, which fill the processor's cache, the same steps
-        take three times as long.
+        The labels of all samples are computed first: alternating with images, which fill the
+        processor's cache, they take three times as long.
         """
         return [self._with_image(each) for each in [self._without_image(key) for key in keys]]
 
@@ -112,8 +112,8 @@ class PoseDataset(Dataset[Sample[Any]]):
         return self.framing.matrix(area, affine), affine.flipped
 
     def _person_rows(self, index: int) -> Ints:
-        """The person rows of an item's labels: the largest people if there are too many, and those
-        without labelled keypoints after all others."""
+        """The person rows of an item: the largest people if there are too many, those without
+        labelled keypoints last."""
         table, person = self.split.annotations, int(self.items.person[index])
         if self.framing.max_instances == 1:
             return np.array([person] if person >= 0 else [], dtype=np.int64)
@@ -124,7 +124,7 @@ class PoseDataset(Dataset[Sample[Any]]):
         return np.asarray(rows[chosen[np.lexsort((chosen, unlabelled[chosen]))]])
 
     def _boxes(self, rows: Ints, matrix: Floats) -> Any:
-        """Upright boxes (P, 4) around the people's boxes in input pixels, padded with zeros."""
+        """Axis-aligned boxes (P, 4) around people's boxes in input pixels, padded with zeros."""
         table, boxes = self.split.annotations, np.zeros((self.framing.max_instances, 4), np.float32)
         low, size = np.split(np.asarray(table.boxes[rows], dtype=np.float64), 2, axis=1)
         corners = low[:, None] + size[:, None] * _CORNERS
@@ -152,7 +152,7 @@ class PoseDataset(Dataset[Sample[Any]]):
 
     @cached_property
     def _masked_rows(self) -> dict[int, list[int]]:
-        """Image row → the person rows of regions whose people are not labelled."""
+        """Image row → the person rows with a region to mask: crowds and unlabelled people."""
         table = self.split.annotations
         images = np.searchsorted(table.first_person, table.mask_rows, side="right") - 1
         regions: dict[int, list[int]] = {}
@@ -161,7 +161,7 @@ class PoseDataset(Dataset[Sample[Any]]):
         return regions
 
     def _loss_mask(self, index: int, matrix: Floats) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """Ones (H, W), zero on unlabelled people; (1, 1) where only one person is framed."""
+        """Ones (H, W), zero on crowds and unlabelled people; (1, 1) for person crops."""
         if self.framing.max_instances == 1:
             return np.ones((1, 1), dtype=np.uint8)
         height, width = self.framing.size

@@ -1,6 +1,6 @@
 """Framing: what one network input shows, one person or a whole image.
 
-Every framing gives one matrix from image pixels to input pixels, for image and labels alike.
+Every framing makes one matrix from image pixels to input pixels, for image and keypoints alike.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 
 class AffineParameters(NamedTuple):
-    """How an augmentation changes what an input shows: ``scale`` enlarges the area that is shown,
-    ``shift`` moves it by a fraction (x, y) of itself, ``degrees`` rotate it, and then the input may
-    be ``flipped``."""
+    """An affine change of the framed area: ``scale`` enlarges it, ``shift`` moves it by a fraction
+    of its sides (x, y), ``degrees`` rotates it, and ``flipped`` flips the input horizontally."""
 
     scale: float = 1.0
     degrees: float = 0.0
@@ -36,7 +35,7 @@ IDENTITY = AffineParameters()
 
 
 class Framing(Protocol):
-    """What the dataset asks of a framing."""
+    """The protocol of framings."""
 
     @property
     def size(self) -> Size:
@@ -44,7 +43,7 @@ class Framing(Protocol):
 
     @property
     def max_instances(self) -> int:
-        """P of its samples: 1 for a person's crop."""
+        """P of the samples: 1 for person crops."""
 
     def comparability(self) -> dict[str, Any]:
         """``boxes`` (where they come from), ``pixels``, ``input_size`` and ``padding``, as plain
@@ -54,8 +53,8 @@ class Framing(Protocol):
         """The inputs of an epoch."""
 
     def area(self, box: Floats, padded: bool = True) -> Floats:
-        """The areas (…, 4) x y w h in image pixels that are shown for boxes (…, 4) of items, with
-        the aspect ratio of the input."""
+        """The framed areas (…, 4) x y w h in image pixels of items with boxes (…, 4), in the
+        aspect ratio of the input."""
 
     def matrix(self, area: Floats, affine: AffineParameters = IDENTITY) -> Floats:
         """The map (2, 3) from image pixels to pixels of an input that shows ``area``."""
@@ -106,8 +105,8 @@ class _Framing:
 class PersonCrop(_Framing):
     """One person fills the input: their box, grown to the input's aspect ratio and by ``padding``.
 
-    ``boxes`` names a detections file to take boxes from when not training (default: annotated
-    boxes), without those of a score below ``threshold``.
+    ``boxes`` is a detections file for validation and prediction (None: annotated boxes), of which
+    boxes with a score below ``threshold`` are left out.
 
     Raises:
         InputError: ``size`` is not two whole numbers, or ``padding`` not above 0.
@@ -137,7 +136,7 @@ class PersonCrop(_Framing):
         return super().comparability() | {"boxes": boxes, "padding": self.padding}
 
     def area(self, box: Floats, padded: bool = True) -> Floats:
-        """The person's box in the input's aspect ratio, and padded unless it is already."""
+        """The person's box in the input's aspect ratio, enlarged by the padding if ``padded``."""
         return geometry.fit_aspect(box, self._aspect, self.padding if padded else 1.0)
 
 

@@ -1,4 +1,4 @@
-"""Image files: decoded only as finely as the crop needs, and warped once."""
+"""Image files: decoded at the resolution that the crop needs, and warped once."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def read_image(path: Path, reduction: int = 1) -> Image:
     image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     if image is None:
         raise InputError(
-            f"expected an image at {path}, found no format that decodes; fetch it again"
+            f"expected an image at {path}, found a file that cannot be decoded; fetch it again"
         )
     image = image if reduction == 1 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
     return np.asarray(image, dtype=np.uint8)
@@ -59,11 +59,11 @@ def read_and_warp(path: Path, matrix: Floats, size: Size, border: int = 0) -> Im
     """The input (H, W, 3) of ``size`` that shows an image through ``matrix`` (2, 3), image → input
     pixels.
 
-    A JPEG is decoded at half, quarter or eighth size where the input is that much smaller. Outside
-    of the image lies ``border`` grey: black, as in SimpleBaseline's and HRNet's code. Errors as in
-    :func:`read_image`.
+    A JPEG is decoded at half, quarter or eighth size where the input is that much smaller. Pixels
+    outside the image have the grey value ``border``: black, as in SimpleBaseline's and HRNet's
+    code. Errors as in :func:`read_image`.
     """
-    # Only a JPEG has whole blocks to decode coarsely; other formats would be resized unevenly.
+    # Only JPEG blocks can be decoded at a reduced size; other formats would be resized unevenly.
     reduction = _reduction(matrix) if path.suffix.lower() in (".jpg", ".jpeg") else 1
     image = read_image(path, reduction)
     if reduction > 1:
@@ -76,7 +76,7 @@ def _warp(image: Image, matrix: Floats, size: Size, border: int) -> Image:
     """The image (H, W, 3) through the matrix.
 
     OpenCV interpolates four channels in less than half the time of three, to the same values, so
-    the part of the image that is needed gets a fourth one first.
+    the needed part of the image gets a fourth channel first.
     """
     rows, columns = _needed_part(matrix, size, image.shape)
     four = np.empty((*image.shape[:2], 4), dtype=np.uint8)  # the rest stays undefined
@@ -103,7 +103,7 @@ def _span(start: float, across: float, down: float, available: int) -> slice:
 
 
 def to_planes(image: Image) -> Image:
-    """An image (H, W, 3) as (3, H, W), contiguous, so that collating copies it fastest."""
+    """An image (H, W, 3) as (3, H, W), contiguous, so that collating copies it fast."""
     planes = np.empty((image.shape[2], *image.shape[:2]), dtype=np.uint8)
     cv2.split(image, list(planes))  # writes into the given planes
     return planes

@@ -1,4 +1,4 @@
-"""Checks of values that a config gives, each by the class that uses the value."""
+"""Checks of config values, called by the classes that use the values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def check_whole(name: str, value: Any, least: int) -> None:
     """Check a whole number.
 
     Raises:
-        InputError: it is something else, or below ``least``.
+        InputError: it is not a whole number, or below ``least``.
     """
     fits = _is(value, Integral) and value >= least
     _check(fits, name, f"a whole number from {least} up", value)
@@ -23,7 +23,7 @@ def check_number(name: str, value: Any, low: float, high: float = math.inf) -> N
     """Check a number.
 
     Raises:
-        InputError: it is something else, or not from ``low`` to ``high``.
+        InputError: it is not a number, or not from ``low`` to ``high``.
     """
     reach = f"from {low:g} up" if high == math.inf else f"from {low:g} to {high:g}"
     _check(_is(value, Real) and low <= value <= high, name, f"a number {reach}", value)
@@ -33,7 +33,7 @@ def check_positive(name: str, value: Any) -> None:
     """Check a number above 0.
 
     Raises:
-        InputError: it is something else.
+        InputError: it is not a number, or not above 0.
     """
     _check(_is(value, Real) and value > 0, name, "a number above 0", value)
 
@@ -50,7 +50,7 @@ def check_size(name: str, value: Any) -> None:
 
 
 def _is(value: Any, kind: type) -> bool:
-    """Whether a value is a number of a kind; True and False are none."""
+    """Whether a value is a number of a kind; True and False are not numbers."""
     return isinstance(value, kind) and not isinstance(value, bool)
 
 

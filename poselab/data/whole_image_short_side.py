@@ -1,4 +1,4 @@
-"""Whole images scaled by their short side, as detectors of people take them."""
+"""Whole images scaled by their short side, as in object detectors."""
 
 from __future__ import annotations
 

@@ -209,17 +209,17 @@ class TestBadImages:
         file.unlink() if content is None else file.write_bytes(content)
         return PoseDataset(split, CROP)
 
-    def test_missing(self, root: Path, tmp_path: Path) -> None:
+    def test_a_missing_image_raises(self, root: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="expected an image at .*data check"):
             self.broken(root, tmp_path, None)[0]
 
-    def test_cut_off(self, root: Path, tmp_path: Path) -> None:
+    def test_a_truncated_image_raises(self, root: Path, tmp_path: Path) -> None:
         whole = next((root / "train2017").glob("*.jpg")).read_bytes()
         with pytest.raises(InputError, match="cut off"):
             self.broken(root, tmp_path, whole[: len(whole) // 2])[0]
 
-    def test_not_an_image(self, root: Path, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match="no format that decodes"):
+    def test_a_file_that_is_no_image_raises(self, root: Path, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match="a file that cannot be decoded"):
             self.broken(root, tmp_path, b"hello")[0]
 
 

@@ -1,1 +1,1 @@
-"""One reader an annotation format."""
+"""One reader per annotation format."""

@@ -1,9 +1,9 @@
 """The COCO keypoints format (Lin et al. 2014), in which most datasets are published.
 
-Pixels are 0-based. Images listed again are dropped when the entries agree. A missing ``area`` is
-0.53 of the box (the rule of CrowdPose's and AI Challenger's evaluation), a missing ``bbox`` the
-tightest one around the keypoints. ``head_box`` (x, y, width, height), which COCO itself does not
-have, is read where one of the first annotations has it.
+Pixels are 0-based. Repeated images are dropped if their entries agree. A missing ``area`` is 0.53
+of the box (the rule of CrowdPose's and AI Challenger's evaluation), a missing ``bbox`` the tightest
+one around the keypoints. ``head_box`` (x, y, width, height), which COCO itself does not have, is
+read where one of the first annotations has it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from poselab.structures import Ints, Skeleton
 
 _ABSENT_BOX = [0.0] * 4
-_SAMPLE = 100  # annotations that are searched for a key of their own
+_SAMPLE = 100  # annotations that are searched for the key head_box
 
 
 def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
@@ -108,12 +108,12 @@ def _images(source: SourceFile, images: Entries) -> tuple[ImageColumns, int]:
     )
     _, first, group = np.unique(ids, return_index=True, return_inverse=True)
     if len(first) < len(ids):
-        _check_one_file_an_id(source, ids, names, first[group])
+        _check_one_file_per_id(source, ids, names, first[group])
     kept = np.sort(first)
     return ImageColumns(ids[kept], sizes[kept], [names[i] for i in kept]), len(ids) - len(kept)
 
 
-def _check_one_file_an_id(source: SourceFile, ids: Ints, names: list[str], original: Ints) -> None:
+def _check_one_file_per_id(source: SourceFile, ids: Ints, names: list[str], original: Ints) -> None:
     for row, first in enumerate(original):
         if names[row] != names[first]:
             raise InputError(
@@ -125,7 +125,7 @@ def _check_one_file_an_id(source: SourceFile, ids: Ints, names: list[str], origi
 def _people(
     source: SourceFile, entries: Entries, images: ImageColumns, form: tuple[int, int]
 ) -> tuple[PersonColumns, Provenance]:
-    """The people of a file whose ``form`` is (keypoints a person, number of the first pixel)."""
+    """The people of a file; ``form`` is (keypoints per person, coordinate of the first pixel)."""
     count, origin = form
     ids = read_column(source, entries, integer_key("id"))
     _check_distinct_ids(source, ids)
@@ -147,10 +147,10 @@ def _image_rows(source: SourceFile, entries: Entries, images: ImageColumns, ids:
     image_ids = read_column(source, entries, integer_key("image_id"))
     rows = columns.rows_of(images.ids, image_ids)
     if (rows < 0).any():
-        guilty = int(np.argmax(rows < 0))
+        first = int(np.argmax(rows < 0))
         raise InputError(
             f"expected every annotation in {source.path} to be of a listed image, got unknown "
-            f"image_id {image_ids[guilty]} in annotation {ids[guilty]}; add that image to "
+            f"image_id {image_ids[first]} in annotation {ids[first]}; add that image to "
             "`images` or remove the annotation"
         )
     return rows
@@ -162,7 +162,7 @@ def _check_distinct_ids(source: SourceFile, ids: Ints) -> None:
     if len(again):
         raise InputError(
             f"expected distinct annotation ids in {source.path}, got {again[0]} more than once; "
-            "number the annotations anew"
+            "renumber the annotations"
         )
 
 
@@ -178,10 +178,10 @@ def _keypoints(source: SourceFile, entries: Entries, count: int, ids: Ints) -> t
     integers = flags.dtype != np.float64
     valid = (flags >= 0) & (flags <= 2) if integers else np.isin(flags, (0, 1, 2))
     if not valid.all():
-        guilty = int(np.argmin(valid.all(axis=1)))
+        first = int(np.argmin(valid.all(axis=1)))
         raise InputError(
             f"expected visibility 0, 1 or 2 in {source.path}, got another number in annotation "
-            f"{ids[guilty]}; correct or remove that annotation"
+            f"{ids[first]}; correct or remove that annotation"
         )
     visibility = flags.astype(np.uint8)
     keypoints = flat[..., :2].astype(np.float64)
@@ -204,7 +204,7 @@ def _boxes(
 
 
 def _head_boxes(source: SourceFile, entries: Entries, origin: int) -> Any:
-    """Head boxes (M, 4), zeros where absent; None for a file without any, which takes no time."""
+    """Head boxes (M, 4), zeros where absent; None for a file without any, which saves time."""
     if not any("head_box" in entry for entry in entries[:_SAMPLE]):
         return None
     key = JsonKey(

@@ -16,10 +16,10 @@ SYNONYMS = {"head": "head_top", "top_head": "head_top"}
 def skeleton_of_category(
     path: Path, category: dict[str, Any], entries: list[dict[str, Any]], wanted: Skeleton | None
 ) -> Skeleton:
-    """``wanted``, or the skeleton with the category's names, or the only one of as many keypoints.
+    """``wanted``, the skeleton with the category's names, or the only one with that many keypoints.
 
     Raises:
-        InputError: no annotation has keypoints, or no or several skeletons have as many.
+        InputError: no annotation has keypoints, or not exactly one skeleton has that many.
     """
     names = tuple(str(name) for name in category.get("keypoints") or ())
     count = _count(path, entries, len(wanted or names))
@@ -32,12 +32,12 @@ def skeleton_of_category(
         return fitting[0]
     raise InputError(
         f"expected the names of {count} keypoints in the categories of {path}, got {len(names)}; "
-        "say which skeleton it is"
+        "name the skeleton"
     )
 
 
 def _count(path: Path, entries: list[dict[str, Any]], likely: int) -> int:
-    """Keypoints of a person: ``likely`` if any person has as many, else those of the first."""
+    """Keypoints per person: ``likely`` if any person has that many, else those of the first."""
     first = 0
     for entry in entries:
         if isinstance(entry, dict) and isinstance(given := entry.get("keypoints"), list) and given:

@@ -1,4 +1,4 @@
-"""Boxes that a person detector found, in the layout of ``COCO_val2017_detections_*.json``."""
+"""Boxes of a person detector, in the layout of ``COCO_val2017_detections_*.json``."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ def read_detections(path: Path) -> Detections:
                 f"expected boxes of people (category_id 1) in {path}, found none among "
                 f"{len(entries)} detections; choose another file"
             )
-        found = _columns(path, instances)
-    finite = np.isfinite(found.boxes).all(axis=1) & np.isfinite(found.scores)
+        detections = _columns(path, instances)
+    finite = np.isfinite(detections.boxes).all(axis=1) & np.isfinite(detections.scores)
     if not finite.all():
         raise InputError(_sentence(path, instances[int(np.argmin(finite))], "finite numbers"))
-    if not all_within(found.boxes, MAX_COORDINATE):
-        near = (np.abs(found.boxes) <= MAX_COORDINATE).all(axis=1)
+    if not all_within(detections.boxes, MAX_COORDINATE):
+        near = (np.abs(detections.boxes) <= MAX_COORDINATE).all(axis=1)
         wanted = f"boxes within ±{MAX_COORDINATE:,.0f} pixels"
         raise InputError(_sentence(path, instances[int(np.argmin(near))], wanted))
-    return found
+    return detections
 
 
 def _columns(path: Path, instances: list[dict[str, Any]]) -> Detections:
@@ -84,5 +84,5 @@ def _build(instances: list[dict[str, Any]]) -> Detections:
 
 
 def _sentence(path: Path, entry: dict[str, Any], wanted: str) -> str:
-    found = {key: entry.get(key) for key in _KEYS}
-    return f"expected {wanted} in every detection of {path}, got {found}; correct or remove it"
+    got = {key: entry.get(key) for key in _KEYS}
+    return f"expected {wanted} in every detection of {path}, got {got}; correct or remove it"

@@ -1,7 +1,7 @@
 """Frames Labeled In Cinema (Sapp and Taskar 2013) as MATLAB files; pixels are 1-based.
 
 ``joints`` (2, 10, people) holds the test people of Yang et al. 2016 with a neck between the
-shoulders, and names no images: every person has an image of their own, without a name. The
+shoulders, and names no images: every person is read as the only one of an unnamed image. The
 publisher's ``examples`` (elsewhere ``flic_anno``) holds all people with 29 columns for joints,
 eleven of them labelled, and which people are of the test split. The h5 files of the hourglass code
 are read in :mod:`poselab.annotations.formats.hourglass`.
@@ -31,7 +31,7 @@ JOINT_INDEX = {
     "left": {"shoulder": 0, "elbow": 1, "wrist": 2, "hip": 6, "eye": 12},
     "right": {"shoulder": 3, "elbow": 4, "wrist": 5, "hip": 9, "eye": 13},
 }
-"""Where the labelled joints lie among the 29 of ``coords``; the nose at 16."""
+"""Columns of the labelled joints among the 29 of ``coords``; the nose is at 16."""
 _NOSE = 16
 
 

@@ -1,7 +1,7 @@
 """The h5 files of the hourglass code (Newell et al. 2016), for MPII and FLIC.
 
-Pixels are 1-based and floored. For MPII, ``center`` and ``scale`` come moved down by 15·scale and
-grown by 1.25, which is taken back. ``visible`` is 0 for occluded and missing joints alike; a joint
+Pixels are 1-based and floored. For MPII, ``center`` is moved down by 15·scale and ``scale``
+enlarged by 1.25, which is undone. ``visible`` is 0 for occluded and missing joints alike; a joint
 at (0, 0) is missing. ``normalize`` is the length PCKh measures with, 0.6 of the head box's
 diagonal; the table gets a square head box of that diagonal between upper neck and head top.
 """
@@ -27,10 +27,10 @@ _HEAD_OF_DIAGONAL = 0.6
 
 
 def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
-    """The table of ``annot/valid.h5`` and its like.
+    """The table of ``annot/valid.h5`` and similar files.
 
     Raises:
-        InputError: the file is not of that form.
+        InputError: the file is not of that format.
     """
     content = _datasets(source)
     joints = content["part"].astype(np.float64)
@@ -38,7 +38,7 @@ def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotati
     if skeleton is None or joints.shape[1:] != (len(skeleton), 2):
         raise InputError(
             f"expected 16 (MPII) or 11 (FLIC) joints in {source.path}, got shape "
-            f"{joints.shape}; say the skeleton"
+            f"{joints.shape}; name the skeleton"
         )
     on_mpii = skeleton.name == MPII16.name
     labelled = (joints != 0).any(axis=2)
@@ -81,7 +81,7 @@ def _names(source: SourceFile, content: dict[str, Any]) -> list[str]:
         if len(lines) != count:
             raise InputError(
                 f"expected {count} names in {name} beside {source.path}, got {len(lines)}; fetch "
-                "both files from one place"
+                "both files from the same source"
             )
         return lines
     names = content.get("imgname")

@@ -1,4 +1,4 @@
-"""One key of all entries of a JSON list as a typed column, or an error that names the misfit."""
+"""One key of a JSON list's entries as a typed column, or an error that names the first wrong one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from poselab.annotations.source_file import SourceFile
 
 Entries = list[dict[str, Any]]
-_MISFITS = (KeyError, TypeError, ValueError, OverflowError, struct.error, AttributeError)
+_WRONG_VALUE = (KeyError, TypeError, ValueError, OverflowError, struct.error, AttributeError)
 
 
 class JsonKey(NamedTuple):
@@ -45,21 +45,21 @@ def read_column(
     ``default`` replaces a missing value, and with ``empty`` also an empty one.
 
     Raises:
-        InputError: naming the first entry that does not fit.
+        InputError: a value cannot be read; the message names its entry.
     """
     try:
         return key.build([entry[key.key] for entry in entries])
-    except _MISFITS:
+    except _WRONG_VALUE:
         pass
     try:
         values = [_value(entry, key.key, default, empty) for entry in entries]
         return key.build(values)
-    except _MISFITS:
+    except _WRONG_VALUE:
         for row, entry in enumerate(entries):
             try:
                 key.build([_value(entry, key.key, default, empty)])
-            except _MISFITS:
-                raise InputError(_misfit(source, row, entry, key)) from None
+            except _WRONG_VALUE:
+                raise InputError(_wrong_entry(source, row, entry, key)) from None
         raise
 
 
@@ -68,7 +68,7 @@ def _value(entry: dict[str, Any], key: str, default: Any, empty: bool) -> Any:
     return default if empty and not value else value
 
 
-def _misfit(source: SourceFile, row: int, entry: Any, key: JsonKey) -> str:
+def _wrong_entry(source: SourceFile, row: int, entry: Any, key: JsonKey) -> str:
     if not isinstance(entry, dict):
         return (
             f"expected objects in the lists of {source.path}, got {str(entry)[:40]!r} at "

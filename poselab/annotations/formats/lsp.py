@@ -28,7 +28,7 @@ TRAINING = 1000
 
 
 def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
-    """The table of ``joints.mat``, one person an image, whichever its first axis is.
+    """The table of ``joints.mat``, one person per image, for either order of its first two axes.
 
     Raises:
         InputError: it has another shape.

@@ -30,7 +30,7 @@ def read_json(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Ann
     """The table of a community ``train.json`` or ``valid.json``; head boxes from ``gt_*.mat``.
 
     Raises:
-        InputError: the file is not of that form.
+        InputError: the file is not of that format.
     """
     entries = _entries(source)
     count = len(skeleton or MPII16)
@@ -62,14 +62,14 @@ def _entries(source: SourceFile) -> list[dict[str, Any]]:
         if missing:
             hint = "a detections or predictions file" if "score" in entry else "MPII's valid.json"
             raise InputError(
-                f"expected `{missing[0]}` in entry {row} of {source.path}, found none; annotations "
-                f"are wanted there, is it {hint}?"
+                f"expected `{missing[0]}` of an annotation in entry {row} of {source.path}, found "
+                f"none; is it {hint}?"
             )
     return content
 
 
 def _numbers(source: SourceFile, entries: Any, key: str, shape: tuple[int, ...]) -> Floats:
-    """One key of all entries as float64 (M, *shape), or an error that names the first misfit."""
+    """One key of all entries as float64 (M, *shape), or an error for the first wrong entry."""
     try:
         column = np.array([entry[key] for entry in entries], dtype=np.float64)
         if column.shape[1:] == shape:
@@ -101,7 +101,7 @@ def _heads_beside(source: SourceFile, instances: int) -> Floats | None:
             raise InputError(
                 f"expected headboxes_src of shape (2, 2, {instances}) in {name} beside "
                 f"{source.path}, got {getattr(corners, 'shape', 'none')}; fetch both files from "
-                "one place"
+                "the same source"
             )
         return _corners_to_boxes(corners)
     return None
@@ -116,7 +116,7 @@ def _corners_to_boxes(corners: Any) -> Floats:
 def read_tompson(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
     """The table of Tompson et al.'s ``detections_our_format.mat`` or HRNet's ``gt_valid.mat``.
 
-    It names no images: every person has an image of their own, without a name, numbered from 1.
+    It names no images: every person is read as the only one of an unnamed image, numbered from 1.
 
     Raises:
         InputError: the variables have other shapes.
@@ -149,10 +149,10 @@ def read_tompson(source: SourceFile, skeleton: Skeleton | None, origin: int) -> 
 def read_mat(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
     """The table of ``mpii_human_pose_v1_u12_1.mat``: the labelled people of training images.
 
-    Test images, images with nobody labelled and people without joints are left out.
+    Test images, images without labelled people and people without joints are left out.
 
     Raises:
-        InputError: the nesting is another.
+        InputError: the file is not nested as expected, or no person is labelled.
     """
     release = source.mat(plain=False)["RELEASE"]
     try:

@@ -27,10 +27,10 @@ TRAINING = 100
 
 
 def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotations:
-    """The table of ``parse-joints.mat`` or the publisher's ``labels.mat``, one person an image.
+    """The table of ``parse-joints.mat`` or the publisher's ``labels.mat``, one person per image.
 
     Raises:
-        InputError: neither variable is there in its shape.
+        InputError: there is no such variable, or it is of another shape.
     """
     skeleton = skeleton or PARSE14
     content = source.mat()

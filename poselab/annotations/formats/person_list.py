@@ -35,7 +35,7 @@ class PersonList(NamedTuple):
 
 
 def without_boxes(names: Sequence[str], joints: Floats) -> PersonList:
-    """A list of people of whom only joints (M, K, 2) are known, NaN where one is not labelled."""
+    """A list of people of whom only joints (M, K, 2) are known, NaN where not labelled."""
     known = np.isfinite(joints).all(axis=2)
     return PersonList(names, joints, np.where(known, 2, 0), np.full((len(joints), 4), np.nan))
 
@@ -71,7 +71,7 @@ def table_of_people(
     Areas are 0.53 of the box around the keypoints.
 
     Raises:
-        InputError: a coordinate is not finite, or nobody is labelled.
+        InputError: a coordinate is not finite, or no person is labelled.
     """
     unique: dict[str, int] = {}
     image = np.array([unique.setdefault(name, len(unique)) for name in listed.names], np.int64)
@@ -95,7 +95,7 @@ def table_of_people(
 
 
 def _images(names: list[str]) -> ImageColumns:
-    """Images whose ids are the numbers of their names, or else count from 1."""
+    """Images whose ids are the numbers in their names, or else 1, 2, …"""
     stems = [PurePosixPath(name).stem for name in names]
     numbers = [int(stem) for stem in stems if stem.isdecimal() and len(stem) < 19]
     if len(set(numbers)) < len(names):

@@ -1,6 +1,6 @@
-"""COCO-WholeBody (Jin et al. 2020): COCO's file with feet, face and hands in fields of their own.
+"""COCO-WholeBody (Jin et al. 2020): COCO's file with feet, face and hands in further fields.
 
-The body's layout "coco" reads the same file as COCO's 17 keypoints.
+The layout "coco" reads COCO's 17 keypoints from the same file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotati
     """The table of all 133 keypoints; a part that an annotation lacks is not labelled.
 
     A person with any labelled keypoint counts as labelled, as in the authors' evaluation:
-    ``num_keypoints``, which counts those of the body alone, is not read.
+    ``num_keypoints``, which counts only those of the body, is not read.
 
     Raises:
         InputError: as for COCO's format.
@@ -43,7 +43,7 @@ def joined(entry: Any) -> Any:
     """The entry with the keypoints of all parts in one list; other entries as they are."""
     if not isinstance(entry, dict) or "foot_kpts" not in entry:
         return entry
-    joined: list[Any] = []
+    keypoints: list[Any] = []
     for part, count in PARTS.items():
-        joined += entry.get(part) or [0] * (3 * count)
-    return {k: v for k, v in entry.items() if k != "num_keypoints"} | {"keypoints": joined}
+        keypoints += entry.get(part) or [0] * (3 * count)
+    return {k: v for k, v in entry.items() if k != "num_keypoints"} | {"keypoints": keypoints}
