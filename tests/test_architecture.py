@@ -1,4 +1,4 @@
-"""The house keeps its shape: imports go one way, light rooms stay light, help answers fast."""
+"""Imports go one way, light packages stay light, help is fast."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WITHOUT_TORCH = (
 
 
 def rooms_imported(file: Path) -> set[str]:
-    """Rooms of poselab that a file imports, in functions too, but not for type checkers only."""
+    """Packages of poselab that a file imports, in functions too, but not for type checkers only."""
     tree = ast.parse(file.read_text())
     typing_only = {
         id(inner)

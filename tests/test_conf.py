@@ -121,7 +121,7 @@ def test_every_row_of_every_ablation_composes(name: str) -> None:
         (["--config-dir", "/nowhere/at/all"], "/nowhere/at/all"),
     ],
 )
-def test_what_does_not_compose_is_said_in_one_sentence(words: list[str], said: str) -> None:
+def test_what_does_not_compose_raises_one_sentence(words: list[str], said: str) -> None:
     with pytest.raises(InputError, match="expected") as caught:
         compose("train", words)
     assert said in str(caught.value)
@@ -136,7 +136,7 @@ def test_what_does_not_compose_is_said_in_one_sentence(words: list[str], said: s
         *("framing.size=64", "framing.size=[64,64,3]", "framing.size=[0,64]", "framing.padding=0"),
     ],
 )
-def test_senseless_values_are_refused_at_once(wrong: str) -> None:
+def test_senseless_values_raise_at_once(wrong: str) -> None:
     with pytest.raises(InputError, match=rf"expected {wrong.partition('=')[0]} to be .*, got "):
         compose("train", [wrong])
 
@@ -160,14 +160,14 @@ def test_senseless_values_are_refused_at_once(wrong: str) -> None:
         (["backbone=resnet18", "backbone.pretrained=false", "backbone.name=resnet19"], "resnet18"),
     ],
 )
-def test_impossible_pairs_are_refused_before_training(words: list[str], said: str) -> None:
+def test_impossible_pairs_raise_before_training(words: list[str], said: str) -> None:
     with pytest.raises(InputError) as caught:
         build.module(compose("train", words)[0], COCO17)
     assert said.lower() in str(caught.value).lower()
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_of_ones_own_configs_is_found(tmp_path: Path) -> None:
+def test_a_folder_of_the_users_configs_is_found(tmp_path: Path) -> None:
     tmp_path = tmp_path / "my own, Jo's {1} [conf]"
     (tmp_path / "experiment" / "mine").mkdir(parents=True)
     (tmp_path / "experiment" / "mine" / "small.yaml").write_text(
@@ -179,8 +179,8 @@ def test_a_folder_of_ones_own_configs_is_found(tmp_path: Path) -> None:
         assert "DirectRegression" in config.method.module
 
 
-def test_ones_own_experiments_build_on_others(tmp_path: Path) -> None:
-    """A suite of one's own, and a yaml file that starts from a row of another suite."""
+def test_experiments_of_the_user_build_on_others(tmp_path: Path) -> None:
+    """A suite of the user, and a yaml file that starts from a row of another suite."""
     (tmp_path / "suite").mkdir()
     (tmp_path / "suite" / "mine.yaml").write_text(
         "every: {data: coco, recipe: hrnet}\n"

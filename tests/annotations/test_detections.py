@@ -37,6 +37,6 @@ def test_other_content_is_an_error(write, content, sentence):
         read_detections(write(content))
 
 
-def test_a_missing_file_is_refused(tmp_path):
+def test_a_missing_file_raises(tmp_path):
     with pytest.raises(InputError, match=r"expected a detections file at .* no such file"):
         read_detections(tmp_path / "none.json")

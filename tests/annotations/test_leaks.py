@@ -156,7 +156,7 @@ def test_files_with_images_elsewhere(root: Path, tmp_path: Path, capsys: Any) ->
         (["{root}", "--images", "a", "b", "c"], "expected one or two folders"),
     ],
 )
-def test_wrong_use_is_one_sentence(
+def test_wrong_arguments_are_one_sentence(
     clean: Path, tmp_path: Path, capsys: Any, words: list[str], sentence: str
 ) -> None:
     status, _, printed = scanned(capsys, tmp_path, *(word.format(root=clean) for word in words))

@@ -23,7 +23,7 @@ def positions(joints: int, instances: int) -> Any:
 
 @pytest.mark.parametrize("joints_first", [True, False])
 def test_lsp_in_either_orientation(tmp_path: Path, joints_first: bool) -> None:
-    """In the 2,000, the third row marks the occluded, and nobody is unlabelled."""
+    """In the 2,000, the third row marks the occluded, and all joints are labelled."""
     points, occluded = positions(14, 2000), np.zeros((2000, 14, 1))
     occluded[7, 3] = 1
     cube = np.concatenate([points, occluded], axis=2)
@@ -103,7 +103,7 @@ def test_the_held_out_survive_the_cache_and_selection(tmp_path: Path) -> None:
     assert part.held_out.tolist() == [False, True]
 
 
-def test_other_shapes_are_refused(tmp_path: Path) -> None:
+def test_other_shapes_raise(tmp_path: Path) -> None:
     savemat(tmp_path / "cooking.mat", {"joints": np.ones((2, 12, 7))})
     with pytest.raises(InputError, match=r"expected joints of shape .* got \(2, 12, 7\)"):
         open_annotations(tmp_path / "cooking.mat")

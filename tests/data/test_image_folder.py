@@ -49,7 +49,7 @@ def test_drawings_are_left_out_unless_named(photos: Path) -> None:
     assert len(find_images([photos])) == 5  # images beside some list, nobody knows whose
 
 
-def test_nothing_there_is_said(photos: Path) -> None:
+def test_a_folder_without_images_raises(photos: Path) -> None:
     with pytest.raises(InputError, match="found neither"):
         find_images([photos / "nowhere"])
     (photos / "empty").mkdir()

@@ -23,7 +23,7 @@ def noise(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("border", [0, 114])
-def test_a_image_is_warped_as_opencv_does_it(noise: Path, border: int) -> None:
+def test_an_image_is_warped_as_opencv_does_it(noise: Path, border: int) -> None:
     rng, image = np.random.default_rng(1), read_image(noise)
     empty = 0
     for _ in range(300):

@@ -37,7 +37,7 @@ TINY = (
 
 @pytest.fixture(scope="session")
 def run(instances: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A top-down run that learned next to nothing."""
+    """A top-down run that is hardly trained."""
     folder = tmp_path_factory.mktemp("runs") / "heatmap"
     assert cli.main(["train", *TINY, f"data.sources.root={instances}", f"folder={folder}"]) == 0
     return folder
@@ -78,7 +78,7 @@ def test_a_detections_file_with_its_person_ap(
     assert len(read_detections(out).scores) == len(found.scores) - round(0.5 * len(found.scores))
 
 
-def test_images_without_labels(instances: Path, trained: Path, tmp_path: Path) -> None:
+def test_images_without_annotations(instances: Path, trained: Path, tmp_path: Path) -> None:
     images = sorted((instances / "val2017").iterdir())[:2]
     given = ["detect", *map(str, images), "--out", str(tmp_path / "boxes.json")]
     assert cli.main([*given, "--detector", str(trained), "--threshold", "0"]) == 0
@@ -167,7 +167,7 @@ def test_what_boxes_cost_a_run(
     assert "‡" not in page  # sources of boxes differ by their boxes, which is the question
 
 
-def test_predict_finds_people_by_itself(
+def test_predict_runs_a_detector(
     run: Path, instances: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = ["predict", str(run), str(instances / "val2017"), "--out", str(tmp_path / "out")]

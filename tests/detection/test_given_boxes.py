@@ -1,4 +1,4 @@
-"""Boxes that need no looking: jitter is what was asked for, rules leave what they say."""
+"""Boxes without a network: jitter has the given IoU, rules keep the boxes they should."""
 
 from __future__ import annotations
 

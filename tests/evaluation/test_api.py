@@ -24,7 +24,7 @@ from poselab.structures import InputError
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path, Path]:
-    """Ground truth of twelve images, and predictions that are a little and far off."""
+    """Ground truth of twelve images, and predictions with small and with large errors."""
     rng = np.random.default_rng(0)
     people, images = [], []
     for n in range(1, 13):
@@ -62,7 +62,7 @@ def test_paths_and_objects_are_scored_alike(files: tuple[Path, Path, Path]) -> N
     assert last == "12 people in 12 images of gt.json"
 
 
-def test_the_interval_is_drawn_around_the_value(files: tuple[Path, Path, Path]) -> None:
+def test_the_interval_is_that_of_the_reported_value(files: tuple[Path, Path, Path]) -> None:
     gt, near, _ = files
     plain, sure = poselab.evaluate(near, gt), poselab.evaluate(near, gt, replicates=200)
     np.testing.assert_array_equal(list(sure.values.values()), list(plain.values.values()))
@@ -90,7 +90,7 @@ def test_predictions_are_matched_once(
     assert len(calls) == 3
 
 
-def test_a_comparison_prints_holds_arrays_and_writes(
+def test_a_comparison_is_printed_read_as_arrays_and_written(
     files: tuple[Path, Path, Path], tmp_path: Path
 ) -> None:
     gt, near, far = files
@@ -107,7 +107,7 @@ def test_a_comparison_prints_holds_arrays_and_writes(
 
 
 class CountPoses(Evaluator):
-    """An evaluator of somebody's own."""
+    """A user-defined evaluator."""
 
     primary_metric = "poses"
 
@@ -131,7 +131,7 @@ class Counts:
         return (weights @ self.counts / weights.sum(axis=1))[:, None]
 
 
-def test_a_metric_is_one_class(files: tuple[Path, Path, Path]) -> None:
+def test_a_user_defined_metric_is_one_class(files: tuple[Path, Path, Path]) -> None:
     gt, near, _ = files
     for metric in (CountPoses(), f"{__name__}.CountPoses"):
         assert poselab.evaluate(near, gt, metric, replicates=10).interval == {"poses": (1.0, 1.0)}

@@ -71,7 +71,7 @@ def expected(table: Annotations, found: Predictions, part: slice) -> tuple[float
     return evaluation.stats[0], evaluation.stats[5]
 
 
-def test_each_part_is_a_data_set_of_its_own(make_table: Make) -> None:
+def test_each_part_is_scored_as_if_it_were_alone(make_table: Make) -> None:
     rng = np.random.default_rng(0)
     points = np.dstack([rng.uniform(0, 100, (30, 133, 2)), rng.integers(0, 3, (30, 133))])
     points[::5, 23:91, 2] = 0  # no face
@@ -87,7 +87,7 @@ def test_each_part_is_a_data_set_of_its_own(make_table: Make) -> None:
         first += count
 
 
-def test_other_skeletons_have_no_such_parts(make_table: Make) -> None:
+def test_other_skeletons_raise(make_table: Make) -> None:
     table = make_table(np.full((2, 17, 3), 2.0), COCO17)
     with pytest.raises(InputError, match="expected annotations of wholebody133, got coco17"):
         PartsEvaluator()(noisy(make_table(np.ones((2, 133, 3)), WHOLEBODY133)), table)

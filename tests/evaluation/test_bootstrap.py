@@ -61,7 +61,7 @@ def test_p_value_by_hand() -> None:
 
 
 def test_p_value_of_no_crossing_is_the_normal_tail() -> None:
-    """No draw of 400 reaches zero: 3 standard errors are p = 0.0027, what samples can say 0.005."""
+    """No sample of 400 reaches zero: 3 standard errors are p = 0.0027, shares of samples 0.005."""
     samples = 3 + np.random.default_rng(0).normal(0, 1, (400, 1))
     samples = samples[samples[:, 0] > 0]
     samples = (samples - samples.mean()) / samples.std(ddof=1) + 3
@@ -81,7 +81,7 @@ def test_same_method_twice_differs_by_nothing() -> None:
     np.testing.assert_array_equal(difference.p, 1.0)
 
 
-def test_seed_decides() -> None:
+def test_equal_seeds_give_equal_intervals() -> None:
     rights = np.random.default_rng(3).integers(0, K + 1, 50)
     first, again, other = (
         resample([[accumulated(rights)]], 60, seed)[0].samples for seed in (4, 4, 5)
@@ -97,13 +97,13 @@ def test_several_seeds_widen_the_interval() -> None:
     together, alone = resample([runs, [accumulated(rights)]], replicates=500)
     assert together.values[0] == pytest.approx(0.5)
     assert alone.samples[:, 0].std() == pytest.approx(0, abs=1e-12)
-    # The mean of three drawn out of three runs: deviation of the runs over √3.
+    # The mean of three runs resampled from three: deviation of the runs over √3.
     assert together.samples[:, 0].std() == pytest.approx(
         np.std([-3, 0, 3]) / K / np.sqrt(3), rel=0.1
     )
 
 
-def test_other_images_are_refused() -> None:
+def test_different_images_raise() -> None:
     with pytest.raises(InputError, match="expected all methods scored on the same 5 images"):
         resample([[accumulated(np.full(5, 1))], [accumulated(np.full(6, 1))]], replicates=2)
 
@@ -147,7 +147,7 @@ SETS, IMAGES = 120, 80
 def test_intervals_cover_the_true_difference(make_table: Callable[..., Annotations]) -> None:
     """Sets drawn from a large population of which the AP difference of two methods is known.
 
-    Of 120 intervals of 95 %, 107 to 119 must cover it (the 0.1 % limits of the binomial).
+    Of 120 intervals of 95 %, 107 to 119 must cover it (the 0.1 % quantiles of the binomial).
     """
     table, methods = scenes(make_table, 3000)
     rng = np.random.default_rng(0)

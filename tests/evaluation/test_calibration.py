@@ -1,4 +1,4 @@
-"""Scores against quality: hand cases, SciPy, and figures that follow from how scores were made."""
+"""Scores against quality: hand cases, SciPy, and values that follow from how scores were made."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_empty_bins_are_nan_and_do_not_spoil_the_error() -> None:
     assert result.error == pytest.approx(0.25)
 
 
-def test_scores_that_are_their_quality_err_nowhere(make_table: Make, predict: Predict) -> None:
+def test_scores_equal_to_the_quality_have_no_error(make_table: Make, predict: Predict) -> None:
     table = instances(make_table)
     found = noisy(predict, table)
     quality = oks(found.keypoints, table, np.arange(table.num_instances))
@@ -79,14 +79,14 @@ def test_correlations_are_scipys(make_table: Make, predict: Predict) -> None:
     assert result.spearman == pytest.approx(stats.spearmanr(scores, quality).statistic)
 
 
-def test_scores_beyond_one_have_a_curve_but_no_error() -> None:
+def test_scores_above_one_have_reliability_but_no_error() -> None:
     result = calibration(np.array([0.0, 3.0, 10.0]), np.array([0.1, 0.2, 0.9]), bins=5)
     assert np.isnan(result.error)
     assert result.reliability.edges.tolist() == [0, 2, 4, 6, 8, 10]
     assert result.reliability.counts.tolist() == [1, 1, 0, 0, 1]
 
 
-def test_poses_of_nobody_take_part_only_when_asked(make_table: Make, predict: Predict) -> None:
+def test_unmatched_poses_take_part_only_when_asked(make_table: Make, predict: Predict) -> None:
     """One exact pose a person and one far away: half of the poses have quality 0."""
     table = instances(make_table, 3)
     right, wrong = predict(table), predict(table, 5_000.0)
@@ -118,7 +118,7 @@ def test_only_labelled_joints_are_compared(make_table: Make, predict: Predict) -
     assert result.quality[0] == pytest.approx(expected)
 
 
-def test_nothing_found_is_nothing_measured(make_table: Make, predict: Predict) -> None:
+def test_without_poses_everything_is_nan(make_table: Make, predict: Predict) -> None:
     table = instances(make_table)
     none = predict(table).take(np.zeros(table.num_instances, dtype=bool))
     for result in (pose_calibration(none, table), joint_calibration(none, table)):
@@ -126,9 +126,7 @@ def test_nothing_found_is_nothing_measured(make_table: Make, predict: Predict) -
         assert result.reliability.counts.sum() == 0
 
 
-def test_of_labels_that_say_who_is_held_out_only_those_count(
-    make_table: Make, predict: Predict
-) -> None:
+def test_only_held_out_people_count_where_there_are_any(make_table: Make, predict: Predict) -> None:
     table = instances(make_table)
     held_out = np.arange(table.num_instances) >= 30
     part = pose_calibration(

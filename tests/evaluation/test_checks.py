@@ -1,4 +1,4 @@
-"""Predictions that cannot be scored are refused; doubtful ones are warned about."""
+"""Predictions that cannot be scored raise; questionable ones give warnings."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def as_corners(boxes: Any) -> Any:
     return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
 
 
-def test_good_predictions_pass(table: Annotations, good: Predict) -> None:
+def test_good_predictions_raise_no_warning(table: Annotations, good: Predict) -> None:
     """With boxes and crowds of poses too."""
     table = dataclasses.replace(table, boxes=boxes_of(table))
     found = dataclasses.replace(good(table), boxes=boxes_of(table))
@@ -60,7 +60,7 @@ def test_good_predictions_pass(table: Annotations, good: Predict) -> None:
     assert validate_predictions(dataclasses.replace(many, keypoints=strays), table) == []
 
 
-def test_poses_given_twice_are_counted(table: Annotations, good: Predict) -> None:
+def test_repeated_poses_warn(table: Annotations, good: Predict) -> None:
     found = good(table)
     rows = np.r_[0:20, 3, 7, 3]
     again = found.take(rows)
@@ -77,7 +77,7 @@ def test_poses_given_twice_are_counted(table: Annotations, good: Predict) -> Non
 
 
 @pytest.mark.parametrize("shift", [1.0, -1.0])
-def test_one_based_pixels_are_suspected(table: Annotations, good: Predict, shift: float) -> None:
+def test_one_based_pixels_warn(table: Annotations, good: Predict, shift: float) -> None:
     noiseless = dataclasses.replace(good(table), keypoints=table.keypoints + shift)
     (warning,) = validate_predictions(noiseless, table)
     assert f"{shift:+.2f}"[:2] in warning
@@ -85,18 +85,18 @@ def test_one_based_pixels_are_suspected(table: Annotations, good: Predict, shift
 
 
 @pytest.mark.parametrize("shift", [[1.0, -1.0], [1.0, 0.0], [2.0, 2.0], [0.5, 0.5]])
-def test_other_shifts_are_not(table: Annotations, good: Predict, shift: list[float]) -> None:
+def test_other_shifts_do_not_warn(table: Annotations, good: Predict, shift: list[float]) -> None:
     assert validate_predictions(good(table, shift), table) == []
 
 
-def test_swapped_axes_are_suspected(table: Annotations, good: Predict) -> None:
+def test_swapped_axes_warn(table: Annotations, good: Predict) -> None:
     found = good(table)
     swapped = dataclasses.replace(found, keypoints=found.keypoints[..., ::-1])
     (warning,) = validate_predictions(swapped, table)
     assert "x and y swapped" in warning
 
 
-def test_sides_of_the_observer_are_suspected(table: Annotations, good: Predict) -> None:
+def test_swapped_sides_warn(table: Annotations, good: Predict) -> None:
     found = good(table)
     order = list(table.skeleton.flip_index)
     (warning,) = validate_predictions(
@@ -105,7 +105,7 @@ def test_sides_of_the_observer_are_suspected(table: Annotations, good: Predict) 
     assert "left and right swapped" in warning
 
 
-def test_parts_of_the_image_are_suspected(table: Annotations, good: Predict) -> None:
+def test_normalised_coordinates_warn(table: Annotations, good: Predict) -> None:
     found = good(table)
     (warning,) = validate_predictions(
         dataclasses.replace(found, keypoints=found.keypoints / 500), table
@@ -113,7 +113,7 @@ def test_parts_of_the_image_are_suspected(table: Annotations, good: Predict) -> 
     assert "fractions of the image's width and height" in warning
 
 
-def test_keypoints_far_outside_are_named(table: Annotations, good: Predict) -> None:
+def test_keypoints_far_outside_the_image_warn(table: Annotations, good: Predict) -> None:
     found = good(table)
     keypoints = found.keypoints.copy()
     keypoints[:, :1] += 1000
@@ -123,7 +123,7 @@ def test_keypoints_far_outside_are_named(table: Annotations, good: Predict) -> N
     assert validate_predictions(dataclasses.replace(found, keypoints=keypoints), unknown) == []
 
 
-def test_boxes_told_as_corners_are_suspected(table: Annotations, good: Predict) -> None:
+def test_boxes_given_by_two_corners_warn(table: Annotations, good: Predict) -> None:
     moved = dataclasses.replace(table, keypoints=table.keypoints * 0.4 + 150)
     boxes = boxes_of(moved)
     moved = dataclasses.replace(moved, boxes=boxes)
@@ -135,7 +135,7 @@ def test_boxes_told_as_corners_are_suspected(table: Annotations, good: Predict) 
     assert warning.startswith("the annotations' bbox fits")
 
 
-def test_scores_that_rank_nothing_or_the_wrong_way(make_table: Make, good: Predict) -> None:
+def test_equal_or_reversed_scores_warn(make_table: Make, good: Predict) -> None:
     points = np.full((60, 17, 3), 2.0)
     points[..., :2] = np.random.default_rng(0).uniform(0, 400, (60, 17, 2))
     table = make_table(points)
@@ -158,7 +158,9 @@ def test_scores_that_rank_nothing_or_the_wrong_way(make_table: Make, good: Predi
     )
 
 
-def test_doubtful_numbers_are_named(table: Annotations, good: Predict) -> None:
+def test_scores_outside_0_to_1_missing_areas_and_no_predictions_warn(
+    table: Annotations, good: Predict
+) -> None:
     loud = dataclasses.replace(good(table), scores=np.linspace(0, 3, 20))
     assert "outside [0, 1]" in validate_predictions(loud, table)[0]
     flat = dataclasses.replace(table, areas=np.zeros(20))
@@ -169,7 +171,7 @@ def test_doubtful_numbers_are_named(table: Annotations, good: Predict) -> None:
     ]
 
 
-def test_areas_and_sigmas_of_nobody(table: Annotations, good: Predict) -> None:
+def test_derived_areas_and_guessed_sigmas_warn(table: Annotations, good: Predict) -> None:
     (warning,) = validate_predictions(good(table), dataclasses.replace(table, area_rule="0.53 box"))
     assert "the annotations lack areas" in warning
     nameless = dataclasses.replace(table.skeleton, name="custom17", sigmas=None)
@@ -179,7 +181,7 @@ def test_areas_and_sigmas_of_nobody(table: Annotations, good: Predict) -> None:
     assert validate_predictions(good(table), poor, ranked_by_oks=False) == []
 
 
-def test_crowds_without_a_box_are_named(table: Annotations, good: Predict) -> None:
+def test_crowds_without_a_box_warn(table: Annotations, good: Predict) -> None:
     crowd, boxes = np.zeros(20, bool), boxes_of(table)
     crowd[:3], boxes[2:5] = True, 0.0
     (warning,) = validate_predictions(
@@ -188,14 +190,14 @@ def test_crowds_without_a_box_are_named(table: Annotations, good: Predict) -> No
     assert warning.startswith("1 crowds or people without keypoints have no box")
 
 
-def test_crowdposes_areas_are_its_publishers(make_table: Make, good: Predict) -> None:
+def test_derived_areas_of_crowdpose_do_not_warn(make_table: Make, good: Predict) -> None:
     points = np.full((20, 14, 3), 2.0)
     points[..., :2] = np.random.default_rng(0).uniform(0, 400, (20, 14, 2))
     table = make_table(points, CROWDPOSE14)
     assert validate_predictions(good(table), dataclasses.replace(table, area_rule="0.53 box")) == []
 
 
-def test_images_with_too_many_poses_or_none(table: Annotations, good: Predict) -> None:
+def test_images_with_too_many_poses_or_none_warn(table: Annotations, good: Predict) -> None:
     found = good(table)
     crowd = found.take(np.r_[np.zeros(22, int), 1:20])
     crowd.keypoints[:22, 0] += np.arange(22)[:, None]
@@ -207,7 +209,7 @@ def test_images_with_too_many_poses_or_none(table: Annotations, good: Predict) -
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("column", ["keypoints", "keypoint_scores", "scores"])
-def test_numbers_that_are_not_finite(
+def test_numbers_that_are_not_finite_raise(
     table: Annotations, predict: Predict, column: str, bad: float
 ) -> None:
     found = predict(table)
@@ -217,7 +219,7 @@ def test_numbers_that_are_not_finite(
         validate_predictions(dataclasses.replace(found, **{column: values}), table)
 
 
-def test_other_images_and_other_skeletons(table: Annotations, predict: Predict) -> None:
+def test_unknown_images_and_other_skeletons_raise(table: Annotations, predict: Predict) -> None:
     found = predict(table)
     with pytest.raises(InputError, match="20 others such as 1000"):
         validate_predictions(dataclasses.replace(found, image_ids=found.image_ids + 1000), table)
@@ -226,7 +228,9 @@ def test_other_images_and_other_skeletons(table: Annotations, predict: Predict) 
         validate_predictions(fewer, table)
 
 
-def test_the_body_of_whole_body_labels_is_offered(make_table: Make, predict: Predict) -> None:
+def test_the_error_suggests_to_read_whole_body_annotations_as_coco(
+    make_table: Make, predict: Predict
+) -> None:
     whole = make_table(np.full((1, 133, 3), 2.0), WHOLEBODY133)
     found = dataclasses.replace(predict(whole), keypoints=np.ones((1, 17, 2)))
     with pytest.raises(InputError, match="layout coco reads these annotations as COCO's 17"):

@@ -173,7 +173,7 @@ EVALUATORS = [
 ]
 
 
-def test_no_evaluator_is_forgotten() -> None:
+def test_every_evaluator_has_a_case() -> None:
     """A new evaluator must be added to the list above, so that its fields are checked."""
     evaluators = set()
     for module in pkgutil.walk_packages(poselab.evaluation.__path__, "poselab.evaluation."):
@@ -214,7 +214,7 @@ def test_a_metric_that_only_one_record_has_is_no_difference(
         assert differences_from(second | {"run": RUN}, first | {"run": RUN}) == []
 
 
-def test_as_many_other_images_are_reported(table: Annotations, predict: Predict) -> None:
+def test_equally_many_different_images_are_reported(table: Annotations, predict: Predict) -> None:
     for evaluator in (OksEvaluator(), PckhEvaluator(), PckEvaluator()):
         first, second = (
             evaluator(predict(table), table, chosen).comparability | {"run": RUN}
@@ -252,7 +252,7 @@ def test_a_run_records_conditions_beside_its_predictions(tmp_path: Path) -> None
         read_comparability(file)
 
 
-def test_a_file_may_have_a_record_of_its_own(tmp_path: Path) -> None:
+def test_a_predictions_file_may_have_its_own_record(tmp_path: Path) -> None:
     file = tmp_path / "predictions" / "poses.json"
     write_comparability(file, {"flip_test": False})
     assert read_comparability(file) == {}  # the predictions file is missing

@@ -1,4 +1,4 @@
-"""``poselab compare``: who is better, how sure, in every format; and what it refuses."""
+"""``poselab compare``: tables in every format, marks and errors."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ def test_values_are_those_of_evaluate(files: dict[str, Path], tmp_path: Path) ->
     words = ["evaluate", str(files["coarse"]), "--annotations", str(files["ground_truth"])]
     assert main([*words, "--json", str(single)]) == 0
     record = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    figures = record["methods"][1]["metrics"]
+    metrics = record["methods"][1]["metrics"]
     alone = json.loads(single.read_text())
-    assert {key: alone[key] for key in figures} == {k: v["value"] for k, v in figures.items()}
+    assert {key: alone[key] for key in metrics} == {k: v["value"] for k, v in metrics.items()}
 
 
-def test_a_file_of_no_poses_is_compared_too(files: dict[str, Path]) -> None:
+def test_a_file_without_poses_can_be_compared(files: dict[str, Path]) -> None:
     nobody = files["ground_truth"].parent / "nobody.json"
     nobody.write_text("[]")
     assert compare(files, str(files["fine"]), str(nobody)) == 0
@@ -111,7 +111,7 @@ def test_a_file_of_no_poses_is_compared_too(files: dict[str, Path]) -> None:
     assert "nobody" in (out / "index.html").read_text()
 
 
-def test_marks_tell_ties_from_losers(
+def test_methods_not_significantly_different_from_the_best_are_marked(
     files: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert compare(files, *(str(files[name]) for name in ("fine", "alike", "coarse"))) == 0
@@ -123,7 +123,7 @@ def test_marks_tell_ties_from_losers(
     best, second = (method["name"] for method in record["methods"][:2])
     assert {best, second} == {"fine", "alike"}
     assert p[best, second] > 0.05
-    assert p[best, "coarse"] < 1e-6  # no draw crosses zero, and the normal tail is far away
+    assert p[best, "coarse"] < 1e-6  # no replicate crosses zero, and the normal tail is small
     printed = capsys.readouterr().out
     assert f"{second} †" in printed
 
@@ -137,10 +137,10 @@ def test_seeds_of_a_method_are_one_row(files: dict[str, Path]) -> None:
     assert "| ours |" in (files["ground_truth"].parent / "out" / "table.md").read_text()
 
 
-def test_other_conditions_are_marked_with_the_reason(
+def test_incomparable_methods_are_marked_with_the_reason(
     files: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two runs differ in the flip test; a file from elsewhere says nothing of its conditions."""
+    """Two runs differ in the flip test; a file of another project has no record."""
     words = []
     for name, flipped in (("fine", True), ("coarse", False)):
         folder = files["ground_truth"].parent / "runs" / name
@@ -162,7 +162,7 @@ def test_other_conditions_are_marked_with_the_reason(
     assert comparability_records["coarse"]["run"]["flip_test"] is False
 
 
-def test_names() -> None:
+def test_methods_are_named_by_their_paths_or_the_user() -> None:
     assert list(named_paths(["a/x.json", "b/x.json", "y.json"])) == ["a/x", "b/x", "y"]
     assert named_paths(["m=p.json,q.json"]) == {"m": [Path("p.json"), Path("q.json")]}
     assert list(named_paths(["runs/one", "runs/two"])) == ["one", "two"]
@@ -180,7 +180,7 @@ def test_names() -> None:
         (["{fine}", "--metric", "pckh"], "expected head boxes"),
     ],
 )
-def test_refusals(
+def test_wrong_arguments_are_one_sentence(
     files: dict[str, Path], capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
 ) -> None:
     out = str(files["ground_truth"].parent / "out")

@@ -64,7 +64,7 @@ def test_overlap_is_the_greatest_with_another_person_of_the_image(make_table: Ma
 @pytest.mark.parametrize(
     "name", ["oks-cases/crowdpose_example/gt.json", "samples/crowdpose/test_crowdpose.json"]
 )
-def test_index_is_the_recorded_one(shared_data: Callable[[str], Path], name: str) -> None:
+def test_a_recorded_crowd_index_is_used(shared_data: Callable[[str], Path], name: str) -> None:
     """To the two digits of the file, on real images of CrowdPose."""
     table = open_annotations(shared_data(name), cache=False)
     recorded = recorded_crowd_index(table)
@@ -72,7 +72,7 @@ def test_index_is_the_recorded_one(shared_data: Callable[[str], Path], name: str
     np.testing.assert_allclose(crowd_index(table), recorded, atol=0.00501)
 
 
-def test_levels_of_the_example(shared_data: Callable[[str], Path]) -> None:
+def test_images_are_split_by_crowd_index(shared_data: Callable[[str], Path]) -> None:
     """Indices .76, .76, .82 and 0: the easy and the hard level are an image each."""
     table = open_annotations(shared_data("oks-cases/crowdpose_example/gt.json"), cache=False)
     found = read_predictions(shared_data("oks-cases/crowdpose_example/predictions.json"))
@@ -81,7 +81,7 @@ def test_levels_of_the_example(shared_data: Callable[[str], Path]) -> None:
         assert values[f"AP/{level}"] == OksEvaluator()(found, table, images).values["AP"], level
 
 
-def test_without_a_record_the_labels_say_it(make_table: Make, predict: Predict) -> None:
+def test_without_a_recorded_index_it_is_computed(make_table: Make, predict: Predict) -> None:
     """All poses are right, so levels with images have AP 1; no image is hard."""
     table = make_table(
         [standing_at(50, 14), standing_at(250, 14), standing_at(52, 14)],
@@ -97,7 +97,7 @@ def test_without_a_record_the_labels_say_it(make_table: Make, predict: Predict) 
     assert record["crowd_index"] == "computed from the labels"
 
 
-def test_an_incomplete_record_is_none(tmp_path: Path) -> None:
+def test_an_incomplete_record_is_ignored(tmp_path: Path) -> None:
     person = {"id": 1, "image_id": 1, "category_id": 1, "keypoints": [5, 5, 2] * 14}
     person |= {"bbox": [0, 0, 9, 9], "iscrowd": 0, "num_keypoints": 14}
     images = [{"id": n, "file_name": f"{n}.jpg", "width": 9, "height": 9} for n in (1, 2)]

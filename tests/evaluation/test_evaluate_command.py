@@ -1,4 +1,4 @@
-"""``poselab evaluate`` from its words: tables, JSON, warnings and exit statuses."""
+"""``poselab evaluate`` as a command: tables, JSON, warnings and exit statuses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A truth of six people in three images and perfect predictions, as words and records."""
+    """Ground truth of six people in three images and perfect predictions: arguments, records."""
     monkeypatch.setenv("POSELAB_CACHE", str(tmp_path / "cache"))
     rng = np.random.default_rng(0)
     instances, found = [], []
@@ -68,7 +68,7 @@ def test_pck(files: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
 def test_predictions_without_ids_are_matched_by_oks(
     files: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A pose too many finds nobody free; without --match none can be scored."""
+    """A surplus pose stays unmatched; without --match none can be scored."""
     for record in files["found"]:
         del record["annotation_id"]
     path, out = files["folder"] / "found.json", files["folder"] / "m.json"
@@ -94,8 +94,10 @@ def test_warnings_go_to_stderr(files: dict[str, Any], capsys: pytest.CaptureFixt
     assert said.startswith("warning: 5 scores lie outside")
 
 
-def test_replicates_give_limits(files: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    """One pose of six is nowhere near: AP can be anything above the luck of drawing it often."""
+def test_replicates_give_confidence_intervals(
+    files: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One pose of six is far off: replicates without it have AP 1, others less."""
     records = files["found"]
     records[0]["keypoints"] = [9000.0, 9000.0, 1.0] * 17
     (files["folder"] / "found.json").write_text(json.dumps(records))
@@ -141,7 +143,7 @@ def test_missing_files_and_wrong_metric_for_the_labels(files: dict[str, Any]) ->
     assert main([*words, "--metric", "pckh"]) == 1
 
 
-def test_wrong_use_is_status_2(files: dict[str, Any]) -> None:
+def test_usage_errors_exit_with_status_2(files: dict[str, Any]) -> None:
     assert main(["evaluate"]) == 2
     assert main([*files["words"], "--metric", "mota"]) == 2
     assert main([*files["words"], "--engine", "fast"]) == 2
@@ -165,7 +167,7 @@ def test_nothing_heavy_is_imported(files: dict[str, Any]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_results_may_name_people_as_their_labels_do(
+def test_results_may_use_the_category_id_of_the_annotations(
     files: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Labels of category 7: results of 7 are meant for them, those of 1 are ours, others wrong."""
@@ -181,7 +183,7 @@ def test_results_may_name_people_as_their_labels_do(
     assert "expected category_id 7" in capsys.readouterr().err
 
 
-def test_fewer_than_no_replicates(
+def test_a_negative_number_of_replicates_fails(
     files: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*files["words"], "--replicates", "-1"]) == 1

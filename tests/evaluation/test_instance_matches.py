@@ -1,4 +1,4 @@
-"""Who answers for whom: cases worked out by hand, and COCO's own matching as the reference."""
+"""Which pose is matched to which person: by hand, and by COCO's own matching as the reference."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HEAD = [0.0, 0.0, 60.0, 80.0]  # diagonal 100, head size 60: 0.5 of it is 30 pix
 
 
 def standing_at(x: list[float], make_table: Make, **columns: Any) -> Annotations:
-    """People of one image (unless told otherwise) whose joints all lie at (x, 50)."""
+    """People of one image (unless ``columns`` differ) whose joints all lie at (x, 50)."""
     points = np.full((len(x), 17, 3), 2.0)
     points[..., 0], points[..., 1] = np.array(x)[:, None], 50.0
     columns = {"images": [0] * len(x), "head_boxes": [HEAD] * len(x)} | columns
@@ -34,12 +34,12 @@ def poses_at(x: list[float], scores: list[float], images: list[int] | None = Non
     """Poses without annotation ids whose joints all lie at (x, 50)."""
     keypoints = np.full((len(x), 17, 2), 50.0)
     keypoints[..., 0] = np.array(x)[:, None]
-    nobody = np.full(len(x), -1)
+    without_ids = np.full(len(x), -1)
     places = np.array([0] * len(x) if images is None else images)
-    return Predictions(places, nobody, keypoints, np.ones((len(x), 17)), np.array(scores))
+    return Predictions(places, without_ids, keypoints, np.ones((len(x), 17)), np.array(scores))
 
 
-def test_the_best_score_chooses_first_and_takes_the_most_similar(make_table: Make) -> None:
+def test_the_best_scoring_pose_takes_the_most_similar_person(make_table: Make) -> None:
     """Poses at 130 (0.9) and 101 (0.5): the first takes 140, the second what is left, 100."""
     table = standing_at([100, 140], make_table)
     assert match_by_best_oks(poses_at([130, 101], [0.9, 0.5]), table).tolist() == [1, 0]
@@ -52,17 +52,17 @@ def test_equal_scores_go_by_row_and_equal_similarity_to_the_later_person(make_ta
     assert match_by_best_oks(poses_at([120, 120], [0.5, 0.5]), table).tolist() == [1, 0]
 
 
-def test_more_poses_or_more_people_than_there_are(make_table: Make) -> None:
+def test_surplus_poses_and_people_stay_unmatched(make_table: Make) -> None:
     table = standing_at([100, 140], make_table)
     assert match_by_best_oks(poses_at([100], [1]), table).tolist() == [0, -1]
     assert match_by_best_oks(poses_at([150, 140, 100], [0.1, 0.9, 0.8]), table).tolist() == [2, 1]
     assert match_by_best_oks(poses_at([1e6], [1]), table).tolist() == [
         -1,
         -1,
-    ]  # OKS 0 is no likeness
+    ]  # OKS 0 is no match
 
 
-def test_images_crowds_and_unlabelled_people_are_kept_apart(make_table: Make) -> None:
+def test_poses_match_only_scorable_people_of_their_image(make_table: Make) -> None:
     """Three people of image 0 at one place: a crowd, one not labelled, one to find."""
     table = standing_at(
         [100, 100, 100, 100], make_table, images=[0, 0, 0, 7], crowd=[True, False, False, False]
@@ -78,8 +78,8 @@ def test_images_crowds_and_unlabelled_people_are_kept_apart(make_table: Make) ->
         match_by_best_oks(poses_at([100], [1], [5]), table)
 
 
-def test_one_who_cannot_be_measured_still_takes_a_pose(make_table: Make) -> None:
-    """The person without head box is found by the pose upon him, which 30 pixels away is right."""
+def test_a_person_without_head_box_still_takes_a_pose(make_table: Make) -> None:
+    """The person without head box takes the exact pose, which would be right for the other one."""
     table = standing_at([100, 130], make_table, head_boxes=[[0.0] * 4, HEAD])
     metrics = PckhEvaluator(match="best_oks")(poses_at([100], [1]), table)
     assert metrics.values["PCKh@0.5"] == 0
@@ -94,15 +94,15 @@ def test_pckh_by_hand(make_table: Make) -> None:
     table = standing_at([100, 300, 480], make_table)
     found = poses_at([130, 300], [0.3, 0.2])
     metrics = PckhEvaluator(match="best_oks")(found, table)
-    figures = [metrics.values[f"PCKh@{t}"] for t in ("0.5", "0.1", "0.11")]
-    assert figures == pytest.approx([2 / 3, 1 / 3, 1 / 3])
+    values = [metrics.values[f"PCKh@{t}"] for t in ("0.5", "0.1", "0.11")]
+    assert values == pytest.approx([2 / 3, 1 / 3, 1 / 3])
     assert metrics.comparability["instances_without_prediction"] == 1
     with pytest.raises(InputError, match="--match best_oks"):
         PckhEvaluator()(found, table)
 
 
-def test_the_rule_is_part_of_the_contract(make_table: Make, predict: Predict) -> None:
-    """Perfect answers score 1 by either rule, yet their contracts differ."""
+def test_the_rule_is_part_of_the_comparability_record(make_table: Make, predict: Predict) -> None:
+    """Perfect predictions score 1 by either rule, but their comparability records differ."""
     points = np.full((6, 17, 3), 2.0)
     points[..., :2] = np.random.default_rng(0).uniform(100, 400, (6, 17, 2))
     table = make_table(points, images=[0, 0, 0, 1, 1, 2], head_boxes=[HEAD] * 6)
@@ -118,7 +118,7 @@ def test_the_rule_is_part_of_the_contract(make_table: Make, predict: Predict) ->
             kind(match="nearest")
 
 
-def test_swapped_ids_do_not_matter_to_the_likeness(make_table: Make, predict: Predict) -> None:
+def test_best_oks_ignores_swapped_annotation_ids(make_table: Make, predict: Predict) -> None:
     points = np.full((2, 16, 3), 2.0)
     points[..., :2] = np.random.default_rng(0).uniform(100, 400, (2, 16, 2))
     table = make_table(points, MPII16, images=[0, 0], head_boxes=[HEAD] * 2)
@@ -129,8 +129,8 @@ def test_swapped_ids_do_not_matter_to_the_likeness(make_table: Make, predict: Pr
 
 
 @pytest.mark.parametrize("match", ["annotation_id", "best_oks"])
-def test_no_predictions_at_all_are_all_wrong(make_table: Make, match: str) -> None:
-    """A bottom-up method before its first epoch finds nobody, and its file tells no keypoints."""
+def test_without_predictions_every_joint_is_wrong(make_table: Make, match: str) -> None:
+    """A bottom-up method may predict no pose before its first epoch; its file has no keypoints."""
     table = standing_at([100, 140], make_table)
     none = np.empty(0, dtype=np.int64)
     empty = Predictions(none, none, np.empty((0, 0, 2)), np.empty((0, 0)), np.empty(0))
@@ -155,7 +155,7 @@ def test_coco_matches_the_same_pairs(make_table: Make, seed: int) -> None:
 
 
 def matched_by_coco(found: Predictions, table: Annotations) -> list[int]:
-    """The prediction row of every person, -1 for none, as pycocotools pairs them off."""
+    """The prediction row of every person, -1 for none, as pycocotools matches them."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 

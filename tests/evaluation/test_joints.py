@@ -1,4 +1,4 @@
-"""Figures of single joints, counted by hand."""
+"""Metrics of single joints, counted by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOSE, WRIST, ANKLE = (COCO17.index(name) for name in ("nose", "left_wrist", "lef
 
 
 def instances(make_table: Make) -> Annotations:
-    """Two people of 10,000 pixels²; nobody has a left ankle, only the first has a left wrist."""
+    """Two people of 10,000 pixels²; neither has a left ankle, only the first has a left wrist."""
     points = np.full((2, 17, 3), 2.0)
     points[..., :2] = np.random.default_rng(0).uniform(0, 100, (2, 17, 2))
     points[:, ANKLE, 2] = points[1, WRIST, 2] = 0
@@ -64,7 +64,7 @@ def test_only_the_chosen_images_count(make_table: Make, predict: Predict) -> Non
 
 
 def test_ap_of_a_joint_by_hand(make_table: Make, predict: Predict) -> None:
-    """The better ranked nose is 0.62 similar, so found at .5, .55 and .6 of ten thresholds; at the
+    """The better ranked nose is 0.62 similar, so right at .5, .55 and .6 of ten thresholds; at the
     others the second pose, half of two people at precision 1/2, leaves 51 of 101 recalls at 1/2."""
     table = instances(make_table)
     found = replace(off(predict, table, 0, NOSE, 0.62), scores=np.array([0.9, 0.8]))

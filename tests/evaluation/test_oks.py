@@ -1,4 +1,4 @@
-"""Object keypoint similarity by hand, and what the evaluator says about itself."""
+"""Object keypoint similarity by hand, and what the evaluator records."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_false_positive_ranked_first_halves_precision(make_table: Make) -> Non
     assert values["AR"] == 1.0
 
 
-def test_only_the_best_twenty_poses_of_a_image_count(make_table: Make) -> None:
+def test_only_the_best_twenty_poses_of_an_image_count(make_table: Make) -> None:
     table = make_table([[[50, 60, 2], [70, 60, 2]]], TWO)
     poses = np.repeat(table.keypoints + 900, 21, axis=0)
     poses[-1] = table.keypoints[0]
@@ -85,7 +85,9 @@ def test_a_subset_scores_as_if_there_were_no_other_images(
         OksEvaluator()(found, table, image_ids=[77])
 
 
-def test_the_contract_says_where_sigmas_come_from(make_table: Make, predict: Predict) -> None:
+def test_the_comparability_record_says_where_sigmas_come_from(
+    make_table: Make, predict: Predict
+) -> None:
     guessed = make_table(np.full((1, 14, 3), 2.0), LSP14)
     comparability = OksEvaluator()(predict(guessed), guessed).comparability
     assert (comparability["sigmas_from"], comparability["sigmas"]) == ("guess", [0.05] * 14)
@@ -94,7 +96,7 @@ def test_the_contract_says_where_sigmas_come_from(make_table: Make, predict: Pre
     assert own["keypoints"] == 14
 
 
-def test_wrong_settings_are_refused(make_table: Make, predict: Predict) -> None:
+def test_wrong_settings_raise(make_table: Make, predict: Predict) -> None:
     with pytest.raises(InputError, match="hotcoco or pycocotools, got 'fast'"):
         OksEvaluator("fast")
     table = make_table([[[50, 60, 2], [70, 60, 2]]], TWO)

@@ -45,7 +45,7 @@ def assert_answered(found: Any, table: Annotations) -> None:
     assert np.array_equal(found.image_ids, table.image_ids[table.image_of()[rows]])
 
 
-def test_hrnet_and_hourglass_count_people_as_the_labels_file_does(
+def test_hrnet_and_hourglass_results_follow_the_order_of_annotations(
     make_table: Make, tmp_path: Path
 ) -> None:
     """Two people of one image are not neighbours in the file, but are in the table."""
@@ -58,7 +58,7 @@ def test_hrnet_and_hourglass_count_people_as_the_labels_file_does(
     assert_answered(read_other_results(tmp_path / "valid.h5", table), table)
 
 
-def test_both_forms_of_tompson(make_table: Make, tmp_path: Path) -> None:
+def test_both_files_of_tompson_are_read(make_table: Make, tmp_path: Path) -> None:
     table = labelled(make_table, MPII16)
     poses = one_based(table)
     savemat(tmp_path / "ours.mat", {"pos_pred_src": poses.transpose(1, 2, 0)})
@@ -76,8 +76,10 @@ def test_both_forms_of_tompson(make_table: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("skeleton", [LSP14, PARSE14, FLIC10])
-def test_two_rows_a_joint(make_table: Make, tmp_path: Path, skeleton: Skeleton) -> None:
-    """Of everybody, or only of those held out for testing."""
+def test_coordinates_first_files_are_read(
+    make_table: Make, tmp_path: Path, skeleton: Skeleton
+) -> None:
+    """Results of all people, or only of those held out for testing."""
     table = labelled(make_table, skeleton)
     pred = one_based(table).transpose(2, 1, 0)
     savemat(tmp_path / "all.mat", {"pred": pred})
@@ -89,7 +91,7 @@ def test_two_rows_a_joint(make_table: Make, tmp_path: Path, skeleton: Skeleton) 
     assert_answered(found, half)
 
 
-def test_segments_meet_in_joints(make_table: Make, tmp_path: Path) -> None:
+def test_joints_are_means_of_segment_ends(make_table: Make, tmp_path: Path) -> None:
     """Ends that lie apart are averaged; by hand for the right knee and the wrist."""
     table = labelled(make_table, LSP14, instances=1)
     joints = one_based(table)[0]
@@ -107,7 +109,7 @@ def test_segments_meet_in_joints(make_table: Make, tmp_path: Path) -> None:
         read_other_results(tmp_path / "flic.mat", upper)
 
 
-def test_what_is_no_result_is_refused(make_table: Make, tmp_path: Path) -> None:
+def test_other_files_raise(make_table: Make, tmp_path: Path) -> None:
     table = labelled(make_table, MPII16)
     savemat(tmp_path / "few.mat", {"preds": np.ones((3, 16, 2))})
     with pytest.raises(InputError, match="expected 4 poses of 16 keypoints .* got 3 x 16 x 2"):

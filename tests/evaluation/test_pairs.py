@@ -47,7 +47,7 @@ def all_pairs(table: Annotations, found: Predictions) -> Pairs:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_greedy_matching_is_the_engines(make_table: Make, seed: int) -> None:
+def test_greedy_matching_equals_the_engine(make_table: Make, seed: int) -> None:
     table, found = scene(make_table, seed)
     pairs = all_pairs(table, found)
     assert len(pairs.pose) == sum(np.diff(table.first_person)[found.image_ids])
@@ -78,7 +78,7 @@ def test_the_most_similar_pairs_are_taken_first(make_table: Make, seed: int) -> 
     np.testing.assert_array_equal(most_similar_pairs(pairs), np.sort(expected))
 
 
-def test_nothing_to_match(make_table: Make) -> None:
+def test_empty_inputs_match_nothing(make_table: Make) -> None:
     nothing = Pairs(np.empty(0, int), np.empty(0, int), np.empty(0))
     np.testing.assert_array_equal(match_greedily(nothing, np.empty(0, int), 2), [-1, -1])
     assert len(most_similar_pairs(nothing)) == 0

@@ -58,14 +58,14 @@ def test_joints_and_groups_by_hand(make_table: Make, predict: Predict) -> None:
     assert values["PCKh@0.5/groups"] == pytest.approx((0.75 + 0.75 + 5) / 7)
 
 
-def test_a_person_nobody_predicted_counts_as_wrong(make_table: Make, predict: Predict) -> None:
+def test_a_person_without_prediction_counts_as_wrong(make_table: Make, predict: Predict) -> None:
     table = mpii(make_table)
     metrics = PckhEvaluator()(predict(table).take(np.array([1])), table)
     assert metrics.values["PCKh@0.5"] == 0.5
     assert metrics.comparability["instances_without_prediction"] == 1
 
 
-def test_a_joint_nobody_labelled_has_no_figure(make_table: Make, predict: Predict) -> None:
+def test_a_joint_that_is_never_labelled_is_nan(make_table: Make, predict: Predict) -> None:
     table = mpii(make_table)
     visibility = table.visibility.copy()
     visibility[:, [MPII16.index("left_knee"), MPII16.index("right_knee")]] = 0
@@ -83,7 +83,7 @@ def test_order_of_predictions_does_not_matter(make_table: Make, predict: Predict
     assert PckhEvaluator()(found, table).values == PckhEvaluator()(shuffled, table).values
 
 
-def test_what_pck_cannot_score_is_refused(make_table: Make, predict: Predict) -> None:
+def test_what_pck_cannot_score_raises(make_table: Make, predict: Predict) -> None:
     table = mpii(make_table)
     found = predict(table)
     with pytest.raises(InputError, match="annotation_id of a labelled person"):

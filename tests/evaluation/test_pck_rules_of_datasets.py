@@ -33,7 +33,7 @@ def person(make_table: Make, skeleton: Skeleton, instances: int = 1) -> Annotati
 
 
 @pytest.mark.parametrize(("skeleton", "reach"), [(LSP14, 20.0), (PARSE14, 10.0)])
-def test_the_torsos_diagonal(
+def test_each_dataset_has_its_torso_diagonal(
     make_table: Make, predict: Predict, skeleton: Skeleton, reach: float
 ) -> None:
     table = person(make_table, skeleton)
@@ -41,7 +41,7 @@ def test_the_torsos_diagonal(
     assert PckEvaluator()(predict(table, [reach + 0.01, 0.0]), table).values["PCK@0.2"] == 0.0
 
 
-def test_head_is_both_its_joints_but_on_mpii(make_table: Make, predict: Predict) -> None:
+def test_the_head_is_both_its_joints_except_on_mpii(make_table: Make, predict: Predict) -> None:
     """The upper of the two is right, the lower wrong."""
     for skeleton, lower, expected in ((LSP14, "neck", 0.5), (MPII16, "upper_neck", 1.0)):
         table = person(make_table, skeleton)
@@ -63,5 +63,5 @@ def test_only_the_held_out_are_scored_unless_asked(make_table: Make, predict: Pr
         everybody.values["PCK@0.2"],
         everybody.comparability["instances_without_prediction"],
     ) == (0.5, 2)
-    training = table.select([0, 1])  # nobody is held out there: all are scored
+    training = table.select([0, 1])  # no one is held out there: all are scored
     assert PckEvaluator()(predict(training), training).comparability["instances"] == 2

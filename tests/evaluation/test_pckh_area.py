@@ -1,4 +1,4 @@
-"""The area under the PCKh curve, by hand and by trapezoids of the very figures it sums up."""
+"""The area under the PCKh curve, by hand and by trapezoids of PCKh at each threshold."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_area_of_one_distance_by_hand(
     assert values["PCKh-AUC/wrist"] == pytest.approx(area, abs=1e-12)
 
 
-def test_it_is_the_trapezoids_of_pckh_at_every_threshold(
+def test_auc_is_the_trapezoids_of_pckh_at_every_threshold(
     make_table: Make, predict: Predict
 ) -> None:
     table = instances(make_table, 30)
@@ -51,13 +51,13 @@ def test_it_is_the_trapezoids_of_pckh_at_every_threshold(
     assert 0.2 < values["PCKh-AUC"] < 0.8
 
 
-def test_people_nobody_answers_lower_it(make_table: Make, predict: Predict) -> None:
+def test_unmatched_people_lower_auc(make_table: Make, predict: Predict) -> None:
     table = instances(make_table, 4)
     values = PckhEvaluator()(predict(table).take(np.array([0])), table).values
     assert values["PCKh-AUC"] == pytest.approx(0.25)
 
 
-def test_it_stands_beside_pck_s_own(make_table: Make, predict: Predict) -> None:
+def test_auc_of_pckh_and_pck_have_different_names(make_table: Make, predict: Predict) -> None:
     table = instances(make_table, 2)
     both = SeveralMetrics([PckhEvaluator(), PckEvaluator(reference="box")])
     assert {"AUC", "PCKh-AUC"} <= set(both(predict(table), table).values)

@@ -14,7 +14,7 @@ from poselab.annotations import open_annotations
 from poselab.evaluation.metrics.person_boxes import person_average_precision
 
 
-def test_it_is_what_pycocotools_computes(
+def test_person_ap_equals_pycocotools(
     shared_data: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pycocotools.coco import COCO

@@ -1,4 +1,4 @@
-"""Predictions files: written and read again, merged from shards, refused where they are bad."""
+"""Predictions files: written and read again, merged from shards, errors in bad ones."""
 
 from __future__ import annotations
 
@@ -152,14 +152,14 @@ def test_a_bad_record_in_either_half_is_named(tmp_path: Path, guilty: int) -> No
 
 @pytest.mark.usefixtures("_halved")
 @pytest.mark.parametrize("end", ["", "]]", "] x", ",]"])
-def test_a_cut_file_is_refused_in_halves_too(tmp_path: Path, end: str) -> None:
+def test_a_truncated_file_raises_in_halves_too(tmp_path: Path, end: str) -> None:
     text = json.dumps([GOOD | {"image_id": n} for n in range(100)])
     (tmp_path / "p.json").write_text(text[:-1] + end)
     with pytest.raises(InputError, match="expected JSON in .*p.json"):
         read_predictions(tmp_path / "p.json")
 
 
-def test_merging_drops_the_samplers_padding_only() -> None:
+def test_merging_drops_only_the_padding_of_the_sampler() -> None:
     whole = dataclasses.replace(poses(9), annotation_ids=np.array([0, 1, 2, 3, 4, -1, -1, -1, -1]))
     whole = dataclasses.replace(whole, image_ids=np.arange(9))
     first, second = whole.take(np.array([0, 1, 2, 5, 6])), whole.take(np.array([3, 4, 7, 8]))
@@ -168,7 +168,7 @@ def test_merging_drops_the_samplers_padding_only() -> None:
     assert len(merge([first, second])) == 9
 
 
-def test_merging_keeps_the_first_answer_and_a_methods_own_doubles() -> None:
+def test_merging_keeps_the_first_pose_of_an_annotation_and_a_methods_own_duplicates() -> None:
     predict = dataclasses.replace(
         poses(2), image_ids=np.array([1, 1]), annotation_ids=np.array([5, 5])
     )
@@ -216,12 +216,12 @@ GOOD: dict[str, Any] = {
         (json.dumps([GOOD | {"bbox": [0, 0, 1, 1]}, GOOD]), "in all predictions"),
     ],
 )
-def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, content: str, sentence: str) -> None:
+def test_a_bad_file_raises_one_sentence(tmp_path: Path, content: str, sentence: str) -> None:
     path = tmp_path / "p.json"
     path.write_text(content)
-    with pytest.raises(InputError, match=sentence) as refusal:
+    with pytest.raises(InputError, match=sentence) as error:
         read_predictions(path)
-    assert "\n" not in str(refusal.value)
+    assert "\n" not in str(error.value)
 
 
 def test_no_such_file(tmp_path: Path) -> None:

@@ -30,7 +30,9 @@ def table(make_table: Make) -> Annotations:
     return make_table(points, images=images, head_boxes=heads)
 
 
-def test_both_records_in_one(table: Annotations, predict: Predict) -> None:
+def test_values_and_records_of_both_metrics_are_joined(
+    table: Annotations, predict: Predict
+) -> None:
     found = predict(table, np.random.default_rng(1).normal(0, 10, (6, 17, 2)))
     oks, pckh = OksEvaluator(), PckhEvaluator()
     combined = SeveralMetrics([oks, pckh])
@@ -49,7 +51,7 @@ def test_only_the_chosen_images_are_scored(table: Annotations, predict: Predict)
     assert comparability["images"] == comparability["pck"]["images"] == 2
 
 
-def test_nothing_or_the_same_twice_is_refused(table: Annotations, predict: Predict) -> None:
+def test_no_evaluator_or_repeated_metrics_raise(table: Annotations, predict: Predict) -> None:
     with pytest.raises(InputError, match="one evaluator or more"):
         SeveralMetrics([])
     for again in (OksEvaluator(), OksEvaluator(max_detections=5)):
@@ -60,7 +62,7 @@ def test_nothing_or_the_same_twice_is_refused(table: Annotations, predict: Predi
         SeveralMetrics(parts)(predict(table), table)
 
 
-def test_conf_makes_it(table: Annotations, predict: Predict) -> None:
+def test_conf_builds_it(table: Annotations, predict: Predict) -> None:
     config, _ = compose("train", ["evaluator=oks_pckh"])
     made = instantiate(config.evaluator)
     assert made == SeveralMetrics([OksEvaluator(), PckhEvaluator(match="best_oks")])

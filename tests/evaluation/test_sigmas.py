@@ -92,9 +92,7 @@ def test_standard_errors_are_those_of_repetition(make_table: Make) -> None:
     np.testing.assert_allclose(stated, spread, rtol=0.2)
 
 
-def test_residuals_of_a_model_are_recovered_in_spite_of_wild_ones(
-    make_table: Make, predict: Predict
-) -> None:
+def test_sigmas_of_residuals_are_robust_to_outliers(make_table: Make, predict: Predict) -> None:
     table, rng = simulated(make_table)
     poses = moved(table, rng, missing=0).keypoints
     estimate = sigmas_of_residuals(replace(predict(table), keypoints=poses), table)
@@ -104,7 +102,7 @@ def test_residuals_of_a_model_are_recovered_in_spite_of_wild_ones(
     np.testing.assert_allclose(wild.sigmas, estimate.sigmas, rtol=0.03)
 
 
-def test_people_are_found_by_their_boxes(make_table: Make) -> None:
+def test_people_are_matched_by_their_boxes(make_table: Make) -> None:
     """Other ids, other order, one person less, and a box that overlaps too little."""
     boxes = np.array([[0.0, 0, 10, 20], [100, 0, 10, 20], [200, 0, 10, 20]])
     table = by_hand(make_table, [5, 105, 205], images=[0, 0, 0], boxes=boxes)
@@ -119,7 +117,7 @@ def test_people_are_found_by_their_boxes(make_table: Make) -> None:
     assert sigmas_of_repeats(table, [other]).sigmas[0] == pytest.approx(np.sqrt(0.005))
 
 
-def test_files_without_a_person_in_common_are_refused(make_table: Make) -> None:
+def test_files_without_a_person_in_common_raise(make_table: Make) -> None:
     table = by_hand(make_table, [0])
     far = replace(table, boxes=table.boxes + 500)
     with pytest.raises(InputError, match="none whose box"):
@@ -175,7 +173,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "tip" not in printed.err
 
 
-def test_the_command_needs_something_to_compare(
+def test_the_command_needs_repeated_annotations_or_predictions(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path / "a.json", np.random.default_rng(1))

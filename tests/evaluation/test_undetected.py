@@ -46,7 +46,7 @@ def test_one_box_detects_one_person() -> None:
     assert (matches.undetected_rate, matches.mean_iou) == (0.5, 1.0)
 
 
-def test_matching_is_optimal() -> None:
+def test_the_total_iou_is_maximal() -> None:
     """Both boxes overlap both people; matching greedily would leave one out."""
     table = labelled([[0, 0, 10, 10], [3, 0, 10, 10]], [0, 0], [False, False])
     boxes = np.array([[2.0, 0.0, 10.0, 10.0], [5.0, 0.0, 10.0, 10.0]])

@@ -47,7 +47,9 @@ def test_parts_are_one_pose(make_table: Callable[..., Annotations], tmp_path: Pa
     assert OksEvaluator()(found, table).values["AP"] == pytest.approx(1.0)
 
 
-def test_the_bodys_score_stands_in_and_a_missing_part_is_refused(tmp_path: Path) -> None:
+def test_a_missing_whole_body_score_is_the_bodys_and_an_incomplete_part_raises(
+    tmp_path: Path,
+) -> None:
     plain = records(np.ones((1, 133, 2)))
     del plain[0]["wholebody_score"]
     file = tmp_path / "results.json"
@@ -59,7 +61,7 @@ def test_the_bodys_score_stands_in_and_a_missing_part_is_refused(tmp_path: Path)
         read_predictions(file)
 
 
-def test_a_box_that_a_result_brings_is_its_size(tmp_path: Path) -> None:
+def test_the_area_is_that_of_a_given_box(tmp_path: Path) -> None:
     """Their reader takes boxes where the first result has one, as COCO's does."""
     found = records(np.random.default_rng(0).uniform(0, 300, (2, 133, 2)))
     boxed = [record | {"bbox": [1.0, 2.0, 30.0, 40.0]} for record in found]

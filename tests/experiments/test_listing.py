@@ -1,4 +1,4 @@
-"""`poselab list` shows what there is, fast, and for other programs too."""
+"""`poselab list` is complete, fast, and readable by other programs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_option_says_what_it_is(kind: str) -> None:
     assert [row for row in listing(kind) if not row["about"]] == []
 
 
-def test_ones_own_configs_are_listed(tmp_path: Path) -> None:
+def test_configs_of_the_user_are_listed(tmp_path: Path) -> None:
     (tmp_path / "suite").mkdir()
     (tmp_path / "suite" / "mine.yaml").write_text(
         "rows:\n  a: {recipe: keypoint_rcnn, data: coco}\n  b: {framing.size: [64, 48]}\n"

@@ -1,4 +1,4 @@
-"""The self-test of coordinates, and that it would notice."""
+"""`poselab doctor` passes, and fails on a codec with an error."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_positions_lie_at_many_parts_of_a_cell() -> None:
     assert len(torch.histc(phases, 8, 0, 1).nonzero()) >= 6
 
 
-def test_every_codec_keeps_its_word_everywhere() -> None:
+def test_every_codec_is_as_exact_as_it_states() -> None:
     trips = list(round_trip.round_trips(sizes=((64, 64), (256, 192))))
     assert len({trip.codec for trip in trips}) == len(round_trip.codec_cases())
     assert len(trips) == len(round_trip.codec_cases()) * 3 * 2 * 2

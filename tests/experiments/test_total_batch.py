@@ -70,6 +70,6 @@ def test_a_run_can_take_the_published_total(words: list[str], size: int, accumul
         ([HRNET, "batch=published", "trainer.devices=many"], "number, a list or auto, got many"),
     ],
 )
-def test_what_cannot_be_scaled_is_refused(words: list[str], message: str) -> None:
+def test_what_cannot_be_scaled_raises(words: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         compose("train", words)

@@ -1,4 +1,4 @@
-"""Real results raise no suspicion, and the same results broken on purpose do."""
+"""Real results give no warnings, and the same results broken on purpose do."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def opened(data: Data, files: tuple[str, str]) -> tuple[Predictions, Annotations
 
 
 @pytest.mark.parametrize("files", [MPII, HOURGLASS, LSP, FLIC, PARSE])
-def test_real_results_pass(shared_data: Data, files: tuple[str, str]) -> None:
+def test_real_results_raise_no_warning(shared_data: Data, files: tuple[str, str]) -> None:
     predictions, annotations = opened(shared_data, files)
     assert validate_predictions(predictions, annotations, ranked_by_oks=False) == []
 
 
 @pytest.mark.parametrize("files", [MPII, HOURGLASS, LSP, FLIC, PARSE])
-def test_swapped_axes_and_sides(shared_data: Data, files: tuple[str, str]) -> None:
+def test_swapped_axes_and_sides_warn(shared_data: Data, files: tuple[str, str]) -> None:
     predictions, annotations = opened(shared_data, files)
     points, flip = predictions.keypoints, list(annotations.skeleton.flip_index)
     swapped = dataclasses.replace(predictions, keypoints=points[..., ::-1])
@@ -57,7 +57,7 @@ def test_swapped_axes_and_sides(shared_data: Data, files: tuple[str, str]) -> No
 
 
 @pytest.mark.parametrize("shift", [1.0, -1.0])
-def test_one_pixel_on_mpii(shared_data: Data, shift: float) -> None:
+def test_a_shift_of_one_pixel_warns_on_mpii(shared_data: Data, shift: float) -> None:
     """With the errors of Tompson et al. as they are, but for their own bias of about a pixel,
     which would hide the shift."""
     predictions, annotations = opened(shared_data, MPII)
@@ -87,6 +87,6 @@ def test_labels_of_hourglass_read_with_the_wrong_origin(shared_data: Data) -> No
 
 
 @pytest.mark.parametrize("name", ["crowdpose_example", "xtcocoapi_example"])
-def test_coco_results_raise_no_suspicion_of_coordinates(shared_data: Data, name: str) -> None:
+def test_coco_results_raise_no_warning_about_coordinates(shared_data: Data, name: str) -> None:
     files = (f"oks-cases/{name}/gt.json", f"oks-cases/{name}/predictions.json")
     assert validate_predictions(*opened(shared_data, files), ranked_by_oks=False) == []

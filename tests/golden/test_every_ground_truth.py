@@ -1,4 +1,4 @@
-"""Every public layout at hand opens by itself and gives perfect answers the perfect figure."""
+"""Every public layout is recognised, and perfect predictions have perfect metric values."""
 
 from __future__ import annotations
 

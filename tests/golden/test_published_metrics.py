@@ -1,4 +1,4 @@
-"""Figures that others published or computed, from their own predictions, to the printed digits."""
+"""Published or reference metric values, from the same predictions, to the printed digits."""
 
 from __future__ import annotations
 

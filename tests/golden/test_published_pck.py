@@ -1,6 +1,6 @@
 """PCK of Yang et al. 2016 from their own predictions, as their toolkit prints it.
 
-The figures come from the MATLAB code published with those predictions, which is the PCK of the MPII
+The values come from the MATLAB code published with those predictions, which is the PCK of the MPII
 toolkit: joints pooled, torso between joints 10 and 3 of fourteen, AUC by the trapezoidal rule.
 """
 
@@ -42,7 +42,9 @@ PARSE = {"PCK@0.2": "76.9"}
         ("PARSE/pred_sticks_parse_pc", "parse-labels", PARSE),
     ],
 )
-def test_yang(shared_data: Data, result: str, ground_truth: str, printed: dict[str, str]) -> None:
+def test_pck_of_yang(
+    shared_data: Data, result: str, ground_truth: str, printed: dict[str, str]
+) -> None:
     annotations = open_annotations(shared_data(f"{FOLDER}/gt/{ground_truth}.mat"), cache=False)
     predictions = read_other_results(shared_data(f"{FOLDER}/results/{result}.mat"), annotations)
     metrics = PckEvaluator()(predictions, annotations)
@@ -62,7 +64,7 @@ def test_columns_of_the_lsp_table(shared_data: Data) -> None:
     assert found == columns
 
 
-def test_the_other_diagonal_of_parse_gives_another_figure(shared_data: Data) -> None:
+def test_the_other_diagonal_of_parse_gives_another_value(shared_data: Data) -> None:
     """Guards the rule: with left shoulder to right hip it would be 75.5."""
     import dataclasses
 
@@ -75,8 +77,8 @@ def test_the_other_diagonal_of_parse_gives_another_figure(shared_data: Data) -> 
     assert f"{100 * PckEvaluator()(predictions, other).values['PCK@0.2']:.1f}" == "75.5"
 
 
-def test_people_of_one_image_keep_the_files_order(shared_data: Data) -> None:
-    """The h5 labels hold several people an image; floored positions move the figure a little."""
+def test_people_of_one_image_keep_the_order_of_the_file(shared_data: Data) -> None:
+    """The h5 labels hold several people an image; floored positions change the value a little."""
     annotations = open_annotations(shared_data("mpii/hg/annot/valid.h5"), cache=False)
     predictions = read_other_results(shared_data("mpii/hg/preds/valid-example.h5"), annotations)
     values = PckhEvaluator()(predictions, annotations).values
@@ -100,7 +102,7 @@ def test_training_people_can_be_scored_too(shared_data: Data) -> None:
         ("LSP/pred_keypoints_lsp_pc", "parse-joints", "305 or 205 poses of 14 keypoints"),
     ],
 )
-def test_results_of_other_labels_are_refused(
+def test_results_of_other_annotations_raise(
     shared_data: Data, result: str, ground_truth: str, sentence: str
 ) -> None:
     annotations = open_annotations(shared_data(f"{FOLDER}/gt/{ground_truth}.mat"), cache=False)

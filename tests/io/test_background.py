@@ -1,4 +1,4 @@
-"""Work in a second process: its result comes back, or is made here if the process ends badly."""
+"""Work in a second process: its result comes back, or is computed here if the process dies."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def die(how: Callable[[], object]) -> int:
         lambda: [][0],
     ],
 )
-def test_a_copy_that_ends_otherwise_is_made_good(how: Callable[[], object]) -> None:
+def test_work_is_repeated_here_if_the_copy_dies(how: Callable[[], object]) -> None:
     with in_background(partial(die, how)) as result:
         assert result() == HERE
 
@@ -72,27 +72,27 @@ def test_errors_are_raised_here() -> None:
         result()
 
 
-def test_a_copy_that_nobody_waits_for_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun, fork = list[int](), os.fork
+def test_an_unused_copy_is_terminated(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, fork = list[int](), os.fork
 
     def watched() -> int:
-        begun.append(fork())
-        return begun[-1]
+        started.append(fork())
+        return started[-1]
 
     monkeypatch.setattr(os, "fork", watched)
     with pytest.raises(KeyError), in_background(threading.Event().wait):
         raise KeyError
-    (copy,) = begun
+    (copy,) = started
     with pytest.raises(ChildProcessError):
         os.waitpid(copy, os.WNOHANG)
 
 
-def test_what_is_not_worth_it_is_done_here() -> None:
+def test_small_work_is_done_in_this_process() -> None:
     with in_background(os.getpid, worth_it=False) as result:
         assert result() == HERE
 
 
-def test_a_system_without_room_for_a_copy_is_made_good(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_is_done_here_if_no_copy_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> int:
         raise BlockingIOError
 

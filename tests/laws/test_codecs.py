@@ -264,7 +264,7 @@ def test_channels_are_what_the_output_has(case: Case) -> None:
 
 
 @pytest.mark.parametrize("kind", [CoordinateCodec, BoneCodec, HeatmapCodec, UdpOffsetCodec])
-def test_one_person_codecs_refuse_crowds(kind: Any) -> None:
+def test_one_person_codecs_raise_on_several_people(kind: Any) -> None:
     codec = kind(skeleton=MPII16, input_size=(64, 64), stride=4)
     with pytest.raises(ValueError, match="expected one person"):
         encode(codec, torch.zeros(1, 2, 16, 2))

@@ -47,7 +47,7 @@ def spot_image(folder: Path) -> Path:
 @pytest.mark.parametrize("pixels", ["centre", "hrnet", "udp"])
 @pytest.mark.parametrize("size", [(256, 192), (128, 128), (250, 331)])
 @pytest.mark.parametrize("person", [True, False], ids=["person", "whole"])
-def test_white_pixel(
+def test_a_white_pixel_and_its_keypoint_land_together(
     tmp_path: Path, affine: AffineParameters, pixels: str, size: Size, person: bool
 ) -> None:
     framing = PersonCrop(size, pixels) if person else WholeImage(size, pixels)

@@ -152,7 +152,7 @@ LOSSES = [HardKeypointLoss(8), AdaptiveWingLoss(), FocalHeatmapLoss(), HeatmapDi
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
-def test_unlabelled_keypoints_get_no_gradient_and_nobody_costs_nothing(
+def test_unlabelled_keypoints_get_no_gradient_and_an_empty_target_costs_nothing(
     loss: torch.nn.Module,
 ) -> None:
     codec = HeatmapCodec(skeleton=COCO17, input_size=(64, 48), stride=4)

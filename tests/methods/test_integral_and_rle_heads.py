@@ -53,7 +53,7 @@ def bump() -> torch.Tensor:
     return heatmaps
 
 
-def test_background_pulls_the_mean_and_debiasing_lets_go() -> None:
+def test_background_biases_the_mean_and_debiasing_removes_the_bias() -> None:
     peak = torch.tensor([[[3.5 / 12 - 0.5, 2.5 / 9 - 0.5]]])
     biased = soft_argmax_head(bump())([bump()]).xy
     assert (biased.abs() < peak.abs() - 0.02).all()
@@ -90,7 +90,7 @@ def test_soft_argmax_with_deviations_has_the_position_of_the_one_and_the_score_o
     torch.testing.assert_close(output.confidence, 1 - sigma.mean(-1))
 
 
-def test_debiased_maps_of_nothing_point_to_the_centre() -> None:
+def test_debiased_empty_heatmaps_point_to_the_centre() -> None:
     nothing = torch.zeros(1, 1, 9, 12, requires_grad=True)
     xy = soft_argmax_head(nothing, normalise="debiased")([nothing]).xy
     assert xy.abs().max() < 1e-6

@@ -87,7 +87,7 @@ def raw(values: list[list[float]]) -> SoftArgmaxCoordinates:
     return SoftArgmaxCoordinates(soft_argmax(heatmaps), torch.ones(1, 1), heatmaps, heatmaps)
 
 
-def test_maps_of_the_heatmap_heads_by_hand() -> None:
+def test_losses_of_heatmaps_by_hand() -> None:
     """Logits 0, log 2, log 3, 0 over 2x2 cells; the keypoint is in the third, (0, 1)."""
     output = raw([[0.0, math.log(2)], [math.log(3), 0.0]])
     target = at((-0.2, 0.3))
@@ -129,7 +129,7 @@ def test_unlabelled_keypoints_weigh_nothing(kind: str) -> None:
     assert (heatmaps.grad[weight == 1].abs().amax((-2, -1)) > 0).all()
 
 
-def test_factor_weighs_the_maps_alone() -> None:
+def test_the_factor_weighs_only_the_loss_of_heatmaps() -> None:
     output, target = found(CROSS), at((0.3, 0.1))
     one, three = (IntegralLoss(heatmaps="kl", factor=f)(output, target) for f in (1.0, 3.0))
     assert three["heatmaps"].item() == pytest.approx(3 * one["heatmaps"].item())

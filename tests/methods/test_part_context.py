@@ -1,4 +1,4 @@
-"""Part and context heatmaps: how positions are read, and what the next block gets."""
+"""Part and context heatmaps: how positions are decoded, and what the next block gets."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def test_position_is_the_parts_mean_and_the_weighted_mean_of_its_contexts() -> N
         assert output.confidence[0, k].item() == pytest.approx(highest)
 
 
-def test_without_context_the_part_says_it_all() -> None:
+def test_without_context_the_position_is_that_of_the_part() -> None:
     made = head(blocks=1, contexts=0, share=0.7)
     heatmaps = torch.randn(1, 3, 4, 8, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(made._coordinates(heatmaps).xy[0, 1], mean(heatmaps[0, 1]))
 
 
-def test_each_block_sees_the_maps_before_it() -> None:
+def test_each_block_reads_the_heatmaps_of_the_previous_one() -> None:
     made, feature_info = head(blocks=2), torch.randn(2, 8, 8, 12)
     first, second = made([feature_info]).each
     with torch.no_grad():

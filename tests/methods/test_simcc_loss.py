@@ -45,7 +45,7 @@ def test_is_the_authors_formula(beta: float, soften: bool) -> None:
 
 
 def test_one_hot_is_cross_entropy_with_its_gradient() -> None:
-    """Two bins, logits log 3 and 0: p = 3/4, 1/4; truth the second: loss log 4, gradient p - t."""
+    """Two bins, logits log 3 and 0: p = 3/4, 1/4; t is the second: loss log 4, gradient p - t."""
     logits = torch.tensor([[[math.log(3.0), 0.0]]], requires_grad=True)
     sure = torch.tensor([[[0.0, 1.0]]])
     target = AxisTarget(sure, sure, torch.ones(1, 1))

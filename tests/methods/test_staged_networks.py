@@ -120,7 +120,7 @@ def touched(net: PoseNet, stage: int) -> set[str]:
     return {".".join(name.split(".")[:3]) for name in moved}
 
 
-def test_an_hourglass_hands_on_features_and_maps() -> None:
+def test_an_hourglass_passes_on_features_and_heatmaps() -> None:
     net = narrow("hourglass")
     assert "head.stages.1" not in touched(net, 0)
     assert "head.from_heatmaps.0" not in touched(net, 0)
@@ -178,7 +178,7 @@ class _Times(nn.Module):
 # ---- what does not fit ---------------------------------------------------------------------------
 
 
-def test_what_does_not_fit_is_said() -> None:
+def test_what_does_not_fit_raises() -> None:
     with pytest.raises(
         InputError, match=r"multiples of 16 for hourglasses of depth 4, got \(24, 24"
     ):

@@ -62,7 +62,7 @@ def ideal(codec: TagCodec, target: TagTarget) -> TaggedHeatmaps:
 
 
 def encode(codec: TagCodec, keypoints: torch.Tensor, visibility: torch.Tensor) -> TagTarget:
-    """Targets where everything is usable."""
+    """Targets where every pixel counts."""
     return codec.encode(keypoints, visibility, torch.ones(1, *SIZE, dtype=torch.uint8))
 
 
@@ -84,7 +84,7 @@ def matched(poses: Poses, keypoints: torch.Tensor, visibility: torch.Tensor) -> 
 
 @pytest.mark.parametrize("pixels", ["centre", "udp"])
 @pytest.mark.parametrize("seed", range(3))
-def test_an_ideal_output_decodes_to_the_very_people(pixels: str, seed: int) -> None:
+def test_an_ideal_output_decodes_to_its_people(pixels: str, seed: int) -> None:
     """Also where Gaussians of two people overlap (sigma is 8 pixels, they are 16 apart)."""
     this = codec(pixels, refine=False)
     keypoints = crowd(seed, apart=16)
@@ -107,7 +107,7 @@ def test_people_with_few_joints() -> None:
     assert (poses.scores[~poses.valid] == 0).all()
 
 
-def test_missing_joints_lie_at_the_mean_of_the_found() -> None:
+def test_missing_joints_lie_at_the_mean_of_the_detected_ones() -> None:
     this = codec(refine=False)
     keypoints = crowd(4, apart=16)[:, :1]
     visibility = torch.zeros(1, 1, 17, dtype=torch.uint8)
@@ -132,7 +132,7 @@ def test_the_order_of_people_does_not_matter() -> None:
 
 
 def test_refinement_finds_a_joint_below_the_threshold() -> None:
-    """The left wrist is faint and there is a brighter one of somebody else's."""
+    """The left wrist scores low, and the wrist of another person scores higher."""
     this = codec(refine=True)
     keypoints = crowd(7, apart=24)[:, :2]
     visibility = torch.full((1, 2, 17), 2, dtype=torch.uint8)
@@ -147,7 +147,7 @@ def test_refinement_finds_a_joint_below_the_threshold() -> None:
     assert sorted(matched(poses, keypoints, visibility)) == [0, 1]
 
 
-def test_adjusting_comes_nearer() -> None:
+def test_adjusting_lowers_the_error() -> None:
     keypoints, visibility = crowd(8, apart=40), torch.full((1, PEOPLE, 17), 2, dtype=torch.uint8)
     errors = []
     for adjust in (False, True):
@@ -175,18 +175,18 @@ def test_flip_test_keeps_both_tags_and_groups_as_well() -> None:
     assert sorted(matched(this.decode(both), keypoints, visibility)) == list(range(PEOPLE))
 
 
-def test_encoding_masks_what_nobody_can_know() -> None:
+def test_encoding_masks_regions_without_annotations() -> None:
     """A cell counts where more than half of its pixels do."""
     this = codec()
     loss_mask = torch.ones(1, *SIZE, dtype=torch.uint8)
     loss_mask[:, :, :6] = 0
-    nobody = torch.zeros(1, 1, 17, dtype=torch.uint8)
-    weight = this.encode(torch.zeros(1, 1, 17, 2), nobody, loss_mask).weight
+    visibility = torch.zeros(1, 1, 17, dtype=torch.uint8)
+    weight = this.encode(torch.zeros(1, 1, 17, 2), visibility, loss_mask).weight
     assert weight.shape == (1, 1, 48, 64)
     assert weight[0, 0, 0, :3].tolist() == [0.0, 0.0, 1.0]
 
 
-def test_cells_are_where_the_maps_peak() -> None:
+def test_cells_are_where_the_heatmaps_peak() -> None:
     this = codec()
     keypoints = crowd(10, apart=40)
     visibility = torch.full((1, PEOPLE, 17), 2, dtype=torch.uint8)

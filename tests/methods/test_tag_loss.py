@@ -50,7 +50,7 @@ def test_tag_terms_are_the_naive_double_loop() -> None:
     assert push.item() == pytest.approx(np.mean([p for _, p in expected]), rel=1e-5)
 
 
-def test_several_tag_maps_are_averaged() -> None:
+def test_several_tag_heatmaps_are_averaged() -> None:
     tags, cell, present = tag_case()
     both = torch.cat([tags, tags.flip(-1)], dim=1)
     one, other = tag_terms(tags, cell, present), tag_terms(tags.flip(-1), cell, present)

@@ -1,4 +1,4 @@
-"""Backbones keep the contract of features, train in every part, and refuse what does not fit."""
+"""Backbones report their features, train in every part, and raise on what does not fit."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_features_are_as_announced_and_every_parameter_learns(
 
 @pytest.mark.parametrize("size", [(64, 64), SIZE])
 @pytest.mark.parametrize("blocks", [1, 2])
-def test_the_tiny_backbone_keeps_the_contract(size: tuple[int, int], blocks: int) -> None:
+def test_the_tiny_backbone_has_the_interface_of_all(size: tuple[int, int], blocks: int) -> None:
     backbone = TinyResNet(input_size=size, widths=(8, 16, 24, 32), blocks=blocks)
     assert_keeps_contract(backbone, [4, 8, 16, 32], size)
 
@@ -94,7 +94,7 @@ def test_vision_transformer_fits_its_positions_to_the_input() -> None:
     assert backbone(torch.zeros(1, 3, 256, 192))[0].shape == (1, 192, 16, 12)
 
 
-def test_same_seed_same_network_and_evaluation_has_no_chance() -> None:
+def test_equal_seeds_give_equal_networks_and_evaluation_is_deterministic() -> None:
     images = torch.randn(2, 3, *SIZE)
     outputs = []
     for _ in range(2):
@@ -165,7 +165,7 @@ def test_weights_files_cannot_run_code(tmp_path: Path) -> None:
 # ---- names, sizes, the hub -----------------------------------------------------------------------
 
 
-def test_a_misspelt_name_is_answered_with_close_ones() -> None:
+def test_a_misspelt_name_raises_with_suggestions() -> None:
     with pytest.raises(InputError, match=r"'resnet5O'; did you mean .*resnet50"):
         built("resnet5O")
 
@@ -183,12 +183,12 @@ def test_a_misspelt_name_is_answered_with_close_ones() -> None:
         ({"name": "resnet18.no_such_tag"}, "no_such_tag"),
     ],
 )
-def test_what_a_backbone_cannot_do_is_said(options: dict[str, Any], message: str) -> None:
+def test_what_a_backbone_cannot_do_raises(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         built(**options)
 
 
-def test_an_unreachable_hub_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_hub_raises_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*_: Any, **__: Any) -> None:
         raise URLError("no route")
 
@@ -198,7 +198,7 @@ def test_an_unreachable_hub_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> 
         built(pretrained=True)
 
 
-def test_networks_without_published_weights_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_networks_without_published_weights_raise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "urlopen", pytest.fail)
     with pytest.raises(InputError, match="timm has none"):
         built("mobilenetv2_035", pretrained=True)

@@ -1,4 +1,4 @@
-"""CSPNeXt: published sizes, the contract of features, and what it cannot take."""
+"""CSPNeXt: published sizes, reported features, and what it cannot take."""
 
 from __future__ import annotations
 
@@ -57,6 +57,6 @@ def test_features_are_as_announced_and_every_parameter_learns(size: Size) -> Non
     ("size", "options"),
     [((250, 192), {}), ((256, 192), {"widen": float("nan")}), ((256, 192), {"deepen": 0.0})],
 )
-def test_what_it_cannot_take_is_said(size: Size, options: dict[str, float]) -> None:
+def test_what_it_cannot_take_raises(size: Size, options: dict[str, float]) -> None:
     with pytest.raises(InputError, match="multiples of 32 and backbone.deepen and widen above 0"):
         CSPNeXt(input_size=size, **options)

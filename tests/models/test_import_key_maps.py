@@ -1,4 +1,4 @@
-"""Rules that rename keys of other zoos: strict, and they report keys that are not needed."""
+"""Rules that rename keys of other model zoos: strict, and they report keys that are not needed."""
 
 from __future__ import annotations
 

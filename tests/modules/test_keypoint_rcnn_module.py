@@ -173,7 +173,7 @@ def test_people_outside_the_input_do_not_count() -> None:
     assert instances.keypoints.isfinite().all()
 
 
-def test_images_without_people_are_learned_from(data: Any) -> None:
+def test_images_without_people_train_too(data: Any) -> None:
     module, batch = made(), batch_of(data.val_samples)
     no_people = batch._replace(boxes=0 * batch.boxes, visibility=0 * batch.visibility)
     half = batch._replace(boxes=torch.stack([batch.boxes[0], 0 * batch.boxes[1]]))
@@ -218,7 +218,7 @@ def test_confidence_says_how_sharp_a_heatmap_is() -> None:
     torch.testing.assert_close(_confidences(maps, points, box)[0], torch.tensor([1.0, 25 / 3136]))
 
 
-def test_around_an_image_lies_the_mean_colour(data: Any) -> None:
+def test_padding_has_the_mean_colour(data: Any) -> None:
     module = made()
     batch = batch_of(PoseDataset(data.val, WholeImage((64, 128))))
     shown = module.padded(batch).image

@@ -17,7 +17,7 @@ from poselab.skeletons import COCO17
 IMAGES = torch.randint(0, 256, (3, 3, 32, 24), generator=torch.Generator().manual_seed(0)).byte()
 
 
-def test_images_are_normalised_as_imagenet_is() -> None:
+def test_images_are_normalised_by_imagenet_statistics() -> None:
     grey = torch.full((1, 3, 32, 24), 128, dtype=torch.uint8)
     seen = heatmap_regression()(grey)[0, 0, 0, 0]
     assert seen.item() == pytest.approx((128 / 255 - 0.485) / 0.229, abs=1e-6)
@@ -92,7 +92,7 @@ def test_nothing_detected_is_nothing_suppressed() -> None:
     assert len(top_down().suppress(none)) == 0
 
 
-def test_each_module_takes_codecs_of_its_kind_alone() -> None:
+def test_each_module_takes_only_codecs_of_its_kind() -> None:
     settings = {"skeleton": COCO17, "input_size": (32, 24), "stride": 4}
     coordinates, tags = CoordinateCodec(**settings), TagCodec(**settings)
     for module, wrong, expected in (

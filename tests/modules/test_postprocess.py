@@ -58,7 +58,7 @@ class Halved(PostProcess):
         return super().score(poses, frame) / 2
 
 
-def test_a_rule_of_ones_own_is_recorded_by_its_name() -> None:
+def test_a_user_defined_rule_is_recorded_by_its_name() -> None:
     assert Halved().comparability()["score"] == "by Halved"
 
 

@@ -52,6 +52,6 @@ def test_a_late_cosine_is_flat_before() -> None:
         cosine(10, 4, start=2)
 
 
-def test_schedules_travel_to_other_processes() -> None:
+def test_schedules_can_be_pickled() -> None:
     factor = pickle.loads(pickle.dumps(cosine(10, 2, warmup=1)))
     assert factor(20) == pytest.approx(0.0)

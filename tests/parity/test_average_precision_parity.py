@@ -57,7 +57,7 @@ def test_whole_set_equals_the_engine(tmp_path: Path, seed: int, engine: str) -> 
     accumulator = accumulate(gt, dt, engine, sigmas)
     ours = accumulator.values(np.ones((1, len(accumulator.image_ids)), int))[0]
     theirs = plain_pycocotools(gt, dt, sigmas)
-    expected = [np.nan if figure == -1 else figure for figure in theirs]
+    expected = [np.nan if value == -1 else value for value in theirs]
     np.testing.assert_array_equal(ours, expected)
 
 
@@ -76,6 +76,6 @@ def test_repeated_images_equal_pycocotools_on_the_repeated_set(tmp_path: Path, s
         dict(zip(accumulator.image_ids.tolist(), weights.tolist(), strict=True)),
     )
     theirs = plain_pycocotools(*written(tmp_path, *many), sigmas)
-    expected = [np.nan if figure == -1 else figure for figure in theirs]
+    expected = [np.nan if value == -1 else value for value in theirs]
     ours = accumulator.values(np.stack([weights, np.ones_like(weights)]))[0]
     np.testing.assert_array_equal(ours, expected)

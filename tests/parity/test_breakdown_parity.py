@@ -1,4 +1,4 @@
-"""Figures of some of the people equal pycocotools told to ignore all others."""
+"""Metrics of a subset of people equal those of pycocotools when it ignores all others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SIGMAS = np.linspace(0.03, 0.1, 9).tolist()
 
 
 class Ignoring(COCOeval):
-    """COCO's evaluation that ignores some people and some poses that find nobody."""
+    """COCO's evaluation that ignores some people and some unmatched poses."""
 
     instances: set[int]
     poses: set[int]

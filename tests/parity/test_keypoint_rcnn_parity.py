@@ -1,4 +1,4 @@
-"""torchvision's Keypoint R-CNN and ours find the same people once its weights are imported."""
+"""torchvision's Keypoint R-CNN and ours detect the same people once its weights are imported."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def images(count: int = 2) -> Tensor:
     ("name", "frozen"), [("keypoint_rcnn_r50", True), ("keypoint_rcnn_legacy_r50", False)]
 )
 @torch.inference_mode()
-def test_the_same_people_are_found(name: str, frozen: bool, tmp_path: Path) -> None:
+def test_the_same_people_are_detected(name: str, frozen: bool, tmp_path: Path) -> None:
     net, seen = published(frozen), images()
     module: Any = from_file(net, name, tmp_path)
     found = module.flip_tested(module(seen), seen)

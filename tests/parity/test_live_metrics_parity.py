@@ -71,7 +71,7 @@ def figures(metric: KeypointAP) -> list[float]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_ap_equals_pycocotools_however_it_is_fed(tmp_path: Path, seed: int) -> None:
+def test_ap_equals_pycocotools_for_any_batches(tmp_path: Path, seed: int) -> None:
     """At once; in batches of images, people before their poses; and as two merged metrics."""
     ground_truth, found = case(seed, 9)
     preds, target = tensors(ground_truth, found)
@@ -111,7 +111,7 @@ torch.save(metric.compute(), f"{folder}/{rank}.pt")
 
 
 @pytest.mark.slow
-def test_processes_find_what_one_finds(tmp_path: Path) -> None:
+def test_several_processes_give_the_values_of_one(tmp_path: Path) -> None:
     """Two processes share an image, as padding makes them, and a third one gets nothing at all."""
     ground_truth, found = case(1, 9)
     preds, target = tensors(ground_truth, found)
@@ -194,7 +194,7 @@ def test_pckh_equals_the_evaluator(tmp_path: Path, seed: int) -> None:
     assert 0.1 < values["PCKh@0.5"] < 0.9
 
 
-def test_they_stand_in_a_collection_and_start_anew() -> None:
+def test_a_metric_collection_holds_and_resets_them() -> None:
     preds, target = people_with_heads(0)
     target["areas"] = torch.full((50,), 5_000.0)
     both = MetricCollection([PCKh(), KeypointAP(MPII16)])
@@ -206,7 +206,7 @@ def test_they_stand_in_a_collection_and_start_anew() -> None:
     assert both.compute()["PCKh@0.5"] < first["PCKh@0.5"] / 3
 
 
-def test_nothing_seen_is_nothing_measured() -> None:
+def test_without_rows_every_value_is_nan() -> None:
     metric = KeypointAP(NINE, SIGMAS)
     preds, target = tensors(*case(0, 9))
     metric.update(some(preds, []), some(target, []))
@@ -222,7 +222,7 @@ def test_nothing_seen_is_nothing_measured() -> None:
         ({"areas": torch.tensor([torch.nan])}, "NaN"),
     ],
 )
-def test_wrong_tensors_are_refused(change: dict[str, Any], message: str) -> None:
+def test_wrong_tensors_raise(change: dict[str, Any], message: str) -> None:
     preds, target = tensors(*case(0, 9))
     wrong = {**some(target, [0]), **change}
     wrong = {name: values for name, values in wrong.items() if values is not None}

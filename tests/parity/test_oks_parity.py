@@ -1,4 +1,4 @@
-"""OKS figures equal those of pycocotools on the same files, to the last digit."""
+"""OKS metrics equal those of pycocotools on the same files, to the last digit."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def test_the_command_by_several_processes_equals_plain_pycocotools(tmp_path: Pat
     assert list(figures.values())[:10] == plain_pycocotools(files[0], files[1], sigmas)
 
 
-def test_the_cases_reach_their_corners() -> None:
-    """Somewhere more than 20 poses in an image, a crowd, an ignored person, an empty range."""
+def test_the_cases_cover_crowds_ties_and_missing_poses() -> None:
+    """Some case has more than 20 poses in an image, a crowd, an ignored person, an empty range."""
     crowd = ignored = many = empty = single_range = False
     for seed in range(10):
         ground_truth, found = case(seed, 17)

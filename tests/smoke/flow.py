@@ -1,4 +1,4 @@
-"""The words of a training run that takes a second."""
+"""The arguments of a training run that takes a second."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def test_browse_draws_a_sheet(instances: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["train", "ablate", "suite", "evaluate"])
-def test_a_command_without_words_is_wrong_use(name: str, capsys: Any) -> None:
+def test_a_command_without_arguments_is_a_usage_error(name: str, capsys: Any) -> None:
     assert cli.main([name]) == 2
     message = capsys.readouterr()
     assert message.out == ""

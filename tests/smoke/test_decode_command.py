@@ -1,4 +1,4 @@
-"""One checkpoint read by every decoder."""
+"""One checkpoint decoded by every decoder."""
 
 from __future__ import annotations
 
