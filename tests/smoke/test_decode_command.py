@@ -49,7 +49,7 @@ def test_every_decoder_reads_the_same_heatmaps(
     monkeypatch.setattr(PoseModule, "forward", never)
     assert cli.main(["decode", str(trained), "argmax", "udp", *QUICK]) == 0
     message = capsys.readouterr()
-    assert "heatmaps kept" in message.err
+    assert "reusing heatmaps" in message.err
     assert "the run itself decodes by dark" in message.out
 
 
