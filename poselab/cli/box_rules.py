@@ -18,6 +18,6 @@ def add_box_rules(arguments: argparse.ArgumentParser) -> None:
 
 
 def box_rules(arguments: argparse.Namespace) -> dict[str, float]:
-    """The rules that were given."""
+    """The rules that the user has set."""
     given = {key: getattr(arguments, key) for key in ("threshold", "nms", "max_boxes")}
     return {key: value for key, value in given.items() if value is not None}

@@ -6,13 +6,12 @@ import argparse
 import sys
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from poselab.cli.progress_bar import track
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from rich.console import Console
 
     from poselab.annotations.check import Problem
@@ -51,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     root = arguments.root
     if not root.exists():
         raise InputError(f"expected a dataset at {root}, found nothing; {how_to_get(root)}")
-    checks = Checks(not arguments.quick, _track)
+    checks = Checks(not arguments.quick, track)
     if root.is_file():
         reports = [check_file(root, checks, arguments.layout, arguments.images)]
         no_folder = "not checked"
@@ -63,14 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
     problems = list(dict.fromkeys(problem for report in reports for problem in report.problems))
     _print_problems(console, problems)
     return int(any(problem.severity == "error" for problem in problems))
-
-
-def _track(steps: Iterator[Any], total: int, what: str) -> Iterable[Any]:
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return track(steps, description=what, total=total, console=console, transient=True)
 
 
 def _print_table(console: Console, reports: list[SplitReport], no_folder: str) -> None:

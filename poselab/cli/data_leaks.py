@@ -6,13 +6,12 @@ import argparse
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from poselab.cli.progress_bar import track
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from poselab.datasets.leaks.find import Leaks
     from poselab.datasets.leaks.image_sets import ImageSet
 
@@ -88,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.distance <= 32:
         raise InputError(f"expected a distance of 0 to 32 bits, got {arguments.distance}")
     sets = open_image_sets(arguments.train, arguments.val, arguments.images, arguments.layout)
-    leaks = find_leaks(*sets, arguments.distance, _track)
+    leaks = find_leaks(*sets, arguments.distance, track)
     _warn(leaks, *sets)
     _print(leaks, *sets)
     if arguments.json:
@@ -97,14 +96,6 @@ def run(arguments: argparse.Namespace) -> int:
         draw_leaks(arguments.sheet, leaks.pairs[:_DRAWN], *sets)
         print(f"sheet of {len(leaks.pairs[:_DRAWN]):,} pairs: {arguments.sheet}")
     return int(bool(leaks.pairs))
-
-
-def _track(steps: Iterator[Any], total: int, what: str) -> Iterable[Any]:
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return track(steps, description=what, total=total, console=console, transient=True)
 
 
 def _warn(leaks: Leaks, *sets: ImageSet) -> None:

@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Predict, write, and say how many poses there are."""
+    """Predict, write, and print how many poses there are."""
     from poselab.experiments.image_poses import check_drawings_apart
     from poselab.experiments.image_sources import image_split
     from poselab.experiments.predictor import load

@@ -47,7 +47,7 @@ class Method:
 
     @property
     def comparability(self) -> dict[str, Any]:
-        """What the values depend on: the evaluator's record, and the run's where it left one."""
+        """What the values depend on: the evaluator's record and, if there is one, the run's."""
         return {**self.accumulators[0].comparability, **self.runs[0].comparability}
 
     def metrics(self, seed: int = 0) -> Metrics:

@@ -1,4 +1,4 @@
-"""Predictions with the file they come from and the record that their run left beside it."""
+"""Predictions with their file and the comparability record of their run."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Metrics:
         files.write_json(path, self.to_json())
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Name, value and ends of the interval, if there are any, in percent, a row a metric."""
+        """One row per metric: name, value and, if known, ends of the interval, in percent."""
         return [
             (key, *("–" if math.isnan(v) else f"{100 * v:.3f}" for v in (value, *self._ends(key))))
             for key, value in self.values.items()

@@ -131,7 +131,7 @@ def _method_parts(config: DictConfig, skeleton: Skeleton, size: Size) -> _Method
 
 
 def _optimizer(config: DictConfig) -> Any:
-    """The optimiser's partial, tried on a parameter of its own to find errors early."""
+    """The optimiser's partial, tried on a dummy parameter to find errors early."""
     made = instantiate_section(config, "optimizer")
     try:
         made([("any", torch.zeros(1, requires_grad=True))])

@@ -26,7 +26,7 @@ def conf_folder() -> Path:
 
 
 def config_names(group: str, folders: Sequence[Path] = ()) -> list[str]:
-    """The options of a config group: files, those in ``folders`` of the user's own too, and rows.
+    """The options of a config group: files, also in the user's own ``folders``, and rows.
 
     Files named _* are parts of others.
     """

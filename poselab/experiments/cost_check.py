@@ -43,7 +43,7 @@ _STEPS = 4
 class CostEstimate:
     """What an experiment would cost on one device of this machine; ``print`` shows a table.
 
-    Speeds are images a second: ``loading`` by all workers together, ``training`` without loading,
+    Speeds are images per second: ``loading`` by all workers together, ``training`` without loading,
     ``prediction`` without flip test. ``memory`` is the peak in bytes, of the GPU or else of the
     process. ``primary_metric`` is the untrained network's value on one batch.
     """
@@ -130,7 +130,7 @@ def _first(samples: Any, count: int = 64) -> list[int]:
 
 
 def _load_batch(config: DictConfig, data: PoseData) -> tuple[Sample[Tensor], float]:
-    """A training batch, and the images a second that all workers would load."""
+    """A training batch, and the images per second that all workers would load."""
     keys = [(0, index) for index in _first(data.train_samples, data.batch_size)]
     started = time.perf_counter()
     batch: Any = default_collate(data.train_samples.__getitems__(keys))
@@ -146,7 +146,7 @@ def _batch_seconds(data: PoseData, step: float, loading: float) -> float:
 
 
 def _train(config: DictConfig, module: PoseModule, batch: Sample[Tensor]) -> tuple[float, str, int]:
-    """Seconds a training step, the device that it ran on, and the peak memory in bytes."""
+    """Seconds per training step, the device that it ran on, and the peak memory in bytes."""
     changes = {
         "max_epochs": 1,
         "devices": 1,

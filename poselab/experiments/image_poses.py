@@ -88,7 +88,7 @@ class ImagePoses:
     def write(
         self, folder: Path | str, threshold: float = THRESHOLD, pose_threshold: float = THRESHOLD
     ) -> None:
-        """Write predictions.json, how they were made, images.json, boxes.json and drawings.
+        """Write predictions.json, its comparability record, images.json, boxes.json and drawings.
 
         Raises:
             InputError: a drawing would replace one of the images, or the folder is not writable.

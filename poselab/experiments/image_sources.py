@@ -29,7 +29,7 @@ def image_split(inputs: Sequence[Path], skeleton: Skeleton = COCO17) -> Split:
 
 
 def annotated_split(inputs: Sequence[Path], annotations: Path) -> Split:
-    """The images of one folder with their annotations; images that are not there are left out.
+    """The images of one folder with their annotations; images without a file are left out.
 
     Raises:
         InputError: several folders, a missing file, or annotations of other images.

@@ -14,7 +14,7 @@ _LOGGERS = (
 
 _WARNINGS = (
     r".*treespec, LeafSpec.* is deprecated",  # between Lightning and torch
-    r".*smaller than the logging interval",  # curves have one point an epoch
+    r".*smaller than the logging interval",  # curves have one point per epoch
     r".*`validation_step` but have no `val_dataloader`",  # `poselab check` trains alone
     r".*does not have many workers",  # data.workers says how many
     r".*Checkpoint directory .* exists and is not empty",  # as in every run that is resumed

@@ -50,7 +50,7 @@ def _keys(section: Any, before: str) -> Iterator[str]:
 def unknown_key(key: str, known: Iterable[str], what: str = "the config") -> InputError:
     """The error for a key that is not in a config with the ``known`` keys."""
     known = list(known)
-    if key in known:  # a section that a dict was to replace; Hydra merges the two
+    if key in known:  # the override replaces a section by a dict; Hydra merges the two
         return InputError(
             f"expected keys that {key} already has, got a new one; add it as +{key}.NEW=VALUE, or "
             "write a yaml file of your own (--config-dir DIR)"

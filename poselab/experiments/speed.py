@@ -1,4 +1,4 @@
-"""How many images a method predicts in a second."""
+"""How many images a method predicts per second."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def images_per_second(
     module: PoseModule, batch: Sample[Tensor], device: str, seconds: float = 1.0
 ) -> float:
-    """Inputs a second of the whole prediction step: network, decoding, scoring.
+    """Inputs per second of the whole prediction step: network, decoding, scoring.
 
     Without flip test, in the weights' own precision; the best of the repeats in ``seconds``.
     Images lie on ``device`` already, poses are brought back from it.

@@ -131,7 +131,7 @@ def _metric_cell(key: str, record: Mapping[str, Any]) -> Cell:
 
 
 def _measured_speed(folder: Path, manifest: dict[str, Any]) -> float:
-    """Images a second that a finished run predicts, measured once and kept in its manifest."""
+    """Images per second that a finished run predicts, measured once and kept in its manifest."""
     if "images_per_second" not in manifest:
         module, config, _ = build.load(runs.best_checkpoint(folder))
         batch = next(iter(build.data(config).val_dataloader()))

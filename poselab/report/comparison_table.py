@@ -72,7 +72,7 @@ def _names_by_sentence(named: Iterable[tuple[str, str]]) -> dict[str, list[str]]
 
 
 def summary_rows(comparison: Comparison, marked: Mapping[str, object]) -> list[Row]:
-    """One row a method: values in percent, the primary metric with its interval, the difference
+    """One row per method: values in percent, the primary metric with its interval, the difference
     from the best with its interval and p-value. ``marked`` holds incomparable methods."""
     best = comparison.methods[0]
     return [
@@ -134,7 +134,7 @@ def _interval(low: float, high: float, sign: str = "") -> str | None:
 
 
 def pair_rows(comparison: Comparison) -> list[Row]:
-    """One row a pair of methods: the difference of the primary metric, its interval and p-value,
+    """One row per pair of methods: the difference of the primary metric, its interval and p-value,
     and the smallest difference that would have been detected."""
     place = comparison.keys.index(comparison.primary_metric)
     return [_pair_row(pair, place, comparison.primary_metric) for pair in comparison.pairs]

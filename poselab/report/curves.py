@@ -45,7 +45,7 @@ def draw_curves(curves: Curves, primary_metric: str, file: Path, title: str = ""
 
     from poselab.io.files import replacing
 
-    # Not pyplot's: a notebook that trains keeps the backend that shows its own figures.
+    # Without pyplot, so that a notebook that trains keeps its own backend.
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     for split, colour in (("train", "tab:blue"), ("val", "tab:orange")):

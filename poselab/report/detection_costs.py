@@ -70,7 +70,7 @@ def bar_ends(cost: DetectionCost) -> list[float]:
 
 
 def draw_detection_costs(costs: Sequence[DetectionCost], file: Path) -> None:
-    """One bar a source of boxes: its AP, and what the rest of 100 points is lost to, as a PNG."""
+    """One bar per source of boxes: its AP, and what the rest of 100 points is lost to, as a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -89,7 +89,7 @@ def draw_detection_costs(costs: Sequence[DetectionCost], file: Path) -> None:
 
 
 def detection_cost_rows(costs: Sequence[DetectionCost]) -> list[Row]:
-    """One row a source of boxes; points of AP with their confidence intervals."""
+    """One row per source of boxes; points of AP with their confidence intervals."""
     return [_row(cost) for cost in costs]
 
 
@@ -119,7 +119,7 @@ def _points(estimate: Estimate, sign: str = "") -> str:
 def detection_costs_section(
     costs: Sequence[DetectionCost], annotations: Annotations, evaluator: OksEvaluator
 ) -> ExtraSections:
-    """The report's section on boxes, with undetected instances as an error of their own."""
+    """The report's section on boxes, with undetected instances as a separate error."""
 
     def sections(analyses: Sequence[Analysis]) -> list[Section]:
         by_name = {cost.source.name: cost for cost in costs}

@@ -60,7 +60,7 @@ def error_shares(analysis: Analysis, rows: JointRows) -> Floats:
 def joint_errors_plot(
     analyses: Sequence[Analysis], rows: JointRows, guessed_sigmas: bool = False
 ) -> Plot | None:
-    """Errors of every joint, a panel a method; None for skeletons of very many joints."""
+    """Errors of every joint, one panel per method; None for skeletons of very many joints."""
     drawn = analyses[:MAX_PANELS]
     if len(rows) > MAX_ROWS:
         return None

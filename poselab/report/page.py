@@ -62,7 +62,7 @@ class Section(NamedTuple):
 
 
 ExtraSections = Callable[[Sequence["Analysis"]], Sequence[Section]]
-"""Makes further sections of a page from what is known of every method."""
+"""Makes further sections of a page from the analyses of all methods."""
 
 
 def no_extra_sections(_: Sequence[Analysis]) -> Sequence[Section]:

@@ -67,7 +67,7 @@ def linked_pairs(comparison: Comparison) -> list[LinkedRow]:
 
 
 def linked_joint_errors(analyses: Sequence[Analysis], rows: JointRows) -> list[LinkedRow]:
-    """The share of every keypoint error in percent: a row a joint and method."""
+    """The share of every keypoint error in percent: one row per joint and method."""
     shares = [error_shares(analysis, rows) for analysis in analyses]
     table: list[LinkedRow] = []
     for n, joint in enumerate(rows):
@@ -83,7 +83,7 @@ def linked_joint_errors(analyses: Sequence[Analysis], rows: JointRows) -> list[L
 
 
 def linked_costs(analyses: Sequence[Analysis]) -> list[LinkedRow]:
-    """AP gained by correcting each type of error, in points: a row a method."""
+    """AP gained by correcting each type of error, in points: one row per method."""
     table: list[LinkedRow] = []
     for m, analysis in enumerate(analyses):
         to = browser_link(method=analysis.name)
@@ -96,7 +96,7 @@ def linked_costs(analyses: Sequence[Analysis]) -> list[LinkedRow]:
 
 
 def linked_costs_with_counts(analyses: Sequence[Analysis]) -> list[LinkedRow]:
-    """AP gained by correcting each type of error, and its count: a row an error."""
+    """AP gained by correcting each type of error, and its count: one row per error."""
     table: list[LinkedRow] = []
     for n, first in enumerate(analyses[0].costs):
         row: LinkedRow = {"error": first.error}
@@ -109,7 +109,7 @@ def linked_costs_with_counts(analyses: Sequence[Analysis]) -> list[LinkedRow]:
 
 
 def comparability_rows(comparison: Comparison) -> list[dict[str, Any]]:
-    """What each method's values depend on: a row a field, marked where methods differ."""
+    """What each method's values depend on: one row per field, marked where methods differ."""
     records = [_flat(method.comparability) for method in comparison.methods]
     names = dict.fromkeys(name for record in records for name in record)
     rows = []

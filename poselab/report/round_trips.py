@@ -14,7 +14,7 @@ _COLOURS = {"centre": "tab:blue", "hrnet": "tab:orange", "udp": "tab:green"}
 
 
 def round_trip_rows(trips: Sequence[Any]) -> list[Row]:
-    """One row a codec and convention: the worst errors over input sizes, in pixels."""
+    """One row per codec and convention: the worst errors over input sizes, in pixels."""
     grouped: dict[tuple[str, str], list[Any]] = {}
     for trip in trips:
         grouped.setdefault((trip.codec, trip.pixels), []).append(trip)
@@ -39,7 +39,7 @@ def describe_trip(trip: Any) -> str:
 
 
 def draw_round_trips(trips: Sequence[Any], file: Path) -> None:
-    """A PNG: worst error of each codec relative to its stated resolution, a dot a measurement.
+    """A PNG: worst error of each codec relative to its stated resolution, one dot per measurement.
 
     Filled dots are of plain inputs, open ones of flipped inputs; a dot right of 1 has failed.
     """

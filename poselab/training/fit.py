@@ -25,7 +25,7 @@ _WANDB_VARIABLES = ("WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR")
 
 
 def fit(trainer: pl.Trainer, module: PoseModule, data: PoseData, checkpoint: Path | None) -> None:
-    """Train, from a checkpoint if there is one; afterwards this is a single process again.
+    """Train, from a checkpoint if there is one; ends the process group afterwards.
 
     Raises:
         FloatingPointError: the loss is not finite.

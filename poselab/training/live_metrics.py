@@ -1,6 +1,6 @@
 """The metrics of ``poselab evaluate`` as torchmetrics, for training loops that are not PoseLab's.
 
-Both take plain tensors of image pixels, one row a pose or a labelled person, in any batches. Rows
+Both take plain tensors of image pixels, one row per pose or labelled person, in any batches. Rows
 are kept flat, as one vector of doubles for each of the two, because that is what torchmetrics can
 gather from processes of which some have no rows; evaluators then score all rows at once.
 
@@ -189,7 +189,7 @@ def _unpacked(state: list[Tensor] | Tensor, columns: Sequence[Column]) -> dict[s
 
 
 def _predictions(poses: dict[str, Floats]) -> Predictions:
-    """One pose a row, each process's rows a shard."""
+    """One pose per row; the rows of each process are a shard."""
     width = poses["keypoints"].shape[1] // 2
     points = poses["keypoints"].reshape(len(poses["scores"]), width, 2)
     everything = Predictions(

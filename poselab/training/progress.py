@@ -11,7 +11,7 @@ from poselab.report.durations import duration_in_words
 
 
 class ProgressLines(pl.Callback):
-    """Prints one line an epoch, and within an epoch one line every ``every`` seconds.
+    """Prints one line per epoch, and within an epoch one line every ``every`` seconds.
 
     The time left is what the remaining batches of the run take at the pace so far.
     """

@@ -135,7 +135,7 @@ def check_scorable(
 
 
 def in_order(predictions: Predictions) -> Predictions:
-    """By image, person and box, so that ties fall alike however many ranks there were."""
+    """By image, person and box, so that ties are resolved alike for any number of ranks."""
     ids = (predictions.annotation_ids, predictions.image_ids)
     corner = () if predictions.boxes is None else tuple(predictions.boxes[:, 1::-1].T)
     return predictions.take(np.lexsort((*corner, *ids)))

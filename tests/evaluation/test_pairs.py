@@ -24,7 +24,7 @@ Make = Callable[..., Annotations]
 
 
 def scene(make_table: Make, seed: int) -> tuple[Annotations, Predictions]:
-    """Six images of people who are alike, and three poses a person with repeated scores."""
+    """Six images of people who are alike, and three poses per person with repeated scores."""
     rng = np.random.default_rng(seed)
     images = np.repeat(np.arange(6), rng.integers(1, 6, 6))
     instances = np.full((len(images), 17, 3), 2.0)

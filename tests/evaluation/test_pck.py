@@ -88,7 +88,7 @@ def test_what_pck_cannot_score_raises(make_table: Make, predict: Predict) -> Non
     found = predict(table)
     with pytest.raises(InputError, match="annotation_id of a labelled person"):
         PckhEvaluator()(dataclasses.replace(found, annotation_ids=np.array([-1, -1])), table)
-    with pytest.raises(InputError, match="one prediction a person, got 2"):
+    with pytest.raises(InputError, match="one prediction per person, got 2"):
         PckhEvaluator()(found.take(np.array([0, 0])), table)
     with pytest.raises(InputError, match="expected head boxes"):
         PckhEvaluator()(found, dataclasses.replace(table, head_boxes=np.zeros((2, 4))))

@@ -57,7 +57,7 @@ def test_a_missing_whole_body_score_is_the_bodys_and_an_incomplete_part_raises(
     assert read_predictions(file).scores.tolist() == [0.9]
     plain[0]["face_kpts"] = plain[0]["face_kpts"][:-1]
     file.write_text(json.dumps(plain))
-    with pytest.raises(InputError, match="three numbers a keypoint"):
+    with pytest.raises(InputError, match="three numbers per keypoint"):
         read_predictions(file)
 
 

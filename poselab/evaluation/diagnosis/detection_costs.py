@@ -163,7 +163,7 @@ def split_false_negatives(
     annotations: Annotations,
     evaluator: OksEvaluator,
 ) -> list[ErrorCost]:
-    """The costs of errors with undetected instances as an error of their own, the first one.
+    """The costs of errors with undetected instances as a separate error, the first one.
 
     ``costs`` and ``diagnosis`` are those of the source's poses. Undetected instances are corrected
     by their ground-truth boxes; the other false negatives are instances that a box detects. An

@@ -1,1 +1,1 @@
-"""One reader a results format."""
+"""One reader per results format."""

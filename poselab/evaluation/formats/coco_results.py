@@ -147,7 +147,7 @@ def _fault(record: dict[str, Any], width: int | None, category: int) -> str:
     if not isinstance(points, list) or not all(isinstance(v, int | float) for v in points):
         return "keypoints as one flat list of numbers x, y, score, ..."
     if len(points) % 3 or not points:
-        return "three numbers a keypoint"
+        return "three numbers per keypoint"
     if width is not None and len(points) != width:
         return f"{width // 3} keypoints in every prediction"
     if not isinstance(record["score"], int | float):
@@ -169,7 +169,7 @@ def _short(record: object) -> str:
 
 
 def _join(pieces: Iterable[Columns], room: int = 1) -> Columns:
-    """All pieces as one; there is room for so many of the first one's length, and more is made.
+    """Concatenate pieces into arrays with ``room`` for so many of the first one's length, or more.
 
     Each is copied to where it stays, because memory touched for the first time costs most. No
     pieces make a file without predictions, of no keypoints.

@@ -32,7 +32,7 @@ _BETWEEN_RECORDS = re.compile(rb"\}\s*(,)\s*\{")
 
 
 class Span(NamedTuple):
-    """Part of a text: what opens its file, for each process its own, and the bytes in it."""
+    """Part of a text: a function that opens its file, and the range of bytes."""
 
     opened: Callable[[], BinaryIO]
     start: int

@@ -96,7 +96,7 @@ def _images(annotations: Annotations, images: Mask) -> list[dict[str, Any]]:
 def _detections(
     predictions: Predictions, rows: Ints, ground_truth: dict[str, Any]
 ) -> dict[str, Any]:
-    """A keypoint's third number plays no part and is left 1."""
+    """Poses as COCO annotations; the third number of a keypoint is not used and always 1."""
     keypoints = predictions.keypoints[rows]
     points = np.empty((*keypoints.shape[:2], 3))
     points[..., 0], points[..., 1], points[..., 2] = keypoints[..., 0], keypoints[..., 1], 1.0

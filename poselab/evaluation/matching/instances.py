@@ -79,7 +79,7 @@ def match_by_annotation_id(predictions: Predictions, annotations: Annotations) -
     values, counts = np.unique(predictions.annotation_ids, return_counts=True)
     if (counts > 1).any():
         raise InputError(
-            f"expected one prediction a person, got {counts.max()} of annotation_id "
+            f"expected one prediction per person, got {counts.max()} of annotation_id "
             f"{values[counts.argmax()]}; keep the best"
         )
     pose_of = np.full(annotations.num_instances, -1)

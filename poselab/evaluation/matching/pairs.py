@@ -104,7 +104,7 @@ def most_similar_people(pairs: Pairs, num_poses: int) -> Ints:
 
 
 def most_similar_pairs(pairs: Pairs) -> Ints:
-    """Indices of the pairs that are left when the pair of greatest OKS is taken again and again.
+    """Indices of the pairs chosen when the remaining pair of greatest OKS is taken repeatedly.
 
     Of equal pairs the earlier is taken. A pair that is the greatest of both its pose and its person
     is safe to take whatever happens elsewhere, so that each round takes many.

@@ -1,1 +1,1 @@
-"""One file a metric: OKS, PCKh, PCK and what is derived from them."""
+"""One file per metric: OKS, PCKh, PCK and what is derived from them."""

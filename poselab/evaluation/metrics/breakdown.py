@@ -35,7 +35,7 @@ JOINTS = (1, 6, 11, 16)
 
 
 class Breakdown(NamedTuple):
-    """Values (B,) of people in B bins, NaN where there are none to find; instances (B,) counts."""
+    """Values (B,) of people in B bins, NaN for empty bins; instances (B,) are counts."""
 
     what: str
     bins: tuple[str, ...]
@@ -131,9 +131,9 @@ def bins_of(
     annotations: Annotations,
     sigmas: Sequence[float] | None = None,
 ) -> list[Bin]:
-    """People binned by what is known of people alone: values (M,).
+    """People binned by values (M,) that only people have, not poses.
 
-    A pose has no such value. It counts in the bin of the person of greatest OKS, and in every bin
+    A pose counts in the bin of the person of greatest OKS, and in every bin
     where it is similar to no person.
     """
     person_of = _most_similar(predictions, annotations, sigmas)

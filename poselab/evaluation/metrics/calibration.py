@@ -93,7 +93,7 @@ def pose_calibration(
     """Scores of poses against their OKS, as Li et al., "Human Pose Regression with Residual
     Log-likelihood Estimation" (ICCV 2021), correlate them.
 
-    One pose a person, matched by one of
+    One pose per person, matched by one of
     :data:`poselab.evaluation.matching.instances.MATCH_RULES`. With ``unmatched``, poses of the same
     images that are not matched to a person take part with quality 0.
 

@@ -1,4 +1,4 @@
-"""COCO's ten values by hotcoco's own accumulation, which never hands its matches to Python.
+"""COCO's ten values by hotcoco's own accumulation, without copying its matches to Python.
 
 Only for speed: on 100,000 detections it takes 0.2 s where matching and accumulating for resampling
 (:mod:`poselab.evaluation.metrics.average_precision`) takes 0.9 s, and ``poselab evaluate`` has to

@@ -18,7 +18,7 @@ _PERSON = {"id": 1, "name": "person"}
 def person_average_precision(
     image_ids: Ints, boxes: Floats, scores: Floats, annotations: Annotations
 ) -> float:
-    """COCO's box AP (IoU 0.50 to 0.95, all sizes, 100 boxes an image) of boxes (D, 4) x y w h.
+    """COCO's box AP (IoU 0.50 to 0.95, all sizes, 100 boxes per image) of boxes (D, 4) x y w h.
 
     All annotated people count, also those without keypoints; NaN where there are none.
     Source: Lin et al. 2014 and cocodataset.org/#detection-eval.

@@ -116,7 +116,7 @@ def resample(
 def metrics_with_intervals(
     accumulator: Accumulator, replicates: int = REPLICATES, seed: int = 0
 ) -> Metrics:
-    """The values of the set itself with confidence intervals, from samples of its own."""
+    """The values of the set itself with bootstrap confidence intervals."""
     (sampled,) = resample([[accumulator]], replicates, seed)
     return with_intervals(metrics_of(accumulator), sampled, seed)
 
@@ -138,7 +138,7 @@ def with_intervals(metrics: Metrics, replicates: Replicates, seed: int) -> Metri
 
 
 def _sample_method(runs: Sequence[Accumulator], weights: Ints, rng: np.random.Generator) -> Floats:
-    """Values (R, F): the mean over as many drawn runs as there are."""
+    """Values (R, F) of a method: the mean over its runs, resampled with replacement."""
     values = np.stack([run.values(weights) for run in runs], axis=1)  # R S F
     if len(runs) == 1:
         return values[:, 0]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from poselab.structures import Floats, Ints, Mask
 
 FEWEST = 30
-"""Below so many people a sigma is known to no better than about a tenth."""
+"""With fewer people the standard error of a sigma exceeds about a tenth of it."""
 
 LEAST_IOU = 0.5
 

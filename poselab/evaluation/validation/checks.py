@@ -190,7 +190,7 @@ def _areas_derived(annotations: Annotations) -> str:
 
 
 def _boxes_derived(annotations: Annotations) -> str:
-    """Where poses are ignored near people without keypoints is known from their boxes alone."""
+    """Boxes that are missing where they define the regions in which poses are ignored."""
     ignored = annotations.crowd | (annotations.labelled() == 0)
     boxless = int((ignored & ~annotations.boxes[:, 2:].any(axis=1)).sum())
     return (
