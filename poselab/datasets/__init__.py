@@ -1,1 +1,1 @@
-"""Where each dataset keeps its files, one file a dataset, and images that two datasets share."""
+"""The files of each dataset, one module per dataset, and images that two datasets share."""

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Split:
-    """A set of annotated images: the table, the folder of its images."""
+    """A set of annotated images: the table and the folder of its images."""
 
     annotations: Annotations
     images: Path
 
     def limited(self, images: int | None) -> Split:
-        """The same with only that many images, the first ones."""
+        """The split with only its first ``images`` images."""
         if images is None or images >= len(self.annotations):
             return self
         return replace(self, annotations=self.annotations.select(np.arange(images)))
@@ -32,11 +32,11 @@ class Split:
 class SplitFiles:
     """The files of one split and where to get them.
 
-    ``annotations`` lists the files that may hold its annotations, any one of which will do; files
-    in ``unsplit`` hold those of several splits, so that they are checked but never trained on.
-    ``by_content``: other datasets call their file the same, so only its content tells whether it
-    is of ``layout``. ``present_only`` leaves out images that are not there; ``first`` and ``last``
-    bound the rest, as a Python slice does.
+    ``annotations`` lists the files that may hold its annotations, of which the first that exists is
+    read; files in ``unsplit`` hold those of several splits: they are checked but never trained on.
+    ``by_content``: other datasets use the same file name, so that the content must be of
+    ``layout``. ``present_only`` leaves out images that do not exist; ``first`` and ``last`` bound
+    the others like a Python slice.
     """
 
     name: str
@@ -52,11 +52,11 @@ class SplitFiles:
     last: int | None = None
 
     def annotation_file(self) -> Path | None:
-        """The first of ``annotations`` that is there."""
+        """The first of ``annotations`` that exists."""
         return next((file for file in self.annotations if self._is_annotation_file(file)), None)
 
     def checked_file(self) -> Path | None:
-        """The annotation file, or one of ``unsplit`` that is there instead."""
+        """The annotation file, or else the first of ``unsplit`` that exists."""
         return self.annotation_file() or next((f for f in self.unsplit if f.is_file()), None)
 
     def open(self) -> Split:

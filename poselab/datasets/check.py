@@ -37,8 +37,8 @@ class SplitReport(NamedTuple):
 
 
 class Checks(NamedTuple):
-    """How to check: whether images are decoded, and what wraps (steps, number, description), as a
-    progress bar does."""
+    """How to check: whether images are decoded, and ``track``, which wraps (steps, number,
+    description) as a progress bar does."""
 
     decode: bool
     track: Track
@@ -47,22 +47,22 @@ class Checks(NamedTuple):
 def check_folder(
     root: Path, checks: Checks, dataset: str | None = None, images: Path | None = None
 ) -> list[SplitReport]:
-    """Check every split of a dataset; ``images`` is its folder of images, if it is another one.
+    """Check every split of a dataset; ``images`` overrides its folder of images.
 
     Raises:
-        InputError: the folder holds no known dataset, or ``dataset`` is none.
+        InputError: the folder holds no known dataset, or ``dataset`` is unknown.
     """
     known = all_datasets()
     if dataset is not None and dataset not in known:
         raise InputError(f"expected a dataset out of {', '.join(known)}, got {dataset!r}")
     name = dataset or dataset_in(root)
     if name is None:
-        layouts = ", ".join(_layout(found.TITLE, found.files(root)) for found in known.values())
+        layouts = ", ".join(_layout(each.TITLE, each.files(root)) for each in known.values())
         raise InputError(
             f"expected a dataset in its official layout under {root} ({layouts}), found none of "
             f"them; {how_to_get(root)}"
         )
-    # Splits by image rows of one file, as LSP's, are checked once.
+    # Splits that are image rows of one file, such as LSP's, are checked once.
     splits = {(split.annotations, split.images): split for split in known[name].files(root)}
     return [_check_split(split, images or split.images, checks) for split in splits.values()]
 
@@ -130,6 +130,6 @@ def _check(
     if images is not None:
         steps = image_problems(table, images, checks.decode, threads=os.cpu_count() or 1)
         doing = f"{'decoding' if checks.decode else 'finding'} images in {images.name}"
-        found = checks.track(steps, len(table), doing)
-        problems += [problem for problem in found if problem is not None]
+        tracked = checks.track(steps, len(table), doing)
+        problems += [problem for problem in tracked if problem is not None]
     return table, problems

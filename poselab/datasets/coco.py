@@ -1,4 +1,4 @@
-"""COCO 2017 keypoints (Lin et al. 2014), with 17 keypoints a person."""
+"""COCO 2017 keypoints (Lin et al. 2014), with 17 keypoints per person."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ _PAGE = "https://bensapp.github.io/flic-dataset.html"
 
 
 def files(root: str | Path) -> tuple[SplitFiles, ...]:
-    """ROOT/examples.mat, whatever it is called, and ROOT/images/*.jpg."""
+    """ROOT/examples.mat, or another .mat of that content, and ROOT/images/*.jpg."""
     folder = Path(root)
     whole = SplitFiles(
         name=TITLE,

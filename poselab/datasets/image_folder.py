@@ -24,9 +24,9 @@ _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 
 
 def find_images(inputs: Sequence[Path]) -> list[Path]:
-    """These image files and those below these folders, sorted by name, each once.
+    """The image files among ``inputs`` and those in its folders, sorted by name, each once.
 
-    Drawings that ``poselab predict`` wrote into a folder are left out, unless named themselves.
+    Drawings that ``poselab predict`` wrote into a folder are left out, unless given themselves.
 
     Raises:
         InputError: an input does not exist, or there is no image.
@@ -45,8 +45,8 @@ def find_images(inputs: Sequence[Path]) -> list[Path]:
 
 
 def _images_below(folder: Path) -> list[Path]:
-    """The images below a folder without drawings, whose folder lies beside predictions and the
-    list of their images."""
+    """The images below a folder without drawings; the folder of drawings lies beside predictions
+    and the list of their images."""
     lists = (file for file in folder.rglob(LIST) if (file.parent / PREDICTIONS).is_file())
     drawings = [file.parent / DRAWINGS for file in lists]
     images = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
@@ -54,12 +54,12 @@ def _images_below(folder: Path) -> list[Path]:
 
 
 def unannotated_split(images: Sequence[Path], root: Path, skeleton: Skeleton) -> Split:
-    """A split of images below ``root`` without people; image ids are those of the file names.
+    """A split of images below ``root`` without people; image ids are the numbers in file names.
 
     Raises:
         InputError: a file is not an image.
     """
-    count, people, keypoints = len(images), 0, len(skeleton)
+    count, instances, keypoints = len(images), 0, len(skeleton)
     return Split(
         Annotations(
             skeleton=skeleton,
@@ -69,13 +69,13 @@ def unannotated_split(images: Sequence[Path], root: Path, skeleton: Skeleton) ->
             sizes=np.array([_size(path) for path in images], dtype=np.int32),
             file_names=np.array([str(p.relative_to(root)).encode() for p in images]),
             first_person=np.zeros(count + 1, dtype=np.int64),
-            annotation_ids=np.zeros(people, dtype=np.int64),
-            keypoints=np.zeros((people, keypoints, 2)),
-            visibility=np.zeros((people, keypoints), dtype=np.uint8),
-            boxes=np.zeros((people, 4)),
-            areas=np.zeros(people),
-            crowd=np.zeros(people, dtype=bool),
-            head_boxes=np.zeros((people, 4)),
+            annotation_ids=np.zeros(instances, dtype=np.int64),
+            keypoints=np.zeros((instances, keypoints, 2)),
+            visibility=np.zeros((instances, keypoints), dtype=np.uint8),
+            boxes=np.zeros((instances, 4)),
+            areas=np.zeros(instances),
+            crowd=np.zeros(instances, dtype=bool),
+            head_boxes=np.zeros((instances, 4)),
             mask_rows=np.zeros(0, dtype=np.int64),
             mask_ends=np.zeros(0, dtype=np.int64),
             mask_bytes=np.zeros(0, dtype=np.uint8),
@@ -85,7 +85,7 @@ def unannotated_split(images: Sequence[Path], root: Path, skeleton: Skeleton) ->
 
 
 def _ids(images: Sequence[Path]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The numbers that files are named by, as COCO's are; else the images are counted from one."""
+    """The numbers that are the file names, as in COCO, or else 1, 2, …"""
     stems = [path.stem for path in images]
     numbers = {int(stem) for stem in stems if stem.isdecimal() and len(stem) < 19}  # int64
     if len(numbers) == len(stems):
@@ -98,4 +98,6 @@ def _size(path: Path) -> Size:
         with Image.open(path) as image:
             return image.height, image.width
     except (OSError, UnidentifiedImageError):
-        raise InputError(f"expected an image at {path}, found no format that opens") from None
+        raise InputError(
+            f"expected an image at {path}, found a file that cannot be decoded"
+        ) from None

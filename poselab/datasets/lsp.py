@@ -12,9 +12,9 @@ _PAGE = "http://sam.johnson.io/research/lspet.html (or lsp.html)"
 
 
 def files(root: str | Path, held_out: int = 500) -> DatasetFiles:
-    """ROOT/joints.mat and ROOT/images/*.jpg; the last ``held_out`` images that are there validate.
+    """ROOT/joints.mat and ROOT/images/*.jpg; the last ``held_out`` existing images validate.
 
-    Often only the images with all joints labelled are handed on, with all images' joints.
+    Many copies of the dataset hold only the images with all joints labelled, and the joints of all.
     """
     folder = Path(root)
     whole = SplitFiles(

@@ -1,4 +1,4 @@
-"""MPII Human Pose (Andriluka et al. 2014) with the community's split, 16 joints a person."""
+"""MPII Human Pose (Andriluka et al. 2014) with the community's split, 16 joints per person."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ _PAGE = "https://www.ics.uci.edu/~dramanan/papers/parse/index.html"
 
 
 def files(root: str | Path) -> tuple[SplitFiles, ...]:
-    """ROOT/labels.mat, whatever it is called, and ROOT/images/*.jpg."""
+    """ROOT/labels.mat, or another .mat of that content, and ROOT/images/*.jpg."""
     folder = Path(root)
     whole = SplitFiles(
         name=TITLE,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Dataset(Protocol):
-    """What a dataset's file defines."""
+    """The protocol of a dataset's module."""
 
     @property
     def TITLE(self) -> str:
@@ -29,8 +29,8 @@ class Dataset(Protocol):
 
 
 def all_datasets() -> dict[str, Dataset]:
-    """Every dataset by the name of its file."""
-    names = sorted(found.name for found in pkgutil.iter_modules(datasets.__path__))
+    """Every dataset by the name of its module."""
+    names = sorted(module.name for module in pkgutil.iter_modules(datasets.__path__))
     modules = {name: import_module(f"poselab.datasets.{name}") for name in names}
     return {
         name: cast("Dataset", module)
@@ -40,17 +40,17 @@ def all_datasets() -> dict[str, Dataset]:
 
 
 def dataset_in(root: Path) -> str | None:
-    """The name of the dataset that a folder holds, or holds a part of; None: none that is known.
+    """The name of the dataset that a folder holds, at least in part; None if it is unknown.
 
-    Annotation files decide, and only without any the folders of images do.
+    Annotation files decide; without any, folders of images do.
     """
     known = {name: dataset.files(root) for name, dataset in all_datasets().items()}
     for name, splits in known.items():
         if any(split.checked_file() for split in splits):
             return name
     for name, splits in known.items():
-        # Many datasets call their folder "images". One whose annotation file has no name of its
-        # own is not the first to think of there.
+        # Many datasets call their folder "images"; one whose annotation file has no fixed name
+        # is too unlikely to be recognised by it.
         if any(split.images.is_dir() and not split.by_content for split in splits):
             return name
     return None

@@ -58,7 +58,7 @@ def _similar_pairs(poses: _ScaledPoses, start: int, threshold: float) -> tuple[I
 
 
 def _candidate_pairs(poses: _ScaledPoses, start: int, threshold: float) -> tuple[Ints, Ints]:
-    """Pairs that may exceed the threshold, which saves the exponentials of most others.
+    """Pairs that may exceed the threshold, so that most others need no exponentials.
 
     Let ``far`` keypoints have a similarity below threshold/2. The mean over K can exceed the
     threshold only where far·(1 - threshold/2) < K·(1 - threshold), so among more keypoints than

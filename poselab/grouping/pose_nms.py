@@ -21,8 +21,8 @@ MIN_NEAR_SHARE = 0.5
 class ScoredPoses(NamedTuple):
     """The poses of one image.
 
-    keypoints (N, K, 2) pixels; scores (N,); boxes (N, 4) x y width height that they were found in,
-    and areas (N,) of these in pixels²; oks_sigmas (K,) of the skeleton.
+    keypoints (N, K, 2) pixels; scores (N,); their boxes (N, 4) x y width height, and areas (N,) of
+    the boxes in pixels²; oks_sigmas (K,) of the skeleton.
     """
 
     keypoints: Floats
@@ -68,8 +68,8 @@ def by_soft_oks(poses: ScoredPoses, threshold: float) -> KeptPoses:
     """Soft-OKS-NMS: keep the best pose, scale all others' scores by exp(-OKS²/threshold), repeat.
 
     Source: soft-NMS, Bodla et al. 2017, equation 3 with OKS for IoU and ``threshold`` for sigma, as
-    in the evaluation of HRNet's descendants. Those keep the 20 first of an image, which COCO's
-    evaluation does here.
+    in the evaluation of code that derives from HRNet's. That code keeps the 20 best of an image,
+    which COCO's evaluation does here.
     """
     oks = _pairwise_oks(poses)
     scores = np.array(poses.scores, dtype=np.float64)
@@ -91,8 +91,8 @@ def by_soft_oks(poses: ScoredPoses, threshold: float) -> KeptPoses:
 def by_keypoint_distance(poses: ScoredPoses, threshold: float) -> KeptPoses:
     """Keep a pose if no better one has more than half of its joints near this one's.
 
-    Near is ``threshold`` times the diagonal of the extent of the pose in question. A pose that
-    stays drops all that it has near.
+    Near means within ``threshold`` times the diagonal of the pose's extent. A kept pose suppresses
+    all poses near it.
     Source: DEKR, Geng et al. 2021, the authors' code (threshold 0.05).
     """
     keypoints = np.asarray(poses.keypoints, dtype=np.float64)

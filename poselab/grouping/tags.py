@@ -18,17 +18,17 @@ _BODY_PARTS = (
     *("nose", "eye", "ear", "head", "neck", "thorax", "shoulder", "hip", "pelvis"),
     *("elbow", "knee", "wrist", "ankle"),
 )
-_FORBIDDEN = 1e10  # cost of a column that stands for no person
+_FORBIDDEN = 1e10  # cost of a column that represents no person
 
 
 @dataclass(frozen=True)
 class TagGrouping:
-    """How joints become people; the defaults are HigherHRNet's (Cheng et al. 2020).
+    """The rules that group joints into people; the defaults are HigherHRNet's (Cheng et al. 2020).
 
     detection_threshold: lowest score of a joint. tag_threshold: largest distance of its tag from
-    the mean tag of a person. max_instances: how many candidates per joint are considered, and how
-    many people are kept, best mean score first. adjust: quarter offset to the higher neighbour.
-    refine: look for missing joints where the tag fits best.
+    the mean tag of a person. max_instances: the number of candidates per joint, and of people that
+    are kept, best mean score first. adjust: quarter offset to the higher neighbour. refine: place
+    missing joints where heatmap and tag fit best.
 
     Raises:
         InputError: max_instances below one, or a tag threshold not above zero.
@@ -59,12 +59,12 @@ def joint_order(skeleton: Skeleton) -> tuple[int, ...]:
 
 
 def group(scores: Floats, tags: Floats, order: tuple[int, ...], rules: TagGrouping) -> Ints:
-    """Which candidate each person takes as each joint, (P, K), -1 for none; best people first.
+    """The candidate (P, K) of each person's joints, -1 for none; best people first.
 
     scores (K, M) and tags (K, M, T) of M candidates per joint. Joint by joint, candidates go to the
     people whose mean tag so far is nearest (Hungarian assignment on the distance rounded to whole
-    tags; where candidates outnumber people, the higher scores win); those that fit nobody start new
-    people.
+    tags; where candidates outnumber people, the higher scores win); those that fit no person start
+    new people.
     """
     joints, _, depth = tags.shape
     instances = np.full((0, joints), -1)
@@ -86,7 +86,7 @@ def group(scores: Floats, tags: Floats, order: tuple[int, ...], rules: TagGroupi
 
 
 def _match(scores: Floats, tags: Floats, means: Floats, rules: TagGrouping) -> Ints:
-    """The person (N,) that each of N candidates belongs to, -1 for those that fit nobody."""
+    """The person (N,) that each of N candidates belongs to, -1 for those that fit no person."""
     owner = np.full(len(scores), -1)
     if len(means) == 0:
         return owner
@@ -94,13 +94,13 @@ def _match(scores: Floats, tags: Floats, means: Floats, rules: TagGrouping) -> I
 
     distance = np.linalg.norm(tags[:, None] - means[None], axis=-1)
     fits = distance < rules.tag_threshold
-    # The authors' cost: whole tags first, then scores decide who goes without a person. The last
-    # term, small and strictly convex, breaks the ties that theirs leaves to the order of
+    # The authors' cost: rounded distances, then scores decide which candidates get a person. The
+    # last term, small and strictly convex, breaks ties that their cost leaves to the order of
     # candidates: which of two equally near people gets which of two candidates.
     cost = np.round(distance) * 100 - scores[:, None]
     cost += 1e-3 * distance**2 / (1 + distance)
-    nobody = np.full((len(scores), max(len(scores) - len(means), 0)), _FORBIDDEN)
-    rows, columns = linear_sum_assignment(np.concatenate([cost, nobody], axis=1))
+    no_person = np.full((len(scores), max(len(scores) - len(means), 0)), _FORBIDDEN)
+    rows, columns = linear_sum_assignment(np.concatenate([cost, no_person], axis=1))
     taken = columns < len(means)
     rows, columns = rows[taken], columns[taken]
     kept = fits[rows, columns]

@@ -1,7 +1,7 @@
 """Pure functions on heatmaps, batched over every leading axis and free of device synchronisation.
 
 Cells are (x, y) in heatmap cells, 0-based with integers at cell centres. All functions compute in
-float32 or better, and avoid matrix products so that neither autocast nor TF32 coarsens a position.
+float32 or better, and avoid matrix products so that neither autocast nor TF32 rounds a position.
 """
 
 from poselab.heatmaps.blurring import blur_at, blur_kernel, blur_kernel_size, blur_same, blur_valid

@@ -15,8 +15,8 @@ _UDP_RANGE = (1e-3, 50.0)
 def quarter_offset(heatmaps: Tensor, cells: Tensor) -> Tensor:
     """Move whole cells (…, 2) a quarter towards the higher neighbour (Newell et al. 2016).
 
-    Cells on the border stay along that axis. The authors also leave the second cell alone on one
-    side, which would break flip symmetry.
+    Cells on the border do not move along that axis. In the authors' code the second cell on one
+    side does not either, which would break flip symmetry.
     """
     window = windows(heatmaps, cells, 1, "edge")
     slope = torch.stack(

@@ -31,10 +31,9 @@ def _mean_centred(probability: Tensor) -> Tensor:
 
 
 def mean_position(heatmaps: Tensor) -> Tensor:
-    """Mean cell (…, 2) under the positive values of heatmaps (…, h, w), the middle without any.
+    """Mean cell (…, 2) under the positive values of heatmaps (…, h, w), else the middle.
 
-    Everything outside the peak draws the mean away from it; :func:`local_mean_position` does not
-    suffer from that.
+    Values outside the peak move the mean away from it; :func:`local_mean_position` avoids that.
     """
     weight = heatmaps.float().clamp(min=0)
     x, y = (_mean_index(weight.sum(axis) + _EPSILON) for axis in (-2, -1))

@@ -1,1 +1,1 @@
-"""Files that are whole or absent, checkpoints, and work in a second process."""
+"""Files that are written whole or not at all, checkpoints, and work in a second process."""

@@ -1,7 +1,7 @@
-"""Work that a second process does while this one goes on.
+"""Work in a second process while this one continues.
 
-A fork shares millions of parsed values with this process at no cost, and hands back arrays without
-a copy; ``multiprocessing`` starts anew and pickles both ways, which takes longer than the work.
+A fork shares millions of parsed values with this process at no cost, and returns arrays without a
+copy; ``multiprocessing`` pickles both ways, which takes longer than the work.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _ALIGN = 64
 _THREADED = frozenset({"torch", "hotcoco"})
-"""Libraries with threads that Python does not know of."""
+"""Libraries with threads that Python's ``threading`` does not count."""
 
 
 @contextmanager
 def in_background(work: Callable[[], T], worth_it: bool = True) -> Iterator[Callable[[], T]]:
-    """Do ``work`` in a copy of this process during the block; yields a call that waits for it.
+    """Run ``work`` in a fork of this process during the block; yields a function that waits for its
+    result.
 
-    Where nothing can be copied safely, or the copy fails or dies, the work is done here when its
-    result is asked for, so that its errors are raised here too. It must change nothing.
+    Where this process cannot be forked safely, or the fork fails, ``work`` runs here when its
+    result is requested, so that its errors are raised here. It must have no side effects.
     """
     if not (worth_it and possible()):
         yield work
@@ -39,7 +40,7 @@ def in_background(work: Callable[[], T], worth_it: bool = True) -> Iterator[Call
         try:
             yield lambda: _read(result) if process and _ended_well(process) else work()
         finally:
-            if process:  # the block ended without asking for the result
+            if process:  # the block ended without requesting the result
                 with suppress(ProcessLookupError):
                     os.kill(process[0], signal.SIGKILL)
                 _ended_well(process)
@@ -48,7 +49,7 @@ def in_background(work: Callable[[], T], worth_it: bool = True) -> Iterator[Call
 def possible() -> bool:
     """Whether there is a second core, and this process can be forked safely.
 
-    A fork has none of the other threads, and would wait for ever for their locks. Only Linux keeps
+    A fork has none of the other threads, and would wait forever for their locks. Only Linux has
     anonymous files in memory.
     """
     return (
@@ -62,7 +63,7 @@ def possible() -> bool:
 def _start(work: Callable[[], object], result: BinaryIO) -> list[int]:
     """The id of a new process that writes its result and ends with status 0, or else with 1.
 
-    Empty where the system has no room for another process.
+    Empty where the system cannot start another process.
     """
     try:
         process = os.fork()
@@ -73,22 +74,22 @@ def _start(work: Callable[[], object], result: BinaryIO) -> list[int]:
     try:
         _write(work(), result)
         os._exit(0)
-    finally:  # the copy must never return into its parent's code, not even by an error
+    finally:  # the fork must never return into its parent's code, not even by an error
         os._exit(1)
 
 
 def _ended_well(process: list[int]) -> bool:
-    """Wait for the process, and take its id off the list, so that nobody waits or kills twice."""
+    """Wait for the process, and take its id off the list, so that it is not waited for again."""
     try:
         status = os.waitpid(process[0], 0)[1]
-    except ChildProcessError:  # somebody else has waited for it
+    except ChildProcessError:  # other code has waited for it
         status = 1
     process.clear()
     return status == 0
 
 
 def _write(content: object, file: BinaryIO) -> None:
-    """The content without its arrays, then these as they are, so that they are not copied again."""
+    """Write the content without its arrays, then the arrays' bytes, so that reading copies none."""
     arrays: list[pickle.PickleBuffer] = []
     rest = pickle.dumps(content, pickle.HIGHEST_PROTOCOL, buffer_callback=arrays.append)
     buffers = [array.raw() for array in arrays]

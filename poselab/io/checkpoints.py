@@ -39,9 +39,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class LatestBestCheckpoint(ModelCheckpoint):
-    """Keeps the latest of epochs that tie, and knows the best score in a folder that was moved.
+    """Keeps the latest of epochs with equal scores, and finds checkpoints after a folder was moved.
 
-    Lightning keeps the first of them, which has learned nothing while the metric is still 0.
+    Lightning keeps the first of such epochs, which is untrained while the metric is still 0.
     """
 
     def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
@@ -58,7 +58,7 @@ class LatestBestCheckpoint(ModelCheckpoint):
 
 
 def _moved(value: Any, old: str, new: str) -> Any:
-    """The value with every path in ``old`` put into ``new``."""
+    """The value with the folder ``old`` replaced by ``new`` in every path."""
     if isinstance(value, dict):
         return {_moved(key, old, new): _moved(inner, old, new) for key, inner in value.items()}
     if isinstance(value, str) and (value == old or value.startswith(f"{old}/")):
@@ -67,7 +67,7 @@ def _moved(value: Any, old: str, new: str) -> Any:
 
 
 def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
-    """The content of a checkpoint of PoseLab, which describes itself under ``key``.
+    """The content of a checkpoint of PoseLab, which holds its config under ``key``.
 
     Raises:
         InputError: no such file, a broken one, or not one of PoseLab's.

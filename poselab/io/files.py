@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, and clear errors about broken ones."""
+"""Files that are written whole or not at all, and clear errors about broken ones."""
 
 from __future__ import annotations
 
@@ -50,12 +50,13 @@ def _umask() -> int:
 
 def _unwritable(path: Path, error: OSError) -> InputError:
     return InputError(
-        f"expected to write {path}, but {error.strerror or error}; free or choose another place"
+        f"expected to write {path}, but {error.strerror or error}; free space or choose another "
+        "folder"
     )
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a whole file or none.
+    """Write a file, whole or not at all.
 
     Raises:
         InputError: the folder cannot be written, or the disk is full.
@@ -65,7 +66,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def read_tensors(path: Path) -> Any:
-    """Read a file of ``torch.save`` to the CPU, if it holds tensors, arrays and plain values alone.
+    """Read a file of ``torch.save`` to the CPU, if it holds only tensors, arrays and plain values.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -87,7 +88,7 @@ def read_tensors(path: Path) -> Any:
 def _reason(error: Exception) -> str:
     code = re.search(r"Unsupported (?:global: GLOBAL|class) (\S+)", str(error))
     if code:
-        return f"it holds objects of {code[1]}, which are not read; save their state_dict() alone"
+        return f"it holds objects of {code[1]}, which are not read; save only their state_dict()"
     if isinstance(error, RuntimeError):  # an archive that is broken, or of another kind
         return str(error).splitlines()[0].partition(". ")[0].rstrip(".")
     return "it ends too early" if isinstance(error, EOFError) else "it was not made by torch.save"

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class FocalHeatmapLoss(nn.Module):
-    """Cross entropy of sigmoids in which cells that are already right hardly count.
+    """Cross entropy of sigmoids in which well predicted cells have little weight.
 
     The highest cell of a target is its positive: -(1 - p)^alpha·log p. All others are negatives:
-    -(1 - target)^beta·p^alpha·log(1 - p), so that neighbours of the peak count less. The sum,
-    divided by the number of positives that count (at least one). Outputs are logits: give the codec
+    -(1 - target)^beta·p^alpha·log(1 - p), so that neighbours of the peak weigh less. The sum is
+    divided by the weight of the positives (at least one). Outputs are logits: give the codec
     ``activation: sigmoid``.
     Source: CornerNet, Law and Deng 2018, equation 1; CenterNet, Zhou et al. 2019, equation 1.
 

@@ -16,7 +16,7 @@ class HeatmapLoss(nn.Module):
     """Half the weighted squared error, as SimpleBaseline and HRNet train with.
 
     The mean is over all elements B·C·h·w, whatever their weight, so that an input with few labelled
-    keypoints counts less; with weights 0 and 1 this is their JointsMSELoss.
+    keypoints weighs less; with weights 0 and 1 this is their JointsMSELoss.
     """
 
     def forward(self, output: Tensor, target: HeatmapTarget) -> dict[str, Tensor]:

@@ -18,8 +18,8 @@ class AdaptiveWingLoss(nn.Module):
     """Steep for small errors on a peak, flat for small errors on the background.
 
     With d = |output - target| and the power p = alpha - target, omega·log(1 + (d/epsilon)^p) below
-    theta, and above it the tangent line. Cells within one of where the target reaches 0.2 count
-    1 + ``foreground`` times (10 in the paper). The mean over all elements, weights as in
+    theta, and above it the tangent line. Cells up to one cell from where the target reaches 0.2
+    weigh 1 + ``foreground`` (10 in the paper). The mean over all elements, weights as in
     :class:`poselab.losses.heatmaps.HeatmapLoss`.
     Source: Wang et al. 2019, equations 3 to 5.
 

@@ -21,12 +21,12 @@ class NetworkCost(NamedTuple):
 
 
 def network_cost(net: nn.Module, input_size: Size) -> NetworkCost:
-    """The cost of one image (3, H, W), counted on shapes alone; ``net`` is not changed.
+    """The cost of one image (3, H, W), counted from shapes alone; ``net`` is not changed.
 
-    A multiply-add of a convolution or matrix product (attention too) counts once, everything else
-    not at all. Papers print this as "GFLOPs" (Li et al. 2021: 4.0 for direct regression on
-    ResNet-50), but SimpleBaseline's and HRNet's tables divide by 2^30 and charge transposed
-    convolutions of stride two fourfold: their 8.9 for SimpleBaseline on ResNet-50 is 5.4 here.
+    Each multiply-add of a convolution or matrix product (attention too) counts one, all else zero.
+    Papers print this as "GFLOPs" (Li et al. 2021: 4.0 for direct regression on ResNet-50), but
+    SimpleBaseline's and HRNet's tables divide by 2^30 and count transposed convolutions of stride
+    two four times: their 8.9 for SimpleBaseline on ResNet-50 is 5.4 here.
     """
     shadow = _on_meta(net).eval()
     images = torch.empty(1, 3, *input_size, device="meta")

@@ -1,4 +1,4 @@
-"""What backbones and necks tell those behind them about their feature maps, as in timm."""
+"""What backbones and necks declare about their feature maps, as in timm."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class FeatureInfo(NamedTuple):
 
 
 class FeatureSource(Protocol):
-    """A backbone or neck: ``forward`` gives one feature map per ``feature_info``, in order.
+    """A backbone or neck: ``forward`` returns one feature map per ``feature_info``, in order.
 
     Heads read the last one, so its reduction is the stride of a method's heatmaps.
     """

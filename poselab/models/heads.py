@@ -47,7 +47,7 @@ class HeatmapHead(nn.Module):
 class RegressionHead(nn.Module):
     """Global average pooling and one linear layer → coordinates of ``channels`` keypoints.
 
-    Confidence is one throughout, since nothing estimates it. The linear layer stays out of
+    The confidence is always one, since nothing estimates it. The linear layer stays out of
     autocast, whose eight bits of mantissa would round positions by up to half a pixel.
     Source: DeepPose, Toshev and Szegedy 2014, on a residual network (Li et al. 2021, table 1).
     """

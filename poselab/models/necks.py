@@ -20,7 +20,7 @@ _DECONV_PADDING = {2: (0, 0), 3: (1, 1), 4: (1, 0)}  # kernel → padding, outpu
 
 
 class LastFeature(nn.Module):
-    """Pass on the deepest feature alone."""
+    """Pass on only the deepest feature."""
 
     def __init__(self, *, feature_info: Sequence[FeatureInfo]) -> None:
         super().__init__()
@@ -31,10 +31,10 @@ class LastFeature(nn.Module):
 
 
 class HighestResolution(nn.Module):
-    """Pass on the first, finest feature alone.
+    """Pass on only the first, finest feature.
 
-    Ask the backbone for no other (``reductions=[4]`` for HRNet): layers that only lead to the
-    others would never learn.
+    Let the backbone give no other (``reductions=[4]`` for HRNet): layers that only lead to the
+    others would never be trained.
     """
 
     def __init__(self, *, feature_info: Sequence[FeatureInfo]) -> None:

@@ -1,4 +1,4 @@
-"""The whole network."""
+"""The whole network: backbone, neck and head."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class TargetGuided(Protocol):
 
 
 class PoseNet(nn.Module):
-    """Backbone, neck and head in a row: images (B, 3, H, W) float → whatever the head emits.
+    """Backbone, neck and head in sequence: images (B, 3, H, W) float → the head's output.
 
-    Weights and images are laid out channels last, which convolutions of CPUs and of tensor cores
-    prefer; values do not depend on it. ``frozen_statistics`` keeps the running statistics of batch
-    normalisation as they are, for batches of few images.
+    Weights and images are in channels-last format, which is faster on CPUs and tensor cores; values
+    do not depend on it. ``frozen_statistics`` keeps the running statistics of batch normalisation
+    as they are, for batches of few images.
     """
 
     def __init__(

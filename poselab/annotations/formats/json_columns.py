@@ -1,4 +1,4 @@
-"""One key of a JSON list's entries as a typed column, or an error that names the first wrong one."""
+"""One key of all entries of a JSON list as a typed column; errors name the first wrong entry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that a training and an evaluation set share."""
+"""Find the images that a training and an evaluation set share."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 
 class Leaks(NamedTuple):
-    """Pairs of shared images, the surest first; ``unread`` files that could not be compared, with
-    reasons, of the training and of the evaluation set (None: only annotations were compared)."""
+    """Pairs of shared images, the most certain first; ``unread``: files of the training and of the
+    evaluation set that could not be compared, with reasons (None: only annotations were)."""
 
     pairs: list[Leak]
     unread: tuple[dict[str, str], dict[str, str]] | None
@@ -47,9 +47,9 @@ def find_leaks(
     ``distance``: bits of 64 by which hashes of copies may differ. ``track`` wraps (steps, their
     number, what is done), as a progress bar does.
     """
-    found = list(same_keypoints(train.table, val.table))
+    leaks = list(same_keypoints(train.table, val.table))
     if train.folder is None or val.folder is None:
-        return Leaks(strongest(found), None)
+        return Leaks(strongest(leaks), None)
     train_hashes, val_hashes = _hashes(train, train.folder, track), _hashes(val, val.folder, track)
     same = list(same_files(train_hashes, val_hashes))
     known = {(leak.train, leak.val) for leak in same}
@@ -60,8 +60,8 @@ def find_leaks(
     ]
     files = image_files(train.table, train.folder), image_files(val.table, val.folder)
     confirmed = track(confirm(near, *files), len(near), "comparing images")
-    found += [*same, *(leak for leak in confirmed if leak is not None)]
-    return Leaks(strongest(found), (train_hashes.unread, val_hashes.unread))
+    leaks += [*same, *(leak for leak in confirmed if leak is not None)]
+    return Leaks(strongest(leaks), (train_hashes.unread, val_hashes.unread))
 
 
 def _hashes(images: ImageSet, folder: Path, track: Track) -> ImageHashes:
@@ -73,7 +73,7 @@ def _hashes(images: ImageSet, folder: Path, track: Track) -> ImageHashes:
 
 
 def leaks_record(leaks: Leaks, train: ImageSet, val: ImageSet) -> dict[str, Any]:
-    """All pairs and the sets they are of, as plain values."""
+    """All pairs and the two sets as plain values."""
     pairs = [
         leak._asdict()
         | {

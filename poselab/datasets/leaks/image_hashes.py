@@ -1,8 +1,8 @@
-"""Hashes of image files and of their content, by which copies are found.
+"""Hashes of image files and of their content, to find copies.
 
 An image has a digest of its file and two perceptual hashes, of itself and of its horizontal flip.
-Hashes are cached beside the annotation cache, one file a folder, and used again as long as an image
-keeps its size and its time of change.
+Hashes are cached beside the annotation cache, one file per folder, and used again while an image
+keeps its size and modification time.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def hash_images(
 ) -> Iterator[ImageHashes | None]:
     """Hash the images ``names`` of a folder: yields None for each one, then all hashes.
 
-    Each None is one image done, for a progress bar. ``cached``: use and extend the cache.
+    The Nones drive a progress bar. ``cached``: use and extend the cache.
     """
     known = _load(folder) if cached else {}
     before, unread, hashed = len(known), dict[str, str](), dict[str, Any]()
@@ -169,7 +169,7 @@ def _load(folder: Path) -> dict[str, Any]:
 
 
 def _save(folder: Path, known: dict[str, Any]) -> None:
-    """Write records to the cache, or warn once that this is impossible."""
+    """Write records to the cache, or warn once that it cannot be written."""
     import orjson
 
     body = np.array(list(known.values()), dtype=_RECORD).tobytes()

@@ -71,7 +71,7 @@ def _split_files(root: Path, number: int) -> tuple[Path, Path]:
     from poselab.datasets.recognise import all_datasets, dataset_in
 
     name = dataset_in(root)
-    # Splits of one file differ by image rows, which annotations that are opened here have all of.
+    # Splits of one file differ by image rows; opening the file here gives the rows of both.
     splits = [s for s in (all_datasets()[name].files(root) if name else ()) if not s.by_content]
     split = splits[number] if splits else None
     file = split.checked_file() if split else None

@@ -1,4 +1,4 @@
-"""Images that a training and an evaluation set share, whatever they are called there."""
+"""Images that a training and an evaluation set share, whatever their file names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LeakKind = Literal["same file", "near duplicate", "flipped", "same keypoints"]
 LEAK_KINDS: tuple[LeakKind, ...] = ("same file", "near duplicate", "flipped", "same keypoints")
-"""From the surest to the least sure."""
+"""From the most to the least certain."""
 
 DISTANCE = 14
 """Bits of 64 by which the hashes of copies may differ. Of 203 COCO images this finds, with the
@@ -29,7 +29,7 @@ fortieth on every side; 92 % of those cropped by a twentieth on every side, and 
 CORRELATION = 0.9
 """Least correlation at which two images with near hashes are one image."""
 
-_FEW = 10_000  # images whose content is compared when a training begins
+_FEW = 10_000  # images; larger sets are compared by file name when training starts
 _FEWEST_KEYPOINTS = 3  # two people seldom share so many by chance
 _BLOCK = 64
 _SIDE, _WINDOW, _ZOOMS = 64, 48, (64, 66, 68, 70, 72)
@@ -80,7 +80,7 @@ def near_hashes(train: ImageHashes, val: ImageHashes, distance: int = DISTANCE) 
 def confirm(
     candidates: Iterable[Leak], train: Sequence[Path], val: Sequence[Path]
 ) -> Iterator[Leak | None]:
-    """The candidates whose images correlate, and None in place of each other one."""
+    """The candidates whose images correlate, and None for each candidate that does not."""
     seen: dict[Path, Floats] = {}
 
     def grey(file: Path) -> Floats:
@@ -97,8 +97,8 @@ def confirm(
 def correlation(first: Floats, second: Floats) -> float:
     """Greatest correlation of the middle of either grey image (64, 64) with a part of the other.
 
-    The middle is tried enlarged up to an eighth, as a copy that was cropped shows it. Images
-    without any contrast correlate with none (0).
+    The middle is also enlarged by up to an eighth, to match a cropped copy. The correlation of an
+    image without contrast is 0.
     """
     import cv2
 
@@ -117,7 +117,7 @@ def correlation(first: Floats, second: Floats) -> float:
 
 
 def same_keypoints(train: Annotations, val: Annotations) -> Iterator[Leak]:
-    """Pairs of images that share a person with the very same three or more labelled keypoints."""
+    """Pairs of images that share a person with the same labelled keypoints, three or more."""
     if train.skeleton.keypoints != val.skeleton.keypoints:
         return
     images: dict[bytes, set[int]] = {}
@@ -139,7 +139,7 @@ def _keypoint_keys(table: Annotations) -> Iterator[tuple[bytes, int]]:
 
 
 def strongest(leaks: Iterable[Leak]) -> list[Leak]:
-    """One leak a pair of images, of its surest kind, and these first."""
+    """One leak per pair of images, of its most certain kind; the most certain leaks first."""
     best: dict[tuple[int, int], Leak] = {}
     for leak in leaks:
         pair = (leak.train, leak.val)
@@ -153,10 +153,10 @@ def _rank(leak: Leak) -> tuple[int, float]:
 
 
 def count_shared_images(train: Sequence[Path], val: Sequence[Path]) -> tuple[int, str]:
-    """How many of the evaluation images are training's too, and how that was decided.
+    """The number of evaluation images that are also training images, and how they were compared.
 
-    Cheap enough for the start of every training: of sets that are not small, only files that share
-    a name are compared. Copies that were encoded again need ``poselab data leaks``.
+    Fast enough for the start of every run: in large sets only files with the same name are
+    compared. ``poselab data leaks`` also finds copies that were encoded again.
     """
     few = len(train) + len(val) <= _FEW
     key = _size if few else _name

@@ -54,7 +54,7 @@ class CSPNeXt(nn.Module):
             )
         widths = [int(width * widen) for width in _WIDTHS]
         half = widths[0] // 2
-        # Here and below, attributes are called as in the published checkpoints.
+        # Here and below, attributes have the names of the published checkpoints.
         self.stem = nn.Sequential(
             _conv(3, half, 3, stride=2), _conv(half, half, 3), _conv(half, widths[0], 3)
         )
@@ -79,7 +79,7 @@ class CSPNeXt(nn.Module):
 
 
 def _backbone_alone(state: dict[str, Tensor], net: Any) -> dict[str, Tensor]:
-    """The state of a detector or pose network with the backbone's keys as ours."""
+    """The state of a detector or pose network with the backbone's keys renamed to ours."""
     del net
     return {key.removeprefix("backbone."): value for key, value in state.items()}
 
@@ -118,7 +118,7 @@ class _SpatialPyramidPooling(nn.Module):
 
 
 class _CrossStage(nn.Module):
-    """Half the channels through blocks, half past them, weighted by channel attention, joined."""
+    """Half the channels pass blocks, half bypass them; both are weighted by channel attention."""
 
     def __init__(self, channels: int, blocks: int, *, identity: bool) -> None:
         super().__init__()

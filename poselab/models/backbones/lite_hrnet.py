@@ -129,8 +129,8 @@ class _CrossWeights(nn.Module):
 class _ChannelWeights(nn.Module):
     """A weight for every channel, computed from the means of all: section 3.2, equation 5.
 
-    The means are near zero behind a normalisation; a bias could leave ReLUs dead for good, so it
-    starts at zero.
+    The means are near zero after a normalisation; a bias could make ReLUs output zero for ever, so
+    it starts at zero.
     """
 
     def __init__(self, channels: int, ratio: int = 4) -> None:
@@ -200,7 +200,7 @@ def _path(widths: list[int], source: int, goal: int) -> nn.Module:
 
 
 class _Ascent(nn.Module):
-    """Coarse to fine: convolve, upsample, add to the next finer branch; the finest comes out."""
+    """Coarse to fine: convolve, upsample, add to the next finer branch; the finest is returned."""
 
     def __init__(self, widths: list[int]) -> None:
         super().__init__()

@@ -20,10 +20,10 @@ _PATCH, _PADDING = 16, 2  # pixels
 
 
 class PlainViT(nn.Module):
-    """Patches of 16 pixels as tokens, no class token; the normalised last ones as a feature map.
+    """Patches of 16 pixels as tokens, no class token; the normalised last tokens as a feature map.
 
-    The patch convolution sees two more pixels on every side, as the published weights do. Weights
-    of another size are fitted: position embeddings to the input, patch kernels to 16 pixels; a
+    The patch convolution has a padding of two pixels, as for the published weights. Weights of
+    another size are resampled: position embeddings to the input, patch kernels to 16 pixels; a
     class token is dropped and its position added to all others, as in ViTPose.
     heads: the number of attention heads where it is not timm's (ViTPose-S has 12, not 6).
     pretrained: fetch timm's weights (MAE's for names that end in .mae); weights: read a file.

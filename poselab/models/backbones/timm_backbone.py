@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class TimmBackbone(nn.Module):
     """A timm network without its classifier: ResNet, MobileNet, HRNet, ViT and most others.
 
-    reductions: the features to give, by their reduction (None: all from 4 on, a ViT's single one);
-    layers that none of them needs are cut off, so that all parameters learn. HRNets give their raw
+    reductions: of the features to return (None: all from 4 on, the only one of a ViT); layers that
+    none of them needs are removed, so that all parameters are trained. HRNets return their raw
     branches (Sun et al. 2019), ViTs the normalised last tokens as a feature map (Xu et al. 2022).
     pretrained: fetch timm's default weights; weights: read them from a file instead. input: a layer
     before all others (:class:`~poselab.models.backbones.renormalise.Renormalise`).
@@ -74,7 +74,7 @@ class TimmBackbone(nn.Module):
         return levels
 
     def _keep_branches(self) -> None:
-        """Drop the last fusions into branches that are not given."""
+        """Drop the last fusions into branches that are not returned."""
         last = self.net.stage4[-1]
         last.fuse_layers = nn.ModuleList(last.fuse_layers[branch] for branch in self.levels)
 
@@ -113,7 +113,7 @@ def _family(name: str) -> str:
 
 
 def _create(name: str, input_size: Size, pretrained: bool, drop_path: float) -> Any:
-    """A network of timm, for one input size where timm fixes it when the network is made."""
+    """A network of timm, built for one input size where timm requires that."""
     import timm
 
     options: dict[str, Any] = {"head": ""} if _family(name) == "hrnet" else {}

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PretrainedModel:
-    """One kind of checkpoint: ``experiment`` with ``overrides`` is the run that it makes.
+    """A published checkpoint, imported as a run of ``experiment`` with ``overrides``.
 
-    keys: the rules that rename the checkpoint's keys.
+    keys: the rules that rename its keys.
     """
 
     name: str
@@ -71,7 +71,7 @@ def _hrnet_code() -> Iterator[PretrainedModel]:
 
 
 def _dark() -> Iterator[PretrainedModel]:
-    """DARK's code, with crops of its own and grids that share first and last pixel as UDP's do."""
+    """DARK's code, with its own crops, and grids that share first and last pixel as UDP's do."""
     resnet, hrnet = repositories.POSE_RESNET, repositories.POSE_HRNET
     crop = ("framing._target_=poselab.data.dark_crop.DarkCrop", "framing.pixels=udp")
     wide, narrow = ((_codec(name), *_UNBIASED, *crop) for name in ("DarkCodec", "NarrowDarkCodec"))
@@ -133,7 +133,7 @@ def _simcc() -> Iterator[PretrainedModel]:
 
 
 def _regression() -> Iterator[PretrainedModel]:
-    """RLE's own code, and mmpose's RLE and DeepPose."""
+    """RLE's code, and mmpose's RLE and DeepPose."""
     decoder, rle = (
         (_codec("HrnetCoordinateCodec", "codecs.coordinate"), *_COORDINATES),
         "coco/rle_r50_256x192",
@@ -178,7 +178,7 @@ def _mmpose() -> Iterator[PretrainedModel]:
 
 
 def _rtmpose() -> Iterator[PretrainedModel]:
-    """RTMPose, of which mmpose is the authors' code, and the heatmaps its backbones learn first."""
+    """RTMPose, by mmpose's authors, and the heatmap networks that pretrain its backbones."""
     decoder = _codec("MmposeSimccCodec", _SIMCC)
     heatmaps = ("method=heatmap", "framing.pixels=udp", _codec("MmposeUdpCodec"), *_UDP)
     larger = (decoder, "framing.size=[384,288]", "method.codec.sigma=[6.0,6.93]")
@@ -192,24 +192,24 @@ def _rtmpose() -> Iterator[PretrainedModel]:
 
 
 def _vitpose() -> Iterator[PretrainedModel]:
-    theirs, mmposes = (_codec("VitposeCodec"),), (_codec("MmposeUdpCodec"),)
-    others = (_codec("TransformersVitposeCodec"),)
+    authors, in_mmpose = (_codec("VitposeCodec"),), (_codec("MmposeUdpCodec"),)
+    in_transformers = (_codec("TransformersVitposeCodec"),)
     for size in VITS:
         base = f"coco/vitpose_{size}"
         for of, simple in (("", False), ("_simple", True)):
             repository = vitpose.REPOSITORY_SIMPLE if simple else vitpose.REPOSITORY
-            in_mmpose = mmpose.VITPOSE_SIMPLE if simple else mmpose.VITPOSE
+            mmpose_keys = mmpose.VITPOSE_SIMPLE if simple else mmpose.VITPOSE
             for zoo, keys, changes in (
-                ("", repository, theirs),
-                ("transformers_", vitpose.TRANSFORMERS, others),
-                ("mmpose_", in_mmpose, mmposes),
+                ("", repository, authors),
+                ("transformers_", vitpose.TRANSFORMERS, in_transformers),
+                ("mmpose_", mmpose_keys, in_mmpose),
             ):
                 name, run = f"{zoo}vitpose_{size}{of}_256x192", f"{base}{of}_256x192"
                 yield PretrainedModel(name, run, keys, changes)
 
 
 def _keypoint_rcnn() -> Iterator[PretrainedModel]:
-    """torchvision's, whose labels are measured from the corners of pixels."""
+    """torchvision's weights, trained on labels that are measured from the corners of pixels."""
     corners = ("method.codec.labels=corner",)
     base = "coco/keypoint_rcnn_r50"
     yield PretrainedModel("keypoint_rcnn_r50", base, keypoint_rcnn.COCO_V1, corners)

@@ -1,4 +1,4 @@
-"""Conversion of another code base's checkpoint to our keys, by explicit rules and strictly."""
+"""Strict conversion of another code base's checkpoint to our keys, by explicit rules."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _check_keys(missing: list[str], unknown: list[str]) -> None:
     if missing:
         problems.append(f"none for {listed(missing)}")
     if unknown:
-        problems.append(f"{listed(unknown)} that it has no place for")
+        problems.append(f"the unknown {listed(unknown)}")
     if problems:
         raise InputError(
             f"expected the weights of this model, found {' and '.join(problems)}; choose the model "
