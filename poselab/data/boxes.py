@@ -75,7 +75,7 @@ def whole_images(annotations: Annotations, with_people: bool) -> Items:
     """Every image once, or only those with a labelled person (``with_people``).
 
     Raises:
-        InputError: the annotations do not say how large the images are.
+        InputError: the annotations lack the sizes of images.
     """
     images = np.arange(len(annotations))
     if with_people:

@@ -1,8 +1,8 @@
 """The protocol of detectors: images in, the boxes of people out.
 
 conf/detector makes detectors by functions ``from_...(*, table, device, ...)``: ``table`` holds the
-annotations of the images (without people where they have none), which most detectors do not need,
-and the others are the detector's own settings.
+annotations of the images (without people if they are not annotated), which most detectors ignore,
+and the other arguments are the detector's settings.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class DetectorInput:
 
     @cached_property
     def size(self) -> Size:
-        """(height, width), from the file's head; an orientation tag is ignored.
+        """(height, width), from the file's header; an orientation tag is ignored.
 
         Raises:
             InputError: no such file, or not an image.
@@ -53,7 +53,7 @@ class DetectorInput:
                 return image.height, image.width
         except OSError:
             raise InputError(
-                f"expected an image at {self.path}, found none that opens; check the folder"
+                f"expected an image at {self.path}, but it cannot be opened; check the folder"
             ) from None
 
 

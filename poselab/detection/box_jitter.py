@@ -1,4 +1,4 @@
-"""Boxes made worse on purpose, to see what a method loses to its boxes."""
+"""Boxes with random errors, to measure how much a method depends on its boxes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def jitter_boxes(boxes: Floats, iou: float, rng: np.random.Generator) -> Floats:
 
 
 def _iou_after(change: Floats) -> Floats:
-    """IoU (M,) of unit boxes with themselves after changes (M, 4): shift x y, log growth w h."""
+    """IoU (M,) of unit boxes before and after changes (M, 4): shift x y, log growth w h."""
     shift, sides = change[:, :2], np.exp(change[:, 2:])
     high = np.minimum(0.5, shift + sides / 2)
     common = np.clip(high - np.maximum(-0.5, shift - sides / 2), 0, None).prod(axis=1)

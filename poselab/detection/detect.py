@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BoxFilter:
-    """Which boxes to keep: those of score ``threshold`` or more, of these the best of those that
-    overlap by an IoU above ``nms`` (None: all), and of these the best ``max_boxes`` of an image.
+    """Which boxes to keep: those of score ``threshold`` or more, after NMS at an IoU above ``nms``
+    (None: no NMS), and at most the best ``max_boxes`` of an image.
 
     Raises:
-        InputError: a threshold outside of 0 to 1, or fewer than one box an image.
+        InputError: a threshold outside of 0 to 1, or fewer than one box per image.
     """
 
     threshold: float = 0.05
@@ -41,7 +41,7 @@ class BoxFilter:
         thresholds = (self.threshold, 1.0 if self.nms is None else self.nms)
         if not all(0 <= threshold <= 1 for threshold in thresholds) or self.max_boxes < 1:
             raise InputError(
-                "expected a score threshold and an IoU from 0 to 1 and at least one box an image, "
+                "expected a score threshold and an IoU from 0 to 1 and at least one box per image, "
                 f"got {self.threshold}, {self.nms} and {self.max_boxes}; correct them"
             )
 

@@ -1,4 +1,4 @@
-"""Detectors that look at no pixels: ground-truth boxes, jittered ones, and those of a file."""
+"""Detectors that read no pixels: ground-truth boxes, jittered ones, and those of a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class GivenBoxes:
-    """Boxes that are given beforehand, by image id; images without any get none."""
+    """Boxes that are known beforehand, by image id."""
 
     def __init__(self, image_ids: Ints, boxes: Floats, scores: Floats) -> None:
         order = np.argsort(image_ids, kind="stable")
@@ -59,7 +59,7 @@ def ground_truth(*, table: Annotations, device: str) -> GivenBoxes:
     """The annotated box of every person with a labelled keypoint.
 
     Raises:
-        InputError: nobody is labelled.
+        InputError: no person is labelled.
     """
     del device
     _check_labelled(table)
@@ -74,7 +74,7 @@ def jittered(
     without a random share ``miss`` of them; the same for the same seed.
 
     Raises:
-        InputError: nobody is labelled, ``iou`` not in (0, 1], or ``miss`` not in [0, 1).
+        InputError: no person is labelled, ``iou`` not in (0, 1], or ``miss`` not in [0, 1).
     """
     del device
     _check_labelled(table)

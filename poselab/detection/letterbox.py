@@ -15,8 +15,8 @@ GREY = 114
 
 
 class Letterboxed(NamedTuple):
-    """An input (H, W, 3) that shows a whole image; corners of boxes in it are scale · (those in the
-    image) + offset."""
+    """An input (H, W, 3) that shows a whole image; corners of boxes in input pixels are scale times
+    those in image pixels plus offset."""
 
     image: Image
     scale: float

@@ -61,7 +61,7 @@ class OnnxDetector:
         return recognise([output.shape for output in outputs], self.size)
 
     def __call__(self, images: Sequence[DetectorInput]) -> list[DetectedBoxes]:
-        """The candidates of people before any NMS but the network's own."""
+        """The candidate boxes of people, after no NMS but the network's own."""
         step = self.batch_size or len(images)
         parts = [images[start : start + step] for start in range(0, len(images), step)]
         return [boxes for part in parts for boxes in self._detect(part)]
@@ -78,7 +78,7 @@ class OnnxDetector:
         return detected
 
     def _tensor(self, inputs: Sequence[Letterboxed]) -> Any:
-        """(B, 3, H, W) as the layout wants it; a batch of fixed size is filled up with zeros."""
+        """(B, 3, H, W) as the layout requires; a batch of fixed size is filled up with zeros."""
         batch = np.stack([letterboxed.image for letterboxed in inputs]).transpose(0, 3, 1, 2)
         values = batch / 255 if YOLO_FORMATS[self.layout].unit else batch[:, ::-1]
         missing = (self.batch_size or len(inputs)) - len(inputs)
@@ -114,6 +114,8 @@ def _session(file: Path, device: str) -> Any:
     usable = [p for p in gpu if p in onnxruntime.get_available_providers()]
     try:
         return onnxruntime.InferenceSession(file, providers=[*usable, "CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has no one error for broken files
+    except Exception as error:  # onnxruntime raises many kinds of errors for broken files
         reason = str(error).splitlines()[0]
-        raise InputError(f"expected an ONNX network in {file}, but {reason}; get it anew") from None
+        raise InputError(
+            f"expected an ONNX network in {file}, but {reason}; export it again"
+        ) from None

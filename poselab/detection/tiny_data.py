@@ -34,10 +34,10 @@ class BoxDataset(Dataset[BoxSample]):
     """Whole images of a split; with ``augment``, for training, only those with people.
 
     Augmentation flips, scales and shifts, but does not rotate, which would make boxes loose. An
-    item depends on the seed, :attr:`epoch` and its index alone. Crowds are left out.
+    item depends only on the seed, :attr:`epoch` and its index. Crowds are left out.
 
     Raises:
-        InputError: the annotations do not say how large the images are, or nobody is labelled.
+        InputError: the annotations lack the sizes of images, or no person is labelled.
     """
 
     def __init__(

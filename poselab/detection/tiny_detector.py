@@ -108,13 +108,13 @@ def load(file: Path) -> TinyDetectorModule:
         detector.load_state_dict(content["state_dict"])
     except RuntimeError:
         raise InputError(
-            f"expected the weights of the detector described in {file}, found others; train anew"
+            f"expected the weights of the detector described in {file}, found others; train again"
         ) from None
     return detector.eval()
 
 
 class TinyDetector:
-    """A trained :class:`TinyDetector` by the contract of detectors."""
+    """A trained :class:`TinyDetectorModule` by the protocol of detectors."""
 
     def __init__(self, module: TinyDetectorModule, device: str) -> None:
         self.module, self.device = module.to(device).eval(), device

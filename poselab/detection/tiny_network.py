@@ -68,7 +68,7 @@ def to_cells(boxes: Tensor) -> Tensor:
 def centre_heatmap(corners: Tensor, present: Tensor, size: Size) -> Tensor:
     """The target (B, 1, h, w) of boxes with ``corners`` (B, P, 4) in cells, ``present`` (B, P).
 
-    A Gaussian about each centre, whose deviation along either axis is an eighth of the box, so that
+    A Gaussian about each centre, whose deviation along each axis is an eighth of the box, so that
     long boxes have long peaks; the cell nearest to the centre is one.
     """
     centre = nearest_cell((corners[..., :2] + corners[..., 2:]) / 2)
@@ -84,7 +84,7 @@ def centre_heatmap(corners: Tensor, present: Tensor, size: Size) -> Tensor:
 class CentreLoss(nn.Module):
     """Focal loss of the heatmap, and one minus the generalised IoU of the boxes around the centres.
 
-    The nine cells around a centre all learn the box, each weighted by the height of the person's
+    All nine cells around a centre predict the box, each weighted by the height of the person's
     Gaussian; ``box`` weights the second part.
     Source: CenterNet, Zhou et al. 2019, equation 1; TTFNet, Liu et al. 2020, section 3.3;
     Rezatofighi et al. 2019, algorithm 1.
@@ -141,7 +141,7 @@ def _corners_at(cells: Tensor, sides: Tensor) -> Tensor:
 def decode_boxes(output: CentreOutput, max_boxes: int = 50) -> tuple[Tensor, Tensor]:
     """Corners (B, N, 4) x y x y in input pixels and scores (B, N) at the highest local maxima.
 
-    A maximum is the highest of the 3×3 cells around it, which makes NMS needless (CenterNet).
+    A maximum is the highest of the 3×3 cells around it, which makes NMS unnecessary (CenterNet).
     """
     heatmap = output.heatmap.sigmoid()
     peaks = heatmap * (functional.max_pool2d(heatmap, 3, 1, 1) == heatmap)

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class _Epochs(pl.Callback):
-    """Passes the epoch to the data and prints one line an epoch."""
+    """Passes the epoch to the data and prints one line per epoch."""
 
     def __init__(self, images: BoxDataset) -> None:
         self.images = images
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Let augmentation differ from epoch to epoch."""
+        """Set the epoch, so that augmentation differs between epochs."""
         self.images.epoch = trainer.current_epoch
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -47,11 +47,11 @@ def train_tiny_detector(
     """Train a detector in place on the annotated people of a split.
 
     Raises:
-        InputError: nobody is labelled, or ``epochs`` or ``batch_size`` is below one.
+        InputError: no person is labelled, or ``epochs`` or ``batch_size`` is below one.
     """
     if epochs < 1 or batch_size < 1:
         raise InputError(
-            f"expected at least one epoch and one image a step, got {epochs} and {batch_size}"
+            f"expected at least one epoch and one image per step, got {epochs} and {batch_size}"
         )
     pl.seed_everything(seed, verbose=False)
     augment = augment or Augment(flip=0.5, scale=0.1, degrees=0.0, shift=0.03)

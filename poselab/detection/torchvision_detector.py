@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HUB = "hub"
 _COCO_CLASSES = 91
 _BROKEN = (RuntimeError, ValueError, TypeError, AttributeError)
-"""Errors of loading a file that holds something else."""
+"""Errors on loading a file with other content."""
 
 
 class TorchvisionDetector:
@@ -32,8 +32,8 @@ class TorchvisionDetector:
 
     weights: "hub" for those trained on COCO, which are downloaded once; a file with their state
     dict; None for random ones. ``classes`` includes the background, ``person`` is the label of
-    people. sides: pixels of the shorter side that images are resized to, and at most of the longer
-    one (None: the network's own).
+    people. sides: pixels to which the shorter side of images is resized, and the maximum of the
+    longer side (None: the network's defaults).
 
     Raises:
         InputError: no such network, weights that cannot be downloaded or are of another network.

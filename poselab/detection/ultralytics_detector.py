@@ -1,7 +1,8 @@
-"""Ultralytics' networks.
+"""Networks of ultralytics.
 
-Their package is under the AGPL-3.0, which binds whoever offers a program that uses it, also over a
-network. PoseLab does not depend on it and imports it only for users who installed and named it.
+The package is under the AGPL-3.0, which also covers programs that use it, even if they are only
+offered over a network. PoseLab does not depend on it and imports it only where users installed it
+and chose it.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class Candidates(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """How the networks of one code take inputs and give boxes.
+    """The inputs and outputs of the networks of one code base.
 
     ``unit``: inputs of 0 to 1 in RGB, else 0 to 255 in BGR. ``centred``: the image is padded on
     all sides, else right and below. ``read`` takes one image's outputs, the input's size and the
@@ -74,7 +74,7 @@ def _end_to_end(outputs: Sequence[Floats], size: Size, person: int) -> Candidate
     return Candidates(rows[:, :4], rows[:, 4])
 
 
-def _labelled_apart(outputs: Sequence[Floats], size: Size, person: int) -> Candidates:
+def _separate_labels(outputs: Sequence[Floats], size: Size, person: int) -> Candidates:
     """(N, 5) corners and score, and (N,) labels (exports of MMDeploy)."""
     rows = outputs[0][np.asarray(outputs[1]) == person]
     return Candidates(rows[:, :4], rows[:, 4])
@@ -83,7 +83,7 @@ def _labelled_apart(outputs: Sequence[Floats], size: Size, person: int) -> Candi
 YOLO_FORMATS = {
     "yolox": Layout(unit=False, centred=False, read=_on_grid),
     "yolox_decoded": Layout(unit=False, centred=False, read=_with_objectness),
-    "mmdeploy": Layout(unit=False, centred=False, read=_labelled_apart),
+    "mmdeploy": Layout(unit=False, centred=False, read=_separate_labels),
     "yolov5": Layout(unit=True, centred=True, read=_with_objectness),
     "yolov8": Layout(unit=True, centred=True, read=_class_scores),
     "end_to_end": Layout(unit=True, centred=True, read=_end_to_end),
@@ -114,5 +114,5 @@ def recognise(shapes: Sequence[tuple[int, ...]], size: Size) -> str:
                 return name
     raise InputError(
         f"expected the outputs of a YOLO network ({', '.join(YOLO_FORMATS)}), got shapes "
-        f"{list(shapes)} for an input of {size}; say layout= if it is one of these"
+        f"{list(shapes)} for an input of {size}; set layout= if it is one of these"
     )

@@ -1,6 +1,6 @@
-"""What lies behind and before people: textured walls and floors, furniture, clutter, noise.
+"""What lies behind and in front of people: textured walls and floors, furniture, clutter, noise.
 
-Textures are made once a process from a fixed seed; an image takes random crops of them.
+Textures are made once per process from a fixed seed; images take random crops of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Perspective cameras above the ground that look along -z, and where people stand before them."""
+"""Perspective cameras above the ground that look along -z, and where people stand in view."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Cameras(NamedTuple):
         return np.asarray(seen.reshape(points.shape))
 
     def horizon(self, row: int, width: int) -> Floats:
-        """Where the horizon (2,) leaves the image at its left and right, y in pixels."""
+        """The y (2,) in pixels at which the horizon crosses the left and right border."""
         # A ray (x, y, -1) is level where it is perpendicular to the world's up direction.
         right, up, back = self.rotation[row, :, 1]
         ray = (np.array([0.0, width - 1.0]) - self.centre[0]) / self.focal[row]
@@ -57,7 +57,7 @@ def tilted_camera(height: float, tilt: float, roll: float, focal: float, size: S
 
 
 def stack(cameras: list[Cameras]) -> Cameras:
-    """All cameras as one."""
+    """All cameras in one tuple."""
     position, rotation, focal = (
         np.concatenate(field) for field in list(zip(*cameras, strict=True))[:3]
     )

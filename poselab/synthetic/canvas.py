@@ -1,4 +1,4 @@
-"""An image and, for each pixel, the person and body part that it shows."""
+"""An image and, for each pixel, the person and body part that the pixel shows."""
 
 from __future__ import annotations
 

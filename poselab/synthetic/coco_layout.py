@@ -1,6 +1,6 @@
 """Write generated people in the layout of COCO 2017 keypoints (cocodataset.org/#format-data).
 
-Each person has one key that COCO does not: ``head_box``, x y w h of the head as in MPII.
+Each person has one key that COCO does not have: ``head_box``, x y w h of the head as in MPII.
 """
 
 from __future__ import annotations

@@ -37,11 +37,11 @@ _SECONDS_BETWEEN_LINES = 5.0
 def generate(out: Path, settings: Settings, workers: int | None = None) -> Path:
     """Write images of generated people and their annotations into a folder, and return it.
 
-    Every image depends on the settings and its number alone, never on the workers (None: one a
+    Every image depends only on the settings and its number, not on the workers (None: one per
     core). An interrupted call is resumed, and a finished dataset is not made again.
 
     Raises:
-        InputError: no worker, the folder holds something else, or the disk is full.
+        InputError: no worker, the folder holds other files, or the disk is full.
     """
     workers = (os.cpu_count() or 1) if workers is None else workers
     if workers < 1:
@@ -68,7 +68,7 @@ def generated(
     turn: float = 180.0,
     seed: int = 0,
 ) -> DatasetFiles:
-    """The files of a generated dataset, made first where they are not there yet.
+    """The files of a generated dataset, which is generated first if it does not exist.
 
     Arguments and errors are those of :class:`Settings`; numbers may come in lists, as from YAML.
     """
@@ -80,7 +80,7 @@ def generated(
 def render_images(
     settings: Settings, split: str, numbers: range
 ) -> list[tuple[bytes, dict[str, Any]]]:
-    """JPEG and labels of images; each depends on the settings and its number alone."""
+    """JPEG and labels of images; each depends only on the settings and its number."""
     import cv2
     import numpy as np
 
@@ -101,7 +101,7 @@ def render_images(
 def render_chunk(out: Path, settings: Settings, chunk: Chunk) -> int:
     """Write a chunk's images, then its labels; returns the number of images.
 
-    Images may be written in part when it is interrupted: they count only once the labels are there.
+    An interruption may leave images incomplete: they count only once the labels exist.
     """
     import orjson
 
@@ -113,7 +113,8 @@ def render_chunk(out: Path, settings: Settings, chunk: Chunk) -> int:
             path.write_bytes(jpeg)
         except OSError as error:
             raise InputError(
-                f"expected to write {path}, but {error.strerror}; free or choose another place"
+                f"expected to write {path}, but {error.strerror}; free space or choose another "
+                "folder"
             ) from None
     write_bytes(chunk.labels_file(out), orjson.dumps([labels for _, labels in done]))
     return len(done)
@@ -157,7 +158,7 @@ def _render_chunks(
     except BrokenProcessPool:
         raise InputError(
             "expected workers to finish, but one was killed (too little memory?); "
-            "run it again with fewer workers, what is finished is kept"
+            "run it again with fewer workers, finished images are kept"
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)

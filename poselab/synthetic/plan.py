@@ -1,4 +1,4 @@
-"""The work of making a dataset in chunks, and what of it a folder already holds."""
+"""The chunks in which a dataset is made, and which of them a folder already holds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WRITERS = {"coco": coco_layout, "mpii": mpii_layout}
 
 @dataclass(frozen=True)
 class Chunk:
-    """Images ``start`` to ``stop`` - 1 of a split: what one worker does at a time."""
+    """Images ``start`` to ``stop`` - 1 of a split, which one worker makes at a time."""
 
     split: str
     start: int
@@ -44,7 +44,7 @@ class Chunk:
         return [folder / writer.image_name(self.image_id(number)) for number in numbers]
 
     def is_done(self, out: Path, layout: str) -> bool:
-        """Whether its labels and all its images are there."""
+        """Whether its labels and all its images exist."""
         return self.labels_file(out).exists() and all(p.exists() for p in self.images(out, layout))
 
 
@@ -61,7 +61,7 @@ def prepare_folder(out: Path, settings: Settings) -> None:
     """Write the settings into a new folder, or check that a folder was made with them.
 
     Raises:
-        InputError: the folder holds something else, or cannot be written.
+        InputError: the folder holds other files or settings, or cannot be written.
     """
     import orjson
 
@@ -86,7 +86,7 @@ def prepare_folder(out: Path, settings: Settings) -> None:
 
 
 def is_finished(out: Path, settings: Settings) -> bool:
-    """Whether all annotation files and all images are there."""
+    """Whether all annotation files and all images exist."""
     files = _WRITERS[settings.layout].annotation_files(out)
     if not all(file.exists() for file in files):
         return False

@@ -39,8 +39,8 @@ _EASY_SIDE = {
 
 @dataclass(frozen=True)
 class Family:
-    """Ranges in degrees that change an easy stance; ``near`` and ``far`` are given to the sides at
-    random.
+    """Ranges in degrees that replace those of a relaxed stance; ``near`` and ``far`` are the sides,
+    left and right at random.
 
     lift is the range in metres by which the lowest point floats above the ground.
     """
@@ -169,9 +169,9 @@ _LIFTS = np.array([family.lift for family in FAMILIES.values()])
 
 
 def sample_poses(rng: np.random.Generator, instances: int, turn: float) -> tuple[Angles, Floats]:
-    """Sample joint angles and how high (P,), in metres, each person floats above the ground.
+    """Sample joint angles and the height (P,), in metres, of each person above the ground.
 
-    Nobody turns by more than ``turn`` degrees away from the camera.
+    People turn by at most ``turn`` degrees away from the camera.
     """
     family = np.searchsorted(_SHARES, rng.random(instances) * _SHARES[-1], side="right")
     swapped = rng.random(instances) < 0.5

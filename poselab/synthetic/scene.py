@@ -1,4 +1,4 @@
-"""Scenes: people before a camera in a cluttered place, drawn, and what is visible of them."""
+"""Scenes: people in front of a camera, drawn in a cluttered place, and which points are visible."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Scene(NamedTuple):
     """A finished image.
 
     image (H, W, 3) uint8 BGR; owner (H, W) int16 the person on top, -1 for none; points (P, N, 2)
-    pixels and visibility (P, N) 0/1/2 of :data:`NAMED`; head_boxes (P, 4) x y w h; crowd (P,) bool.
+    pixels and visibility (P, N) 0/1/2 of POINT_NAMES; head_boxes (P, 4) x y w h; crowd (P,) bool.
     """
 
     image: NDArray[np.uint8]
@@ -63,10 +63,9 @@ def sample_scenes(
 ) -> list[Scene]:
     """Sample one image from each generator, with ``instances[0]`` to ``instances[1]`` people.
 
-    They turn by up to ``turn`` degrees away from the camera.
-
-    A few images have no people, and a few also have a crowd in the distance. Random numbers are
-    drawn image by image; kinematics and outlines are computed for all people at once.
+    They turn by up to ``turn`` degrees away from the camera. A few images have no people, and a few
+    also have a crowd in the distance. Random numbers are drawn image by image; kinematics and
+    outlines are computed for all people at once.
     """
     plans = [_plan_image(rng, size, instances, turn) for rng in rngs]
     shape = Shape(*(np.concatenate(field) for field in zip(*(d.shape for d in plans), strict=True)))

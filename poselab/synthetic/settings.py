@@ -1,4 +1,4 @@
-"""What a generated dataset is to hold."""
+"""The settings of a generated dataset."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIRST_VAL_ID = 100_000_001
 
 @dataclass(frozen=True)
 class Settings:
-    """All that decides the bytes of a dataset: ``images`` training and ``val`` validation images of
+    """All that determines a dataset's bytes: ``images`` training and ``val`` validation images of
     ``size`` (height, width), each with ``instances_per_image`` (fewest, most) people, who turn away
     from the camera by up to ``turn`` degrees.
 
@@ -45,13 +45,13 @@ class Settings:
         low, high = self.instances_per_image
         _check(
             0 <= low <= high <= 30,
-            "0 to 30 people an image, fewest first",
+            "0 to 30 people per image, the minimum first",
             self.instances_per_image,
         )
         _check(0 <= self.turn <= 180, "a turn of 0 to 180 degrees", self.turn)
 
     def count(self, split: str) -> int:
-        """How many images a split has."""
+        """The number of images of a split."""
         return self.images if split == "train" else self.val
 
 

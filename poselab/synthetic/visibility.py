@@ -72,7 +72,7 @@ _ROOTS = [
 
 
 def labelled_points(bodies: ProjectedBodies) -> Floats:
-    """The labelled points (P, N, 2) in pixels, in the order of :data:`NAMED`."""
+    """The labelled points (P, N, 2) in pixels, in the order of :data:`POINT_NAMES`."""
     face = bodies.skulls.surface(_FACE_POINTS)
     return np.concatenate([face, bodies.joints[:, _BODY, :2]], axis=1)
 

@@ -226,7 +226,7 @@ def test_a_finished_dataset_returns_at_once_and_a_lost_image_comes_back(tmp_path
         ({"seed": 2**63}, r"below 2\^63"),
         ({"layout": "lsp"}, "a layout out of coco, mpii"),
         ({"size": (8, 256)}, "64 to 2048"),
-        ({"instances_per_image": (3, 1)}, "fewest first"),
+        ({"instances_per_image": (3, 1)}, "the minimum first"),
         ({"workers": 0}, "1 or more workers"),
     ],
 )
