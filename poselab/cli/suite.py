@@ -26,10 +26,10 @@ def main(words: list[str]) -> int:
     if not words or {"-h", "--help"} & set(words):
         print(_HELP, file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
-    from poselab.experiments.compose import apart
+    from poselab.experiments.compose import split_config_dirs
     from poselab.experiments.suite import run_suite, suite_experiments
 
-    folders, rest = apart(words)
+    folders, rest = split_config_dirs(words)
     suite, *wanted = [word for word in rest if "=" not in word] or [""]
     experiments = suite_experiments(suite, wanted, folders)
     places = [word for folder in folders for word in ("--config-dir", str(folder))]

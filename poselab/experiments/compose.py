@@ -42,7 +42,7 @@ def compose(name: str, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]
     Raises:
         InputError: a word that is no override, an unknown key or group, or a broken value.
     """
-    store_rows(tuple(apart(words)[0]))
+    store_rows(tuple(split_config_dirs(words)[0]))
     overrides = _with_search_path(words)
     for word in overrides:
         if word[:1] == "-" or ("=" not in word and word[:1] != "~"):
@@ -57,11 +57,11 @@ def compose(name: str, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]
     del config["hydra"]
     OmegaConf.set_struct(config, True)
     if name == "train":
-        complete(config)
+        complete_training_config(config)
     return config, choices
 
 
-def complete(config: DictConfig) -> None:
+def complete_training_config(config: DictConfig) -> None:
     """Check a composed training config, and scale its batch where it says so.
 
     Raises:
@@ -81,7 +81,7 @@ def _composed(name: str, overrides: list[str]) -> DictConfig:
 
 def _composition_error(error: Exception, name: str, words: Sequence[str]) -> InputError:
     if option := UNKNOWN_OPTION.search(str(error)):
-        return unknown_option(option[1], option[2], apart(words)[0])
+        return unknown_option(option[1], option[2], split_config_dirs(words)[0])
     if key := UNKNOWN_KEY.search(str(error)):
         return unknown_key(key[1], _known(name, words, key[1]))
     reason = "; ".join(line.strip() for line in str(error).splitlines()[:2] if line.strip())
@@ -104,13 +104,13 @@ def _known(name: str, words: Sequence[str], unknown: str) -> list[str]:
     return [key for key in known if not key.startswith("hydra")]
 
 
-def apart(words: Sequence[str]) -> tuple[list[Path], list[str]]:
+def split_config_dirs(words: Sequence[str]) -> tuple[list[Path], list[str]]:
     """The folders of ``--config-dir DIR`` and ``--config-dir=DIR``, and the other words.
 
     Raises:
         InputError: one of them is not there.
     """
-    rest, folders = [part for word in words for part in _parts(word)], list[Path]()
+    rest, folders = [part for word in words for part in _split_flag(word)], list[Path]()
     while "--config-dir" in rest:
         where = rest.index("--config-dir")
         if where + 1 == len(rest):
@@ -128,19 +128,19 @@ def _with_search_path(words: Sequence[str]) -> list[str]:
 
     Flags come last: argparse, which Hydra uses, wants the overrides side by side.
     """
-    folders, rest = apart(words)
-    own = [searching([f"file://{folder}" for folder in folders])] if folders else []
+    folders, rest = split_config_dirs(words)
+    own = [search_path_override([f"file://{folder}" for folder in folders])] if folders else []
     overrides = [w for w in rest if w[:1] == "~" or ("=" in w and w[:1] != "-")]
     return [*own, *overrides, *(word for word in rest if word not in overrides)]
 
 
-def searching(places: Sequence[str]) -> str:
+def search_path_override(places: Sequence[str]) -> str:
     """The override that adds config folders, whatever characters their names have."""
     quoted = ["'" + place.replace("\\", "\\\\").replace("'", "\\'") + "'" for place in places]
     return f"hydra.searchpath=[{','.join(quoted)}]"
 
 
-def _parts(word: str) -> list[str]:
+def _split_flag(word: str) -> list[str]:
     """``--config-dir=DIR`` as the two words it stands for, any other word as it is."""
     flag, equals, folder = word.partition("=")
     return [flag, folder] if flag == "--config-dir" and equals else [word]
@@ -153,7 +153,7 @@ def wants_hydra(words: Sequence[str]) -> bool:
 
 def hand_to_hydra(name: str, words: Sequence[str], task: Callable[[DictConfig], object]) -> None:
     """Run a task by Hydra's own command line, sweeps and launchers included."""
-    store_rows(tuple(apart(words)[0]))
+    store_rows(tuple(split_config_dirs(words)[0]))
     arguments, environment = sys.argv, dict(os.environ)
     sys.argv = [f"poselab {name}", *_with_search_path(words)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors itself and exits

@@ -1,4 +1,4 @@
-"""The words that name a detector, as overrides of its config."""
+"""The name of a detector and its changes, as overrides of its config."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from poselab.experiments.configs import config_names
-from poselab.experiments.detector_words import detector_overrides
+from poselab.experiments.detector_overrides import detector_overrides
 from poselab.experiments.device import usable_device
 from poselab.structures import InputError
 

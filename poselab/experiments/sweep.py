@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 
 from poselab.experiments import runs
-from poselab.experiments.compose import complete
+from poselab.experiments.compose import complete_training_config
 from poselab.experiments.run import Run
 from poselab.experiments.train import train_run
 
@@ -23,7 +23,7 @@ def train_one_of_a_sweep(config: DictConfig) -> Run:
     """
     hydra = HydraConfig.get()
     name = hydra.runtime.choices.get("experiment") or "custom"
-    complete(config)
+    complete_training_config(config)
     runs.check_one_device(config)
     folder = runs.new_folder(config, f"{name}/{hydra.job.override_dirname or 'base'}")
     train_run(config, folder, name)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from poselab.evaluation.fractions import fraction
+
 if TYPE_CHECKING:
     from poselab.structures import Floats, Skeleton
 
@@ -29,10 +31,10 @@ def rates(right: Floats, labelled: Floats, skeleton: Skeleton) -> dict[str, Floa
     mean of its joints; on MPII "/head" is the head top alone, as in the tables of the HRNet code.
     NaN where nothing is labelled.
     """
-    joint = _fraction(right, labelled)
+    joint = fraction(right, labelled)
     groups = {group: _members(skeleton, group) for group in GROUPS}
     counted = scored(skeleton)
-    pooled = _fraction(right[..., counted].sum(axis=-1), labelled[..., counted].sum(axis=-1))
+    pooled = fraction(right[..., counted].sum(axis=-1), labelled[..., counted].sum(axis=-1))
     means = [_mean(joint[..., members]) for members in groups.values() if members]
     values = {"": pooled, "/groups": _mean(np.stack(means, axis=-1) if means else joint[..., :0])}
     if {"head_top", "upper_neck"} <= set(skeleton.keypoints):
@@ -46,13 +48,7 @@ def _members(skeleton: Skeleton, group: str) -> list[int]:
     return [k for k, name in enumerate(skeleton.keypoints) if name.endswith(f"_{group}")]
 
 
-def _fraction(part: Floats, whole: Floats) -> Floats:
-    """Element by element, NaN where the whole is nothing."""
-    empty = np.full(np.shape(whole), np.nan)
-    return np.asarray(np.divide(part, whole, out=empty, where=np.asarray(whole) > 0))
-
-
 def _mean(values: Floats) -> Floats:
     """Mean (...) of what is not NaN along the last axis."""
     there = ~np.isnan(values)
-    return _fraction(np.where(there, values, 0.0).sum(axis=-1), there.sum(axis=-1))
+    return fraction(np.where(there, values, 0.0).sum(axis=-1), there.sum(axis=-1))

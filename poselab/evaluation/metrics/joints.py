@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from poselab.evaluation.accumulator import point_values
+from poselab.evaluation.fractions import fraction
 from poselab.evaluation.matching.instances import match_instances
 from poselab.evaluation.matching.similarity import joint_similarity
 from poselab.evaluation.metrics.average_precision import OksAccumulator
@@ -67,9 +68,9 @@ def joint_similarities(
     return JointSimilarities(
         annotations.skeleton.keypoints,
         counts,
-        _fraction(similar.sum(axis=0), counts),
+        fraction(similar.sum(axis=0), counts),
         tuple(thresholds),
-        _fraction(reached, counts[:, None]),
+        fraction(reached, counts[:, None]),
     )
 
 
@@ -93,8 +94,3 @@ def joint_average_precision(
         matching = evaluator.match(predictions, one_joint, image_ids, ("all",))
         values.append(point_values(OksAccumulator(matching))["AP"])
     return np.array(values)
-
-
-def _fraction(part: Floats, whole: Ints) -> Floats:
-    whole = np.broadcast_to(whole, np.shape(part))
-    return np.asarray(np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0))

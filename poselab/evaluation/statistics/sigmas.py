@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from poselab.annotations.columns import rows_of
+from poselab.evaluation.fractions import fraction
 from poselab.evaluation.matching.instances import match_by_annotation_id, match_by_best_oks
 from poselab.geometry import iou
 from poselab.structures import InputError
@@ -60,11 +61,11 @@ def sigmas_of_repeats(
     """
     spread, freedom = _spreads(annotations, _stacked(annotations, others, least_iou))
     total = freedom.sum(axis=0)
-    squared = _divided(spread.sum(axis=0), total)
+    squared = fraction(spread.sum(axis=0), total)
     residual = np.where(freedom > 0, spread - freedom * squared, 0.0)
-    error = _divided(np.sqrt(np.square(residual).sum(axis=0)), total)
+    error = fraction(np.sqrt(np.square(residual).sum(axis=0)), total)
     sigmas, counts = np.sqrt(squared), np.asarray((freedom > 0).sum(axis=0))
-    errors = _divided(error, 2 * sigmas)  # d sigma = d sigma² / (2 sigma)
+    errors = fraction(error, 2 * sigmas)  # d sigma = d sigma² / (2 sigma)
     return SigmaEstimate(
         annotations.skeleton.keypoints,
         sigmas,
@@ -96,7 +97,7 @@ def sigmas_of_residuals(predictions: Predictions, annotations: Annotations) -> S
     counts = np.count_nonzero(~np.isnan(relative), axis=0)
     middle = np.array([np.median(c[~np.isnan(c)]) if n else np.nan for c, n in _columns(relative)])
     sigmas = np.sqrt(middle / np.log(2))
-    errors = _divided(sigmas, 2 * np.log(2) * np.sqrt(counts))  # of the median of an exponential
+    errors = fraction(sigmas, 2 * np.log(2) * np.sqrt(counts))  # of the median of an exponential
     return SigmaEstimate(
         annotations.skeleton.keypoints, sigmas, errors, counts, "median residual of predictions"
     )
@@ -160,9 +161,3 @@ def _spreads(annotations: Annotations, labels: Floats) -> tuple[Floats, Ints]:
     freedom = np.where(_measurable(annotations)[:, None], np.maximum(counts - 1, 0), 0)
     areas = np.where(annotations.areas > 0, annotations.areas, 1.0)[:, None]
     return squared / areas * (freedom > 0), freedom
-
-
-def _divided(part: Floats, whole: Floats | Ints) -> Floats:
-    """Element by element, NaN where the whole is nothing."""
-    empty = np.full(np.shape(part), np.nan)
-    return np.asarray(np.divide(part, whole, out=empty, where=np.asarray(whole) > 0))
