@@ -48,7 +48,7 @@ class HeatmapCodec(GridCodec):
 
     sigma: in heatmap cells (2 for 256x192, 3 for 384x288 in SimpleBaseline and HRNet).
     encoding: "biased" rounds the Gaussian's centre to a cell as those do; "unbiased" keeps it
-    (DARK, UDP); "one_hot" sets the nearest cell alone.
+    (DARK, UDP); "one_hot" sets only the nearest cell.
     decoder: "argmax"; "quarter" offset to the higher neighbour; "dark" and "udp" expand the
     logarithm of the blurred heatmap (Zhang et al. 2020; Huang et al. 2020); "soft_argmax" is the
     mean position under the heatmap, "local_soft_argmax" the mean within 4 sigma of the highest

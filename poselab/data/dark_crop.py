@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DarkCrop(PersonCrop):
-    """DARK's crop: boxes end at their last pixel, and both axes scale as the width does.
+    """DARK's crop: boxes end at their last pixel, and both axes scale with the width.
 
     Source: ilovepose/DarkPose, lib/dataset/coco.py and lib/utils/transforms.py.
     """

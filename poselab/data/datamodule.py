@@ -124,7 +124,7 @@ class PoseData(pl.LightningDataModule):
 
 
 def check_loader(batch_size: Any, workers: Any) -> None:
-    """Check the settings of the loaders, as a config gives them.
+    """Check the settings of the loaders in a config.
 
     Raises:
         InputError: one of them is out of range.

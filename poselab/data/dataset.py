@@ -38,7 +38,7 @@ class _WithoutImage(NamedTuple):
 
 
 class PoseDataset(Dataset[Sample[Any]]):
-    """Samples of a split; item (epoch, index) depends on the seed and these two alone.
+    """Samples of a split; item (epoch, index) depends only on these two and the seed.
 
     Without ``augment`` every item shows exactly the area of its framing in every epoch. ``items``
     replaces the framing's items.

@@ -1,0 +1,1 @@
+"""Joints grouped into people, and suppression of repeated poses."""

@@ -1,4 +1,4 @@
-"""Heatmap regression: one heatmap a keypoint, read at its peak."""
+"""Heatmap regression: one heatmap per keypoint, read at its peak."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Skeletons with feet, face and hands: COCO-WholeBody and Halpe.
 
-COCO-WholeBody (Jin et al. 2020): 17 of COCO, 6 of the feet, 68 of the face, 21 of either hand, with
+COCO-WholeBody (Jin et al. 2020): 17 of COCO, 6 of the feet, 68 of the face, 21 of each hand, with
 the sigmas of its authors' evaluation code. Halpe (Fang et al. 2022): 26 of the body, then the same
 face and hands, with its authors' sigmas, one value for all of face and hands.
 The face is the 68 points of the 300-W annotation (Sagonas et al. 2013), which run along the jaw,
@@ -32,7 +32,7 @@ _LEFT_EYE = (45, 44, 43, 42, 47, 46)
 
 
 def _face() -> tuple[str, ...]:
-    """Names of the 68 points; symmetric points differ in the side alone."""
+    """Names of the 68 points; symmetric points differ only in the side."""
     names = [""] * 68
     for line, (first, count) in _LINES.items():
         for place in range(count):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from poselab.synthetic.scene import Scene
 
 ImageLabels = dict[str, Any]
-"""The labels of one image, as :func:`labels_of` gives them."""
+"""The labels of one image, see :func:`labels_of`."""
 SplitLabels = dict[int, ImageLabels]
 """The labels of a split's images by image id."""
 MIN_AREA = 24  # pixels; people who show fewer are not labelled
@@ -55,8 +55,8 @@ def _person(scene: Scene, person: int) -> dict[str, Any] | None:
 
 def _polygons(mask: NDArray[np.uint8], offset: tuple[int, int]) -> list[Any]:
     """The outer outlines of a mask, simplified to within a pixel; slivers are left out."""
-    found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=offset)
-    simple = (cv2.approxPolyDP(outline, 0.9, True) for outline in found)
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=offset)
+    simple = (cv2.approxPolyDP(outline, 0.9, True) for outline in outlines)
     return [np.ravel(outline).tolist() for outline in simple if len(outline) >= 3]
 
 

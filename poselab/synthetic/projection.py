@@ -78,7 +78,7 @@ class ProjectedBodies(NamedTuple):
     joints (P, J, 3) x, y and depth in metres; ends (P, L, 2, 2) and radii (P, L, 2) of LIMBS;
     depth (P, BODY_PARTS) metres; chest (P, 4, 12, 2) and pelvis (P, 3, 12, 2) rings; facing (P, 2)
     the cosine between the fronts of chest and head and the direction to the camera; scale (P,)
-    pixels a metre.
+    pixels per metre.
     """
 
     joints: Floats

@@ -148,8 +148,8 @@ def render_scenes(
             _without_people(finish(rng, canvas, []))
             for rng, canvas in zip(rngs, canvases, strict=True)
         ]
-    own = cameras.take(people.image)
-    bodies = project_bodies(people.bodies, people.shape, people.appearances, own)
+    per_person = cameras.take(people.image)
+    bodies = project_bodies(people.bodies, people.shape, people.appearances, per_person)
     lights = np.stack([_light(rng) for rng in rngs])
     scenes = _SceneRenderer(
         people,
@@ -157,7 +157,7 @@ def render_scenes(
         BodyRenderer(bodies, people.appearances, lights[people.image]),
         labelled_points(bodies),
         on_near_side(bodies),
-        _shadows(people.bodies, own),
+        _shadows(people.bodies, per_person),
     )
     return [
         scenes.scene(rng, canvas, row)
@@ -267,7 +267,7 @@ def _ramp(rng: np.random.Generator, size: Size) -> NDArray[np.int16]:
 
 
 def _strengths(appearances: list[Appearance]) -> NDArray[np.int16]:
-    """How strongly the pattern shows on each identity: on patterned cloth alone."""
+    """The strength of the pattern on each identity; zero except on patterned cloth."""
     table = np.zeros((len(appearances), 2, len(BODY_PARTS)), np.int16)
     for row, appearance in enumerate(appearances):
         upper, lower = appearance.patterns

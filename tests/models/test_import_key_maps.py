@@ -40,16 +40,22 @@ def test_keys_are_renamed_and_unused_ones_reported() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "said"),
+    ("state", "sentence"),
     [
         ({}, "found none for our.weight; choose"),
-        ({"their.weight": torch.ones(2, 3), "more": torch.ones(1)}, "more that it has no place"),
-        ({"their.weight": torch.ones(2, 3), "their.bias": torch.ones(2)}, "their.bias that it has"),
+        (
+            {"their.weight": torch.ones(2, 3), "more": torch.ones(1)},
+            "found the unknown more; choose",
+        ),
+        (
+            {"their.weight": torch.ones(2, 3), "their.bias": torch.ones(2)},
+            "found the unknown their.bias",
+        ),
         ({"their.weight": torch.ones(3, 2)}, r"our.weight \(3, 2\) instead of \(2, 3\)"),
     ],
 )
-def test_other_keys_and_shapes_raise(state: dict[str, Tensor], said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_other_keys_and_shapes_raise(state: dict[str, Tensor], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
         convert_state(state, RULES, WANTED)
 
 

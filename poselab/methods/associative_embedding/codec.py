@@ -76,15 +76,15 @@ class TagCodec(GridCodec):
         values, index = maxima.topk(count, dim=-1)  # candidates (B, K, M)
         candidate_tags = values_at(tags, index[:, None].expand(-1, depth, -1, -1))
         members = self._group(values, candidate_tags).to(heatmaps.device)  # B P K
-        found = members >= 0
+        detected = members >= 0
         chosen = members.clamp(min=0).mT  # B K P
-        scores = values.gather(-1, chosen).mT * found
+        scores = values.gather(-1, chosen).mT * detected
         where = index.gather(-1, chosen).mT
         if self.grouping.refine:
             spread = chosen[:, None].expand(-1, depth, -1, -1)
             joint_tags = candidate_tags.gather(-1, spread).mT  # B T P K
-            scores, where = _find_missing(heatmaps, tags, joint_tags, found, scores, where)
-        return self._poses(heatmaps, where, scores, found.any(-1))
+            scores, where = _place_missing(heatmaps, tags, joint_tags, detected, scores, where)
+        return self._poses(heatmaps, where, scores, detected.any(-1))
 
     def _group(self, values: Tensor, tags: Tensor) -> Tensor:
         """The candidate (B, max_instances, K) of each person's joints, -1 for none."""
@@ -100,9 +100,9 @@ class TagCodec(GridCodec):
         cells = index_to_cells(where, heatmaps.shape[-1])
         if self.grouping.adjust:
             cells = quarter_offset(heatmaps, cells.transpose(1, 2)).transpose(1, 2)
-        found = (scores > 0)[..., None]
-        mean = (cells * found).sum(2, keepdim=True) / found.sum(2, keepdim=True).clamp(min=1)
-        return Poses(self.grid.to_pixels(torch.where(found, cells, mean)), scores, valid)
+        detected = (scores > 0)[..., None]
+        mean = (cells * detected).sum(2, keepdim=True) / detected.sum(2, keepdim=True).clamp(min=1)
+        return Poses(self.grid.to_pixels(torch.where(detected, cells, mean)), scores, valid)
 
     def unflip(self, output: TaggedHeatmaps) -> TaggedHeatmaps:
         """Flip, swap left and right, and shift as the pixel convention requires."""
@@ -115,8 +115,13 @@ class TagCodec(GridCodec):
         )
 
 
-def _find_missing(
-    heatmaps: Tensor, tags: Tensor, joint_tags: Tensor, found: Tensor, scores: Tensor, where: Tensor
+def _place_missing(
+    heatmaps: Tensor,
+    tags: Tensor,
+    joint_tags: Tensor,
+    detected: Tensor,
+    scores: Tensor,
+    where: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Scores and cells (B, P, K), with each missing joint at its best cell.
 
@@ -124,10 +129,10 @@ def _find_missing(
     tags of the detected joints. The distance from the person's mean tag is rounded to an integer,
     as in the authors' code; joints without a positive value stay missing.
     """
-    here = found[:, None].to(joint_tags.dtype)
+    here = detected[:, None].to(joint_tags.dtype)
     mean = (joint_tags * here).sum(-1) / here.sum(-1).clamp(min=1)  # B T P
     scores, where = scores.clone(), where.clone()
-    missing = (found.any(-1, keepdim=True) & ~found).nonzero()
+    missing = (detected.any(-1, keepdim=True) & ~detected).nonzero()
     for b, p, k in (part.unbind(-1) for part in torch.split(missing, _REFINED_AT_ONCE)):
         distance = (tags[b, :, k] - mean[b, :, p, None, None]).square().sum(1).sqrt()
         value = heatmaps[b, k].flatten(-2)

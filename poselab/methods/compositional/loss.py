@@ -23,10 +23,10 @@ class CompositionalLoss(nn.Module):
 
     pairs: "all" pairs of joints; "joint": each joint and the origin, the centre of the input;
     "bone": each joint and its parent; "both" of these. The origin counts as a joint of "all".
-    With ``normalise`` a pair's error is divided by the standard deviation of its true relative
-    position along either axis, at least ``floor`` sides of the input; it is taken over the labelled
-    people of the batch, where the paper takes it over the data set. The mean over pairs whose
-    joints are both labelled, and both axes; zero where there are none.
+    With ``normalise`` a pair's error along each axis is divided by the standard deviation of its
+    relative position in the ground truth, at least ``floor`` sides of the input; it is taken over
+    the labelled people of the batch, where the paper takes it over the data set. The mean over
+    pairs whose joints are both labelled, and both axes; zero where there are none.
     Source: Sun et al. 2017, section 3.2.
 
     Raises:

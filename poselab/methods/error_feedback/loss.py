@@ -25,6 +25,6 @@ class CorrectionLoss(nn.Module):
     def forward(self, output: Correction, target: CoordinateTarget) -> dict[str, Tensor]:
         """{"correction": scalar}."""
         expected = bounded((target.xy - output.start) / output.reach)
-        made = (output.xy.float() - output.start) / output.reach
-        distance = (made - expected).square().sum(-1)
+        predicted = (output.xy.float() - output.start) / output.reach
+        distance = (predicted - expected).square().sum(-1)
         return {"correction": (distance * target.weight).sum() / target.weight.sum().clamp(min=1)}

@@ -33,9 +33,9 @@ _BASES: dict[str, Callable[[Tensor], Tensor]] = {"gaussian": _gaussian, "laplace
 class LikelihoodLoss(nn.Module):
     """Minus the log-likelihood of the ground truth, given positions and their deviations.
 
-    base: the assumed density of errors divided by their deviation; null: none, the flow alone is
-    the density (direct likelihood estimation). flow makes the density that corrects the base
-    (residual likelihood estimation), trained along with the network; null: the base alone, plain
+    base: the assumed density of errors divided by their deviation; null: none, so that the flow is
+    the density (direct likelihood estimation). flow: makes the density that corrects the base
+    (residual likelihood estimation), trained along with the network; null: only the base, plain
     regression with a deviation.
     With e = (output - ground truth)/σ an axis costs log σ + base(e), and with a flow log σ -
     log G(e) on top. As in the authors' code, G is the density of both axes but is subtracted from
