@@ -41,7 +41,7 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Any:
         ("trainr=gpu", "'trainr'; did you mean trainer?"),
         ("experimnt=coco/x", "'experimnt'; did you mean experiment?"),
         ("zebra.stripes=1", "'zebra.stripes'; no key has a similar name"),
-        ("method.codec={radius: 2}", "expected keys that method.codec has, got others"),
+        ("method.codec={radius: 2}", "expected keys that method.codec already has"),
         ("method=heatmop", "'heatmop'; did you mean heatmap?"),
         ("experiment=quickstart/heatmop", "did you mean quickstart/heatmap?"),
         ("framing=whole_image", "framing of one person for TopDown, got WholeImage"),
