@@ -63,7 +63,7 @@ class Skeleton:
 
     @cached_property
     def flip_index(self) -> tuple[int, ...]:
-        """The keypoint that each one becomes in a flipped image: the other side's, or itself."""
+        """The keypoint that each becomes in a flipped image: that of the other side, or itself."""
         return tuple(
             self.keypoints.index(flip) if (flip := _flip(name)) in self.keypoints else k
             for k, name in enumerate(self.keypoints)

@@ -1,4 +1,4 @@
-"""OKS-NMS: duplicates among the poses of one image, by how similar their keypoints are."""
+"""OKS-NMS: suppression of duplicate poses of one image by the similarity of their keypoints."""
 
 from __future__ import annotations
 

@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def flip_heatmaps(heatmaps: Tensor, flip_index: Tensor, shift: int) -> Tensor:
-    """Heatmaps (…, K, h, w) of a flipped input as those of the input.
+    """The heatmaps (…, K, h, w) of an input, from those of its horizontal flip.
 
-    flip_index (K,) exchanges left and right keypoints; ``shift`` moves the result right by cells,
-    repeating the border.
+    flip_index (K,) swaps left and right keypoints; the result is moved right by ``shift`` cells and
+    its border repeated.
     """
     flipped = heatmaps.index_select(-3, flip_index).flip(-1)
     if shift == 0:

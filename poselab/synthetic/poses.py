@@ -39,8 +39,8 @@ _EASY_SIDE = {
 
 @dataclass(frozen=True)
 class Family:
-    """Ranges in degrees that replace those of a relaxed stance; ``near`` and ``far`` are the sides,
-    left and right at random.
+    """Ranges in degrees that replace those of a relaxed stance; ``near`` and ``far`` are
+    left and right, or the reverse, at random.
 
     lift is the range in metres by which the lowest point floats above the ground.
     """

@@ -48,7 +48,7 @@ class BodyRenderer:
         self.heads = Heads(bodies)
 
     def draw(self, canvas: Canvas, person: int) -> None:
-        """Draw one person over what is there."""
+        """Draw one person on top of the image so far."""
         for part in self.order[person]:
             name = BODY_PARTS[part]
             if name == "head":

@@ -228,7 +228,7 @@ def _shadows(bodies: Bodies, cameras: Cameras) -> Floats:
 
 
 def _shade_ground(rng: np.random.Generator, canvas: Canvas, spot: Floats) -> None:
-    """Darken the ground in one tone of what is there."""
+    """Darken the ground with one tone, made from its colour at the middle of the spot."""
     height, width = canvas.size
     x, y = (int(v) for v in spot.mean(axis=0))
     if 0 <= x < width and 0 <= y < height:

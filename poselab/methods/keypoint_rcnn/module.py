@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 class KeypointRcnn(PoseModule):
-    """Keypoint R-CNN (He et al. 2017, section 5), of torchvision's parts.
+    """Keypoint R-CNN (He et al. 2017, section 5), built from torchvision's parts.
 
-    It is a module of its own because its output, the feature maps that regions are cut out of, is
+    It has its own module because its output, the feature maps that regions are cut out of, is
     neither decoded nor compared with a target before the head has processed the regions. That
     happens in float32, because half precision would round their corners. Input pixels outside the
     image have the mean colour, which is normalised to zero, as torchvision pads. By default a

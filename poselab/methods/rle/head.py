@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class UncertainCoordinates(NamedTuple):
     """xy and confidence as in :class:`poselab.outputs.Coordinates`, and their uncertainty.
 
-    sigma (B, K, 2): the deviation of each coordinate, in units of xy.
+    sigma (B, K, 2): the standard deviation of each coordinate, in units of xy.
     """
 
     xy: Tensor

@@ -151,7 +151,7 @@ class SimccCodec(CodecDefaults):
         return AxisLogits(x=x, y=output.y[:, index])
 
     def merge(self, first: AxisLogits, second: AxisLogits) -> AxisLogits:
-        """The mean of the probabilities, as logits; of the logits where those are the scores."""
+        """The mean of the probabilities, as logits; the mean of the logits with score "logit"."""
         pairs = zip(first, second, strict=True)
         if self.score == "logit":
             return AxisLogits(*((a + b) / 2 for a, b in pairs))

@@ -1,4 +1,4 @@
-"""Published checkpoints: how their keys are renamed, and which experiment they are runs of."""
+"""Published checkpoints: the rules that rename their keys, and the experiment of each."""
 
 from poselab.models.pretrained.catalogue import CATALOGUE, UNSUPPORTED, PretrainedModel
 from poselab.models.pretrained.key_map import ConvertedState, KeyMap, convert_state, listed

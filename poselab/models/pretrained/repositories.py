@@ -40,10 +40,10 @@ SIMCC_HRNET = KeyMap((*POSE_HRNET.renames, _AXES))
 
 
 def flow_of_one_axis(state: State, prefix: str) -> dict[str, Tensor]:
-    """The weights of a flow whose networks map both axes, for ours, which map one to the other.
+    """The weights of a flow whose networks map both axes, cut to ours, which map one to the other.
 
-    Theirs see zero in place of the axis that moves and multiply their output for the one that
-    stays by zero, so those columns and rows have no effect.
+    The authors' networks get zero in place of the axis that moves, and their output for the other
+    axis is multiplied by zero, so those columns and rows have no effect.
     """
     made = dict(state)
     couplings = {
