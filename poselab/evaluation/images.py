@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
     from poselab.structures import Ints, Mask
 
-    ImageIds = Sequence[int] | Ints | None
-    """Ids of the images to score; None: those with people held out for testing, else all."""
+ImageIds: TypeAlias = "Sequence[int] | Ints | None"
+"""Ids of the images to score; None: those with people held out for testing, else all."""
 
 
 def check_image_ids(annotations: Annotations, image_ids: Sequence[int] | Ints) -> None:

@@ -54,7 +54,9 @@ def instantiate_section(config: DictConfig, key: str) -> Any:
 
 
 def _section_error(key: str, error: BaseException) -> InputError:
-    reason = " ".join(str(error).split("\n", 1)[0].split())
+    first, *rest = str(error).splitlines() or [""]
+    # Hydra puts why a target cannot be imported on the line after the first.
+    reason = " ".join(f"{first} {rest[0] if first.endswith(':') and rest else ''}".split())
     return InputError(f"expected `{key}` to be complete and valid, but {reason}; see its config")
 
 

@@ -30,7 +30,8 @@ def main_module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_there_are_notebooks() -> None:
-    assert {path.stem for path in NOTEBOOKS} == {"errors", "first_comparison", "own_method"}
+    guides = {"bench", "errors", "first_comparison", "own_method", "speed"}
+    assert {path.stem for path in NOTEBOOKS} == guides
 
 
 @pytest.mark.filterwarnings("ignore:.*non-interactive.*")

@@ -40,13 +40,14 @@ def named_evaluator(metric: str, settings: Settings = DEFAULTS) -> Evaluator:
         return METRICS[metric](settings)
     module, _, name = metric.rpartition(".")
     try:
-        own: Evaluator = getattr(importlib.import_module(module), name)()
-    except (ImportError, AttributeError, ValueError):
+        evaluator_class: Callable[[], Evaluator] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        reason = f" ({error})" if module else ""
         raise InputError(
             f"expected a metric out of {', '.join(METRICS)}, or PACKAGE.MODULE.CLASS of an "
-            f"evaluator, got {metric!r}"
-        ) from None
-    return own
+            f"evaluator, got {metric!r}{reason}"
+        ) from error
+    return evaluator_class()
 
 
 def _oks(settings: Settings) -> OksEvaluator:
