@@ -12,15 +12,15 @@ import pytest
 import torch
 
 from poselab.experiments import build
-from poselab.experiments.compose import compose
-from poselab.experiments.configs import (
+from poselab.experiments.config.compose import compose
+from poselab.experiments.config.names import (
     conf_folder,
     config_names,
     experiment_names,
     suite_names,
     suite_rows,
 )
-from poselab.experiments.published import metric_values, parameter_counts, published_values
+from poselab.experiments.config.published import metric_values, parameter_counts, published_values
 from poselab.skeletons import COCO17, LSP14, MPII16
 from poselab.structures import InputError
 

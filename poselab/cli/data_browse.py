@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     import numpy as np
 
     from poselab.experiments import build
-    from poselab.experiments.compose import compose
+    from poselab.experiments.config.compose import compose
     from poselab.io.files import replacing
     from poselab.report.draw import contact_sheet, draw_poses
     from poselab.structures import InputError

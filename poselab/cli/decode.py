@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the network once, decode in every way, print the table."""
-    from poselab.experiments.decoders import DecodingOptions, compare_decoders
+    from poselab.experiments.prediction.decoders import DecodingOptions, compare_decoders
 
     check_replicates(arguments)
     options = DecodingOptions(

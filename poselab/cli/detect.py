@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from poselab.cli.box_rules import add_box_rules, box_rules
-from poselab.experiments import detectors
+from poselab.experiments.detection import detectors
 from poselab.experiments.device import add_device
 
 _DESCRIPTION = """Detect the people in images; write their boxes as a detections file.
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Detect, write, and print the person AP where there are annotations."""
     from poselab.detection.detect import write_detections
     from poselab.evaluation.metrics.person_boxes import person_precisions
-    from poselab.experiments.image_sources import annotated_split, image_split
+    from poselab.experiments.prediction.image_sources import annotated_split, image_split
 
     source, annotations = arguments.source, arguments.annotations
     split = annotated_split(source, annotations) if annotations else image_split(source)

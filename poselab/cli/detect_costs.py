@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from poselab.cli.box_rules import add_box_rules, box_rules
 from poselab.cli.scoring import check_replicates
-from poselab.experiments import detectors
+from poselab.experiments.detection import detectors
 from poselab.experiments.device import add_device, usable_device
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Predict in every source of boxes, score, print the table, write the report."""
     from poselab.evaluation.diagnosis.detection_costs import detection_costs
     from poselab.evaluation.metrics.oks import OksEvaluator
-    from poselab.experiments.detection_costs import (
+    from poselab.experiments.detection.costs import (
         GROUND_TRUTH,
         box_source,
         load_top_down_run,
@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _detect(name: str, split: Split, arguments: argparse.Namespace) -> Detections:
-    from poselab.experiments.detection_costs import GROUND_TRUTH
+    from poselab.experiments.detection.costs import GROUND_TRUTH
 
     rules = {} if name == GROUND_TRUTH else box_rules(arguments)
     return detectors.detect_people(name, split, arguments.device, 8, rules)

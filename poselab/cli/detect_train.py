@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     """Train, write, and print the person AP."""
     from poselab.cli.detect import person_ap_line
-    from poselab.experiments.detector_training import DetectorRecipe, train_detector
+    from poselab.experiments.detection.training import DetectorRecipe, train_detector
 
     recipe = DetectorRecipe(
         arguments.epochs, arguments.batch_size, arguments.size, arguments.seed, arguments.device

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from poselab.experiments.pretrained_models import MODELS
+from poselab.experiments.pretrained.models import MODELS
 
 _DESCRIPTION = f"""Turn a checkpoint of another model zoo into a run of PoseLab.
 
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Import the weights; print which tensors of the file are used and which are left over."""
-    from poselab.experiments.import_weights import import_run
+    from poselab.experiments.pretrained.import_weights import import_run
 
     folder, imported = import_run(arguments.file, arguments.model, arguments.out, arguments.set)
     taken = imported.converted

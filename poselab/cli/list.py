@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poselab.experiments.listing import KINDS, listing
+from poselab.experiments.config.listing import KINDS, listing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -49,9 +49,9 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Predict, write, and print how many poses there are."""
-    from poselab.experiments.image_poses import check_drawings_apart
-    from poselab.experiments.image_sources import image_split
-    from poselab.experiments.predictor import load
+    from poselab.experiments.prediction.image_poses import check_drawings_apart
+    from poselab.experiments.prediction.image_sources import image_split
+    from poselab.experiments.prediction.predictor import load
 
     for name in ("threshold", "pose_threshold"):
         if not math.isfinite(value := getattr(arguments, name)):

@@ -26,7 +26,7 @@ def main(words: list[str]) -> int:
     if not words or {"-h", "--help"} & set(words):
         print(_HELP, file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
-    from poselab.experiments.compose import split_config_dirs
+    from poselab.experiments.config.compose import split_config_dirs
     from poselab.experiments.suite import run_suite, suite_experiments
 
     folders, rest = split_config_dirs(words)

@@ -48,7 +48,7 @@ def main(words: list[str]) -> int:
     from pytorch_lightning.utilities import rank_zero_only
 
     from poselab.experiments import api
-    from poselab.experiments.compose import hand_to_hydra, wants_hydra
+    from poselab.experiments.config.compose import hand_to_hydra, wants_hydra
 
     if wants_hydra(words):
         hand_to_hydra("train", words, _one_of_a_sweep)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 
 from poselab.experiments import runs
-from poselab.experiments.compose import compose, hand_to_hydra, search_path_override
+from poselab.experiments.config.compose import compose, hand_to_hydra, search_path_override
 from poselab.experiments.train import train_run
 from poselab.io.files import read_json, write_bytes
 from poselab.report.tables import markdown, print_table

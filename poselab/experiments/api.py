@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poselab.experiments import runs
-from poselab.experiments.compose import compose
+from poselab.experiments.config.compose import compose
 from poselab.experiments.library_messages import hide_library_messages
-from poselab.experiments.predictor import load
+from poselab.experiments.prediction.predictor import load
 from poselab.experiments.resume import check_trained_here, with_changes
 from poselab.experiments.run import Run
 from poselab.experiments.train import train_run
@@ -17,8 +17,8 @@ from poselab.experiments.train import train_run
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from poselab.experiments.image_poses import ImagePoses
-    from poselab.experiments.predictor import Images
+    from poselab.experiments.prediction.image_poses import ImagePoses
+    from poselab.experiments.prediction.predictor import Images
 
     Overrides = Sequence[str] | Mapping[str, Any]
 

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader, default_collate
 
 from poselab.experiments import build
-from poselab.experiments.compose import compose
+from poselab.experiments.config.compose import compose
 from poselab.experiments.manifest import cost_record, processor
 from poselab.experiments.speed import images_per_second
 from poselab.outputs import map_tensors

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import torch
 
-from poselab.experiments.compose import compose
+from poselab.experiments.config.compose import compose
 from poselab.experiments.library_messages import hide_library_messages
 from poselab.experiments.train import train_run
 from poselab.structures import InputError

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from poselab.experiments.config_values import check_config
-from poselab.experiments.near_names import keys_of, unknown_key
+from poselab.experiments.config.checks import check_config
+from poselab.experiments.config.close_names import keys_of, unknown_key
 from poselab.io.files import read_json
 from poselab.structures import InputError
 

@@ -9,8 +9,8 @@ import torch
 
 from poselab.evaluation.statistics.estimate import Estimate
 from poselab.experiments import build, runs
-from poselab.experiments.compose import compose
-from poselab.experiments.configs import suite_rows
+from poselab.experiments.config.compose import compose
+from poselab.experiments.config.names import suite_rows
 from poselab.experiments.parallel import parallel_runs, train_in_parallel
 from poselab.experiments.reporting import compare_runs
 from poselab.experiments.speed import images_per_second

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 
 from poselab.experiments import runs
-from poselab.experiments.compose import complete_training_config
+from poselab.experiments.config.compose import complete_training_config
 from poselab.experiments.run import Run
 from poselab.experiments.train import train_run
 

@@ -16,11 +16,11 @@ from poselab.evaluation.predictions import read_predictions
 from poselab.evaluation.validation.checks import ranking_warnings
 from poselab.experiments import build, runs
 from poselab.experiments.comparability import run_comparability
+from poselab.experiments.config.total_batch import total_batch_warning
 from poselab.experiments.fine_tuning import start_from_weights
 from poselab.experiments.manifest import start_run
-from poselab.experiments.pose_sheet import KEYPOINT_THRESHOLD, write_pose_sheet
+from poselab.experiments.prediction.pose_sheet import KEYPOINT_THRESHOLD, write_pose_sheet
 from poselab.experiments.reporting import report_run
-from poselab.experiments.total_batch import total_batch_warning
 from poselab.io.checkpoints import LatestBestCheckpoint, read_checkpoint
 from poselab.io.files import read_json, write_json
 from poselab.report.curves import draw_curves, read_curves

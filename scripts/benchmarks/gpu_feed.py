@@ -36,7 +36,7 @@ from torch.utils.data import DataLoader, Dataset
 from poselab.data import PoseDataset
 from poselab.data.boxes import Items
 from poselab.experiments import build
-from poselab.experiments.compose import compose
+from poselab.experiments.config.compose import compose
 from poselab.experiments.library_messages import hide_library_messages
 from poselab.skeletons import COCO17
 from poselab.structures import InputError

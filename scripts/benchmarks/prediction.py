@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from poselab.experiments import build
-from poselab.experiments.compose import compose
+from poselab.experiments.config.compose import compose
 from poselab.skeletons import COCO17
 from poselab.structures import Frame, Sample
 

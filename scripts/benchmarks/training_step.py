@@ -22,7 +22,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from poselab.experiments import build
-from poselab.experiments.compose import compose
+from poselab.experiments.config.compose import compose
 from poselab.experiments.library_messages import hide_library_messages
 from poselab.skeletons import COCO17
 from poselab.structures import Frame, Sample

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from poselab.experiments import build
-from poselab.experiments.compose import compose
+from poselab.experiments.config.compose import compose
 
 
 def test_pixel_augmentation_leaves_a_person_recognisable() -> None:

@@ -18,8 +18,8 @@ from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.metrics.person_boxes import person_precisions
 from poselab.evaluation.predictions import read_predictions
 from poselab.experiments import build
-from poselab.experiments.compose import compose
-from poselab.experiments.detectors import detector_names
+from poselab.experiments.config.compose import compose
+from poselab.experiments.detection.detectors import detector_names
 
 TINY = (
     "experiment=quickstart/heatmap",

@@ -15,7 +15,7 @@ from poselab.evaluation.metrics.pck import PckEvaluator
 from poselab.evaluation.metrics.pckh import PckhEvaluator
 from poselab.evaluation.metrics.several import SeveralMetrics
 from poselab.evaluation.predictions import Predictions
-from poselab.experiments.compose import compose
+from poselab.experiments.config.compose import compose
 from poselab.structures import InputError
 
 Make = Callable[..., Annotations]

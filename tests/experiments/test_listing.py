@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from poselab import cli
-from poselab.experiments.configs import config_names, experiment_names, suite_names
-from poselab.experiments.listing import KINDS, listing
+from poselab.experiments.config.listing import KINDS, listing
+from poselab.experiments.config.names import config_names, experiment_names, suite_names
 from poselab.structures import InputError
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from poselab.experiments.compose import compose
-from poselab.experiments.total_batch import total_batch, total_batch_warning
+from poselab.experiments.config.compose import compose
+from poselab.experiments.config.total_batch import total_batch, total_batch_warning
 from poselab.structures import InputError
 
 HRNET = "experiment=coco/hrnet_w48_384x288"  # published with 96

@@ -15,9 +15,9 @@ from torch import Tensor
 from poselab import geometry
 from poselab.data.framing import AffineParameters
 from poselab.experiments import build
-from poselab.experiments.configs import experiment_names
-from poselab.experiments.import_weights import pretrained_config
-from poselab.experiments.pretrained_models import MODELS, pretrained_model
+from poselab.experiments.config.names import experiment_names
+from poselab.experiments.pretrained.import_weights import pretrained_config
+from poselab.experiments.pretrained.models import MODELS, pretrained_model
 from poselab.io.checkpoints import read_checkpoint
 from poselab.models.backbones.renormalise import Renormalise
 from poselab.models.backbones.timm_backbone import TimmBackbone

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from poselab.experiments import build
-from poselab.experiments.compose import compose
+from poselab.experiments.config.compose import compose
 from poselab.modules import PoseModule
 from poselab.skeletons import COCO17
 

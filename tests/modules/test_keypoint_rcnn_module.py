@@ -17,7 +17,7 @@ from poselab.data import Augment, PoseDataset
 from poselab.data.framing import WholeImage
 from poselab.data.whole_image_short_side import WholeImageShortSide
 from poselab.experiments import build
-from poselab.experiments.compose import compose
+from poselab.experiments.config.compose import compose
 from poselab.methods.keypoint_rcnn.codec import RegionCodec
 from poselab.methods.keypoint_rcnn.module import KeypointRcnn
 from poselab.outputs import DetectedInstances, InstanceTarget

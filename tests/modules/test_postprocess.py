@@ -10,7 +10,7 @@ from torch import Tensor
 
 from poselab.evaluation.predictions import Predictions
 from poselab.experiments import build
-from poselab.experiments.compose import compose
+from poselab.experiments.config.compose import compose
 from poselab.grouping.pose_nms import NMS_RULES
 from poselab.modules import PostProcess
 from poselab.skeletons import COCO17

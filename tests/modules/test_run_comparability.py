@@ -12,7 +12,7 @@ from poselab.evaluation.comparability import differences_from
 from poselab.evaluation.comparability.fields import RUN_FIELDS
 from poselab.experiments import build
 from poselab.experiments.comparability import run_comparability
-from poselab.experiments.compose import compose
+from poselab.experiments.config.compose import compose
 from poselab.synthetic import Settings, generate
 
 OKS = {"metric": "oks", "image_set": "a"}

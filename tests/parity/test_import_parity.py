@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from poselab import geometry
 from poselab.experiments import build
-from poselab.experiments.import_weights import load_weights, pretrained_config
-from poselab.experiments.pretrained_models import pretrained_model
+from poselab.experiments.pretrained.import_weights import load_weights, pretrained_config
+from poselab.experiments.pretrained.models import pretrained_model
 from poselab.modules import PoseModule
 from poselab.skeletons import COCO17
 

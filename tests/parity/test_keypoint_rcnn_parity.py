@@ -16,8 +16,8 @@ from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops.misc import FrozenBatchNorm2d
 
 from poselab.experiments import build
-from poselab.experiments.import_weights import load_weights, pretrained_config
-from poselab.experiments.pretrained_models import pretrained_model
+from poselab.experiments.pretrained.import_weights import load_weights, pretrained_config
+from poselab.experiments.pretrained.models import pretrained_model
 from poselab.models.pretrained import ConvertedState, convert_state
 from poselab.modules import PoseModule
 from poselab.structures import InputError

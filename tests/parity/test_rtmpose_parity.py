@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from poselab.experiments.import_weights import load_weights, pretrained_config
-from poselab.experiments.pretrained_models import pretrained_model
+from poselab.experiments.pretrained.import_weights import load_weights, pretrained_config
+from poselab.experiments.pretrained.models import pretrained_model
 from poselab.models.backbones import CSPNeXt
 from poselab.skeletons import COCO17
 from poselab.structures import InputError

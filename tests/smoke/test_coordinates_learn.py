@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 
 from poselab.experiments import build
-from poselab.experiments.compose import compose
+from poselab.experiments.config.compose import compose
 from poselab.modules import PoseModule
 from poselab.skeletons import COCO17
 from poselab.structures import Sample

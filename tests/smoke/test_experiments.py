@@ -10,8 +10,8 @@ import pytorch_lightning as pl
 import torch
 
 from poselab.experiments import build
-from poselab.experiments.compose import compose
-from poselab.experiments.configs import experiment_names
+from poselab.experiments.config.compose import compose
+from poselab.experiments.config.names import experiment_names
 
 EXPERIMENTS = experiment_names()
 SMALL_REGIONS = (

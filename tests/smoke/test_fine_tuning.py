@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from poselab import cli
 from poselab.experiments import build
-from poselab.experiments.compose import compose
+from poselab.experiments.config.compose import compose
 from poselab.experiments.fine_tuning import start_from_weights
 from poselab.experiments.runs import load_run
 from poselab.modules import PoseModule

@@ -17,7 +17,7 @@ from poselab import cli
 from poselab.data.images import read_image
 from poselab.evaluation.predictions import read_predictions
 from poselab.experiments.api import override_words
-from poselab.experiments.compose import compose
+from poselab.experiments.config.compose import compose
 from poselab.experiments.run import Run
 from poselab.io.files import read_json
 from poselab.structures import InputError

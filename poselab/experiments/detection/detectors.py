@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from poselab.experiments.configs import config_names
-from poselab.experiments.detector_overrides import detector_overrides
+from poselab.experiments.config.names import config_names
+from poselab.experiments.detection.overrides import detector_overrides
 from poselab.experiments.device import usable_device
 from poselab.structures import InputError
 
@@ -70,7 +70,7 @@ def detect_people(
 def _instantiated(detector: str, rules: Mapping[str, float]) -> Any:
     """The partials of a detector's network and of its rules."""
     from poselab.experiments import build
-    from poselab.experiments.compose import compose
+    from poselab.experiments.config.compose import compose
 
     changes = [f"detector.rules.{key}={value}" for key, value in rules.items()]
     overrides = detector_overrides(detector, detector_names())

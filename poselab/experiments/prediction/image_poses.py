@@ -14,7 +14,7 @@ from poselab.datasets.image_folder import DRAWINGS, LIST, PREDICTIONS
 from poselab.detection.detect import write_detections
 from poselab.evaluation.comparability import write_comparability
 from poselab.evaluation.predictions import write_predictions
-from poselab.experiments.image_sources import image_files
+from poselab.experiments.prediction.image_sources import image_files
 from poselab.io.files import replacing, write_json
 from poselab.report.draw import draw_poses
 from poselab.report.tables import table_text

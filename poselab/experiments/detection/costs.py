@@ -53,7 +53,7 @@ class TopDownRun:
     def predict(self, items: Items) -> Predictions:
         """Poses in these boxes, before NMS."""
         from poselab.data import PoseDataset
-        from poselab.experiments.predict import predict_batches
+        from poselab.experiments.prediction.batches import predict_batches
 
         samples = PoseDataset(self.split, self.framing, items=items)
         return merge(list(predict_batches(self.module, samples, self.batch_size, self.device)))

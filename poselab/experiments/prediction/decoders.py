@@ -18,7 +18,7 @@ from poselab.evaluation.predictions_file import PredictionsFile
 from poselab.experiments import build, runs
 from poselab.experiments.comparability import run_comparability
 from poselab.experiments.device import usable_device
-from poselab.experiments.raw_outputs import outputs_key, read_outputs, write_outputs
+from poselab.experiments.prediction.raw_outputs import outputs_key, read_outputs, write_outputs
 from poselab.io.files import read_bytes, write_bytes, write_json
 from poselab.report import comparison_table as table
 from poselab.report.tables import markdown, print_table
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from poselab.data import PoseData
     from poselab.evaluation.comparison import Comparison
-    from poselab.experiments.raw_outputs import RawOutputs
+    from poselab.experiments.prediction.raw_outputs import RawOutputs
     from poselab.modules import PoseModule
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from poselab.experiments.configs import config_names, experiment_names
+from poselab.experiments.config.names import config_names, experiment_names
 from poselab.structures import InputError
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from poselab.detection.tiny_detector import TinyDetectorModule, save
 from poselab.detection.tiny_training import train_tiny_detector
 from poselab.evaluation.metrics.person_boxes import person_precisions
 from poselab.experiments import build
-from poselab.experiments.compose import compose
-from poselab.experiments.detectors import detect_people
+from poselab.experiments.config.compose import compose
+from poselab.experiments.detection.detectors import detect_people
 from poselab.experiments.device import usable_device
 from poselab.io.files import write_json
 

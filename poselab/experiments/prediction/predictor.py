@@ -15,9 +15,9 @@ from poselab.evaluation.comparability import RUN, read_comparability
 from poselab.experiments import build, runs
 from poselab.experiments.comparability import sample_comparability
 from poselab.experiments.device import usable_device
-from poselab.experiments.image_poses import ImagePoses
-from poselab.experiments.image_sources import image_split
-from poselab.experiments.predict import predict, samples_of
+from poselab.experiments.prediction.batches import predict, samples_of
+from poselab.experiments.prediction.image_poses import ImagePoses
+from poselab.experiments.prediction.image_sources import image_split
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def load(source: Path | str, model: str | None = None, device: str = "auto") -> 
     if model is None and (source.is_dir() or source.suffix == ".ckpt"):
         checkpoint = runs.best_checkpoint(source) if source.is_dir() else source
         return Predictor(source, *build.load(checkpoint), device)
-    from poselab.experiments.import_weights import load_pretrained
+    from poselab.experiments.pretrained.import_weights import load_pretrained
 
     imported = load_pretrained(source, model or source.stem)
     return Predictor(source, imported.module, imported.config, imported.skeleton, device)
@@ -116,7 +116,7 @@ class Predictor:
             )
 
     def _detect(self, detector: str, split: Split) -> Detections:
-        from poselab.experiments.detectors import detect_people
+        from poselab.experiments.detection.detectors import detect_people
 
         detections = detect_people(detector, split, self.device)
         if not len(detections.scores):

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from poselab.data.datamodule import check_loader
 from poselab.data.ranges import check_number, check_whole
 from poselab.experiments import build
-from poselab.experiments.near_names import unknown_key
+from poselab.experiments.config.close_names import unknown_key
 from poselab.structures import InputError
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from poselab import __version__
 from poselab.experiments import build, manifest, runs
 from poselab.experiments.comparability import run_comparability
-from poselab.experiments.compose import compose
-from poselab.experiments.pretrained_models import pretrained_model
+from poselab.experiments.config.compose import compose
+from poselab.experiments.pretrained.models import pretrained_model
 from poselab.io.checkpoints import AtomicCheckpointIO
 from poselab.models.backbones.weights import read_state
 from poselab.models.pretrained import convert_state

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_store import ConfigStore
 
-from poselab.experiments.configs import conf_folder, config_names, group_rows, suite_rows
-from poselab.experiments.published import published_values
+from poselab.experiments.config.names import conf_folder, config_names, group_rows, suite_rows
+from poselab.experiments.config.published import published_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from poselab.experiments.configs import Overrides
+    from poselab.experiments.config.names import Overrides
 
 
 @cache

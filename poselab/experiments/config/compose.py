@@ -13,17 +13,17 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from poselab.experiments.config_values import check_config
-from poselab.experiments.configs import conf_folder
-from poselab.experiments.near_names import (
+from poselab.experiments.config.checks import check_config
+from poselab.experiments.config.close_names import (
     UNKNOWN_KEY,
     UNKNOWN_OPTION,
     keys_of,
     unknown_key,
     unknown_option,
 )
-from poselab.experiments.stored_rows import heatmap_sigma, store_rows
-from poselab.experiments.total_batch import scale_total_batch
+from poselab.experiments.config.names import conf_folder
+from poselab.experiments.config.stored_rows import heatmap_sigma, store_rows
+from poselab.experiments.config.total_batch import scale_total_batch
 from poselab.structures import InputError
 
 if TYPE_CHECKING:

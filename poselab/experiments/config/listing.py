@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from poselab.experiments.configs import (
+from poselab.experiments.config.names import (
     conf_folder,
     config_names,
     experiment_names,
@@ -16,7 +16,7 @@ from poselab.experiments.configs import (
     suite_names,
     suite_rows,
 )
-from poselab.experiments.published import metric_values, parameter_counts, published_values
+from poselab.experiments.config.published import metric_values, parameter_counts, published_values
 from poselab.structures import InputError
 
 if TYPE_CHECKING:

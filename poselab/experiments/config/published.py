@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from poselab.experiments.configs import conf_folder, read_table, rows_of_table
+from poselab.experiments.config.names import conf_folder, read_table, rows_of_table
 
 METRICS = ("AP", "AR", "PCK")
 """How the names of published metrics begin; their values are in percent."""

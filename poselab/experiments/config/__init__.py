@@ -1,0 +1,1 @@
+"""Configs: composed from words, checked, listed, beside their published values."""

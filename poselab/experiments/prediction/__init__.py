@@ -1,0 +1,1 @@
+"""Poses in images, outputs kept on disk, and what several decoders read in them."""
