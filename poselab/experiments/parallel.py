@@ -49,10 +49,8 @@ def train_in_parallel(
     """
     threads = max(1, torch.get_num_threads() // processes)
     width = max(len(_short(name)) for name in folders)
-    methods = multiprocessing.get_all_start_methods()
-    # A fork has imported everything already; on a Mac, Apple's own libraries do not survive one.
-    method = "fork" if "fork" in methods and sys.platform != "darwin" else "spawn"
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context(method))
+    # A fork of a process whose libraries have started threads may wait forever for their locks.
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
     try:
         started = [
             pool.submit(_train, name, folder, [*overrides], threads, width)
