@@ -20,7 +20,9 @@ LOSSES = "method.loss._target_=poselab.losses"
 METHODS: dict[str, list[str]] = {
     "squared": ["method=heatmap"],
     "unbiased-dark": ["method=heatmap", "method.codec.encoding=unbiased"],
-    "hard-keypoints": ["method=heatmap", f"{LOSSES}.heatmaps.HardKeypointLoss"],
+    "hard-keypoints": [
+        *("method=heatmap", "method.codec.sigma=2", f"{LOSSES}.heatmaps.HardKeypointLoss")
+    ],
     "wing": ["method=heatmap_wing"],
     "focal": ["method=heatmap_focal"],
     "softmax": ["method=heatmap_softmax"],
