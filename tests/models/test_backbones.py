@@ -165,7 +165,7 @@ def test_weights_files_cannot_run_code(tmp_path: Path) -> None:
 # ---- names, sizes, the hub -----------------------------------------------------------------------
 
 
-def test_a_misspelt_name_raises_with_suggestions() -> None:
+def test_an_unknown_name_raises_with_suggestions() -> None:
     with pytest.raises(InputError, match=r"'resnet5O'; did you mean .*resnet50"):
         built("resnet5O")
 
