@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 import time
 import warnings
@@ -52,9 +53,11 @@ def known_fingerprint(files: Sequence[Path]) -> str | None:
     try:
         stored = orjson.loads(_fingerprint_file(files).read_bytes())
         unchanged = stored["files"] == _stamps(files)
+        fingerprint = stored["fingerprint"]
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return str(stored["fingerprint"]) if unchanged else None
+    whole = isinstance(fingerprint, str) and re.fullmatch("[0-9a-f]{32}", fingerprint)
+    return fingerprint if unchanged and whole else None
 
 
 def remember_fingerprint(files: Sequence[Path], fingerprint: str, stamps: list[list[Any]]) -> None:
@@ -88,6 +91,12 @@ def _stamps(files: Sequence[Path]) -> list[list[Any]]:
 def _fingerprint_file(files: Sequence[Path]) -> Path:
     name = hashlib.sha256("\n".join(map(str, files)).encode()).hexdigest()[:32]
     return folder() / f"{name}.json"
+
+
+def warn_of_damage(error: InputError) -> None:
+    """Note that a damaged cache file is replaced."""
+    reason = str(error).partition(";")[0]
+    warnings.warn(f"the annotation cache is made again, {reason}", UserWarning, stacklevel=5)
 
 
 def warn_once(error: InputError) -> None:

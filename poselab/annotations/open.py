@@ -10,6 +10,8 @@ from poselab.annotations import cache as table_cache
 from poselab.annotations.formats import coco, flic, hourglass, lsp, mpii, parse, whole_body
 from poselab.annotations.source_file import collector_paused, files_of, read_source
 from poselab.annotations.table_file import load, save
+from poselab.io.array_files import matlab_shapes
+from poselab.io.json_text import broken_json, other_encoding
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -107,10 +109,20 @@ def _cached(path: Path, layout: str, skeleton: Skeleton | None, origin: int | No
 
 
 def _cached_table(fingerprint: str, options: str, path: Path) -> Annotations | None:
-    """The cached table, if there is a whole one, with ``path`` as its source."""
+    """The cached table, if there is a whole one, with ``path`` as its source.
+
+    Its checksum is computed here, once an opening: a process that only unpickles the table trusts
+    what its parent has checked.
+    """
+    file = table_cache.table_path(fingerprint, options)
+    if not file.is_file():
+        return None
     try:
-        table = load(table_cache.table_path(fingerprint, options))
-    except InputError:
+        table = load(file, verify=True)
+        if table.fingerprint != fingerprint:
+            raise InputError(f"expected the table of {fingerprint} in {file}, got another")
+    except InputError as error:
+        table_cache.warn_of_damage(error)
         return None
     return replace(table, source=str(path))
 
@@ -140,6 +152,8 @@ def recognise(source: SourceFile) -> str:
         return "coco_wholebody" if whole_body.has_parts(source.text) else "coco"
     if start == b"[":
         return "mpii_json"
+    if source.path.suffix == ".json" and other_encoding(source.text[:4]):
+        raise broken_json(str(source.path), "", source.text[:4])
     raise InputError(
         f"expected COCO or MPII annotations (.json, .json.gz, .mat, .h5) at {source.path}, found "
         f"something that starts with {head!r}; check the path or set the layout"
@@ -157,17 +171,7 @@ _VARIABLES = {
 
 
 def _matlab_layout(source: SourceFile) -> str:
-    import io
-
-    import scipy.io
-
-    try:
-        content = io.BytesIO(source.content)
-        shapes = {name: tuple(shape) for name, shape, _ in scipy.io.whosmat(content)}
-    except Exception as error:  # scipy raises many kinds of errors for broken files
-        raise InputError(
-            f"expected a MATLAB file (v4 to v7.2) at {source.path}, but {error}; fetch it again"
-        ) from None
+    shapes = matlab_shapes(source.path, source.content)
     for variable, layout in _VARIABLES.items():
         if variable in shapes:
             of_shape = {(2, 14): "parse", (2, 10): "flic"}

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from poselab.io.array_files import matlab_variables
+from poselab.io.compressed import unpacked
 from poselab.io.files import read_bytes
-from poselab.structures import InputError
+from poselab.io.json_text import parse_loosely, without_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,60 +48,24 @@ class SourceFile:
 
     @cached_property
     def text(self) -> bytes:
-        """The content, decompressed where it is gzip."""
-        if self.content[:2] != b"\x1f\x8b":
-            return self.content
-        import gzip
-        import zlib
-
-        try:
-            return gzip.decompress(self.content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise InputError(
-                f"expected a whole gzip file at {self.path}, but {error}; fetch it again"
-            ) from None
+        """The content, decompressed where it is gzip, without a byte order mark."""
+        return without_mark(unpacked(self.path, self.content))
 
     def json(self) -> Any:
         """The parsed content; NaN and Infinity, which Python writes, are read as floats.
 
         Raises:
-            InputError: it is not JSON.
+            InputError: it is not JSON, or not UTF-8.
         """
-        import json
-
-        import orjson
-
-        try:
-            return orjson.loads(self.text)
-        except orjson.JSONDecodeError as error:
-            reason = str(error)
-        try:
-            return json.loads(self.text)
-        except ValueError:
-            raise InputError(
-                f"expected JSON in {self.path}, but {reason}; is it cut off?"
-            ) from None
+        return parse_loosely(self.text, str(self.path))
 
     def mat(self, content: bytes | None = None, plain: bool = True) -> dict[str, Any]:
         """The variables of a MATLAB file, or of its ``content``; not ``plain``: structs as objects.
 
         Raises:
-            InputError: it is not a MATLAB file.
+            InputError: it is not a MATLAB file, or it takes more memory than is allowed.
         """
-        import io
-
-        import scipy.io
-
-        options = {} if plain else {"squeeze_me": True, "struct_as_record": False}
-        try:
-            loaded: dict[str, Any] = scipy.io.loadmat(
-                io.BytesIO(self.content if content is None else content), **options
-            )
-        except Exception as error:  # scipy raises many kinds of errors for broken files
-            raise InputError(
-                f"expected a MATLAB file (v4 to v7.2) at {self.path}, but {error}; fetch it again"
-            ) from None
-        return loaded
+        return matlab_variables(self.path, self.content if content is None else content, plain)
 
 
 def read_source(path: Path) -> SourceFile:

@@ -1,11 +1,17 @@
 """Write a table as one file, and map such a file into memory.
 
-A file is a magic word, the length and checksum of a JSON head, the head (scalars, and where each
-column lies), then the columns, aligned. It is written whole or not at all.
+A file is a magic word, the length and checksum of a JSON head, the head (scalars, where each
+column lies, and the checksum of all columns), then the columns, aligned. It is written whole or not
+at all.
+
+Columns are verified where annotations are opened, not in loader workers, which map the same pages
+again. CRC-32 reads 4 GB/s: 10 ms for the 40 MB of COCO's 149,813 people. It finds every flipped bit
+and burst of up to 32 bits, and misses other damage once in 4 billion times; it is no signature, as
+who can write the cache folder can also replace the program.
 
 It is not safetensors, whose NumPy reader copies every array: 40 MB and 24 ms each time that the
 keypoints of COCO's 149,813 people are opened, in every loader worker again. Mapped columns cost a
-worker 0.02 MB and open in 1 ms (scripts/benchmarks/open_annotations.py).
+worker 0.02 MB and, unverified, open in 1 ms (scripts/benchmarks/open_annotations.py).
 """
 
 from __future__ import annotations
@@ -30,7 +36,7 @@ if TYPE_CHECKING:
     from poselab.structures import Ints
 
 MAGIC = b"PoseLab2"
-VERSION = 5
+VERSION = 6
 _HEAD = struct.Struct("<8sQI")
 _ALIGN = 64
 
@@ -44,17 +50,21 @@ def save(table: Annotations, path: Path) -> None:
     import orjson
 
     scalars, columns = _split(table)
-    where, end = [], 0
+    where, end, checksum = [], 0, 0
+    parts: list[Any] = []
     for name, column in columns.items():
         where.append([name, column.dtype.str, column.shape, end])
+        parts.append(np.ascontiguousarray(column).reshape(-1).view(np.uint8).data)
+        parts.append(bytes(-column.nbytes % _ALIGN))
         end += -(-column.nbytes // _ALIGN) * _ALIGN
-    head = orjson.dumps({"table": scalars, "columns": where, "bytes": end})
+    for part in parts:
+        checksum = zlib.crc32(part, checksum)
+    described = {"table": scalars, "columns": where, "bytes": end, "checksum": checksum}
+    head = orjson.dumps(described)
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(_HEAD.pack(MAGIC, len(head), zlib.crc32(head)) + head)
         file.write(bytes(-file.tell() % _ALIGN))
-        for column in columns.values():
-            file.write(np.ascontiguousarray(column).reshape(-1).view(np.uint8).data)
-            file.write(bytes(-column.nbytes % _ALIGN))
+        file.writelines(parts)
 
 
 def _split(table: Annotations) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -69,8 +79,8 @@ def _split(table: Annotations) -> tuple[dict[str, Any], dict[str, Any]]:
     return scalars | {"skeleton": asdict(table.skeleton), "cache_file": ""}, columns
 
 
-def load(path: str | Path) -> Annotations:
-    """Map the table of a file.
+def load(path: str | Path, verify: bool = False) -> Annotations:
+    """Map the table of a file; ``verify`` also reads all of it, to compare its checksum.
 
     Raises:
         InputError: there is no whole file of this version.
@@ -78,14 +88,14 @@ def load(path: str | Path) -> Annotations:
     try:
         with Path(path).open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return _table(mapped, str(path))
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+        return _table(mapped, str(path), verify)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, struct.error) as error:
         raise InputError(
             f"expected a whole annotation cache at {path}, but {error}; open the source again"
         ) from None
 
 
-def _table(mapped: mmap.mmap, path: str) -> Annotations:
+def _table(mapped: mmap.mmap, path: str, verify: bool) -> Annotations:
     import orjson
 
     magic, length, checksum = _HEAD.unpack_from(mapped)
@@ -96,6 +106,8 @@ def _table(mapped: mmap.mmap, path: str) -> Annotations:
     start = -(-(_HEAD.size + length) // _ALIGN) * _ALIGN
     if len(mapped) != start + head["bytes"]:
         raise ValueError("it is cut off")
+    if verify and zlib.crc32(memoryview(mapped)[start:]) != head["checksum"]:
+        raise ValueError("its columns are damaged")
     values = dict(head["table"])
     for name, dtype, shape, offset in head["columns"]:
         count = int(np.prod(shape))

@@ -134,18 +134,6 @@ def read_json(path: Path, what: str) -> Any:
     Raises:
         InputError: no such file, or not JSON.
     """
-    import orjson
+    from poselab.io.json_text import parse_json
 
-    try:
-        return orjson.loads(read_bytes(path, what))
-    except orjson.JSONDecodeError as error:
-        raise broken_json(f"{path} ({what})", str(error)) from None
-
-
-def broken_json(where: str, reason: str) -> InputError:
-    """The error for JSON that orjson cannot parse for this ``reason``."""
-    if "infinity" in reason:  # it parsed until there: the file is whole
-        return InputError(
-            f"expected finite numbers in {where}, but {reason}; correct or remove that number"
-        )
-    return InputError(f"expected JSON in {where}, but {reason}; is it cut off?")
+    return parse_json(read_bytes(path, what), f"{path} ({what})")

@@ -8,12 +8,12 @@ diagonal; the table gets a square head box of that diagonal between upper neck a
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from poselab.annotations.formats.person_list import PersonList, boxes_of_scale, table_of_people
+from poselab.io.array_files import hdf5_arrays
 from poselab.skeletons import FLIC11, MPII16
 from poselab.structures import InputError
 
@@ -55,20 +55,26 @@ def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotati
 
 
 def _datasets(source: SourceFile) -> dict[str, Any]:
-    import h5py
-
-    try:
-        with h5py.File(io.BytesIO(source.content), "r") as file:
-            content = {name: np.asarray(file[name]) for name in file}
-    except (OSError, RuntimeError, TypeError) as error:
-        raise InputError(
-            f"expected an HDF5 file at {source.path}, but {error}; fetch it again"
-        ) from None
-    for name in ("part", "visible", "center", "scale", "normalize"):
-        if name not in content:
+    content = hdf5_arrays(source.path, source.content)
+    joints = content["part"].shape[:2] if getattr(content.get("part"), "ndim", 0) == 3 else (0, 0)
+    for name, shape in (
+        ("part", (*joints, 2)),
+        ("visible", joints),
+        ("center", (joints[0], 2)),
+        ("scale", joints[:1]),
+        ("normalize", joints[:1]),
+    ):
+        found: Any = content.get(name)
+        if found is None:
             raise InputError(
                 f"expected the dataset {name!r} in {source.path}, found "
-                f"{', '.join(content)}; is it an hourglass annotation file?"
+                f"{', '.join(content)[:80] or 'none'}; is it an hourglass annotation file?"
+            )
+        if found.shape != shape or found.dtype.kind not in "biuf":
+            raise InputError(
+                f"expected numbers of shape {shape or '(people, joints, 2)'} in the dataset "
+                f"{name!r} of {source.path}, got {found.dtype} of shape {found.shape}; is it an "
+                "hourglass annotation file?"
             )
     return content
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import orjson
 
-from poselab.io.files import broken_json
+from poselab.io.json_text import BYTE_ORDER_MARK, broken_json, other_encoding, without_mark
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -48,8 +48,10 @@ def beginning(opened: Callable[[], BinaryIO], source: str) -> int:
     with opened() as file:
         head = b""
         while not head and (block := file.read(_AHEAD)):
-            head = block.lstrip()
+            head = block.removeprefix(BYTE_ORDER_MARK).lstrip()
         if not head.startswith(b"["):
+            if other_encoding(head[:4]):
+                raise broken_json(source, "", head)
             raise InputError(
                 f"expected a JSON list of predictions in {source}, got something else; "
                 "give a file in the COCO results format, not annotations"
@@ -104,7 +106,8 @@ def _until_cut(file: BinaryIO, start: int, stop: int, least: int) -> bytes:
     file.seek(start)
     text = file.read(min(least + _AHEAD, stop - start))
     while not (cut := _BETWEEN_RECORDS.search(text, least)):
-        more = file.read(min(_AHEAD, stop - start - len(text)))
+        # Doubling keeps the time linear where no record ends for long.
+        more = file.read(min(len(text), stop - start - len(text)))
         if not more:
             return text
         text += more
@@ -120,12 +123,12 @@ def whole(opened: Callable[[], BinaryIO], source: str) -> list[Any]:
     with opened() as file:
         data = file.read()
     try:
-        records: list[Any] = orjson.loads(data)
+        records: list[Any] = orjson.loads(without_mark(data))
     except orjson.JSONDecodeError as error:
         if re.search(rb"\bNaN\b|\bInfinity\b", data):
             raise InputError(
                 f"expected finite numbers in {source}, got NaN or Infinity; "
                 "the method that wrote it diverged"
             ) from None
-        raise broken_json(source, str(error)) from None
+        raise broken_json(source, str(error), data) from None
     return records
