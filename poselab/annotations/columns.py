@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from poselab.annotations.table import Annotations
+from poselab.io.json_text import shortened
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ AREA_OF_BOX = 0.53
 """A person's area as a share of their box, where the file gives no area."""
 MAX_COORDINATE = 1e6
 """Pixels; larger coordinates are errors of the file."""
+MAX_SIDE = 65_535
+"""Pixels of an image's side, as in JPEG; COCO's run-lengths count the pixels in 32 bits."""
+MAX_NAME = 1024
+"""Characters of a file name with its folders, as on macOS; one longer name would widen them all."""
 
 
 class ImageColumns(NamedTuple):
@@ -43,16 +48,17 @@ class PersonColumns(NamedTuple):
     crowd: Any
     head_boxes: Floats | None = None
     recorded_keypoints: Ints | None = None
+    category_ids: Ints | None = None
 
 
 class Provenance(NamedTuple):
-    """Where areas and boxes come from, how many repeated images were dropped, and the category id
+    """Where areas and boxes come from, how many repeated images were dropped, and the category ids
     of people."""
 
     area: str = "annotated"
     box: str = "annotated"
     repeated: int = 0
-    category: int = 1
+    categories: tuple[int, ...] = (1,)
 
 
 def integer_column(values: list[Any]) -> Ints:
@@ -134,6 +140,39 @@ def check_numbers(source: SourceFile, people: PersonColumns) -> None:
         )
 
 
+def check_images(source: SourceFile, images: ImageColumns) -> None:
+    """Check that sizes and file names are possible.
+
+    Raises:
+        InputError: one is not; the message names the first such image.
+    """
+    wrong = ((images.sizes < 0) | (images.sizes > MAX_SIDE)).any(axis=1)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InputError(
+            f"expected a height and width of 1 to {MAX_SIDE:,} pixels (0: not known) of image "
+            f"{images.ids[row]} in {source.path}, got {images.sizes[row, 0]} and "
+            f"{images.sizes[row, 1]}; correct them"
+        )
+    for number, name in zip(images.ids, images.names, strict=True):
+        ordinary = 0 < len(name) <= MAX_NAME and name.isprintable()
+        if not ordinary and (reason := _wrong_name(name)):
+            raise InputError(
+                f"expected a file name for image {number} in {source.path}, got {reason}; "
+                "correct it"
+            )
+
+
+def _wrong_name(name: str) -> str:
+    if not name:
+        return "an empty text"
+    if len(name) > MAX_NAME:
+        return f"{len(name):,} characters ({shortened(name, 40)})"
+    if "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
+        return f"characters that no file name has ({shortened(name, 60)})"
+    return ""
+
+
 def build_table(
     source: SourceFile,
     layout: str,
@@ -145,8 +184,10 @@ def build_table(
     """The table of these images and people, people sorted by image, without regions.
 
     Raises:
-        InputError: no person has a labelled keypoint, or a number is not finite or out of range.
+        InputError: no person has a labelled keypoint, a number is not finite or out of range, or
+            an image's size or name is impossible.
     """
+    check_images(source, images)
     check_numbers(source, people)
     _check_any_labelled(source, people)
     counts = np.bincount(people.image, minlength=len(images.ids))
@@ -176,7 +217,8 @@ def build_table(
         box_rule=provenance.box,
         recorded_keypoints=people.recorded_keypoints,
         repeated=provenance.repeated,
-        category=provenance.category,
+        categories=provenance.categories,
+        category_ids=people.category_ids,
     )
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from poselab.structures import Size
 
 
+_POLYGONS = "expected `segmentation` as polygons or run-lengths"
+
+
 def record(segmentation: Any, box: tuple[float, float, float, float], size: Size) -> bytes:
     """The record of a COCO ``segmentation``, or of the box where there is none.
 
@@ -24,28 +27,56 @@ def record(segmentation: Any, box: tuple[float, float, float, float], size: Size
     """
     if isinstance(segmentation, dict):
         return b"R" + _compressed(segmentation, size)
-    polygons = [p for p in segmentation or () if len(p) >= 6]
+    if not isinstance(segmentation or [], list):
+        raise InputError(_POLYGONS)
+    polygons = [p for p in segmentation or () if isinstance(p, list) and len(p) >= 6]
     if not polygons:
         x, y, w, h = box
         polygons = [[x, y, x + w, y, x + w, y + h, x, y + h]]
     try:
         corners = np.array([v for p in polygons for v in p], np.float64)
     except (TypeError, ValueError):
-        raise InputError("expected `segmentation` as polygons or run-lengths") from None
+        raise InputError(_POLYGONS) from None
+    side = 2 * max(size)  # a polygon takes as long to draw as its outline is
+    if not (np.abs(corners) <= max(side, 1000)).all():
+        raise InputError(f"expected `segmentation` within twice the image of {max(size)} pixels")
     counts = [len(polygons), *map(len, polygons)]
     return b"P" + np.array(counts, "<i4").tobytes() + np.rint(corners * 100).astype("<i4").tobytes()
 
 
 def _compressed(segmentation: dict[str, Any], size: Size) -> bytes:
     counts = segmentation.get("counts")
+    if not isinstance(counts, list | str):
+        raise InputError("expected `segmentation` with `counts`")
+    lengths = counts if isinstance(counts, list) else _lengths(counts)
+    whole = all(type(n) is int and n >= 0 for n in lengths)
+    if not whole or sum(lengths) > size[0] * size[1]:
+        raise InputError(
+            f"expected `counts` of `segmentation` as run-lengths of at most the "
+            f"{size[0] * size[1]:,} pixels of the image"
+        )
     if isinstance(counts, str):
         return counts.encode()
-    if not isinstance(counts, list):
-        raise InputError("expected `segmentation` with `counts`")
     from pycocotools import mask
 
-    plain = {"counts": counts, "size": segmentation.get("size", list(size))}
-    return bytes(mask.frPyObjects(plain, *size)["counts"])
+    return bytes(mask.frPyObjects({"counts": counts, "size": list(size)}, *size)["counts"])
+
+
+def _lengths(counts: str) -> list[int]:
+    """The run-lengths of COCO's compressed text: 5 bits a letter, differences from the third on."""
+    lengths: list[int] = []
+    value = shift = 0
+    for letter in counts:
+        bits = ord(letter) - 48
+        if not 0 <= bits < 64 or shift > 60:
+            raise InputError("expected `counts` of `segmentation` as COCO's compressed text")
+        value |= (bits & 31) << shift
+        shift += 5
+        if not bits & 32:
+            value -= (bits & 16) << (shift - 4)
+            lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
+            value = shift = 0
+    return lengths
 
 
 def run_lengths(content: bytes, size: Size) -> bytes:

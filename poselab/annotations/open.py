@@ -43,13 +43,16 @@ def open_annotations(
     skeleton: Skeleton | None = None,
     cache: bool = True,
     origin: int | None = None,
+    category: str | int | None = None,
 ) -> Annotations:
     """The table of an annotation file, memory-mapped from the cache after the first time.
 
     ``layout`` is one of :data:`READERS` or "auto", which recognises it by the content; ``skeleton``
     overrides that of the file; ``origin`` 0 or 1 overrides the layout's coordinate of the first
-    pixel (positions in the table are 0-based). The cache lies in $POSELAB_CACHE or the platform's
-    cache folder; if that cannot be written, a warning is given and nothing is cached.
+    pixel (positions in the table are 0-based). ``category`` is the name or id of the only category
+    of a COCO file to use, by default all that share their keypoints. The cache lies in
+    $POSELAB_CACHE or the platform's cache folder; if that cannot be written, a warning is given and
+    nothing is cached.
 
     Content that a table cannot hold is an error: no such file, another shape of content, NaN,
     infinity or numbers out of range, a wrong number of keypoints, an unknown image id, repeated
@@ -65,9 +68,10 @@ def open_annotations(
     if origin not in (None, 0, 1):
         raise ValueError(f"expected origin 0 or 1, got {origin!r}")
     path = Path(path).absolute()
+    chosen = None if category is None else str(category)
     if cache:
-        return _cached(path, layout, skeleton, origin)
-    return _parse(read_source(path), layout, skeleton, origin)
+        return _cached(path, (layout, skeleton, origin), chosen)
+    return _parse(read_source(path, chosen), layout, skeleton, origin)
 
 
 def fingerprint_of(path: Path) -> str | None:
@@ -88,15 +92,17 @@ def _parse(
         return reader(source, skeleton, default_origin if origin is None else origin)
 
 
-def _cached(path: Path, layout: str, skeleton: Skeleton | None, origin: int | None) -> Annotations:
-    files, options = files_of(path), f"{layout} {skeleton} {origin}"
+def _cached(
+    path: Path, form: tuple[str, Skeleton | None, int | None], category: str | None
+) -> Annotations:
+    files, options = files_of(path), f"{form} {category!r}"
     stamps = table_cache.file_stamps(files)
     known = table_cache.known_fingerprint(files)
     if known and (table := _cached_table(known, options, path)):
         return table
-    source = read_source(path)
+    source = read_source(path, category)
     cached = _cached_table(source.fingerprint, options, path)
-    table = cached or _parse(source, layout, skeleton, origin)
+    table = cached or _parse(source, *form)
     try:
         if cached is None:
             file = table_cache.table_path(source.fingerprint, options)
@@ -174,7 +180,7 @@ def _matlab_layout(source: SourceFile) -> str:
     shapes = matlab_shapes(source.path, source.content)
     for variable, layout in _VARIABLES.items():
         if variable in shapes:
-            of_shape = {(2, 14): "parse", (2, 10): "flic"}
+            of_shape: dict[tuple[int, ...], str] = {(2, 14): "parse", (2, 10): "flic"}
             return of_shape.get(shapes[variable][:2], layout) if layout == "lsp" else layout
     raise InputError(
         f"expected one of {', '.join(_VARIABLES)} in {source.path}, found "

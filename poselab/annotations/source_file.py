@@ -31,11 +31,15 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """An annotation file, read once, so that its fingerprint and table are of the same bytes."""
+    """An annotation file, read once, so that its fingerprint and table are of the same bytes.
+
+    ``category`` is the name or id of the only category to use, None for all of people.
+    """
 
     path: Path
     content: bytes
     beside: dict[str, bytes] = field(default_factory=dict)
+    category: str | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -68,7 +72,7 @@ class SourceFile:
         return matlab_variables(self.path, self.content if content is None else content, plain)
 
 
-def read_source(path: Path) -> SourceFile:
+def read_source(path: Path, category: str | None = None) -> SourceFile:
     """Read an annotation file and the file beside it that its format needs.
 
     Raises:
@@ -76,7 +80,7 @@ def read_source(path: Path) -> SourceFile:
     """
     first, *others = files_of(path)
     beside = {other.name: read_bytes(other, "a file of the annotations") for other in others}
-    return SourceFile(path, read_bytes(first, "an annotation file"), beside)
+    return SourceFile(path, read_bytes(first, "an annotation file"), beside, category)
 
 
 @contextmanager

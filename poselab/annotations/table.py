@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PERSON_COLUMNS = (
     *("annotation_ids", "keypoints", "visibility", "boxes", "areas", "crowd", "head_boxes"),
-    *("recorded_keypoints", "held_out"),
+    *("recorded_keypoints", "held_out", "category_ids"),
 )
 
 
@@ -37,7 +37,8 @@ class Annotations:
     ``fingerprint`` is a digest of the source file's content. Metrics also depend on ``layout``, the
     format that was read; on ``area_rule`` and ``box_rule``, where areas and boxes come from
     ("annotated": the file; others are derived); on ``repeated``, how many image entries were
-    dropped as repetitions; and on ``category``, the id of people in a COCO file and its results.
+    dropped as repetitions; and on ``categories``, the ids of the categories of a COCO file that are
+    used, with ``category_ids`` (M,) int64 of the people where there are several.
     ``cache_file`` is the file that the columns are mapped from, and ``image_rows`` the image rows
     selected from it; a table with a cache file is pickled as these two, not as arrays.
     """
@@ -64,10 +65,11 @@ class Annotations:
     box_rule: str = "annotated"
     recorded_keypoints: Ints | None = None
     repeated: int = 0
-    category: int = 1
+    categories: tuple[int, ...] = (1,)
     cache_file: str = ""
     image_rows: Ints | None = None
     held_out: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
+    category_ids: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -87,6 +89,17 @@ class Annotations:
     def scorable(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Mask (M,) of the people that metrics score: with a labelled keypoint, and not a crowd."""
         return np.asarray((self.visibility > 0).any(axis=1) & ~self.crowd)
+
+    def categories_of(self, annotation_ids: Ints) -> Ints:
+        """The category ids (N,) of the people with these ids; the first category for others."""
+        result = np.full(len(annotation_ids), self.categories[0], np.int64)
+        if self.category_ids is not None and len(self.annotation_ids):
+            order = np.argsort(self.annotation_ids)
+            place = np.searchsorted(self.annotation_ids[order], annotation_ids)
+            rows = order[np.minimum(place, len(order) - 1)]
+            known = self.annotation_ids[rows] == annotation_ids
+            result[known] = self.category_ids[rows[known]]
+        return result
 
     def image_of(self) -> Ints:
         """The image row (M,) of every person."""

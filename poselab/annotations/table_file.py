@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from poselab.structures import Ints
 
 MAGIC = b"PoseLab2"
-VERSION = 6
+VERSION = 7
 _HEAD = struct.Struct("<8sQI")
 _ALIGN = 64
 
@@ -113,6 +113,7 @@ def _table(mapped: mmap.mmap, path: str, verify: bool) -> Annotations:
         count = int(np.prod(shape))
         values[name] = np.frombuffer(mapped, dtype, count, start + offset).reshape(shape)
     values.setdefault("head_boxes", np.broadcast_to(0.0, (len(values["boxes"]), 4)))
+    values["categories"] = tuple(values["categories"])
     return Annotations(**values | {"skeleton": _skeleton(values["skeleton"]), "cache_file": path})
 
 

@@ -52,18 +52,18 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, warn on stderr, print the tables, write everything."""
+    from poselab.evaluation.api import open_table
     from poselab.report.comparison_report import compare
 
     scoring.check_replicates(arguments)
     with _progress(arguments.replicates) as advance:
         comparison = compare(
             named_paths(arguments.methods),
-            arguments.annotations,
+            open_table(arguments.annotations, arguments.layout, arguments.category),
             scoring.evaluator_of(arguments),
             arguments.replicates,
             arguments.seed,
-            arguments.layout,
-            advance,
+            progress=advance,
         )
     for warning in comparison.warnings:
         print(f"warning: {warning}", file=sys.stderr)

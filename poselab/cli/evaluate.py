@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
             scoring.evaluator_of(arguments),
             arguments.replicates,
             arguments.layout,
+            arguments.category,
         )
     for warning in metrics.warnings:
         print(f"warning: {warning}", file=sys.stderr)

@@ -38,6 +38,11 @@ def add_scoring_options(words: argparse.ArgumentParser) -> None:
         help="the size that pck divides distances by (default: torso)",
     )
     words.add_argument("--layout", default="auto", help="of GT: coco, mpii, ... (default: auto)")
+    words.add_argument(
+        "--category",
+        metavar="NAME",
+        help="name or id of the category of GT to score (default: all that share their keypoints)",
+    )
 
 
 def _metric(name: str) -> str:

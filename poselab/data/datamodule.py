@@ -53,7 +53,8 @@ class EpochSampler(Sampler[Key]):
 class PoseData(pl.LightningDataModule):
     """Training and validation samples of a dataset's two splits.
 
-    batch_size is per device; ``limit`` keeps only the first images of either split. Call
+    batch_size is per device; ``limit`` keeps only the first images of either split; ``category``
+    is the name or id of the only category to use, by default all that share their keypoints. Call
     :meth:`set_transforms` before the loaders.
 
     Raises:
@@ -67,17 +68,20 @@ class PoseData(pl.LightningDataModule):
         batch_size: int = 32,
         workers: int = 2,
         limit: int | None = None,
+        category: str | int | None = None,
     ) -> None:
         super().__init__()
         check_loader(batch_size, workers)
         self.batch_size, self.workers = batch_size, workers
         self.first_epoch = 0
         """Where training starts: workers prefetch before Lightning sets the sampler's epoch."""
-        self.train, self.val = (source.open().limited(limit) for source in sources)
+        self.train, self.val = (source.open(category).limited(limit) for source in sources)
         if self.skeleton != self.val.annotations.skeleton:
             raise InputError(
                 f"expected one skeleton for both splits, got {self.skeleton.name} for training "
-                f"and {self.val.annotations.skeleton.name} for validation"
+                f"and {self.val.annotations.skeleton.name} for validation, which differ in their "
+                f"{skeleton_difference(self.skeleton, self.val.annotations.skeleton)}; give both "
+                "annotation files the same category"
             )
 
     @property
@@ -121,6 +125,19 @@ class PoseData(pl.LightningDataModule):
             persistent_workers=self.workers > 0,
             worker_init_fn=_single_threaded,
         )
+
+
+def skeleton_difference(train: Skeleton, val: Skeleton) -> str:
+    """What differs between the skeletons of two splits, in words."""
+    if train.keypoints == val.keypoints:
+        if train.limbs == val.limbs:
+            return "sigmas"
+        return f"limbs ({len(train.limbs)} and {len(val.limbs)} pairs in `skeleton`)"
+    pairs = zip(train.keypoints, val.keypoints, strict=False)
+    for number, (a, b) in enumerate(pairs, start=1):
+        if a != b:
+            return f"keypoints (number {number} is {a} and {b})"
+    return f"numbers of keypoints ({len(train)} and {len(val)})"
 
 
 def check_loader(batch_size: Any, workers: Any) -> None:

@@ -59,8 +59,8 @@ class SplitFiles:
         """The annotation file, or else the first of ``unsplit`` that exists."""
         return self.annotation_file() or next((f for f in self.unsplit if f.is_file()), None)
 
-    def open(self) -> Split:
-        """Read the annotations.
+    def open(self, category: str | int | None = None) -> Split:
+        """Read the annotations, of one category or of all that share their keypoints.
 
         Raises:
             InputError: a file is missing or broken, or no image is left.
@@ -71,7 +71,7 @@ class SplitFiles:
                 "root, or see `poselab data check` and `poselab data synth`"
             )
         file = self.annotation_file() or self.annotations[0]
-        table = open_annotations(file, layout=self.layout)
+        table = open_annotations(file, layout=self.layout, category=category)
         rows = np.arange(len(table))
         if self.present_only:
             present = {path.name for path in self.images.iterdir()}

@@ -32,6 +32,7 @@ def evaluate(
     metric: str | Evaluator = "oks",
     replicates: int = 0,
     layout: str = "auto",
+    category: str | int | None = None,
 ) -> Metrics:
     """Score predictions against annotations, without torch and without a run.
 
@@ -39,7 +40,9 @@ def evaluate(
     :class:`poselab.evaluation.predictions.Predictions`. annotations: a file in any layout that
     PoseLab reads, or an open table. metric: a name of
     :data:`poselab.evaluation.metrics.named.METRICS`, or an evaluator with settings of its own.
-    replicates: bootstrap replicates for 95 % confidence intervals, none by default.
+    replicates: bootstrap replicates for 95 % confidence intervals, none by default. category: the
+    name or id of the only category to score, by default all that share their keypoints, as if they
+    were one.
 
     Example::
 
@@ -53,7 +56,7 @@ def evaluate(
     """
     if replicates < 0:
         raise InputError(f"expected 0 or more replicates, got {replicates}; 1000 is usual")
-    table = open_table(annotations, layout)
+    table = open_table(annotations, layout, category)
     file = open_predictions(predictions, table)
     check_predictions(file.predictions, table)
     evaluator = named_evaluator(metric) if isinstance(metric, str) else metric
@@ -79,7 +82,9 @@ def _metrics(
 
 
 def open_table(
-    annotations: str | os.PathLike[str] | Annotations, layout: str = "auto"
+    annotations: str | os.PathLike[str] | Annotations,
+    layout: str = "auto",
+    category: str | int | None = None,
 ) -> Annotations:
     """Annotations as they are, or read from a file.
 
@@ -91,4 +96,4 @@ def open_table(
 
     if isinstance(annotations, Annotations):
         return annotations
-    return open_annotations(Path(annotations), layout=layout)
+    return open_annotations(Path(annotations), layout=layout, category=category)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any, BinaryIO
 
+    from poselab.annotations.table import Annotations
     from poselab.structures import Floats, Ints, Mask
 
 ROWS_AT_ONCE = 1024
@@ -45,8 +46,8 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.image_ids)
 
-    def take(self, rows: Ints | Mask) -> Predictions:
-        """The poses of these rows (indices, or a mask of length N)."""
+    def take(self, rows: Ints | Mask | slice) -> Predictions:
+        """The poses of these rows (indices, a mask of length N, or a slice)."""
         return Predictions(
             self.image_ids[rows],
             self.annotation_ids[rows],
@@ -74,17 +75,17 @@ def extents(keypoints: Floats) -> Floats:
     return area
 
 
-def read_predictions(path: Path, category: int = coco_results.PERSON) -> Predictions:
+def read_predictions(path: Path, categories: Sequence[int] = (coco_results.PERSON,)) -> Predictions:
     """A file in the COCO results format, with ``annotation_id`` where a pose names its person.
 
-    It may be compressed by gzip. ``category`` is the id that the annotations give people
-    (``Annotations.category``).
+    It may be compressed by gzip. ``categories`` are the ids that the annotations give people
+    (``Annotations.categories``).
 
     Raises:
         InputError: no such file, not JSON, or records that are not predictions of people.
     """
     with collector_paused():
-        return Predictions(*coco_results.parse(_opener(path), str(path), category))
+        return Predictions(*coco_results.parse(_opener(path), str(path), categories))
 
 
 def _opener(path: Path) -> Callable[[], BinaryIO]:
@@ -108,8 +109,12 @@ def rounded(predictions: Predictions) -> Predictions:
     )
 
 
-def write_predictions(path: Path, predictions: Predictions) -> None:
+def write_predictions(
+    path: Path, predictions: Predictions, annotations: Annotations | None = None
+) -> None:
     """Write the COCO results format, :func:`rounded`, whole or not at all.
+
+    Poses have the category id of their person in ``annotations``, else its first, else 1.
 
     Raises:
         InputError: the folder cannot be written, or the disk is full.
@@ -117,34 +122,38 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     import orjson
 
     predictions = rounded(predictions)
+    ids = predictions.annotation_ids
+    categories = np.full(len(ids), coco_results.PERSON)
+    if annotations is not None:
+        categories = annotations.categories_of(ids)
     points = np.concatenate(
         [predictions.keypoints, predictions.keypoint_scores[..., None]], axis=-1
     ).reshape(len(predictions), 3 * predictions.keypoints.shape[1])
     parts = []
     for start in range(0, len(predictions), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
-        part = orjson.dumps(_records(predictions, points, rows), option=orjson.OPT_SERIALIZE_NUMPY)
+        records = _records(predictions.take(rows), points[rows], categories[rows])
+        part = orjson.dumps(records, option=orjson.OPT_SERIALIZE_NUMPY)
         parts.append(part[1:-1])
     files.write_bytes(path, b"[" + b",\n".join(parts) + b"]\n")
 
 
-def _records(predictions: Predictions, points: Floats, rows: slice) -> list[dict[str, Any]]:
+def _records(predictions: Predictions, points: Floats, categories: Ints) -> list[dict[str, Any]]:
     records: list[dict[str, Any]] = [
-        {"image_id": image, "category_id": coco_results.PERSON, "keypoints": keypoints, "score": s}
-        for image, keypoints, s in zip(
-            predictions.image_ids[rows].tolist(),
-            points[rows],
-            predictions.scores[rows].tolist(),
+        {"image_id": image, "category_id": category, "keypoints": keypoints, "score": score}
+        for image, category, keypoints, score in zip(
+            predictions.image_ids.tolist(),
+            categories.tolist(),
+            points,
+            predictions.scores.tolist(),
             strict=True,
         )
     ]
-    for record, annotation_id in zip(
-        records, predictions.annotation_ids[rows].tolist(), strict=True
-    ):
+    for record, annotation_id in zip(records, predictions.annotation_ids.tolist(), strict=True):
         if annotation_id >= 0:
             record["annotation_id"] = annotation_id
     if predictions.boxes is not None:
-        for record, box in zip(records, predictions.boxes[rows].tolist(), strict=True):
+        for record, box in zip(records, predictions.boxes.tolist(), strict=True):
             record["bbox"] = box
     return records
 

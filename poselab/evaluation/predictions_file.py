@@ -44,5 +44,5 @@ def open_predictions(source: Source, annotations: Annotations) -> PredictionsFil
         from poselab.evaluation.formats.other_codes import read_other_results
 
         return PredictionsFile(path, read_other_results(path, annotations), {})
-    predictions = read_predictions(path, annotations.category)
+    predictions = read_predictions(path, annotations.categories)
     return PredictionsFile(path, predictions, read_comparability(path))

@@ -1,11 +1,11 @@
-"""MATLAB and HDF5 files, whose headers are checked against the memory allowed before arrays are read."""
+"""MATLAB and HDF5 files, whose sizes are checked against the memory allowed before reading."""
 
 from __future__ import annotations
 
 import io
 import math
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -66,7 +66,7 @@ def _broken_matlab(path: Path, error: Exception) -> InputError:
 
 def _unpacked_size(content: bytes) -> int:
     """Bytes of all compressed variables of a MATLAB 5 file once unpacked, without keeping them."""
-    order = "little" if content[126:128] == b"IM" else "big"
+    order: Literal["little", "big"] = "little" if content[126:128] == b"IM" else "big"
     size, start, limit = 0, _HEADER, max_memory()
     while start + _TAG <= len(content) and size <= limit:
         kind = int.from_bytes(content[start : start + 4], order)

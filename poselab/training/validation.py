@@ -93,7 +93,7 @@ class PoseEvaluation(pl.Callback):
             return
         best = self._is_best(trainer)  # every rank must ask, because they decide together
         if best and self._merged is not None:
-            write_predictions(self.file, self._merged)
+            write_predictions(self.file, self._merged, self.annotations)
 
     def _is_best(self, trainer: pl.Trainer) -> bool:
         monitor = f"val/{self.primary_metric}"

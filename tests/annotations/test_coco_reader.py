@@ -170,7 +170,10 @@ REFUSED = {
         [person(42, 10, area="big")],
         "`area` of annotation 42 .* a number, got 'big'",
     ),
-    "no object": ([person(1, 10), [1, 2]], r"expected objects in the lists .* '\[1, 2\]'"),
+    "no object": (
+        [person(1, 10), [1, 2]],
+        r"expected objects in the lists .* got \[1, 2\] at row 1",
+    ),
     "nobody": ([], "expected people with labelled keypoints .* found none among 0 annotations"),
     "nobody labelled": (
         [person(1, 10, keypoints=[0] * 51, num_keypoints=0)],

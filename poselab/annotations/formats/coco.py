@@ -8,21 +8,29 @@ read where one of the first annotations has it.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from poselab.annotations import columns
 from poselab.annotations.columns import ImageColumns, PersonColumns, Provenance
-from poselab.annotations.formats.coco_category import skeleton_of_category
+from poselab.annotations.formats.coco_category import (
+    categories_of_people,
+    skeleton_of_category,
+)
 from poselab.annotations.formats.json_columns import (
     Entries,
-    JsonKey,
+    check_objects,
     integer_key,
-    number_column,
+    number_key,
+    range_key,
     read_column,
+    text_key,
+    vector_key,
 )
 from poselab.annotations.masks import record
+from poselab.io.json_text import shortened
 from poselab.skeletons import WHOLEBODY133
 from poselab.structures import InputError
 
@@ -30,6 +38,18 @@ if TYPE_CHECKING:
     from poselab.annotations.source_file import SourceFile
     from poselab.annotations.table import Annotations
     from poselab.structures import Ints, Skeleton
+
+ID = integer_key("id")
+IMAGE_ID = integer_key("image_id")
+CATEGORY_ID = integer_key("category_id")
+FILE_NAME = text_key("file_name", "a path")
+SIDES = tuple(range_key(side, 0, columns.MAX_SIDE) for side in ("height", "width"))
+CROWD = range_key("iscrowd", 0, 1)
+LABELLED = range_key("num_keypoints", -1, 1 << 31)
+AREA = number_key("area")
+BOX = vector_key("bbox", "x, y, width, height", 4)
+HEAD_BOX = vector_key("head_box", "x, y, width, height", 4)
+"""All keys that are read, with their types and ranges; `keypoints` depends on the category."""
 
 _ABSENT_BOX = [0.0] * 4
 _SAMPLE = 100  # annotations that are searched for the key head_box
@@ -54,17 +74,20 @@ def table_of(
         InputError: as :func:`read` says.
     """
     wanted, origin = form
-    listed, entries, category = _sections(source, content)
+    listed, entries, used = _sections(source, content)
     images, repeated = _images(source, listed)
-    skeleton = skeleton_of_category(source.path, category, entries, wanted)
+    skeleton = skeleton_of_category(source.path, used[0], entries, wanted)
     people, provenance = _people(source, entries, images, (len(skeleton), origin))
-    provenance = provenance._replace(repeated=repeated, category=_id_of(category))
+    ids = tuple(category.get("id", 1) for category in used)
+    provenance = provenance._replace(repeated=repeated, categories=ids)
+    if len(ids) > 1:
+        people = people._replace(category_ids=read_column(source, entries, CATEGORY_ID))
     table = columns.build_table(source, layout, skeleton, images, people, provenance)
     return _with_regions(source, table, entries, people)
 
 
-def _sections(source: SourceFile, content: Any) -> tuple[Entries, Entries, dict[str, Any]]:
-    """Images, annotations of people, and the category of people."""
+def _sections(source: SourceFile, content: Any) -> tuple[Entries, Entries, Entries]:
+    """Images, annotations of people, and the categories of people."""
     if not isinstance(content, dict) or not all(
         isinstance(content.get(key), list) for key in ("images", "annotations")
     ):
@@ -72,20 +95,26 @@ def _sections(source: SourceFile, content: Any) -> tuple[Entries, Entries, dict[
             f"expected the lists `images` and `annotations` in {source.path}, found "
             f"{_shape(content)}; is it a COCO keypoints file?"
         )
-    entries = content["annotations"]
-    categories = [c for c in content.get("categories") or () if isinstance(c, dict)]
-    category = max(
-        categories, key=lambda c: ("keypoints" in c, c.get("name") == "person"), default={}
-    )
-    if len(categories) > 1:
-        entries = [e for e in entries if e.get("category_id") == category.get("id")]
-    return content["images"], entries, category
-
-
-def _id_of(category: dict[str, Any]) -> int:
-    """The id of people; 1 where the file gives none."""
-    given = category.get("id")
-    return given if isinstance(given, int) else 1
+    entries, categories = content["annotations"], content.get("categories") or []
+    check_objects(source, "images", content["images"])
+    check_objects(source, "annotations", entries)
+    if not isinstance(categories, list):
+        raise InputError(
+            f"expected the list `categories` in {source.path}, got {shortened(categories, 60)}; "
+            "correct or remove it"
+        )
+    check_objects(source, "categories", categories)
+    if not categories:
+        return content["images"], entries, [{}]
+    if len(categories) == 1:
+        return content["images"], entries, categories_of_people(source, categories, Counter())
+    given = read_column(source, entries, CATEGORY_ID).tolist()
+    pairs = zip(given, entries, strict=True)
+    counts = Counter(number for number, entry in pairs if entry.get("keypoints"))
+    used = categories_of_people(source, categories, counts)
+    ids = {category["id"] for category in used}
+    pairs = zip(given, entries, strict=True)
+    return content["images"], [entry for number, entry in pairs if number in ids], used
 
 
 def _shape(content: Any) -> str:
@@ -98,14 +127,9 @@ def _images(source: SourceFile, images: Entries) -> tuple[ImageColumns, int]:
     """The images, each once, and how many entries were dropped for that."""
     if not images:
         raise InputError(f"expected images in {source.path}, its `images` is empty; is it whole?")
-    ids = read_column(source, images, integer_key("id"))
-    names = read_column(
-        source, images, JsonKey("file_name", "a path", lambda v: [n.lstrip("/") for n in v])
-    )
-    sizes = np.stack(
-        [read_column(source, images, integer_key(side), default=0) for side in ("height", "width")],
-        axis=1,
-    )
+    ids = read_column(source, images, ID)
+    names = [name.lstrip("/") for name in read_column(source, images, FILE_NAME)]
+    sizes = np.stack([read_column(source, images, side, default=0) for side in SIDES], axis=1)
     _, first, group = np.unique(ids, return_index=True, return_inverse=True)
     if len(first) < len(ids):
         _check_one_file_per_id(source, ids, names, first[group])
@@ -127,15 +151,15 @@ def _people(
 ) -> tuple[PersonColumns, Provenance]:
     """The people of a file; ``form`` is (keypoints per person, coordinate of the first pixel)."""
     count, origin = form
-    ids = read_column(source, entries, integer_key("id"))
+    ids = read_column(source, entries, ID)
     _check_distinct_ids(source, ids)
     rows = _image_rows(source, entries, images, ids)
     keypoints, visibility = _keypoints(source, entries, count, ids)
     keypoints = columns.labelled_only(keypoints, visibility, origin) if origin else keypoints
     boxes, box_rule = _boxes(source, entries, keypoints, visibility, origin)
     areas, area_rule = _areas(source, entries, boxes)
-    crowd = read_column(source, entries, integer_key("iscrowd", "0 or 1"), default=0)
-    recorded = read_column(source, entries, integer_key("num_keypoints"), default=-1)
+    crowd = read_column(source, entries, CROWD, default=0)
+    recorded = read_column(source, entries, LABELLED, default=-1)
     heads = _head_boxes(source, entries, origin)
     people = PersonColumns(
         rows, ids, keypoints, visibility, boxes, areas, crowd != 0, heads, recorded
@@ -144,7 +168,7 @@ def _people(
 
 
 def _image_rows(source: SourceFile, entries: Entries, images: ImageColumns, ids: Ints) -> Ints:
-    image_ids = read_column(source, entries, integer_key("image_id"))
+    image_ids = read_column(source, entries, IMAGE_ID)
     rows = columns.rows_of(images.ids, image_ids)
     if (rows < 0).any():
         first = int(np.argmax(rows < 0))
@@ -169,7 +193,7 @@ def _check_distinct_ids(source: SourceFile, ids: Ints) -> None:
 def _keypoints(source: SourceFile, entries: Entries, count: int, ids: Ints) -> tuple[Any, Any]:
     """Positions (M, K, 2), zero where not labelled, and visibility (M, K)."""
     wanted = f"{count} times x, y, visibility ({3 * count} numbers)"
-    key = JsonKey("keypoints", wanted, lambda values: columns.vector_column(values, 3 * count))
+    key = vector_key("keypoints", wanted, 3 * count)
     flat = read_column(source, entries, key, default=[0] * (3 * count), empty=True)
     flat = flat.reshape(-1, count, 3)
     flags = flat[..., 2]
@@ -180,8 +204,9 @@ def _keypoints(source: SourceFile, entries: Entries, count: int, ids: Ints) -> t
     if not valid.all():
         first = int(np.argmin(valid.all(axis=1)))
         raise InputError(
-            f"expected visibility 0, 1 or 2 in {source.path}, got another number in annotation "
-            f"{ids[first]}; correct or remove that annotation"
+            f"expected visibility 0, 1 or 2 in {source.path}, got "
+            f"{flags[first][~valid[first]][0]:g} in annotation {ids[first]}; correct or remove "
+            "that annotation"
         )
     visibility = flags.astype(np.uint8)
     keypoints = flat[..., :2].astype(np.float64)
@@ -192,8 +217,7 @@ def _keypoints(source: SourceFile, entries: Entries, count: int, ids: Ints) -> t
 def _boxes(
     source: SourceFile, entries: Entries, keypoints: Any, visibility: Any, origin: int
 ) -> tuple[Any, str]:
-    key = JsonKey("bbox", "x, y, width, height", lambda values: columns.vector_column(values, 4))
-    boxes = read_column(source, entries, key, default=_ABSENT_BOX, empty=True)
+    boxes = read_column(source, entries, BOX, default=_ABSENT_BOX, empty=True)
     boxes = boxes - np.array([origin, origin, 0, 0]) if origin else boxes.astype(np.float64)
     missing = ~boxes.any(axis=1)
     missing[missing] = [not entries[row].get("bbox") for row in np.flatnonzero(missing)]
@@ -207,15 +231,13 @@ def _head_boxes(source: SourceFile, entries: Entries, origin: int) -> Any:
     """Head boxes (M, 4), zeros where absent; None for a file without any, which saves time."""
     if not any("head_box" in entry for entry in entries[:_SAMPLE]):
         return None
-    key = JsonKey(
-        "head_box", "x, y, width, height", lambda values: columns.vector_column(values, 4)
-    )
-    heads = read_column(source, entries, key, default=_ABSENT_BOX, empty=True).astype(np.float64)
+    given = read_column(source, entries, HEAD_BOX, default=_ABSENT_BOX, empty=True)
+    heads = given.astype(np.float64)
     return np.where(heads[:, 2:3] > 0, heads - np.array([origin, origin, 0, 0]), 0.0)
 
 
 def _areas(source: SourceFile, entries: Entries, boxes: Any) -> tuple[Any, str]:
-    areas = read_column(source, entries, JsonKey("area", "a number", number_column), default=-1.0)
+    areas = read_column(source, entries, AREA, default=-1.0)
     missing = areas == -1.0
     if not missing.any():
         return areas, "annotated"
@@ -254,7 +276,7 @@ def _with_regions(
 def _record(source: SourceFile, entry: dict[str, Any], box: Any, size: tuple[int, int]) -> bytes:
     try:
         return record(entry.get("segmentation"), box, size)
-    except (InputError, TypeError) as error:
+    except InputError as error:
         raise InputError(
             f"{error} in annotation {entry['id']} of {source.path}; correct it"
         ) from None

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from poselab.annotations.formats import coco
+from poselab.io.json_text import shortened
 from poselab.skeletons import WHOLEBODY133
+from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from poselab.annotations.source_file import SourceFile
@@ -35,15 +37,28 @@ def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotati
     """
     content = source.json()
     if isinstance(content, dict) and isinstance(content.get("annotations"), list):
-        content["annotations"] = [joined(entry) for entry in content["annotations"]]
+        try:
+            content["annotations"] = [joined(entry) for entry in content["annotations"]]
+        except InputError as error:
+            raise InputError(f"{error} of {source.path}; correct it") from None
     return coco.table_of(source, content, "coco_wholebody", (skeleton or WHOLEBODY133, origin))
 
 
 def joined(entry: Any) -> Any:
-    """The entry with the keypoints of all parts in one list; other entries as they are."""
+    """The entry with the keypoints of all parts in one list; other entries as they are.
+
+    Raises:
+        InputError: a part is no list.
+    """
     if not isinstance(entry, dict) or "foot_kpts" not in entry:
         return entry
     keypoints: list[Any] = []
     for part, count in PARTS.items():
-        keypoints += entry.get(part) or [0] * (3 * count)
+        given = entry.get(part) or [0] * (3 * count)
+        if not isinstance(given, list):
+            raise InputError(
+                f"expected `{part}` as a list of numbers, got {shortened(given, 40)} in annotation "
+                f"{shortened(entry.get('id'), 20)}"
+            )
+        keypoints += given
     return {k: v for k, v in entry.items() if k != "num_keypoints"} | {"keypoints": keypoints}

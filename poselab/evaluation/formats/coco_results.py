@@ -12,6 +12,7 @@ import numpy as np
 from poselab.annotations.formats import whole_body
 from poselab.evaluation.formats import json_records
 from poselab.io.background import in_background
+from poselab.io.json_text import shortened
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -36,29 +37,31 @@ class Columns(NamedTuple):
     boxes: Floats | None
 
 
-def parse(opened: Callable[[], BinaryIO], source: str, category: int = PERSON) -> Columns:
+def parse(
+    opened: Callable[[], BinaryIO], source: str, categories: Sequence[int] = (PERSON,)
+) -> Columns:
     """Columns of the COCO results file that ``opened`` opens; ``source`` is its name in messages.
 
-    ``category`` is the id that the annotations give people; PoseLab's own files always have 1.
+    ``categories`` are the ids that the annotations give people; 1 is always allowed too.
 
     Raises:
         InputError: not JSON, not a list of records, or a record that lacks or misshapes a field.
     """
     start = json_records.beginning(opened, source)
     try:
-        return _by_halves(json_records.inside(opened, start), source, category)
+        return _by_halves(json_records.inside(opened, start), source, categories)
     except ValueError:
         records = json_records.whole(opened, source)
-        return _join([_columns(records, source, category)] if records else [])
+        return _join([_columns(records, source, categories)] if records else [])
 
 
-def _by_halves(text: Span, source: str, category: int) -> Columns:
+def _by_halves(text: Span, source: str, categories: Sequence[int]) -> Columns:
     """All records, those of a second half read by a second process."""
     first, *rest = json_records.halves(text)
     room = (text.stop - text.start) // json_records.PIECE + 2
 
     def read(part: Span) -> Iterator[Columns]:
-        return (_columns(records, source, category) for records in json_records.pieces(part))
+        return (_columns(records, source, categories) for records in json_records.pieces(part))
 
     def second_half() -> list[Columns]:
         return [_join(read(part), room) for part in rest]
@@ -70,17 +73,17 @@ def _by_halves(text: Span, source: str, category: int) -> Columns:
         return _join(chain(read(first), awaited(result)), room)
 
 
-def _columns(records: list[Any], source: str, category: int) -> Columns:
+def _columns(records: list[Any], source: str, categories: Sequence[int]) -> Columns:
     """One piece's columns."""
     try:
         if "foot_kpts" in records[0]:
             records = [_whole_body(record) for record in records]
-        image_ids, scores, points, categories = zip(*map(_FIELDS, records), strict=True)
+        image_ids, scores, points, given = zip(*map(_FIELDS, records), strict=True)
         width = len(points[0])
         pack = struct.Struct(f"{width}d").pack
         packed = b"".join([pack(*point) for point in points])
         boxes = [r["bbox"] for r in records] if records[0].get("bbox") else None
-        if not width or width % 3 or not {*categories} <= {PERSON, category}:
+        if not width or width % 3 or not {*given} <= {PERSON, *categories}:
             raise TypeError
         triples = np.frombuffer(packed).reshape(len(records), width // 3, 3)
         return Columns(
@@ -91,8 +94,8 @@ def _columns(records: list[Any], source: str, category: int) -> Columns:
             _numbers(scores),
             None if boxes is None else _numbers(boxes).reshape(len(records), 4),
         )
-    except (KeyError, TypeError, AttributeError, ValueError, struct.error):
-        raise InputError(_what_is_wrong(records, source, category)) from None
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, struct.error):
+        raise InputError(_what_is_wrong(records, source, categories)) from None
 
 
 def _whole_body(record: dict[str, Any]) -> dict[str, Any]:
@@ -125,23 +128,23 @@ def _whole_numbers(values: Sequence[Any]) -> Ints:
     return whole
 
 
-def _what_is_wrong(records: list[Any], source: str, category: int) -> str:
+def _what_is_wrong(records: list[Any], source: str, categories: Sequence[int]) -> str:
     """The sentence that says what is wrong with the first bad record."""
     width = None
     for record in records:
         if not isinstance(record, dict):
-            return f"expected objects in the list of {source}, got {_short(record)}"
+            return f"expected objects in the list of {source}, got {shortened(record)}"
         for field in ("image_id", "category_id", "keypoints", "score"):
             if field not in record:
-                return f"expected {field} in every prediction of {source}, got {_short(record)}"
-        fault = _fault(record, width, category)
+                return f"expected {field} in every prediction of {source}, got {shortened(record)}"
+        fault = _fault(record, width, categories)
         if fault:
-            return f"expected {fault} in {source}, got {_short(record)}"
+            return f"expected {fault} in {source}, got {shortened(record)}"
         width = len(record["keypoints"])
     return f"expected a bbox of four numbers in all predictions of {source} or in none"
 
 
-def _fault(record: dict[str, Any], width: int | None, category: int) -> str:
+def _fault(record: dict[str, Any], width: int | None, categories: Sequence[int]) -> str:
     """What the record should have had, or nothing."""
     points = record["keypoints"]
     if not isinstance(points, list) or not all(isinstance(v, int | float) for v in points):
@@ -152,20 +155,18 @@ def _fault(record: dict[str, Any], width: int | None, category: int) -> str:
         return f"{width // 3} keypoints in every prediction"
     if not isinstance(record["score"], int | float):
         return "a number as score"
-    if record["category_id"] not in (PERSON, category):
-        return f"category_id {category}, a person,"
+    if record["category_id"] not in (PERSON, *categories):
+        ids = " or ".join(map(str, categories[:8]))
+        return f"category_id {ids}, as the annotations have,"
     if not all(_is_whole(record.get(name, 0)) for name in ("image_id", "annotation_id")):
         return "whole numbers as image_id and annotation_id"
     return ""
 
 
 def _is_whole(value: object) -> bool:
-    return isinstance(value, int | float) and value == int(value)
-
-
-def _short(record: object) -> str:
-    text = repr(record)
-    return text if len(text) <= 80 else text[:77] + "..."
+    if isinstance(value, float):
+        return value.is_integer() and abs(value) < 1 << 63
+    return isinstance(value, int) and abs(value) < 1 << 63
 
 
 def _join(pieces: Iterable[Columns], room: int = 1) -> Columns:

@@ -60,8 +60,9 @@ class TopDownRun:
 
     def write(self, predictions: Predictions, file: Path) -> Predictions:
         """Write the poses that NMS keeps, and read them as an evaluator does."""
-        write_predictions(file, replace(self.module.suppress(predictions), boxes=None))
-        return read_predictions(file)
+        kept = replace(self.module.suppress(predictions), boxes=None)
+        write_predictions(file, kept, self.split.annotations)
+        return read_predictions(file, self.split.annotations.categories)
 
 
 def load_top_down_run(path: Path, batch_size: int = 16, device: str = "cpu") -> TopDownRun:

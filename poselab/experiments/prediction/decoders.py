@@ -70,8 +70,10 @@ class DecodedRun:
             self.module.predictions(*batch) for batch in self.outputs.batches(256, self.device)
         ]
         predictions = self.module.suppress(in_order(merge(shards)))
-        write_predictions(file, replace(predictions, boxes=None))
-        return PredictionsFile(file, read_predictions(file), self.comparability)
+        annotations = self.data.val.annotations
+        write_predictions(file, replace(predictions, boxes=None), annotations)
+        kept = read_predictions(file, annotations.categories)
+        return PredictionsFile(file, kept, self.comparability)
 
 
 def compare_decoders(
