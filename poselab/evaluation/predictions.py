@@ -75,11 +75,13 @@ def extents(keypoints: Floats) -> Floats:
     return area
 
 
-def read_predictions(path: Path, categories: Sequence[int] = (coco_results.PERSON,)) -> Predictions:
+def read_predictions(
+    path: Path, categories: Sequence[int] | None = (coco_results.PERSON,)
+) -> Predictions:
     """A file in the COCO results format, with ``annotation_id`` where a pose names its person.
 
     It may be compressed by gzip. ``categories`` are the ids that the annotations give people
-    (``Annotations.categories``).
+    (``Annotations.categories``), None for any.
 
     Raises:
         InputError: no such file, not JSON, or records that are not predictions of people.

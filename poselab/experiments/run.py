@@ -73,7 +73,7 @@ class Run:
         Raises:
             InputError: the run has not validated yet.
         """
-        return read_predictions(self.folder / "predictions" / "val.json")
+        return read_predictions(self.folder / "predictions" / "val.json", categories=None)
 
     def module(self) -> PoseModule:
         """The Lightning module of the best checkpoint, on the CPU, in evaluation mode."""

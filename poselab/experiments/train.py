@@ -181,7 +181,7 @@ def _predict_last_checkpoint(
 
 def _report(config: DictConfig, data: PoseData, folder: Path, experiment: str) -> Metrics:
     """Score the written predictions; write metrics, drawings, curves and, if wanted, the page."""
-    predictions = read_predictions(folder / "predictions" / "val.json")
+    predictions = read_predictions(folder / "predictions" / "val.json", categories=None)
     evaluator = build.evaluator(config)
     if evaluator.primary_metric == "AP":
         _warn_of_ranking(config, predictions, data)

@@ -232,3 +232,6 @@ def test_the_id_of_the_only_category_is_kept(write, tmp_path):
     )
     write_predictions(tmp_path / "val.json", poses, table)
     assert json.loads((tmp_path / "val.json").read_text())[0]["category_id"] == 5
+    assert len(read_predictions(tmp_path / "val.json", categories=None)) == 1
+    with pytest.raises(InputError, match="expected category_id 1, as the annotations have"):
+        read_predictions(tmp_path / "val.json")

@@ -38,11 +38,12 @@ class Columns(NamedTuple):
 
 
 def parse(
-    opened: Callable[[], BinaryIO], source: str, categories: Sequence[int] = (PERSON,)
+    opened: Callable[[], BinaryIO], source: str, categories: Sequence[int] | None = (PERSON,)
 ) -> Columns:
     """Columns of the COCO results file that ``opened`` opens; ``source`` is its name in messages.
 
-    ``categories`` are the ids that the annotations give people; 1 is always allowed too.
+    ``categories`` are the ids that the annotations give people (None: any);
+    1 is always allowed too.
 
     Raises:
         InputError: not JSON, not a list of records, or a record that lacks or misshapes a field.
@@ -55,7 +56,7 @@ def parse(
         return _join([_columns(records, source, categories)] if records else [])
 
 
-def _by_halves(text: Span, source: str, categories: Sequence[int]) -> Columns:
+def _by_halves(text: Span, source: str, categories: Sequence[int] | None) -> Columns:
     """All records, those of a second half read by a second process."""
     first, *rest = json_records.halves(text)
     room = (text.stop - text.start) // json_records.PIECE + 2
@@ -73,7 +74,7 @@ def _by_halves(text: Span, source: str, categories: Sequence[int]) -> Columns:
         return _join(chain(read(first), awaited(result)), room)
 
 
-def _columns(records: list[Any], source: str, categories: Sequence[int]) -> Columns:
+def _columns(records: list[Any], source: str, categories: Sequence[int] | None) -> Columns:
     """One piece's columns."""
     try:
         if "foot_kpts" in records[0]:
@@ -83,7 +84,8 @@ def _columns(records: list[Any], source: str, categories: Sequence[int]) -> Colu
         pack = struct.Struct(f"{width}d").pack
         packed = b"".join([pack(*point) for point in points])
         boxes = [r["bbox"] for r in records] if records[0].get("bbox") else None
-        if not width or width % 3 or not {*given} <= {PERSON, *categories}:
+        allowed = given if categories is None else (PERSON, *categories)
+        if not width or width % 3 or not {*given} <= {*allowed}:
             raise TypeError
         triples = np.frombuffer(packed).reshape(len(records), width // 3, 3)
         return Columns(
@@ -128,7 +130,7 @@ def _whole_numbers(values: Sequence[Any]) -> Ints:
     return whole
 
 
-def _what_is_wrong(records: list[Any], source: str, categories: Sequence[int]) -> str:
+def _what_is_wrong(records: list[Any], source: str, categories: Sequence[int] | None) -> str:
     """The sentence that says what is wrong with the first bad record."""
     width = None
     for record in records:
@@ -144,7 +146,7 @@ def _what_is_wrong(records: list[Any], source: str, categories: Sequence[int]) -
     return f"expected a bbox of four numbers in all predictions of {source} or in none"
 
 
-def _fault(record: dict[str, Any], width: int | None, categories: Sequence[int]) -> str:
+def _fault(record: dict[str, Any], width: int | None, categories: Sequence[int] | None) -> str:
     """What the record should have had, or nothing."""
     points = record["keypoints"]
     if not isinstance(points, list) or not all(isinstance(v, int | float) for v in points):
@@ -155,7 +157,7 @@ def _fault(record: dict[str, Any], width: int | None, categories: Sequence[int])
         return f"{width // 3} keypoints in every prediction"
     if not isinstance(record["score"], int | float):
         return "a number as score"
-    if record["category_id"] not in (PERSON, *categories):
+    if categories is not None and record["category_id"] not in (PERSON, *categories):
         ids = " or ".join(map(str, categories[:8]))
         return f"category_id {ids}, as the annotations have,"
     if not all(_is_whole(record.get(name, 0)) for name in ("image_id", "annotation_id")):
