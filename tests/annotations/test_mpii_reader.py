@@ -204,7 +204,7 @@ def spoil(path, **changes):
     [
         ({"joints": [[1, 2]] * 15}, r"expected `joints` of shape \(16, 2\) in annotation 2"),
         ({"joints": [[float("nan"), 2]] * 16}, "NaN or infinity in the keypoints of annotation 2"),
-        ({"center": "here"}, "expected `center` of shape .* in annotation 2 .* got here"),
+        ({"center": "here"}, "expected `center` of shape .* in annotation 2 .* got 'here'"),
         ({"scale": float("inf")}, "NaN or infinity in the box of annotation 2"),
     ],
 )

@@ -145,6 +145,7 @@ def test_values_of_other_types_and_ranges_are_one_sentence(write, case):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
+        (b"[1.5, null]", "expected `image` of an annotation in entry 0"),
         ((NESTED + "]" * 100_000).encode(), "at most 1,000 nested brackets|MPII|list of people"),
         (b'{"images": [{"id": 1, "file_name": "\\ud800"}], "annotations": []}', "surrogate"),
         (json.dumps(coco([])).encode("utf-16"), "expected UTF-8 text in .*, found UTF-16"),

@@ -10,6 +10,7 @@ import numpy as np
 from poselab.annotations.columns import MAX_COORDINATE, all_within, integer_column, vector_column
 from poselab.annotations.source_file import collector_paused
 from poselab.io.files import read_json
+from poselab.io.json_text import shortened
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -85,4 +86,7 @@ def _build(instances: list[dict[str, Any]]) -> Detections:
 
 def _sentence(path: Path, entry: dict[str, Any], wanted: str) -> str:
     got = {key: entry.get(key) for key in _KEYS}
-    return f"expected {wanted} in every detection of {path}, got {got}; correct or remove it"
+    return (
+        f"expected {wanted} in every detection of {path}, got {shortened(got, 120)}; correct or "
+        "remove it"
+    )

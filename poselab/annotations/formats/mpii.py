@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poselab.annotations.formats.person_list import PersonList, boxes_of_scale, table_of_people
+from poselab.io.json_text import shortened
 from poselab.skeletons import MPII16
 from poselab.structures import InputError
 
@@ -60,7 +61,8 @@ def _entries(source: SourceFile) -> list[dict[str, Any]]:
     for row, entry in enumerate(content):
         missing = [k for k in _KEYS if not isinstance(entry, dict) or k not in entry]
         if missing:
-            hint = "a detections or predictions file" if "score" in entry else "MPII's valid.json"
+            scored = isinstance(entry, dict) and "score" in entry
+            hint = "a detections or predictions file" if scored else "MPII's valid.json"
             raise InputError(
                 f"expected `{missing[0]}` of an annotation in entry {row} of {source.path}, found "
                 f"none; is it {hint}?"
@@ -84,7 +86,7 @@ def _numbers(source: SourceFile, entries: Any, key: str, shape: tuple[int, ...])
         if not fits:
             raise InputError(
                 f"expected `{key}` of shape {shape} in annotation {row + 1} of {source.path}, got "
-                f"{str(entry[key])[:50]}; correct or remove it"
+                f"{shortened(entry[key], 50)}; correct or remove it"
             )
     raise AssertionError(key)
 
