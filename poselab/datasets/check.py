@@ -79,13 +79,13 @@ def check_file(
 
 
 def how_to_get(root: Path) -> str:
-    """Where every known dataset can be downloaded."""
+    """Where every known dataset can be downloaded, a line for each."""
     places = []
     for dataset in all_datasets().values():
         splits = dataset.files(root)
         urls = dict.fromkeys(url for s in splits for url in (s.annotations_url, s.images_url))
         places.append(f"{dataset.TITLE} from {', '.join(urls)}")
-    return "get " + "; ".join(places)
+    return "get\n  " + "\n  ".join(places)
 
 
 def _layout(title: str, splits: tuple[SplitFiles, ...]) -> str:

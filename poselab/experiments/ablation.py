@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from pathlib import Path
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
 from poselab.experiments import runs
 from poselab.experiments.config.compose import compose, hand_to_hydra, search_path_override
+from poselab.experiments.config.names import mapping
 from poselab.experiments.train import train_run
 from poselab.io.files import read_json, write_bytes
 from poselab.report.tables import markdown, print_table
@@ -36,11 +39,48 @@ def run_ablation(words: Sequence[str]) -> Path:
     config, choices = compose("ablate", words)
     if choices.get("ablation") is None:
         raise InputError("expected ablation=PAPER/QUESTION, got none; see poselab ablate --help")
+    _check(config.ablation, str(choices["ablation"]))
     rows, seeds = config.ablation.rows, config.ablation.seeds
     sweep = [f"row={','.join(map(str, range(len(rows))))}", f"seed={','.join(map(str, seeds))}"]
     print(f"{config.ablation.question} {len(rows)} rows, {len(seeds)} seeds.", flush=True)
     hand_to_hydra("ablate", [*words, *sweep, "--multirun"], _train_one)
     return _write_table(config, str(choices["ablation"]))
+
+
+def _check(ablation: Any, name: str) -> None:
+    """Check that an ablation has all that its runs and its table need.
+
+    Raises:
+        InputError: a key is missing, or has a value of another type.
+    """
+    plain = OmegaConf.to_container(ablation) if OmegaConf.is_config(ablation) else ablation
+    given = mapping(plain, f"ablation {name}")
+    rows: Any = given.get("rows")
+    complete = (
+        all(isinstance(given.get(key), str) for key in ("question", "paper", "experiment"))
+        and isinstance(given.get("comparable"), str)
+        and _is_list(given.get("metrics"), str)
+        and _is_list(given.get("seeds"), int)
+        and _is_list(given.get("overrides") or [], str, least=0)
+        and _is_list(rows, dict)
+        and all(isinstance(row.get("label"), str | int | float) for row in rows)
+        and all(_is_list(row.get("overrides"), str, least=0) for row in rows)
+        and all(isinstance(row.get("published"), dict | None) for row in rows)
+    )
+    if not complete:
+        raise InputError(
+            f"expected question, paper, experiment and comparable as text, metrics, seeds and "
+            f"overrides as lists, and rows of label and overrides in ablation {name}, got "
+            f"{reprlib.repr(given)[:150]}; correct its file"
+        )
+
+
+def _is_list(value: object, kind: type, least: int = 1) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) >= least
+        and all(isinstance(entry, kind) and not isinstance(entry, bool) for entry in value)
+    )
 
 
 def _train_one(config: DictConfig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from fnmatch import fnmatch
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -115,6 +116,11 @@ def _suites(folders: Sequence[Path]) -> list[Row]:
     ]
 
 
+def _cell(value: object) -> str | None:
+    """A value of somebody's file as a cell of a table."""
+    return value if isinstance(value, str | None) else reprlib.repr(value)
+
+
 def _ablations(folders: Sequence[Path]) -> list[Row]:
     rows = []
     for name in config_names("ablation", folders):
@@ -123,10 +129,8 @@ def _ablations(folders: Sequence[Path]) -> list[Row]:
         rows.append(
             {
                 "ablation": name,
-                "question": ablation.get("question"),
-                "paper": ablation.get("paper"),
-                "experiment": ablation.get("experiment"),
-                "rows": len(ablation.get("rows") or ()),
+                **{key: _cell(ablation.get(key)) for key in ("question", "paper", "experiment")},
+                "rows": len(given) if isinstance(given := ablation.get("rows"), list) else 0,
             }
         )
     return rows

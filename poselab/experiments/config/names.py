@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,29 +76,56 @@ def _rows_of(table: str, folders: Sequence[Path]) -> dict[str, Overrides]:
     rows: dict[str, Overrides] = {}
     for folder in (conf_folder(), *folders):
         file = folder / f"{table}.yaml"
-        rows |= dict(rows_of_table(read_table(file))) if file.is_file() else {}
+        rows |= dict(rows_of_table(read_table(file), str(file))) if file.is_file() else {}
     return rows
 
 
 @cache
-def read_table(file: Path) -> Any:
+def read_table(file: Path) -> dict[str, Any]:
     """The content of a YAML file that holds a table.
 
     Raises:
-        InputError: it is not YAML.
+        InputError: it is not YAML, or no mapping of names to values.
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return yaml.load(file.read_text(), loader) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
+        content = yaml.load(file.read_text(), loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
         raise InputError(f"expected YAML in {file}, but {reason}; correct it") from None
+    return mapping(content, str(file))
 
 
-def rows_of_table(table: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The rows of a table, each on top of what its group and the table have for ``every`` row."""
-    for name, row in (table.get("rows") or {}).items():
-        yield name, {**(table.get("every") or {}), **(row or {})}
-    for group in table.get("groups") or ():
-        for name, row in rows_of_table(group):
-            yield name, {**(table.get("every") or {}), **row}
+def mapping(value: Any, where: str) -> dict[str, Any]:
+    """A mapping of names to values; an empty one for None.
+
+    Raises:
+        InputError: it is something else, or a name is no text.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+        raise InputError(
+            f"expected names with a value each (NAME: VALUE) in {where}, got "
+            f"{reprlib.repr(value)}; correct it"
+        )
+    return value
+
+
+def rows_of_table(table: dict[str, Any], file: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows of a file's table, each on top of what its group and the table have for ``every``.
+
+    Raises:
+        InputError: a part of the table is not a mapping, or its groups are no list.
+    """
+    every = mapping(table.get("every"), f"`every` of {file}")
+    for name, row in mapping(table.get("rows"), f"`rows` of {file}").items():
+        yield name, {**every, **mapping(row, f"row {name[:40]!r} of {file}")}
+    groups = table.get("groups") or []
+    if not isinstance(groups, list):
+        raise InputError(
+            f"expected `groups` of {file} as a list, got {reprlib.repr(groups)}; correct it"
+        )
+    for group in groups:
+        for name, row in rows_of_table(mapping(group, f"a group of {file}"), file):
+            yield name, {**every, **row}

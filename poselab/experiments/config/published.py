@@ -18,7 +18,7 @@ def published_values() -> dict[str, dict[str, Any]]:
     ``verified`` is False for rows without values, because none could be read in the source itself.
     """
     table = read_table(conf_folder() / "published.yaml")
-    rows = {name: {"verified": True, **row} for name, row in rows_of_table(table)}
+    rows = {name: {"verified": True, **row} for name, row in rows_of_table(table, "published.yaml")}
     rows |= {name: {"verified": False, **row} for name, row in table["without_values"].items()}
     return {name: _spelled_out(row, table) for name, row in rows.items()}
 

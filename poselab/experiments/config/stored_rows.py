@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import reprlib
 from copy import deepcopy
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_store import ConfigStore
 
-from poselab.experiments.config.names import conf_folder, config_names, group_rows, suite_rows
+from poselab.experiments.config.names import (
+    conf_folder,
+    config_names,
+    group_rows,
+    mapping,
+    suite_rows,
+)
 from poselab.experiments.config.published import published_values
+from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,17 +51,26 @@ def _store(
 
 
 def _config(row: Overrides, places: Sequence[Path]) -> dict[str, Any]:
-    """A row in the form of a yaml file: options of groups are its defaults, the rest its values."""
+    """A row in the form of a yaml file: options of groups are its defaults, the rest its values.
+
+    Raises:
+        InputError: a group's option is no name, or a key lies below one that has a value.
+    """
     defaults, values = [], dict[str, Any]()
     for key, value in row.items():
         group = key.partition("@")[0]
         if any((place / group).is_dir() for place in places):
+            if not isinstance(value, str | None):
+                raise InputError(
+                    f"expected the name of an option of {group[:40]!r} in a row of a suite, got "
+                    f"{reprlib.repr(value)}; write `{group[:40]}: NAME`"
+                )
             defaults.append({f"override /{key}": value})
         else:
             *parents, last = key.split(".")
             section = values
             for parent in parents:
-                section = section.setdefault(parent, {})
+                section = mapping(section.setdefault(parent, {}), f"{parent[:40]!r} of a suite")
             section[last] = deepcopy(value)  # later keys may add to it
     return {"defaults": defaults, **values}
 

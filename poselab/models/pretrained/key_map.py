@@ -110,7 +110,7 @@ def _check_shapes(weights: State, wanted: State) -> None:
         )
 
 
-def listed(keys: list[str] | tuple[str, ...], most: int = 4) -> str:
+def listed(keys: list[str] | tuple[str, ...], most: int = 2) -> str:
     """The first keys, and how many more there are."""
     shown = ", ".join(keys[:most])
     return shown if len(keys) <= most else f"{shown} and {len(keys) - most} more"
