@@ -137,7 +137,7 @@ def image_sentence(file: Path, size: Size, decode: bool) -> str | None:
             width, height = image.size
             image.draft("RGB", (max(width // 8, 1), max(height // 8, 1)))
             image.load()
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, MemoryError, Image.DecompressionBombError) as error:
         return f"cannot be decoded to its end ({_reason(error)}); fetch it again"
     if all(size) and size != (height, width):
         return (

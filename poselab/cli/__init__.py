@@ -68,6 +68,13 @@ def main(words: list[str] | None = None) -> int:
             raise
         print(f"poselab {name}: {sentence}", file=sys.stderr)
         return 1
+    except MemoryError:
+        if os.environ.get("POSELAB_TRACEBACK"):
+            raise
+        print(
+            f"poselab {name}: expected room in memory, found too little; free some", file=sys.stderr
+        )
+        return 1
     except KeyboardInterrupt:
         print(f"poselab {name}: interrupted; finished epochs are kept", file=sys.stderr)
         return 130

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poselab.evaluation.statistics import MOST_REPLICATES
+from poselab.io.json_text import shortened
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -67,10 +69,15 @@ def evaluator_of(arguments: argparse.Namespace) -> Evaluator:
 
 
 def check_replicates(arguments: argparse.Namespace) -> None:
-    """Check ``--replicates`` of a command that compares.
+    """Check ``--replicates`` and ``--seed`` of a command that compares.
 
     Raises:
-        InputError: it is below 1.
+        InputError: one of them is out of range.
     """
-    if arguments.replicates < 1:
-        raise InputError(f"expected 1 replicate or more, got {arguments.replicates}; 1000 is usual")
+    if not 1 <= arguments.replicates <= MOST_REPLICATES:
+        raise InputError(
+            f"expected 1 to {MOST_REPLICATES:,} replicates, got {shortened(arguments.replicates)}; "
+            "1000 is usual"
+        )
+    if getattr(arguments, "seed", 0) < 0:
+        raise InputError(f"expected --seed of 0 or more, got {shortened(arguments.seed)}")

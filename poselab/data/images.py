@@ -46,7 +46,10 @@ def read_image(path: Path, reduction: int = 1) -> Image:
             f"expected a whole JPEG at {path}, found one that is cut off; fetch it again"
         )
     flags = _FLAGS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error:  # more pixels than OpenCV decodes
+        image = None
     if image is None:
         raise InputError(
             f"expected an image at {path}, found a file that cannot be decoded; fetch it again"

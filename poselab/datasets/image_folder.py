@@ -97,7 +97,7 @@ def _size(path: Path) -> Size:
     try:
         with Image.open(path) as image:
             return image.height, image.width
-    except (OSError, UnidentifiedImageError):
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
         raise InputError(
             f"expected an image at {path}, found a file that cannot be decoded"
         ) from None

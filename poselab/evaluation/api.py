@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from poselab.evaluation.metrics.named import named_evaluator
 from poselab.evaluation.predictions_file import open_predictions
+from poselab.evaluation.statistics import MOST_REPLICATES
 from poselab.evaluation.validation.checks import check_predictions, prediction_warnings
 from poselab.io.background import in_background
+from poselab.io.json_text import shortened
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -54,8 +56,11 @@ def evaluate(
     Raises:
         InputError: files that cannot be read, or predictions that cannot be scored.
     """
-    if replicates < 0:
-        raise InputError(f"expected 0 or more replicates, got {replicates}; 1000 is usual")
+    if not 0 <= replicates <= MOST_REPLICATES:
+        raise InputError(
+            f"expected 0 to {MOST_REPLICATES:,} replicates, got {shortened(replicates)}; 1000 is "
+            "usual"
+        )
     table = open_table(annotations, layout, category)
     file = open_predictions(predictions, table)
     check_predictions(file.predictions, table)

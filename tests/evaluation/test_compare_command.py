@@ -175,7 +175,7 @@ def test_methods_are_named_by_their_paths_or_the_user() -> None:
     ("words", "sentence"),
     [
         (["absent.json"], "expected predictions at absent.json, found no such file"),
-        (["{fine}", "--replicates", "0"], "expected 1 replicate or more, got 0"),
+        (["{fine}", "--replicates", "0"], "expected 1 to 100,000 replicates, got 0"),
         (["{fine}", "{fine}"], "expected methods of different names"),
         (["{fine}", "--metric", "pckh"], "expected head boxes"),
     ],

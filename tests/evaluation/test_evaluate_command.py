@@ -187,4 +187,4 @@ def test_a_negative_number_of_replicates_fails(
     files: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*files["words"], "--replicates", "-1"]) == 1
-    assert "expected 0 or more replicates" in capsys.readouterr().err
+    assert "expected 0 to 100,000 replicates" in capsys.readouterr().err

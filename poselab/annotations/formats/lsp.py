@@ -51,7 +51,7 @@ def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotati
 def _people(source: SourceFile, joints: int) -> Floats:
     """Positions and flags (people, joints, 3)."""
     content: Any = source.mat().get("joints")
-    if content is not None and content.ndim == 3:
+    if content is not None and content.ndim == 3 and content.dtype.kind in "biuf":
         if content.shape[:2] == (joints, 3):
             return np.asarray(content.transpose(2, 0, 1))
         if content.shape[:2] == (3, joints):

@@ -35,7 +35,9 @@ def read(source: SourceFile, skeleton: Skeleton | None, origin: int) -> Annotati
     skeleton = skeleton or PARSE14
     content = source.mat()
     joints: Any = content.get("joints")
-    given: Any = content["ptsAll"].swapaxes(0, 1) if "ptsAll" in content else joints
+    given: Any = content.get("ptsAll", joints)
+    if "ptsAll" in content and given.ndim == 3:
+        given = given.swapaxes(0, 1)
     instances = joints_of_variable(given, skeleton, source, "PARSE's")
     names = [f"im{n:04d}.jpg" for n in range(1, len(instances) + 1)]
     table = table_of_people(source, "parse", skeleton, without_boxes(names, instances), origin)

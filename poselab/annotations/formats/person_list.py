@@ -47,7 +47,8 @@ def joints_of_variable(variable: Any, skeleton: Skeleton, source: SourceFile, ow
         InputError: it is missing, or of another shape.
     """
     shape = getattr(variable, "shape", ())
-    if len(shape) != 3 or shape[:2] != (2, len(skeleton)):
+    fits = len(shape) == 3 and shape[:2] == (2, len(skeleton))
+    if not fits or variable.dtype.kind not in "biuf":
         raise InputError(
             f"expected joints of shape (2, {len(skeleton)}, people) in {source.path}, got "
             f"{shape or 'none'}; is it {owner} file?"

@@ -110,15 +110,18 @@ def thumbnail(content: bytes, side: int = _SIDE) -> Floats:
     """The grey image (side, side) of a file's content, decoded only as finely as that needs.
 
     Raises:
-        OSError: it is no image, or cut off.
+        OSError: it is no image, cut off, or too large to decode.
     """
     import io
 
     from PIL import Image
 
-    with Image.open(io.BytesIO(content)) as image:
-        image.draft("L", (2 * side, 2 * side))
-        small = image.convert("L").resize((side, side), Image.Resampling.BOX)
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            image.draft("L", (2 * side, 2 * side))
+            small = image.convert("L").resize((side, side), Image.Resampling.BOX)
+    except (SyntaxError, ValueError, MemoryError, Image.DecompressionBombError) as error:
+        raise OSError(str(error)) from error
     return np.asarray(small, dtype=np.float64)
 
 

@@ -8,6 +8,9 @@ import numpy as np
 
 from poselab.evaluation.formats.body_segments import joints_of_segments
 from poselab.evaluation.predictions import Predictions
+from poselab.io.array_files import hdf5_arrays, matlab_variables
+from poselab.io.files import read_bytes
+from poselab.io.json_text import shortened
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
     from poselab.annotations.table import Annotations
     from poselab.structures import Floats, Ints
+
+    Reader = Callable[[Any, dict[str, Any], Annotations], Floats]
 
 TOMPSON = {"rank": "right_ankle", "rkne": "right_knee", "rhip": "right_hip", "lhip": "left_hip"}
 TOMPSON |= {"lkne": "left_knee", "lank": "left_ankle", "pelv": "pelvis", "thor": "thorax"}
@@ -41,8 +46,6 @@ def read_other_results(path: Path, annotations: Annotations) -> Predictions:
     Raises:
         InputError: no such file, none of these contents, or not one row for each labelled person.
     """
-    if not path.is_file():
-        raise InputError(f"expected predictions at {path}, found no such file; check the path")
     poses = _poses(path, annotations)
     instances = _instances_of(path, poses, annotations)
     return Predictions(
@@ -74,10 +77,11 @@ def _instances_of(path: Path, poses: Floats, annotations: Annotations) -> Ints:
 
 def _poses(path: Path, annotations: Annotations) -> Floats:
     """Poses (N, K, 2 or more) in the file's order and pixels."""
-    content = _hdf5(path) if path.suffix == ".h5" else _matlab(path)
+    read = hdf5_arrays if path.suffix == ".h5" else matlab_variables
+    content = read(path, read_bytes(path, "predictions"))
     for name, pose in _READERS.items():
         if name in content:
-            return pose(content[name], content, annotations)
+            return _as_numbers(pose, name, path, content, annotations)
     names = ", ".join(name for name in content if not name.startswith("__"))
     raise InputError(
         f"expected one of {', '.join(_READERS)} in {path}, got {names or 'nothing'}; is it a "
@@ -85,26 +89,20 @@ def _poses(path: Path, annotations: Annotations) -> Floats:
     )
 
 
-def _hdf5(path: Path) -> dict[str, Any]:
-    import h5py
-
+def _as_numbers(
+    pose: Reader, name: str, path: Path, content: dict[str, Any], annotations: Annotations
+) -> Floats:
+    """What ``pose`` reads from the array of that name, as float64."""
     try:
-        with h5py.File(path) as file:
-            return {name: file[name][:] for name in file if name == "preds"} or dict.fromkeys(file)
-    except OSError as error:
-        raise InputError(f"expected an HDF5 file at {path}, but {error}; fetch it again") from None
-
-
-def _matlab(path: Path) -> dict[str, Any]:
-    from scipy.io import loadmat
-
-    try:
-        content: dict[str, Any] = loadmat(path)
-    except Exception as error:  # scipy has no one error for broken files
+        return pose(content[name], content, annotations).astype(np.float64)
+    except InputError:
+        raise
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+        array = content[name]
         raise InputError(
-            f"expected a MATLAB file (v4 to v7.2) at {path}, but {error}; fetch it again"
+            f"expected positions of joints as numbers in {name} of {path}, got shape "
+            f"{array.shape} of type {shortened(str(array.dtype))}; fetch it again"
         ) from None
-    return content
 
 
 def _tompson(given: Any, content: dict[str, Any], annotations: Annotations) -> Floats:
@@ -133,7 +131,7 @@ def _yang(given: Any, _: dict[str, Any], annotations: Annotations) -> Floats:
     return joints_of_segments(poses, annotations.skeleton)
 
 
-_READERS: dict[str, Callable[[Any, dict[str, Any], Annotations], Floats]] = {
+_READERS: dict[str, Reader] = {
     "keypointsAll": _tompson,
     "pos_pred_src": _people_last,
     "preds": _people_first,

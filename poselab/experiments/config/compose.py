@@ -49,7 +49,7 @@ def compose(name: str, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]
             raise InputError(f"expected overrides like key=value, got {word!r}; see --help")
     try:
         config = _composed(name, overrides)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise _composition_error(error, name, words) from None
     choices = dict(config.hydra.runtime.choices)
     OmegaConf.set_readonly(config, False)
