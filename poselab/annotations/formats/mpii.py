@@ -99,7 +99,8 @@ def _heads_beside(source: SourceFile, instances: int) -> Floats | None:
     """Head boxes of ``gt_valid.mat`` beside ``valid.json``, in the same order of people."""
     for name, content in source.beside.items():
         corners = source.mat(content).get("headboxes_src")
-        if corners is None or corners.shape != (2, 2, instances):
+        numbers = corners is not None and corners.dtype.kind in "biuf"
+        if not numbers or corners.shape != (2, 2, instances):
             raise InputError(
                 f"expected headboxes_src of shape (2, 2, {instances}) in {name} beside "
                 f"{source.path}, got {getattr(corners, 'shape', 'none')}; fetch both files from "
@@ -133,9 +134,9 @@ def read_tompson(source: SourceFile, skeleton: Skeleton | None, origin: int) -> 
         ("jnt_missing", missing, (_JOINTS, count)),
         ("headboxes_src", heads, (2, 2, count)),
     ):
-        if value is None or value.shape != shape:
+        if value is None or value.shape != shape or value.dtype.kind not in "biuf":
             raise InputError(
-                f"expected {name} of shape {shape} in {source.path}, got "
+                f"expected numbers in {name} of shape {shape} in {source.path}, got "
                 f"{getattr(value, 'shape', 'none')}; fetch the file again"
             )
     labels = PersonList(

@@ -12,6 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from poselab.experiments.config.checks import check_config
 from poselab.experiments.config.close_names import (
@@ -49,7 +50,7 @@ def compose(name: str, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]
             raise InputError(f"expected overrides like key=value, got {word!r}; see --help")
     try:
         config = _composed(name, overrides)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError, RecursionError) as error:
         raise _composition_error(error, name, words) from None
     choices = dict(config.hydra.runtime.choices)
     OmegaConf.set_readonly(config, False)
@@ -84,7 +85,7 @@ def _composition_error(error: Exception, name: str, words: Sequence[str]) -> Inp
         return unknown_option(option[1], option[2], split_config_dirs(words)[0])
     if key := UNKNOWN_KEY.search(str(error)):
         return unknown_key(key[1], _known(name, words, key[1]))
-    reason = "; ".join(line.strip() for line in str(error).splitlines()[:2] if line.strip())
+    reason = "; ".join(line.strip() for line in str(error).splitlines()[:2] if line.strip())[:200]
     return InputError(
         f"expected overrides that compose, but {reason} (all configs are in {conf_folder()})"
     )
@@ -159,7 +160,7 @@ def hand_to_hydra(name: str, words: Sequence[str], task: Callable[[DictConfig], 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors itself and exits
     try:
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(task)()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise _composition_error(error, name, words) from None
     finally:
         sys.argv = arguments
