@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from poselab.annotations import fingerprint_of
 from poselab.experiments.device import count_devices
 from poselab.io.files import read_bytes, read_json
+from poselab.io.folders import make_new
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -29,17 +30,26 @@ _NOT_DEFINING = ("folder", "runs", "logger", "published")
 def new_folder(config: DictConfig, experiment: str) -> Path:
     """The folder of a new run: ``config.folder`` if it is set, else RUNS/EXPERIMENT/STAMP.
 
+    Runs that start in the same second get STAMP, STAMP-2, ...
+
     Raises:
-        InputError: the folder has files in it, is a file, or several processes of an external
-            launcher would choose different ones.
+        InputError: the folder has files in it, is a file, cannot be made, or several processes of
+            an external launcher would choose different ones.
     """
     if "LOCAL_RANK" in os.environ or int(os.environ.get("SLURM_NTASKS", "1")) > 1:
         return _folder_of_all_ranks(config)
-    folder = config.folder
-    if folder is None:
+    if config.folder is None:
         stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-        folder = Path(config.runs) / re.sub(r"[^\w/.-]+", "-", experiment) / stamp
-    folder = Path(folder)
+        named = Path(config.runs) / re.sub(r"[^\w/.-]+", "-", experiment) / stamp
+        folder = make_new(named)
+    else:
+        folder = Path(config.folder)
+        _check_new(folder)
+    os.environ[_FOLDER_OF_RANK_0] = str(folder)
+    return folder
+
+
+def _check_new(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"expected a new run folder, found a file at {folder}; choose another")
     if folder.exists() and any(folder.iterdir()):
@@ -47,8 +57,6 @@ def new_folder(config: DictConfig, experiment: str) -> Path:
             f"expected a new run folder, found {folder} with files in it; continue that run with "
             f"resume={folder}, or choose another folder="
         )
-    os.environ[_FOLDER_OF_RANK_0] = str(folder)
-    return folder
 
 
 def _folder_of_all_ranks(config: DictConfig) -> Path:
@@ -154,11 +162,17 @@ def check_one_device(config: DictConfig) -> None:
     """Sweeps and suites train in this process, which Lightning cannot start again as ranks.
 
     Raises:
-        InputError: the trainer would use several devices.
+        InputError: the trainer would use several devices, or only try a few batches.
     """
     count = count_devices(config.trainer)
     if count != 1:
         raise InputError(
             f"expected one device for several runs in one process, got {count}; add "
             "trainer.devices=1, or start each run with `poselab train`"
+        )
+    if config.trainer.get("fast_dev_run"):
+        raise InputError(
+            "expected runs with metrics for a suite, an ablation or a sweep, got "
+            f"trainer.fast_dev_run={config.trainer.fast_dev_run}, which keeps none; try one "
+            "experiment with `poselab train` or `poselab check`"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import EMAWeightAveraging, LearningRateMonitor
+from pytorch_lightning.utilities import rank_zero_only
 
 from poselab.evaluation.predictions import read_predictions
 from poselab.evaluation.validation.checks import ranking_warnings
@@ -23,6 +25,7 @@ from poselab.experiments.prediction.pose_sheet import KEYPOINT_THRESHOLD, write_
 from poselab.experiments.reporting import report_run
 from poselab.io.checkpoints import LatestBestCheckpoint, read_checkpoint
 from poselab.io.files import read_json, write_json
+from poselab.io.folders import only_writer
 from poselab.report.curves import draw_curves, read_curves
 from poselab.report.draw import draw_poses
 from poselab.training.callbacks import DescribeCheckpoint, PoseImages, RunTime, SeedEachEpoch
@@ -35,19 +38,33 @@ if TYPE_CHECKING:
     from poselab.evaluation.predictions import Predictions
     from poselab.evaluation.record import Metrics
     from poselab.modules import PoseModule
+    from poselab.structures import Skeleton
+
+_TRIED = (
+    "tried {} batch(es) of training and of validation (trainer.fast_dev_run): no checkpoint, no "
+    "predictions and no metrics are kept; leave that option out to train"
+)
 
 
 def train_run(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     """Train in ``folder``, from its last checkpoint if there is one; the run's metrics record.
 
     Writes what ``poselab train --help`` lists. The record is empty on the other ranks of a
-    distributed run.
+    distributed run, and where ``trainer.fast_dev_run`` only tries a few batches.
 
     Raises:
-        InputError: the config, the data or the folder cannot be used; nothing is trained then.
+        InputError: the config, the data or the folder cannot be used, or another process trains in
+            the folder; nothing is trained then.
         FloatingPointError: training diverged.
         KeyboardInterrupt: the user interrupted it; the last whole epoch is kept.
     """
+    # The other ranks write to the folder that rank 0 has locked for all of them.
+    first = rank_zero_only.rank == 0  # type: ignore[attr-defined]  # set where it is imported
+    with only_writer(folder) if first else nullcontext():
+        return _train(config, folder, experiment)
+
+
+def _train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it
     pl.seed_everything(config.seed, workers=False, verbose=False)
     data = build.data(config)
@@ -66,6 +83,10 @@ def train_run(config: DictConfig, folder: Path, experiment: str) -> dict[str, An
             logger.log_hyperparams(build.checkpoint_record(config, data.skeleton)["config"])
         fit(trainer, module, data, _resume_from_last(module, data, folder))
     if not trainer.is_global_zero:
+        return {}
+    if batches := int(config.trainer.get("fast_dev_run") or 0):
+        write_json(folder / "run.json", manifest | {"state": "tried"})
+        print(_TRIED.format(batches))
         return {}
     if not evaluation.file.exists():
         _predict_last_checkpoint(config, data, module, evaluation, folder)
@@ -124,7 +145,7 @@ def _callbacks(
     description = build.checkpoint_record(config, data.skeleton)
     return [
         DescribeCheckpoint(build.CHECKPOINT_KEY, description),
-        PoseImages(data.val_samples, _drawing(data)),
+        PoseImages(data.val_samples, partial(_draw, skeleton=data.skeleton)),
         evaluation,
         keep(filename="best", monitor=f"val/{metric}", mode="max"),
         keep(filename="last", save_on_train_epoch_end=True),
@@ -135,11 +156,8 @@ def _callbacks(
     ]
 
 
-def _drawing(data: PoseData) -> Any:
-    def draw(image: Any, keypoints: Any, scores: Any) -> Any:
-        return draw_poses(image, keypoints, scores > KEYPOINT_THRESHOLD, data.skeleton)
-
-    return draw
+def _draw(image: Any, keypoints: Any, scores: Any, skeleton: Skeleton) -> Any:
+    return draw_poses(image, keypoints, scores > KEYPOINT_THRESHOLD, skeleton)
 
 
 def _with_progress(config: DictConfig, **trainer: Any) -> DictConfig:

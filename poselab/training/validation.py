@@ -82,6 +82,8 @@ class PoseEvaluation(pl.Callback):
             if trainer.is_global_zero:
                 metrics.write(self.untrained_file)
             return
+        if _only_tries(trainer):  # values of a few batches would be taken for the run's
+            return
         for name, value in metrics.values.items():
             primary = name == self.primary_metric
             # The same on every rank, but Lightning warns unless sync_dist is set.
@@ -89,7 +91,7 @@ class PoseEvaluation(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, module: Any) -> None:
         """Write the predictions if Lightning is about to keep this epoch as the best."""
-        if trainer.sanity_checking:
+        if trainer.sanity_checking or _only_tries(trainer):
             return
         best = self._is_best(trainer)  # every rank must ask, because they decide together
         if best and self._merged is not None:
@@ -110,6 +112,10 @@ class PoseEvaluation(pl.Callback):
             return metrics
         record = {**metrics.comparability, RUN: self.run_comparability}
         return replace(metrics, comparability=record)
+
+
+def _only_tries(trainer: pl.Trainer) -> bool:
+    return bool(getattr(trainer, "fast_dev_run", False))  # Lightning declares it nowhere
 
 
 def check_scorable(

@@ -58,6 +58,10 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Any:
         ("augment.flip=3", "augment.flip to be a number from 0 to 1, got 3"),
         ("augment.flip=null", "augment.flip to be a number from 0 to 1, got None"),
         ("augment.scale=1.0", "augment.scale"),
+        ("+trainer.limit_val_batches=2", "images that are not validated would be scored as missed"),
+        ("+trainer.limit_val_batches=1", "expected no trainer.limit_val_batches, got 1,"),
+        ("+trainer.overfit_batches=0.1", "expected no trainer.overfit_batches, got 0.1"),
+        ("trainer.strategy=ddp_fork", "a trainer.strategy that does not fork, got ddp_fork"),
         ("trainer.gradient_clip_val=-1", "trainer.gradient_clip_val to be a number from 0 up"),
     ],
 )

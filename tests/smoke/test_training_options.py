@@ -124,3 +124,27 @@ def test_wandb_works_offline_inside_the_run(
     assert b"train/loss" in content
     assert b"sigma" in content
     assert len(list(folder.rglob("media/images/val/*.png"))) == 8
+
+
+def test_a_fast_dev_run_ends_well_and_keeps_nothing(
+    train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = train("+trainer.fast_dev_run=true")
+    out = capsys.readouterr().out.splitlines()
+    assert out[-2].startswith("tried 1 batch(es) of training and of validation")
+    assert out[-1] == f"run: {folder}"
+    assert read_json(folder / "run.json", "a manifest")["state"] == "tried"
+    assert not (folder / "metrics.json").exists()
+    assert not list(folder.rglob("*.ckpt"))
+
+
+def test_callbacks_travel_to_spawned_processes(instances: Path, tmp_path: Path) -> None:
+    """As trainer.strategy=ddp_spawn needs."""
+    import pickle
+
+    from poselab.experiments import train as training
+
+    config, _ = compose("train", words(instances, tmp_path / "run")[1:])
+    data = build.data(config)
+    evaluation = training._evaluation(config, data, tmp_path, {})
+    pickle.dumps(training._callbacks(config, data, tmp_path, evaluation))

@@ -38,10 +38,31 @@ def check_config(config: DictConfig) -> None:
                 "expected ema to be null or below 1, got 1, with which the average never "
                 "changes; correct the value"
             )
+    _check_every_image_is_validated(config)
+    strategy = str(config.trainer.get("strategy"))
+    if strategy.startswith(("ddp_fork", "ddp_notebook")):
+        # A fork of a process whose libraries have started threads may wait forever for their locks.
+        raise InputError(
+            f"expected a trainer.strategy that does not fork, got {strategy}, which may wait "
+            "forever; choose ddp, or ddp_spawn"
+        )
     check_loader(config.data.get("batch_size"), config.data.get("workers"))
     _check_framing_keys(config)
     for key in ("framing", "augment"):
         build.instantiate_section(config, key)
+
+
+def _check_every_image_is_validated(config: DictConfig) -> None:
+    """Images that Lightning's limits leave out of validation would be scored as missed."""
+    for key, whole in (("limit_val_batches", (None, 1.0)), ("overfit_batches", (None, 0))):
+        value = config.trainer.get(key)
+        # The number 1 is a single batch, 1.0 all of them.
+        if value not in whole or (whole[1] and isinstance(value, int)):
+            raise InputError(
+                f"expected no trainer.{key}, got {value}, with which images that are not "
+                "validated would be scored as missed; data.limit=N trains and validates on the "
+                "first N images, trainer.check_val_every_n_epoch=N validates less often"
+            )
 
 
 def _check_framing_keys(config: DictConfig) -> None:
