@@ -99,8 +99,8 @@ def _heads_beside(source: SourceFile, instances: int) -> Floats | None:
     """Head boxes of ``gt_valid.mat`` beside ``valid.json``, in the same order of people."""
     for name, content in source.beside.items():
         corners = source.mat(content).get("headboxes_src")
-        numbers = corners is not None and corners.dtype.kind in "biuf"
-        if not numbers or corners.shape != (2, 2, instances):
+        wanted = (2, 2, instances)
+        if corners is None or corners.shape != wanted or corners.dtype.kind not in "biuf":
             raise InputError(
                 f"expected headboxes_src of shape (2, 2, {instances}) in {name} beside "
                 f"{source.path}, got {getattr(corners, 'shape', 'none')}; fetch both files from "
