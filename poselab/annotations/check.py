@@ -98,7 +98,7 @@ def image_problems(
 
     def one(row: int) -> Problem | None:
         size = (int(table.sizes[row, 0]), int(table.sizes[row, 1]))
-        file = images / table.file_name(row)
+        file = table.image_path(images, row)
         sentence = image_sentence(file, size, decode)
         return None if sentence is None else Problem(str(file), row, sentence, "error")
 

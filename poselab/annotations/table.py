@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poselab.annotations.masks import run_lengths
+from poselab.io.folders import path_inside
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from poselab.structures import Floats, Ints, Skeleton
 
 PERSON_COLUMNS = (
@@ -112,6 +115,14 @@ class Annotations:
     def file_name(self, image: int) -> str:
         """The image's file, relative to the folder of images."""
         return bytes(self.file_names[image]).decode()
+
+    def image_path(self, folder: Path, image: int) -> Path:
+        """The image's file in the folder of images.
+
+        Raises:
+            InputError: its name leaves the folder.
+        """
+        return path_inside(folder, self.file_name(image))
 
     def mask(self, person: int) -> bytes | None:
         """The compressed COCO run-lengths of a person's region, where there is one."""

@@ -88,8 +88,8 @@ class PoseDataset(Dataset[Sample[Any]]):
             frame=self._frame(index, matrix),
             boxes=self._boxes(rows, matrix),
         )
-        name = self.split.annotations.file_name(int(self.items.image[index]))
-        return _WithoutImage(sample, self.split.images / name, matrix, rng)
+        path = self.split.annotations.image_path(self.split.images, int(self.items.image[index]))
+        return _WithoutImage(sample, path, matrix, rng)
 
     def _with_image(self, incomplete: _WithoutImage) -> Sample[Any]:
         image = read_and_warp(incomplete.path, incomplete.matrix, self.framing.size)

@@ -79,7 +79,7 @@ def run_detector(
         InputError: an image is missing or broken.
     """
     table = split.annotations
-    names = [split.images / table.file_name(row) for row in range(len(table))]
+    names = [table.image_path(split.images, row) for row in range(len(table))]
     images = list(zip(table.image_ids.tolist(), names, strict=True))
     detected: list[DetectedBoxes] = []
     for start in track(range(0, len(images), batch_size)):

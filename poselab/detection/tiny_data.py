@@ -58,7 +58,7 @@ class BoxDataset(Dataset[BoxSample]):
         area = self.framing.area(np.asarray(self.items.boxes[index], dtype=np.float64))
         matrix = self.framing.matrix(area, affine)
         image = read_and_warp(
-            self.split.images / self.split.annotations.file_name(row),
+            self.split.annotations.image_path(self.split.images, row),
             matrix,
             self.framing.size,
         )

@@ -33,7 +33,7 @@ def embed_images(
     for row in rows:
         if len(uris) >= most:
             break
-        path = folder / annotations.file_name(row)
+        path = annotations.image_path(folder, row)
         if path.is_file():
             uris[row] = _uri(path)
     if most and len(annotations) and not uris:
@@ -50,7 +50,7 @@ def with_image_sizes(annotations: Annotations, folder: Path) -> Annotations:
 
     sizes = np.array(annotations.sizes)
     for row in np.flatnonzero(sizes.min(axis=1) <= 0).tolist():
-        path = folder / annotations.file_name(row)
+        path = annotations.image_path(folder, row)
         # Annotations are in stored pixels, so that a camera's orientation flag does not matter.
         with suppress(OSError), Image.open(path) as image:  # other files have no size
             sizes[row] = image.height, image.width

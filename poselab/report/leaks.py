@@ -52,7 +52,7 @@ def _thumbnail(images: ImageSet, row: int) -> Image:
 
     size = (160, 160)
     try:
-        with Decoder.open((images.folder or Path()) / images.table.file_name(row)) as image:
+        with Decoder.open(images.table.image_path(images.folder or Path(), row)) as image:
             image.draft("RGB", size)
             return fit_into(np.asarray(image.convert("RGB")), size)
     except (OSError, SyntaxError, ValueError):

@@ -131,9 +131,7 @@ COMPARE = "compare a=results.json b=results.json --annotations labels.json --out
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(
-            "../secret.png", marks=pytest.mark.xfail(reason="names with .. are not refused yet")
-        ),
+        "../secret.png",
         "sub/../../secret.png",
         "{folder}/secret.png",
     ],

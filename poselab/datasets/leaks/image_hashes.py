@@ -16,6 +16,7 @@ import numpy as np
 
 from poselab.annotations import cache
 from poselab.io.files import replacing
+from poselab.io.folders import path_inside
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _hash_all(
 
     def one(name: str) -> Any:
         try:
-            return _hash_file(folder / name, known.get(name))
+            return _hash_file(path_inside(folder, name), known.get(name))
         except FileNotFoundError:
             return MISSING
         except (OSError, SyntaxError, ValueError) as error:

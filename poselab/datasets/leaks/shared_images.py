@@ -198,4 +198,4 @@ def _same_content(first: Path, second: Path, digests: dict[Path, bytes]) -> bool
 def image_files(table: Annotations, folder: Path, rows: Ints | None = None) -> list[Path]:
     """The image files of a table, or of some of its rows."""
     chosen = range(len(table)) if rows is None else np.asarray(rows).tolist()
-    return [folder / table.file_name(row) for row in chosen]
+    return [table.image_path(folder, row) for row in chosen]

@@ -54,10 +54,10 @@ def check_config(config: DictConfig) -> None:
 
 def _check_every_image_is_validated(config: DictConfig) -> None:
     """Images that Lightning's limits leave out of validation would be scored as missed."""
-    for key, whole in (("limit_val_batches", (None, 1.0)), ("overfit_batches", (None, 0))):
+    for key, whole in (("limit_val_batches", (None, 0, 1.0)), ("overfit_batches", (None, 0))):
         value = config.trainer.get(key)
-        # The number 1 is a single batch, 1.0 all of them.
-        if value not in whole or (whole[1] and isinstance(value, int)):
+        # The number 1 is a single batch, 1.0 all of them; 0 validates nothing.
+        if value not in whole or (value == 1 and isinstance(value, int)):
             raise InputError(
                 f"expected no trainer.{key}, got {value}, with which images that are not "
                 "validated would be scored as missed; data.limit=N trains and validates on the "

@@ -51,4 +51,4 @@ def common_folder(images: Sequence[Path]) -> Path:
 def image_files(split: Split) -> list[Path]:
     """The files of a split's images, in the order of its table."""
     table = split.annotations
-    return [split.images / table.file_name(row) for row in range(len(table))]
+    return [table.image_path(split.images, row) for row in range(len(table))]

@@ -33,7 +33,7 @@ def write_pose_sheet(
     cells = []
     for row in np.linspace(0, len(table) - 1, min(count, len(table))).astype(int):
         poses = predictions.take(np.flatnonzero(predictions.image_ids == table.image_ids[row]))
-        image = read_image(split.images / table.file_name(row))
+        image = read_image(table.image_path(split.images, row))
         visible = poses.keypoint_scores > KEYPOINT_THRESHOLD
         drawn = draw_poses(image, poses.keypoints, visible, table.skeleton)
         cells.append(fit_into(drawn, (side, side)))
