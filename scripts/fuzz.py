@@ -152,7 +152,7 @@ def _judge_all(
         folder.mkdir(parents=True)
         words = make_case(form, valid, folder, Random(f"{arguments.seed} {form.name} {number}"))
         _keep_note(folder, form, number, arguments, words, None)
-        verdict = judge(words, folder)
+        verdict = judge(words, folder, expendable=True)
         if verdict.kind == "fault":
             _keep_note(folder, form, number, arguments, words, verdict)
         else:

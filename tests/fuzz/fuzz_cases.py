@@ -82,10 +82,14 @@ def make_case(form: Format, valid: Path, folder: Path, random: Random) -> list[s
     ]
 
 
-def judge(words: list[str], folder: Path) -> Verdict:
-    """Run ``poselab WORDS`` in a folder, and judge how it ends."""
+def judge(words: list[str], folder: Path, expendable: bool = False) -> Verdict:
+    """Run ``poselab WORDS`` in a folder, and judge how it ends.
+
+    ``expendable``: the system may end this process where it takes too much memory. Libraries that
+    get none abort, so that tests only look afterwards how much it was.
+    """
     out, err = io.StringIO(), io.StringIO()
-    status, failure = -1, None
+    status, failure, peak = -1, None, _peak_megabytes()
     environment = dict(os.environ)
     os.environ["POSELAB_CACHE"] = str(folder / "cache")
     os.environ["POSELAB_MAX_MEMORY"] = UNPACKED
@@ -94,7 +98,8 @@ def judge(words: list[str], folder: Path) -> Verdict:
             _within(folder),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
-            _limits(),
+            _time_limit(),
+            _memory_limit() if expendable else contextlib.nullcontext(),
         ):
             status = _main(words)
     except (Exception, TooLong) as error:
@@ -106,7 +111,13 @@ def judge(words: list[str], folder: Path) -> Verdict:
     finally:
         os.environ.clear()
         os.environ.update(environment)
+    if failure is None and _peak_megabytes() - peak > MEGABYTES:
+        failure = Verdict("fault", f"over {MEGABYTES} MB")
     return failure or _verdict(status, out.getvalue(), err.getvalue(), folder)
+
+
+def _peak_megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _main(words: list[str]) -> int:
@@ -163,21 +174,29 @@ def _within(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _limits() -> Iterator[None]:
-    """Raise TooLong after SECONDS of processor time; MemoryError beyond MEGABYTES more."""
+def _time_limit() -> Iterator[None]:
+    """Raise TooLong after SECONDS of processor time."""
 
     def stop(*_: Any) -> None:
         raise TooLong(f"over {SECONDS} s")
 
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     handler = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS, 1)  # again, where a library catches it
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, handler)
+
+
+@contextlib.contextmanager
+def _memory_limit() -> Iterator[None]:
+    """Raise MemoryError beyond MEGABYTES more than the process has."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + MEGABYTES * 2**20
-    signal.setitimer(signal.ITIMER_PROF, SECONDS, 1)  # again, where a library catches it
     resource.setrlimit(resource.RLIMIT_AS, (most, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, handler)
