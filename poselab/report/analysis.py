@@ -9,6 +9,7 @@ import numpy as np
 
 from poselab.evaluation.accumulator import JointAccumulator
 from poselab.evaluation.diagnosis import diagnose, error_costs
+from poselab.evaluation.matching.instances import match_instances
 from poselab.evaluation.metrics.breakdown import (
     OVERLAPS,
     SIZES,
@@ -16,10 +17,11 @@ from poselab.evaluation.metrics.breakdown import (
     by_labelled_joints,
     by_size,
 )
-from poselab.evaluation.metrics.calibration import pose_calibration
+from poselab.evaluation.metrics.calibration import calibration_of_matches
 from poselab.evaluation.metrics.crowding import overlaps
-from poselab.evaluation.metrics.joints import joint_similarities
+from poselab.evaluation.metrics.joints import similarities_of_matches
 from poselab.evaluation.metrics.oks import OksEvaluator
+from poselab.report.plots import MAX_DRAWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +50,8 @@ class Analysis(NamedTuple):
     """One method, instance by instance; of several runs the first.
 
     What belongs to COCO's metric alone is None or empty for other metrics: precision (3, 101) at
-    OKS 0.5, 0.75 and the mean over 0.5:0.95, costs of errors, breakdowns.
+    OKS 0.5, 0.75 and the mean over 0.5:0.95, costs of errors, breakdowns (of the methods that are
+    drawn).
     """
 
     name: str
@@ -63,21 +66,24 @@ class Analysis(NamedTuple):
 
 def analyse(comparison: Comparison) -> tuple[Analysis, ...]:
     """All methods in the comparison's order."""
-    return tuple(_analyse_method(method, comparison.annotations) for method in comparison.methods)
+    return tuple(
+        _analyse_method(method, comparison.annotations, with_breakdowns=n < MAX_DRAWN)
+        for n, method in enumerate(comparison.methods)
+    )
 
 
-def _analyse_method(method: Method, annotations: Annotations) -> Analysis:
+def _analyse_method(method: Method, annotations: Annotations, with_breakdowns: bool) -> Analysis:
     predictions, record = method.runs[0].predictions, method.comparability
     evaluator = _oks_evaluator(record)
     sigmas = None if evaluator is None else evaluator.sigmas
     most = MAX_DETECTIONS if evaluator is None else evaluator.max_detections
-    match = str(record.get("match", "best_oks"))
+    matches = match_instances(predictions, annotations, None, str(record.get("match", "best_oks")))
     analysis = Analysis(
         name=method.name,
         predictions=predictions,
         diagnosis=diagnose(predictions, annotations, None, sigmas, most),
-        joints=joint_similarities(predictions, annotations, match=match, sigmas=sigmas),
-        calibration=pose_calibration(predictions, annotations, match=match, sigmas=sigmas),
+        joints=similarities_of_matches(matches, predictions, annotations, sigmas=sigmas),
+        calibration=calibration_of_matches(matches, predictions, annotations, sigmas),
     )
     if evaluator is None:
         return analysis
@@ -85,7 +91,9 @@ def _analyse_method(method: Method, annotations: Annotations) -> Analysis:
     return analysis._replace(
         precision=_precision(method.accumulators[0]),
         costs=error_costs(predictions, annotations, analysis.diagnosis, evaluator),
-        breakdowns=[by_size(*scored), by_crowding(*scored), by_labelled_joints(*scored)],
+        breakdowns=[by(*scored) for by in (by_size, by_crowding, by_labelled_joints)]
+        if with_breakdowns
+        else (),
     )
 
 

@@ -235,9 +235,12 @@ def _lead(comparison: Comparison) -> str:
 def _about_images(comparison: Comparison, embedded: int) -> str:
     """What the image browser shows and what it leaves out."""
     held = min(len(comparison.annotations), MAX_IMAGES)
-    largest = "" if held == len(comparison.annotations) else " with the largest errors"
+    everything = len(comparison.annotations)
+    shown = f"{held:,} images"
+    if held < everything:
+        shown = f"{held:,} of {everything:,} images shown, those with the largest errors"
     text = (
-        f"{held:,} images{largest}: the ground truth, the pose matched to each instance, and the "
+        f"{shown}: the ground truth, the pose matched to each instance, and the "
         f"unmatched poses with the highest scores, at most {MAX_UNMATCHED} per image and method "
         "(none below the lowest tenth of the matched poses' scores)."
     )

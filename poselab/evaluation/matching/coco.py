@@ -12,7 +12,7 @@ import numpy as np
 
 from poselab.annotations.columns import rows_of
 from poselab.annotations.source_file import collector_paused
-from poselab.evaluation.matching.coco_datasets import coco_datasets
+from poselab.evaluation.matching.coco_datasets import coco_datasets, image_slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -60,9 +60,30 @@ def match(
     areas: Sequence[str] = tuple(AREAS),
 ) -> Matching:
     """Match the best ``max_detections`` poses of each of the masked images (N,), by an engine."""
-    datasets = coco_datasets(predictions, annotations, images, max_detections)
-    entries = _evaluated_images(engine, datasets, sigmas, max_detections, areas)
-    return _matching(entries, datasets, predictions, annotations, areas)
+    matchings = []
+    for some in image_slices(predictions, annotations, images):
+        datasets = coco_datasets(predictions, annotations, some, max_detections)
+        entries = _evaluated_images(engine, datasets, sigmas, max_detections, areas)
+        matchings.append(_matching(entries, datasets, predictions, annotations, areas))
+    return matchings[0] if len(matchings) == 1 else _joined(matchings)
+
+
+def _joined(parts: Sequence[Matching]) -> Matching:
+    """Matchings of images with ascending ids as one."""
+    scores = np.concatenate([part.scores for part in parts])
+    order = np.argsort(-scores, kind="stable")
+    sizes = [len(part.image_ids) for part in parts]
+    before = np.cumsum([0, *sizes[:-1]])
+    images = [part.image + start for part, start in zip(parts, before, strict=True)]
+    return Matching(
+        row=np.concatenate([part.row for part in parts])[order],
+        image=np.concatenate(images)[order],
+        scores=scores[order],
+        person=np.concatenate([part.person for part in parts], axis=2)[..., order],
+        ignored=np.concatenate([part.ignored for part in parts], axis=2)[..., order],
+        counts=np.concatenate([part.counts for part in parts], axis=1),
+        image_ids=np.concatenate([part.image_ids for part in parts]),
+    )
 
 
 def _evaluated_images(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from poselab.annotations.columns import rows_of
 from poselab.annotations.source_file import collector_paused
 from poselab.evaluation.predictions import extents
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from poselab.structures import Floats, Ints, Mask
 
 CATEGORY = {"id": 1, "name": "person"}
+ROWS_AT_ONCE = 20_000
+"""Poses and people that an engine gets at once: its own copy of each takes some 7 KB."""
 
 
 class CocoDatasets(NamedTuple):
@@ -43,6 +46,23 @@ def coco_datasets(
         ground_truth = _ground_truth(annotations, images, instances)
         detections = _detections(predictions, rows, ground_truth)
         return CocoDatasets(rows, instances, images, ground_truth, detections)
+
+
+def image_slices(predictions: Predictions, annotations: Annotations, images: Mask) -> list[Mask]:
+    """The masked images (N,) as masks (N,) of few poses and people each, in the order of their ids.
+
+    Matching knows only one image at a time, so that slices give what all images at once give.
+    """
+    row = rows_of(annotations.image_ids, predictions.image_ids)
+    counts = np.bincount(row[row >= 0], minlength=len(annotations))
+    counts += np.diff(annotations.first_person)
+    chosen = np.flatnonzero(images)
+    chosen = chosen[np.argsort(annotations.image_ids[chosen], kind="stable")]
+    number = np.cumsum(counts[chosen]) // ROWS_AT_ONCE
+    slices = [np.zeros_like(images) for _ in np.unique(number)] or [images]
+    for part, inside in zip(slices, np.unique(number), strict=False):
+        part[chosen[number == inside]] = True
+    return slices
 
 
 def _best(predictions: Predictions, rows: Ints, limit: int) -> Ints:

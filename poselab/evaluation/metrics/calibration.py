@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.images import ImageIds
+    from poselab.evaluation.matching.instances import InstanceMatches
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
 
@@ -101,6 +102,18 @@ def pose_calibration(
         InputError: predictions that cannot be matched.
     """
     matches = match_instances(predictions, annotations, image_ids, match)
+    return calibration_of_matches(matches, predictions, annotations, sigmas, unmatched, bins)
+
+
+def calibration_of_matches(
+    matches: InstanceMatches,
+    predictions: Predictions,
+    annotations: Annotations,
+    sigmas: Sequence[float] | None = None,
+    unmatched: bool = False,
+    bins: int = BINS,
+) -> Calibration:
+    """:func:`pose_calibration` of predictions that are matched already."""
     instances, poses = matches.matched()
     quality = np.zeros(len(predictions))
     if len(poses):  # an empty file has no axis of keypoints

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poselab.evaluation.matching.coco import AREAS
-from poselab.evaluation.matching.coco_datasets import coco_datasets
+from poselab.evaluation.matching.coco_datasets import CATEGORY, coco_datasets, image_slices
 from poselab.evaluation.metrics.average_precision import KEYS
 from poselab.io.background import in_background
 
@@ -77,13 +77,14 @@ def _matched(
     params.max_dets = [max_detections]
     params.area_rng = [list(ends) for ends in AREAS.values()]
     params.area_rng_lbl = list(AREAS)
-    _, _, _, ground_truth, detections = coco_datasets(
-        predictions, annotations, images, max_detections
-    )
-    evaluation = hotcoco.StreamingEval(ground_truth["categories"], "keypoints", params=params)
-    evaluation.update(
-        ground_truth["images"], ground_truth["annotations"], detections["annotations"]
-    )
+    evaluation = hotcoco.StreamingEval([CATEGORY], "keypoints", params=params)
+    for some in image_slices(predictions, annotations, images):
+        _, _, _, ground_truth, detections = coco_datasets(
+            predictions, annotations, some, max_detections
+        )
+        evaluation.update(
+            ground_truth["images"], ground_truth["annotations"], detections["annotations"]
+        )
     return evaluation.to_bytes()
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.images import ImageIds
+    from poselab.evaluation.matching.instances import InstanceMatches
     from poselab.evaluation.metrics.oks import OksEvaluator
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
@@ -56,6 +57,17 @@ def joint_similarities(
         InputError: predictions that cannot be matched.
     """
     matches = match_instances(predictions, annotations, image_ids, match)
+    return similarities_of_matches(matches, predictions, annotations, thresholds, sigmas)
+
+
+def similarities_of_matches(
+    matches: InstanceMatches,
+    predictions: Predictions,
+    annotations: Annotations,
+    thresholds: Sequence[float] = SIMILARITIES,
+    sigmas: Sequence[float] | None = None,
+) -> JointSimilarities:
+    """:func:`joint_similarities` of predictions that are matched already."""
     similar = np.zeros((len(matches.instances), len(annotations.skeleton)))
     instances, poses = matches.matched()
     if len(poses):  # an empty file has no axis of keypoints

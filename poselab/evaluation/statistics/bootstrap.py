@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 REPLICATES = 1000
 LEVEL = 0.95
-_ROWS = 50  # replicates drawn and scored together
+_FEWEST_ROWS = 50  # replicates drawn and scored together
+_CELLS = 100_000  # of few images more, as long as their weights are so few
 _POWER = 0.8416  # normal quantile of a power of 0.8
 _TWO_SIDED = 1.9600  # and of a two-sided level of 0.05
 
@@ -150,8 +151,9 @@ def _sample_method(runs: Sequence[Accumulator], weights: Ints, rng: np.random.Ge
 def _weights(images: int, replicates: int, seed: int) -> Iterator[Ints]:
     """How often each image is drawn, (rows, N) at a time."""
     rng = np.random.default_rng([seed, 0])
-    for start in range(0, replicates, _ROWS):
-        rows = min(_ROWS, replicates - start)
+    at_once = max(_FEWEST_ROWS, _CELLS // max(images, 1))
+    for start in range(0, replicates, at_once):
+        rows = min(at_once, replicates - start)
         drawn = rng.integers(images, size=(rows, images))
         drawn += images * np.arange(rows)[:, None]
         yield np.bincount(drawn.ravel(), minlength=rows * images).reshape(rows, images)
