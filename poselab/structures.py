@@ -1,4 +1,4 @@
-"""Skeletons, samples and poses: the types that all of poselab shares; imports nothing of it.
+"""Skeletons, samples and poses: the types that all of poselab shares.
 
 Axes, in every docstring and comment:
     B batch   P people   K keypoints   C channels
@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from poselab.keypoint_names import infer_flip_pairs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,16 +34,18 @@ class InputError(ValueError):
 
 @dataclass(frozen=True)
 class Skeleton:
-    """The keypoints of one annotation scheme; sides and flips are derived from their names.
+    """The keypoints of one annotation scheme.
 
     ``sigmas`` are the per-keypoint constants of OKS (its k_i is 2·sigma); None where none are
-    published: ``oks_sigmas`` then is a guess.
+    published: ``oks_sigmas`` then is a guess. ``flip_pairs`` are the keypoints that a horizontal
+    flip swaps; None: ``left_right_pairs`` then are inferred from the names.
     """
 
     name: str
     keypoints: tuple[str, ...]
     limbs: tuple[tuple[str, str], ...]
     sigmas: tuple[float, ...] | None = None
+    flip_pairs: tuple[tuple[str, str], ...] | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.keypoints)) != len(self.keypoints):
@@ -53,6 +57,24 @@ class Skeleton:
             raise ValueError(
                 f"expected {len(self.keypoints)} sigmas for {self.name}, got {len(self.sigmas)}"
             )
+        paired = [end for pair in self.flip_pairs or () for end in pair]
+        if len(set(paired)) != len(paired) or not set(paired) <= set(self.keypoints):
+            raise ValueError(
+                f"expected flip pairs of distinct keypoints of {self.name}, got {self.flip_pairs}"
+            )
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Skeleton:
+        """The skeleton that ``dataclasses.asdict`` made a record of, read from JSON or a
+        checkpoint."""
+        sigmas, pairs = record["sigmas"], record.get("flip_pairs")
+        return cls(
+            name=record["name"],
+            keypoints=tuple(record["keypoints"]),
+            limbs=tuple((a, b) for a, b in record["limbs"]),
+            sigmas=None if sigmas is None else tuple(sigmas),
+            flip_pairs=None if pairs is None else tuple((a, b) for a, b in pairs),
+        )
 
     def __len__(self) -> int:
         return len(self.keypoints)
@@ -64,10 +86,13 @@ class Skeleton:
     @cached_property
     def flip_index(self) -> tuple[int, ...]:
         """The keypoint that each becomes in a flipped image: that of the other side, or itself."""
-        return tuple(
-            self.keypoints.index(flip) if (flip := _flip(name)) in self.keypoints else k
-            for k, name in enumerate(self.keypoints)
-        )
+        other = {end: flip for a, b in self.left_right_pairs for end, flip in ((a, b), (b, a))}
+        return tuple(self.index(other.get(name, name)) for name in self.keypoints)
+
+    @cached_property
+    def left_right_pairs(self) -> tuple[tuple[str, str], ...]:
+        """``flip_pairs``, or those that the names suggest."""
+        return infer_flip_pairs(self.keypoints) if self.flip_pairs is None else self.flip_pairs
 
     @cached_property
     def limb_index(self) -> tuple[tuple[int, int], ...]:
@@ -84,14 +109,6 @@ class Skeleton:
     def oks_sigmas(self) -> tuple[float, ...]:
         """``sigmas``, or 0.05 for every keypoint where none are published."""
         return self.sigmas if self.sigmas is not None else (0.05,) * len(self)
-
-
-def _flip(name: str) -> str:
-    if name.startswith("left_"):
-        return "right_" + name.removeprefix("left_")
-    if name.startswith("right_"):
-        return "left_" + name.removeprefix("right_")
-    return name
 
 
 Array = TypeVar("Array")

@@ -12,6 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "poselab"
 
 LAYERS = (
+    {"keypoint_names"},
     {"structures"},
     {"geometry", "heatmaps", "skeletons", "outputs", "io"},
     {"annotations"},
@@ -27,7 +28,7 @@ LAYERS = (
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 BESIDE = {("codecs", "grouping"), ("heatmaps", "geometry"), ("skeletons", "structures")}
 WITHOUT_TORCH = (
-    *("structures", "skeletons", "geometry", "annotations", "datasets"),
+    *("keypoint_names", "structures", "skeletons", "geometry", "annotations", "datasets"),
     *("synthetic", "evaluation"),
 )
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from poselab.annotations.conventions import convention_warnings, fractions_of_image
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -34,11 +36,56 @@ class Problem(NamedTuple):
 def annotation_problems(table: Annotations) -> list[Problem]:
     """All problems of the annotations themselves, without looking at images."""
     return [
+        *mixed_up_conventions(table),
+        *people_without_area(table),
         *empty_boxes(table),
         *keypoints_outside(table),
         *disagreeing_counts(table),
         *repeated_images(table),
     ]
+
+
+def mixed_up_conventions(table: Annotations) -> list[Problem]:
+    """Numbers that are not pixels, which falsify training, and signs of other mix-ups."""
+    if sentence := fractions_of_image(table):
+        return [Problem(table.source, -1, sentence, "error")]
+    return [
+        Problem(table.source, -1, f"holds questionable annotations: {sentence}", "warning")
+        for sentence in convention_warnings(table)
+    ]
+
+
+def people_without_area(table: Annotations) -> list[Problem]:
+    """That OKS cannot match people whose area is 0."""
+    sentence = area_warning(table)
+    return [Problem(table.source, -1, sentence, "warning")] if sentence else []
+
+
+def area_warning(table: Annotations) -> str:
+    """That, and how, people have no area that OKS could measure by; empty where all have one."""
+    everyone = table.scorable()
+    lacking = int((everyone & (table.areas <= 0)).sum())
+    if not lacking:
+        return ""
+    return (
+        f"{lacking} of {int(everyone.sum())} labelled people have area 0, so OKS counts every pose "
+        "of them as wrong; annotate areas, or choose one for them: data.area=box (0.53 of their "
+        "box) or data.area=PIXELS² in training, --area in `poselab evaluate`"
+    )
+
+
+def empty_boxes_warning(table: Annotations) -> str:
+    """How many labelled people have no box, and what a crop of them shows; empty where all have."""
+    everyone = table.scorable()
+    empty = everyone & (table.boxes[:, 2:] <= 0).any(axis=1)
+    if not empty.any():
+        return ""
+    points = int((np.count_nonzero(table.visibility[empty], axis=1) == 1).sum())
+    single = f"; of {points} of them that is a single point, always in the middle" if points else ""
+    return (
+        f"{int(empty.sum())} of {int(everyone.sum())} labelled people have a box without area, so "
+        f"crops show the tightest box around their keypoints{single}; annotate `bbox`"
+    )
 
 
 def empty_boxes(table: Annotations) -> list[Problem]:

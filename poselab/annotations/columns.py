@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from poselab.annotations.source_file import SourceFile
     from poselab.structures import Floats, Ints, Skeleton
 
-AREA_OF_BOX = 0.53
-"""A person's area as a share of their box, where the file gives no area."""
 MAX_COORDINATE = 1e6
 """Pixels; larger coordinates are errors of the file."""
 MAX_SIDE = 65_535

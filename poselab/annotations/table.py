@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poselab.annotations.masks import run_lengths
+from poselab.annotations.options import AS_ANNOTATED, AnnotationOptions
 from poselab.io.folders import path_inside
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Annotations:
     ("annotated": the file; others are derived); on ``repeated``, how many image entries were
     dropped as repetitions; and on ``categories``, the ids of the categories of a COCO file that are
     used, with ``category_ids`` (M,) int64 of the people where there are several.
+    ``options`` are those that the skeleton and the areas have been changed by.
     ``cache_file`` is the file that the columns are mapped from, and ``image_rows`` the image rows
     selected from it; a table with a cache file is pickled as these two, not as arrays.
     """
@@ -73,6 +75,7 @@ class Annotations:
     image_rows: Ints | None = None
     held_out: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
     category_ids: Ints | None = None
+    options: AnnotationOptions = AS_ANNOTATED
 
     def __len__(self) -> int:
         return len(self.image_ids)

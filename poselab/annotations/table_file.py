@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from poselab.annotations.options import with_options
 from poselab.annotations.table import Annotations
 from poselab.io.files import replacing
 from poselab.structures import InputError, Skeleton
@@ -33,10 +34,11 @@ from poselab.structures import InputError, Skeleton
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from poselab.annotations.options import AnnotationOptions
     from poselab.structures import Ints
 
 MAGIC = b"PoseLab2"
-VERSION = 7
+VERSION = 8
 _HEAD = struct.Struct("<8sQI")
 _ALIGN = 64
 
@@ -76,6 +78,7 @@ def _split(table: Annotations) -> tuple[dict[str, Any], dict[str, Any]]:
         if isinstance(v, np.ndarray) and (any(v.strides) or not v.size)
     }
     scalars = {k: v for k, v in values.items() if not isinstance(v, np.ndarray)}
+    del scalars["options"]  # of this program's user, not of the file
     return scalars | {"skeleton": asdict(table.skeleton), "cache_file": ""}, columns
 
 
@@ -114,27 +117,20 @@ def _table(mapped: mmap.mmap, path: str, verify: bool) -> Annotations:
         values[name] = np.frombuffer(mapped, dtype, count, start + offset).reshape(shape)
     values.setdefault("head_boxes", np.broadcast_to(0.0, (len(values["boxes"]), 4)))
     values["categories"] = tuple(values["categories"])
-    return Annotations(**values | {"skeleton": _skeleton(values["skeleton"]), "cache_file": path})
-
-
-def _skeleton(values: dict[str, Any]) -> Skeleton:
-    return Skeleton(
-        name=values["name"],
-        keypoints=tuple(values["keypoints"]),
-        limbs=tuple((a, b) for a, b in values["limbs"]),
-        sigmas=None if values["sigmas"] is None else tuple(values["sigmas"]),
+    return Annotations(
+        **values | {"skeleton": Skeleton.from_record(values["skeleton"]), "cache_file": path}
     )
 
 
-def _load_rows(path: str, image_rows: Ints | None) -> Annotations:
+def _load_rows(path: str, image_rows: Ints | None, options: AnnotationOptions) -> Annotations:
     table = load(path)
-    return table if image_rows is None else table.select(image_rows)
+    return with_options(table if image_rows is None else table.select(image_rows), options)
 
 
 def _reduce(table: Annotations) -> tuple[Callable[..., Annotations], tuple[Any, ...]]:
     """Pickle a mapped table as its file's path, which another process maps again."""
     if table.cache_file:
-        return _load_rows, (table.cache_file, table.image_rows)
+        return _load_rows, (table.cache_file, table.image_rows, table.options)
     return Annotations, tuple(getattr(table, field.name) for field in fields(table))
 
 

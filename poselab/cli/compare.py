@@ -52,14 +52,13 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, warn on stderr, print the tables, write everything."""
-    from poselab.evaluation.api import open_table
     from poselab.report.comparison_report import compare
 
     scoring.check_replicates(arguments)
     with _progress(arguments.replicates) as advance:
         comparison = compare(
             named_paths(arguments.methods),
-            open_table(arguments.annotations, arguments.layout, arguments.category),
+            scoring.annotations_of(arguments),
             scoring.evaluator_of(arguments),
             arguments.replicates,
             arguments.seed,

@@ -59,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         no_folder = "missing"
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
     _print_table(console, reports, no_folder)
+    _print_sides(console, reports)
     problems = list(dict.fromkeys(problem for report in reports for problem in report.problems))
     _print_problems(console, problems)
     return int(any(problem.severity == "error" for problem in problems))
@@ -76,6 +77,22 @@ def _print_table(console: Console, reports: list[SplitReport], no_folder: str) -
     for report in reports:
         table.add_row(*_row(report, no_folder))
     console.print(table)
+
+
+def _print_sides(console: Console, reports: list[SplitReport]) -> None:
+    """Which keypoints a flip swaps, of every skeleton that is not a published one."""
+    from poselab.skeletons import SKELETONS
+    from poselab.skeletons.sides import sides_in_words
+
+    skeletons = dict.fromkeys(report.table.skeleton for report in reports if report.table)
+    for skeleton in skeletons:
+        if SKELETONS.get(skeleton.name) != skeleton:
+            console.print(f"{skeleton.name}: {sides_in_words(skeleton)}", markup=False)
+            if not skeleton.left_right_pairs and len(skeleton) > 1:
+                console.print(
+                    "name left and right ones in training: data.flip_pairs=[[A,B],...]",
+                    markup=False,
+                )
 
 
 def _row(report: SplitReport, no_folder: str) -> tuple[str, ...]:

@@ -50,11 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
 
         metrics = evaluate(
             arguments.predictions,
-            arguments.annotations,
+            scoring.annotations_of(arguments),
             scoring.evaluator_of(arguments),
             arguments.replicates,
-            arguments.layout,
-            arguments.category,
         )
     for warning in metrics.warnings:
         print(f"warning: {warning}", file=sys.stderr)

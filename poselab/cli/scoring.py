@@ -11,6 +11,7 @@ from poselab.io.json_text import shortened
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
+    from poselab.annotations.table import Annotations
     from poselab.evaluation.evaluator import Evaluator
 
 
@@ -45,6 +46,31 @@ def add_scoring_options(words: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="name or id of the category of GT to score (default: all that share their keypoints)",
     )
+    words.add_argument(
+        "--sigmas",
+        metavar="S",
+        help="OKS sigmas: a number for all keypoints, one for each with commas, or the JSON of "
+        "`poselab data sigmas` (default: those that a run was trained with, else the skeleton's)",
+    )
+    words.add_argument(
+        "--area",
+        metavar="A",
+        help="of people whose area in GT is 0, with which OKS counts every pose as wrong: box "
+        "(0.53 of their box), or a number of pixels² (default: as a run was trained, else 0)",
+    )
+
+
+def annotations_of(arguments: argparse.Namespace) -> Annotations:
+    """The annotations to score against, with the options that the user gives.
+
+    Raises:
+        InputError: files that cannot be read, or options that do not fit them.
+    """
+    from poselab.annotations.options import annotation_options, with_options
+    from poselab.evaluation.api import open_table
+
+    table = open_table(arguments.annotations, arguments.layout, arguments.category)
+    return with_options(table, annotation_options(arguments.sigmas, area=arguments.area))
 
 
 def _metric(name: str) -> str:

@@ -10,6 +10,8 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Sampler
 
+from poselab.annotations.conventions import check_units
+from poselab.annotations.options import annotation_options
 from poselab.data.dataset import Key, PoseDataset
 from poselab.data.ranges import check_whole
 from poselab.structures import InputError, Sample, Skeleton
@@ -54,12 +56,14 @@ class PoseData(pl.LightningDataModule):
     """Training and validation samples of a dataset's two splits.
 
     batch_size is per device; ``limit`` keeps only the first images of either split; ``category``
-    is the name or id of the only category to use, by default all that share their keypoints. Call
-    :meth:`set_transforms` before the loaders.
+    is the name or id of the only category to use, by default all that share their keypoints;
+    ``sigmas``, ``flip_pairs`` and ``area`` are what
+    :func:`poselab.annotations.options.annotation_options` reads. Call :meth:`set_transforms` before
+    the loaders.
 
     Raises:
-        InputError: files are missing or broken, the splits have different skeletons, or
-            ``batch_size`` or ``workers`` is out of range.
+        InputError: files are missing or broken, the splits have different skeletons, annotations
+            are not in pixels, or a value is out of range or does not fit the keypoints.
     """
 
     def __init__(
@@ -69,13 +73,21 @@ class PoseData(pl.LightningDataModule):
         workers: int = 2,
         limit: int | None = None,
         category: str | int | None = None,
+        sigmas: Any = None,
+        flip_pairs: Any = None,
+        area: Any = None,
     ) -> None:
         super().__init__()
         check_loader(batch_size, workers)
         self.batch_size, self.workers = batch_size, workers
         self.first_epoch = 0
         """Where training starts: workers prefetch before Lightning sets the sampler's epoch."""
-        self.train, self.val = (source.open(category).limited(limit) for source in sources)
+        self.options = annotation_options(sigmas, flip_pairs, area)
+        train, val = (source.open(category) for source in sources)
+        self.train = train.with_options(self.options).limited(limit)
+        self.val = val.with_options(self.options).limited(limit)
+        for split in (self.train, self.val):
+            check_units(split.annotations)
         if self.skeleton != self.val.annotations.skeleton:
             raise InputError(
                 f"expected one skeleton for both splits, got {self.skeleton.name} for training "

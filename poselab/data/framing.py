@@ -15,6 +15,7 @@ from poselab import geometry
 from poselab.annotations.formats.detections import read_detections
 from poselab.data.boxes import Items, detected_instances, labelled_instances, whole_images
 from poselab.data.ranges import check_positive, check_size
+from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from poselab.annotations import Annotations
@@ -122,9 +123,13 @@ class PersonCrop(_Framing):
         check_positive("framing.padding", self.padding)
 
     def items(self, annotations: Annotations, training: bool) -> Items:
-        """Every labelled person, or every detected one."""
+        """Every labelled person, or every detected one.
+
+        Raises:
+            InputError: there is none, or all that a crop could show of any person is one point.
+        """
         if training or self.boxes is None:
-            return labelled_instances(annotations)
+            return _cropped(labelled_instances(annotations), annotations)
         detections = read_detections(Path(self.boxes))
         return detected_instances(annotations, detections, self.threshold, self.boxes)
 
@@ -138,6 +143,18 @@ class PersonCrop(_Framing):
     def area(self, box: Floats, padded: bool = True) -> Floats:
         """The person's box in the input's aspect ratio, enlarged by the padding if ``padded``."""
         return geometry.fit_aspect(box, self._aspect, self.padding if padded else 1.0)
+
+
+def _cropped(items: Items, annotations: Annotations) -> Items:
+    """The items, unless every box is a single point."""
+    if not items.boxes[:, 2:].any():
+        raise InputError(
+            f"expected boxes to crop people by in {annotations.source}, got none with a width or "
+            f"height for {len(items.boxes)} people of one labelled keypoint, whose crop would show "
+            "that point alone; annotate `bbox`, or use a method of whole images "
+            "(such as experiment=quickstart/bottom_up)"
+        )
+    return items
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from poselab.annotations import Annotations, layout_of, open_annotations
+from poselab.annotations.options import with_options
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from poselab.annotations.options import AnnotationOptions
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,14 @@ class Split:
         if images is None or images >= len(self.annotations):
             return self
         return replace(self, annotations=self.annotations.select(np.arange(images)))
+
+    def with_options(self, options: AnnotationOptions) -> Split:
+        """The split with the sigmas, flip pairs and areas that the user says.
+
+        Raises:
+            InputError: they do not fit its keypoints.
+        """
+        return replace(self, annotations=with_options(self.annotations, options))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poselab.annotations.options import with_options
 from poselab.evaluation.metrics.named import named_evaluator
 from poselab.evaluation.predictions_file import open_predictions
 from poselab.evaluation.statistics import MOST_REPLICATES
@@ -46,6 +47,9 @@ def evaluate(
     name or id of the only category to score, by default all that share their keypoints, as if they
     were one.
 
+    A run's predictions are scored with the sigmas and areas that it was trained with, unless
+    :func:`poselab.annotations.options.with_options` has set others in the table.
+
     Example::
 
         metrics = poselab.evaluate("results.json", "person_keypoints_val2017.json", replicates=1000)
@@ -64,6 +68,7 @@ def evaluate(
     table = open_table(annotations, layout, category)
     file = open_predictions(predictions, table)
     check_predictions(file.predictions, table)
+    table = with_options(table, table.options.filled_by(file.options))
     evaluator = named_evaluator(metric) if isinstance(metric, str) else metric
     warn = partial(prediction_warnings, file.predictions, table, evaluator.ranks_by_oks)
     with in_background(warn, worth_it=len(file.predictions) >= MANY) as warned:

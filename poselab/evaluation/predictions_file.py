@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from poselab.evaluation.comparability import read_comparability
+from poselab.annotations.options import AS_ANNOTATED, AnnotationOptions
+from poselab.evaluation.comparability import read_comparability, read_options
 from poselab.evaluation.predictions import Predictions, read_predictions
 
 if TYPE_CHECKING:
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 
 
 class PredictionsFile(NamedTuple):
-    """Where a predictions file lies, its predictions, and the run's comparability record."""
+    """Where a predictions file lies, its predictions, the run's comparability record, and the
+    options of annotations that the run was trained with."""
 
     path: Path
     predictions: Predictions
     comparability: Mapping[str, Any]
+    options: AnnotationOptions = AS_ANNOTATED
 
 
 def predictions_path(path: Path) -> Path:
@@ -45,4 +48,4 @@ def open_predictions(source: Source, annotations: Annotations) -> PredictionsFil
 
         return PredictionsFile(path, read_other_results(path, annotations), {})
     predictions = read_predictions(path, annotations.categories)
-    return PredictionsFile(path, predictions, read_comparability(path))
+    return PredictionsFile(path, predictions, read_comparability(path), read_options(path))

@@ -227,7 +227,7 @@ def load(checkpoint: Path) -> tuple[PoseModule, DictConfig, Skeleton]:
     for key in ("pretrained", "weights"):
         if config.backbone.get(key):
             config.backbone[key] = None if key == "weights" else False
-    skeleton = _skeleton(record["skeleton"])
+    skeleton = Skeleton.from_record(record["skeleton"])
     built = module(config, skeleton)
     restore(built, content["state_dict"], checkpoint)
     return built.eval(), config, skeleton
@@ -247,13 +247,3 @@ def restore(built: PoseModule, weights: dict[str, Any], source: Path) -> None:
             f"expected the weights of {type(built).__name__} as configured in {source}, got those "
             f"of another method ({differing} disagreements); choose the run that made them"
         ) from error
-
-
-def _skeleton(values: dict[str, Any]) -> Skeleton:
-    sigmas = values["sigmas"]
-    return Skeleton(
-        name=values["name"],
-        keypoints=tuple(values["keypoints"]),
-        limbs=tuple((a, b) for a, b in values["limbs"]),
-        sigmas=None if sigmas is None else tuple(sigmas),
-    )

@@ -52,6 +52,7 @@ def start_run(
         "data": {"train": _annotations_record(data.train), "val": _annotations_record(data.val)},
         "cost": cost_record(config, module),
         "comparability": dict(comparability),
+        "annotation_options": data.options.to_record(),
     }
     if (folder / "run.json").exists():
         before = read_manifest(folder)

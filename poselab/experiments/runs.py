@@ -142,8 +142,12 @@ def _defining_config(config: DictConfig) -> Mapping[str, Any]:
     """The part of a config that decides a run's metric values."""
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
-    if plain.get("weights") is None:  # runs made before this key existed lack it
+    if (
+        plain.get("weights") is None
+    ):  # runs made before this and some keys of data existed lack them
         plain.pop("weights", None)
+    if isinstance(plain.get("data"), dict):
+        plain["data"] = {key: value for key, value in plain["data"].items() if value is not None}
     return {str(key): value for key, value in plain.items() if key not in _NOT_DEFINING}
 
 

@@ -19,6 +19,7 @@ from poselab.evaluation.validation.checks import ranking_warnings
 from poselab.experiments import build, runs
 from poselab.experiments.comparability import run_comparability
 from poselab.experiments.config.total_batch import total_batch_warning
+from poselab.experiments.data_warnings import data_warnings, sides_note
 from poselab.experiments.fine_tuning import start_from_weights
 from poselab.experiments.manifest import start_run
 from poselab.experiments.prediction.pose_sheet import KEYPOINT_THRESHOLD, write_pose_sheet
@@ -74,8 +75,8 @@ def _train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     run_time = RunTime(runs.seconds_trained(folder), folder / "run.json")
     callbacks = _callbacks(config, data, folder, evaluation)
     trainer = build.trainer(_with_progress(config), folder, [*callbacks, run_time])
-    if (warning := total_batch_warning(config)) and trainer.is_global_zero:
-        print(f"warning: {warning}", file=sys.stderr)
+    if trainer.is_global_zero:
+        _tell_before_training(config, data, evaluation)
     manifest = start_run(config, experiment, folder, data, module, comparability)
 
     with wandb_files_in(folder):
@@ -96,6 +97,15 @@ def _train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     finished = {"seconds": run_time.seconds(), "state": "finished"}
     write_json(folder / "run.json", manifest | finished)
     return metrics.to_json()
+
+
+def _tell_before_training(config: DictConfig, data: PoseData, evaluation: PoseEvaluation) -> None:
+    """Say on stderr what is questionable, and which keypoints a flip swaps."""
+    if note := sides_note(data.skeleton):
+        print(note, file=sys.stderr)
+    warnings = data_warnings(config, data, evaluation.evaluator)
+    for warning in filter(None, [total_batch_warning(config), *warnings]):
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def _initial_module(config: DictConfig, data: PoseData, folder: Path) -> PoseModule:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poselab.annotations.options import AnnotationOptions, with_options
 from poselab.evaluation.api import open_table
 from poselab.evaluation.comparison import Comparison, compare_methods
 from poselab.evaluation.metrics.named import named_evaluator
@@ -13,6 +14,7 @@ from poselab.evaluation.predictions_file import open_predictions
 from poselab.evaluation.statistics.bootstrap import REPLICATES
 from poselab.evaluation.validation.checks import validate_predictions
 from poselab.io.files import write_bytes, write_json
+from poselab.io.json_text import shortened
 from poselab.report import comparison_table
 from poselab.report.tables import csv_text, latex, markdown, table_text
 from poselab.structures import InputError
@@ -101,8 +103,10 @@ def compare(
         name: [open_predictions(source, table) for source in _sources(given)]
         for name, given in methods.items()
     }
+    flat = [file for group in files.values() for file in group]
+    table = with_options(table, table.options.filled_by(_options_of_all(flat, table.options)))
     evaluator = named_evaluator(metric) if isinstance(metric, str) else metric
-    warnings = _warnings([f for group in files.values() for f in group], table, evaluator)
+    warnings = _warnings(flat, table, evaluator)
     comparison = compare_methods(files, table, evaluator, replicates, seed, progress)
     values = {field.name: getattr(comparison, field.name) for field in fields(comparison)}
     return ComparisonReport(**values, warnings=warnings)
@@ -110,6 +114,27 @@ def compare(
 
 def _sources(given: Source | Sequence[Source]) -> Sequence[Source]:
     return given if isinstance(given, (list, tuple)) else [given]  # type: ignore[list-item]
+
+
+def _options_of_all(
+    files: Sequence[PredictionsFile], given: AnnotationOptions
+) -> AnnotationOptions:
+    """The sigmas and areas that runs were trained with, where ``given`` leaves them open.
+
+    Raises:
+        InputError: two runs were trained with different ones.
+    """
+    common = AnnotationOptions()
+    for key in ("sigmas", "area"):
+        owners = {getattr(f.options, key): f.path for f in files if getattr(f.options, key)}
+        if len(owners) > 1 and getattr(given, key) is None:
+            one, other = list(owners.items())[:2]
+            raise InputError(
+                f"expected runs with the same {key}, got {shortened(one[0], 60)} of {one[1]} and "
+                f"{shortened(other[0], 60)} of {other[1]}; choose with --{key}"
+            )
+        common = common._replace(**{key: next(iter(owners), None)})
+    return common
 
 
 def _warnings(

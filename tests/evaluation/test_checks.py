@@ -165,7 +165,7 @@ def test_scores_outside_0_to_1_missing_areas_and_no_predictions_warn(
     assert "outside [0, 1]" in validate_predictions(loud, table)[0]
     flat = dataclasses.replace(table, areas=np.zeros(20))
     (warning,) = validate_predictions(good(table), flat)
-    assert "20 labelled people have no area" in warning
+    assert "20 of 20 labelled people have area 0" in warning
     assert validate_predictions(good(table).take(np.array([], int)), table) == [
         "there are no predictions"
     ]

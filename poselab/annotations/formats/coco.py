@@ -30,6 +30,7 @@ from poselab.annotations.formats.json_columns import (
     vector_key,
 )
 from poselab.annotations.masks import record
+from poselab.annotations.options import AREA_OF_BOX
 from poselab.io.json_text import shortened
 from poselab.skeletons import WHOLEBODY133
 from poselab.structures import InputError
@@ -241,7 +242,7 @@ def _areas(source: SourceFile, entries: Entries, boxes: Any) -> tuple[Any, str]:
     missing = areas == -1.0
     if not missing.any():
         return areas, "annotated"
-    derived = boxes[:, 2] * boxes[:, 3] * columns.AREA_OF_BOX
+    derived = boxes[:, 2] * boxes[:, 3] * AREA_OF_BOX
     return np.where(missing, derived, areas), _rule(missing, "0.53 box")
 
 

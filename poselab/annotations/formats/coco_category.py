@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from poselab.io.json_text import shortened
+from poselab.keypoint_names import plain_name
 from poselab.skeletons import SKELETONS
 from poselab.structures import InputError, Skeleton
 
@@ -81,7 +82,7 @@ def _check_category(path: Path, category: dict[str, Any], several: bool) -> None
 
 
 def _names(category: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(_plain(name) for name in category.get("keypoints") or ())
+    return tuple(plain_name(name) for name in category.get("keypoints") or ())
 
 
 def skeleton_of_category(
@@ -136,13 +137,9 @@ def _check_count(path: Path, wanted: Skeleton, count: int) -> Skeleton:
     return wanted
 
 
-def _plain(name: str) -> str:
-    return name.strip().lower().replace(" ", "_").replace("-", "_")
-
-
 def _named(path: Path, names: tuple[str, ...], limbs: Any) -> Skeleton:
     """A known skeleton of these names, or a new one."""
-    plain = tuple(_plain(name) for name in names)
+    plain = tuple(plain_name(name) for name in names)
     alike = tuple(SYNONYMS.get(name, name) for name in plain)
     for known in SKELETONS.values():
         if known.keypoints in (plain, alike):
@@ -182,7 +179,7 @@ def _limb(names: tuple[str, ...], pair: Any, first: int) -> tuple[str, str] | No
 
 def _end(names: tuple[str, ...], end: Any, first: int) -> str | None:
     if isinstance(end, str):
-        return _plain(end) if _plain(end) in names else None
+        return plain_name(end) if plain_name(end) in names else None
     if type(end) is int and first <= end < first + len(names):
         return names[end - first]
     return None

@@ -9,6 +9,7 @@ import numpy as np
 
 from poselab.annotations import columns
 from poselab.annotations.columns import ImageColumns, PersonColumns, Provenance
+from poselab.annotations.options import AREA_OF_BOX
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def table_of_people(
         keypoints=keypoints,
         visibility=listed.visibility,
         boxes=np.where(absent[:, None], tight, listed.boxes - shift),
-        areas=tight[:, 2] * tight[:, 3] * columns.AREA_OF_BOX,
+        areas=tight[:, 2] * tight[:, 3] * AREA_OF_BOX,
         crowd=np.zeros(len(listed.names), bool),
         head_boxes=None if heads is None else np.where(heads[:, 2:3] > 0, heads - shift, 0.0),
     )

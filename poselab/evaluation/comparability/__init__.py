@@ -12,7 +12,11 @@ from poselab.evaluation.comparability.differences import (
     record_warnings,
 )
 from poselab.evaluation.comparability.fields import RUN, ComparabilityRecord, Severity
-from poselab.evaluation.comparability.files import read_comparability, write_comparability
+from poselab.evaluation.comparability.files import (
+    read_comparability,
+    read_options,
+    write_comparability,
+)
 
 __all__ = [
     "RUN",
@@ -22,6 +26,7 @@ __all__ = [
     "differences_from",
     "metric_records",
     "read_comparability",
+    "read_options",
     "record_warnings",
     "write_comparability",
 ]

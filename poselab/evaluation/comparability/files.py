@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poselab.annotations.options import AnnotationOptions, annotation_options
 from poselab.evaluation.comparability.fields import RUN
 from poselab.io.files import read_json, write_json
 
@@ -25,6 +26,20 @@ def read_comparability(path: Path) -> dict[str, Any]:
     content = read_json(file, "a run's comparability record") if file else None
     recorded = content.get("comparability") if isinstance(content, dict) else None
     return {RUN: recorded} if recorded else {}
+
+
+def read_options(path: Path) -> AnnotationOptions:
+    """The sigmas, flip pairs and areas that the run of a predictions file was trained with.
+
+    Raises:
+        InputError: the run's manifest or the file's record is broken.
+    """
+    file = _record_file(Path(path))
+    content = read_json(file, "a run's comparability record") if file else None
+    recorded = content.get("annotation_options") if isinstance(content, dict) else None
+    if not isinstance(recorded, dict):
+        return AnnotationOptions()
+    return annotation_options(**{key: recorded.get(key) for key in AnnotationOptions._fields})
 
 
 def write_comparability(path: Path, run: ComparabilityRecord) -> None:

@@ -88,12 +88,13 @@ class OksEvaluator(Evaluator):
         images = images_to_score(annotations, image_ids)
         ids = annotations.image_ids[images]
         instances = _num_to_find(annotations, images)
-        published = self.sigmas is None and annotations.skeleton.sigmas is not None
+        own = self.sigmas is not None or annotations.options.sigmas is not None
+        published = annotations.skeleton.sigmas is not None
         return annotation_comparability(annotations, len(ids), instances, ids) | {
             "metric": "oks",
             "engine": self.engine,
             "sigmas": self._sigmas(annotations),
-            "sigmas_from": "skeleton" if published else "guess" if self.sigmas is None else "user",
+            "sigmas_from": "user" if own else "skeleton" if published else "guess",
             "area": annotations.area_rule,
             "boxes": annotations.box_rule,
             "detection_area": "keypoints" if predictions.boxes is None else "boxes",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from poselab.annotations.check import area_warning
 from poselab.evaluation.images import check_image_ids, instances_to_score
 from poselab.evaluation.validation.mixed_up_conventions import (
     coordinate_warnings,
@@ -100,11 +101,19 @@ def _oks_warnings(predictions: Predictions, annotations: Annotations) -> list[st
         _too_many(predictions),
         _repeated(predictions),
         _images_without(predictions, annotations),
-        _unmeasurable(annotations),
+        *oks_annotation_warnings(annotations),
+    ]
+
+
+def oks_annotation_warnings(annotations: Annotations) -> list[str]:
+    """What makes OKS of these annotations questionable, whatever is predicted."""
+    sentences = (
+        area_warning(annotations),
         _areas_derived(annotations),
         _boxes_derived(annotations),
         _sigmas_guessed(annotations),
-    ]
+    )
+    return [sentence for sentence in sentences if sentence]
 
 
 def _scores_outside(predictions: Predictions) -> str:
@@ -173,13 +182,6 @@ def _images_without(predictions: Predictions, annotations: Annotations) -> str:
     )
 
 
-def _unmeasurable(annotations: Annotations) -> str:
-    lacking = int((annotations.scorable() & (annotations.areas <= 0)).sum())
-    return f"{lacking} labelled people have no area, so OKS counts every pose of them as wrong" * (
-        lacking > 0
-    )
-
-
 def _areas_derived(annotations: Annotations) -> str:
     if annotations.area_rule == "annotated" or annotations.skeleton.name in AREA_BY_CUSTOM:
         return ""
@@ -205,5 +207,6 @@ def _sigmas_guessed(annotations: Annotations) -> str:
     return (
         f"there are no published sigmas for {annotations.skeleton.name}, so OKS uses "
         f"{annotations.skeleton.oks_sigmas[0]:g} for every keypoint; its values are not comparable "
-        "with published ones"
+        "with published ones (--sigmas, or data.sigmas in training, sets others, and `poselab data "
+        "sigmas` estimates them)"
     )

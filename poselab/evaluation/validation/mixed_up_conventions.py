@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from poselab.annotations.columns import rows_of
+from poselab.annotations.conventions import (
+    PEOPLE_NEEDED,
+    PEOPLE_SAMPLED,
+    annotated_box_reading,
+    box_reading,
+    fractions_of_image,
+)
 
 if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints
 
-PEOPLE_SAMPLED = 4000
 JOINTS_SAMPLED = 250_000
 POSES_SAMPLED = 10_000
-PEOPLE_NEEDED = 10
 JOINTS_NEEDED = 50
 BETTER = 0.5
 """Another convention is reported if it leaves less than this fraction of the error."""
@@ -71,7 +76,8 @@ def coordinate_warnings(
         *_other_conventions(predictions.keypoints, sample, annotations, nearest),
         _outside(predictions, annotations),
         _predicted_corners(predictions),
-        _annotated_corners(annotations),
+        fractions_of_image(annotations),
+        annotated_box_reading(annotations),
     ]
 
 
@@ -183,44 +189,7 @@ def _outside(predictions: Predictions, annotations: Annotations) -> str:
 def _predicted_corners(predictions: Predictions) -> str:
     if predictions.boxes is None:
         return ""
-    return _corners("the predictions'", predictions.boxes, _extents(predictions.keypoints))
-
-
-def _annotated_corners(annotations: Annotations) -> str:
-    instances = np.flatnonzero((annotations.visibility > 0).sum(axis=1) > 2)
-    if annotations.box_rule != "annotated" or not len(instances):
-        return ""
-    instances = instances[:: max(1, len(instances) // PEOPLE_SAMPLED)]
-    seen = (annotations.visibility[instances] > 0)[..., None]
-    points = np.where(seen, annotations.keypoints[instances], np.nan)
-    return _corners("the annotations'", annotations.boxes[instances], _extents(points))
-
-
-def _extents(points: Floats) -> Floats:
-    """Left, top, right and bottom (N, 4) of points (N, K, 2), NaN where unknown."""
-    return np.concatenate([np.nanmin(points, axis=1), np.nanmax(points, axis=1)], axis=1)
-
-
-def _corners(whose: str, boxes: Floats, extents: Floats) -> str:
-    """Boxes that hold their keypoints only when read as two corners."""
-    if len(boxes) < PEOPLE_NEEDED:
-        return ""
-    as_sizes = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
-    if np.median(_overlap(boxes, extents)) < np.median(_overlap(as_sizes, extents)) + 0.2:
-        return ""
-    return (
-        f"{whose} bbox fits the keypoints far better as two corners (x1, y1, x2, y2); COCO and "
-        "PoseLab read x, y, width, height"
-    )
-
-
-def _overlap(one: Floats, other: Floats) -> Floats:
-    """Intersection over union (N,) of boxes (N, 4) given by their corners."""
-    low, high = np.maximum(one[:, :2], other[:, :2]), np.minimum(one[:, 2:], other[:, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=1)
-    areas = [np.clip(b[:, 2:] - b[:, :2], 0, None).prod(axis=1) for b in (one, other)]
-    overlap: Floats = common / np.maximum(areas[0] + areas[1] - common, 1e-9)
-    return overlap
+    return box_reading("the predictions'", predictions.boxes, predictions.keypoints)
 
 
 def reversed_scores_warning(predictions: Predictions, nearest: NearestPoses) -> str:

@@ -47,6 +47,11 @@ def check_config(config: DictConfig) -> None:
             "forever; choose ddp, or ddp_spawn"
         )
     check_loader(config.data.get("batch_size"), config.data.get("workers"))
+    if OmegaConf.select(config, "evaluator.sigmas") is not None:
+        raise InputError(
+            "expected OKS sigmas in data.sigmas, where training, `poselab evaluate` and `poselab "
+            "compare` read them, got evaluator.sigmas; write data.sigmas instead"
+        )
     _check_framing_keys(config)
     for key in ("framing", "augment"):
         build.instantiate_section(config, key)
