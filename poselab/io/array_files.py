@@ -11,6 +11,7 @@ import numpy as np
 
 from poselab.io.compressed import MOST_PER_BYTE
 from poselab.io.json_text import shortened
+from poselab.io.matlab_elements import check_element_types
 from poselab.io.memory import check_memory, max_memory
 from poselab.structures import InputError
 
@@ -51,6 +52,7 @@ def matlab_variables(path: Path, content: bytes, plain: bool = True) -> dict[str
     matlab_shapes(path, content)
     options = {} if plain else {"squeeze_me": True, "struct_as_record": False}
     try:
+        check_element_types(content)
         loaded: dict[str, Any] = scipy.io.loadmat(io.BytesIO(content), **options)
     except Exception as error:  # scipy raises many kinds of errors for broken files
         raise _broken_matlab(path, error) from None

@@ -71,7 +71,7 @@ def test_an_unknown_decoder_fails(trained: Path, capsys: pytest.CaptureFixture[s
     for wrong in ("--replicates", "--batch-size"):
         assert cli.main(["decode", str(trained), "dark", wrong, "0"]) == 1
         (message,) = capsys.readouterr().err.splitlines()
-        assert "1 or more" in message or "1 replicate or more" in message
+        assert "1 or more" in message or "expected 1 to 100,000 replicates" in message
 
 
 def test_a_run_without_heatmaps_fails(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
