@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from poselab.annotations.conventions import convention_warnings, fractions_of_image
+from poselab.io.image_names import missing_image
+from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,20 +147,58 @@ def image_problems(
 
     def one(row: int) -> Problem | None:
         size = (int(table.sizes[row, 0]), int(table.sizes[row, 1]))
-        file = table.image_path(images, row)
-        sentence = image_sentence(file, size, decode)
+        try:
+            file = table.image_path(images, row)
+        except InputError as error:
+            return Problem(table.source, row, f"names an image wrongly: {error}", "error")
+        if not file.is_file():
+            sentence: str | None = _missing(table, row)
+        else:
+            sentence = image_sentence(file, size) if decode else None
         return None if sentence is None else Problem(str(file), row, sentence, "error")
 
     with ThreadPoolExecutor(threads) as pool:
         yield from pool.map(one, range(len(table)))
 
 
+def is_present(table: Annotations, images: Path) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which images (N,) of the table exist.
+
+    Raises:
+        InputError: a name leaves the folder of images.
+    """
+    # One look at the folder answers for all the names without a folder of their own.
+    names = {file.name for file in images.iterdir()}
+    return np.array(
+        [
+            table.file_name(row) in names or table.image_path(images, row).is_file()
+            for row in range(len(table))
+        ],
+        dtype=bool,
+    )
+
+
+def check_some_images(table: Annotations, images: Path, most: int = 300) -> None:
+    """Look for at most so many images, evenly spread over the table.
+
+    Raises:
+        InputError: some are missing, or a name leaves the folder.
+    """
+    rows = np.linspace(0, len(table) - 1, min(most, len(table))).astype(int).tolist()
+    absent = [row for row in rows if not table.image_path(images, row).is_file()]
+    if absent:
+        raise InputError(
+            f"expected the images of {table.source}, but {len(absent)} of {len(rows)} that were "
+            f"looked for are not there: {table.image_path(images, absent[0])} "
+            f"{_missing(table, absent[0])}"
+        )
+
+
 def present_images(table: Annotations, images: Path) -> tuple[Annotations, list[Problem]]:
     """The table of the images that exist, and a warning about the others, or an error if none
     exists.
     """
-    names = {file.name for file in images.iterdir()}
-    present = np.array([table.file_name(row) in names for row in range(len(table))], dtype=bool)
+    present = is_present(table, images)
     absent = int((~present).sum())
     if not absent:
         return table, []
@@ -171,12 +211,12 @@ def present_images(table: Annotations, images: Path) -> tuple[Annotations, list[
     return table.select(present), [Problem(str(images), -1, rest, "warning")]
 
 
-def image_sentence(file: Path, size: Size, decode: bool) -> str | None:
+def _missing(table: Annotations, row: int) -> str:
+    return missing_image(table.file_name(row), table.outside_images)
+
+
+def image_sentence(file: Path, size: Size) -> str | None:
     """The problem of one image's file of (height, width) ``size``; zeros: unknown size."""
-    if not file.is_file():
-        return "is missing; fetch the images of the dataset"
-    if not decode:
-        return None
     from PIL import Image
 
     try:

@@ -198,7 +198,8 @@ def build_table(
         fingerprint=source.fingerprint,
         image_ids=images.ids,
         sizes=images.sizes.astype(np.int32),
-        file_names=np.array([name.encode() for name in images.names], dtype=np.bytes_),
+        # Windows writes \\ between folders.
+        file_names=np.array([n.replace("\\", "/").encode() for n in images.names], np.bytes_),
         first_person=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         annotation_ids=people.ids,
         keypoints=people.keypoints,

@@ -9,7 +9,7 @@ import numpy as np
 
 from poselab.annotations.masks import run_lengths
 from poselab.annotations.options import AS_ANNOTATED, AnnotationOptions
-from poselab.io.folders import path_inside
+from poselab.io.image_names import image_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,8 @@ class Annotations:
     ("annotated": the file; others are derived); on ``repeated``, how many image entries were
     dropped as repetitions; and on ``categories``, the ids of the categories of a COCO file that are
     used, with ``category_ids`` (M,) int64 of the people where there are several.
-    ``options`` are those that the skeleton and the areas have been changed by.
+    ``options`` are those that the skeleton and the areas have been changed by. ``outside_images``:
+    the user permits names of images that leave the folder of images.
     ``cache_file`` is the file that the columns are mapped from, and ``image_rows`` the image rows
     selected from it; a table with a cache file is pickled as these two, not as arrays.
     """
@@ -76,6 +77,7 @@ class Annotations:
     held_out: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
     category_ids: Ints | None = None
     options: AnnotationOptions = AS_ANNOTATED
+    outside_images: bool = False
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -116,16 +118,16 @@ class Annotations:
         return range(int(self.first_person[image]), int(self.first_person[image + 1]))
 
     def file_name(self, image: int) -> str:
-        """The image's file, relative to the folder of images."""
+        """The image's file as the annotations name it, with / between folders."""
         return bytes(self.file_names[image]).decode()
 
     def image_path(self, folder: Path, image: int) -> Path:
-        """The image's file in the folder of images.
+        """The image's file, which lies in the folder of images unless it may lie outside.
 
         Raises:
             InputError: its name leaves the folder.
         """
-        return path_inside(folder, self.file_name(image))
+        return image_path(folder, self.file_name(image), self.outside_images)
 
     def mask(self, person: int) -> bytes | None:
         """The compressed COCO run-lengths of a person's region, where there is one."""

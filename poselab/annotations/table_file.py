@@ -20,7 +20,7 @@ import copyreg
 import mmap
 import struct
 import zlib
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from poselab.structures import Ints
 
 MAGIC = b"PoseLab2"
-VERSION = 8
+VERSION = 9
 _HEAD = struct.Struct("<8sQI")
 _ALIGN = 64
 
@@ -78,7 +78,7 @@ def _split(table: Annotations) -> tuple[dict[str, Any], dict[str, Any]]:
         if isinstance(v, np.ndarray) and (any(v.strides) or not v.size)
     }
     scalars = {k: v for k, v in values.items() if not isinstance(v, np.ndarray)}
-    del scalars["options"]  # of this program's user, not of the file
+    del scalars["options"], scalars["outside_images"]  # of this program's user, not of the file
     return scalars | {"skeleton": asdict(table.skeleton), "cache_file": ""}, columns
 
 
@@ -122,15 +122,18 @@ def _table(mapped: mmap.mmap, path: str, verify: bool) -> Annotations:
     )
 
 
-def _load_rows(path: str, image_rows: Ints | None, options: AnnotationOptions) -> Annotations:
-    table = load(path)
+def _load_rows(
+    path: str, image_rows: Ints | None, options: AnnotationOptions, outside_images: bool
+) -> Annotations:
+    table = replace(load(path), outside_images=outside_images)
     return with_options(table if image_rows is None else table.select(image_rows), options)
 
 
 def _reduce(table: Annotations) -> tuple[Callable[..., Annotations], tuple[Any, ...]]:
     """Pickle a mapped table as its file's path, which another process maps again."""
     if table.cache_file:
-        return _load_rows, (table.cache_file, table.image_rows, table.options)
+        rows = (table.image_rows, table.options, table.outside_images)
+        return _load_rows, (table.cache_file, *rows)
     return Annotations, tuple(getattr(table, field.name) for field in fields(table))
 
 

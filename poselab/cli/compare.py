@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poselab.cli import scoring
+from poselab.cli.annotation_words import add_outside_images
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     scoring.add_scoring_options(arguments)
     arguments.add_argument("--out", type=Path, required=True, metavar="DIR")
     arguments.add_argument("--images", type=Path, metavar="DIR", help="images to show on the page")
+    add_outside_images(arguments)
     arguments.add_argument(
         "--replicates", type=int, default=1000, help="bootstrap replicates (1000)"
     )
@@ -58,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     with _progress(arguments.replicates) as advance:
         comparison = compare(
             named_paths(arguments.methods),
-            scoring.annotations_of(arguments),
+            replace(scoring.annotations_of(arguments), outside_images=arguments.outside_images),
             scoring.evaluator_of(arguments),
             arguments.replicates,
             arguments.seed,

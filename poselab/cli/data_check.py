@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poselab.cli.annotation_words import add_category, add_outside_images
 from poselab.cli.progress_bar import track
 from poselab.structures import InputError
 
@@ -37,6 +38,8 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--images", type=Path, help="folder of the images, if they lie elsewhere"
     )
+    add_category(arguments)
+    add_outside_images(arguments)
     arguments.add_argument("--quick", action="store_true", help="do not decode the images")
     return arguments
 
@@ -50,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     root = arguments.root
     if not root.exists():
         raise InputError(f"expected a dataset at {root}, found nothing; {how_to_get(root)}")
-    checks = Checks(not arguments.quick, track)
+    checks = Checks(not arguments.quick, track, arguments.category, arguments.outside_images)
     if root.is_file():
         reports = [check_file(root, checks, arguments.layout, arguments.images)]
         no_folder = "not checked"

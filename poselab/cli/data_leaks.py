@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poselab.cli.annotation_words import add_category, add_outside_images
 from poselab.cli.progress_bar import track
 from poselab.structures import InputError
 
@@ -66,6 +67,8 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--layout", default="auto", help="of annotation files (default: recognise it)"
     )
+    add_category(arguments)
+    add_outside_images(arguments)
     arguments.add_argument(
         "--distance",
         type=int,
@@ -80,13 +83,14 @@ def parser() -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     """Scan, print, write; 1 when the sets share anything."""
     from poselab.datasets.leaks.find import find_leaks, leaks_record
-    from poselab.datasets.leaks.image_sets import open_image_sets
+    from poselab.datasets.leaks.image_sets import Opening, open_image_sets
     from poselab.io.files import write_json
     from poselab.report.leaks import draw_leaks
 
     if not 0 <= arguments.distance <= 32:
         raise InputError(f"expected a distance of 0 to 32 bits, got {arguments.distance}")
-    sets = open_image_sets(arguments.train, arguments.val, arguments.images, arguments.layout)
+    how = Opening(arguments.layout, arguments.category, arguments.outside_images)
+    sets = open_image_sets(arguments.train, arguments.val, arguments.images, how)
     leaks = find_leaks(*sets, arguments.distance, track)
     _warn(leaks, *sets)
     _print(leaks, *sets)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poselab.cli.annotation_words import add_category
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--layout", default="auto", help="of ANNOTATIONS and OTHER (default: auto)"
     )
+    add_category(arguments)
     arguments.add_argument("--json", type=Path, metavar="OUT", help="also write the sigmas")
     return arguments
 
@@ -53,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
             "expected --repeated OTHER or --residuals PREDICTIONS, got neither; sigmas come from "
             "people labelled twice, or from a model's errors"
         )
-    annotations = open_annotations(arguments.annotations, layout=arguments.layout)
+    annotations = open_annotations(
+        arguments.annotations, arguments.layout, category=arguments.category
+    )
     estimates = _estimates(arguments, annotations)
     for estimate in estimates:
         _print_table(estimate, annotations)
@@ -71,7 +75,10 @@ def _estimates(arguments: argparse.Namespace, annotations: Annotations) -> list[
 
     estimates = []
     if arguments.repeated:
-        others = [open_annotations(path, layout=arguments.layout) for path in arguments.repeated]
+        others = [
+            open_annotations(path, arguments.layout, category=arguments.category)
+            for path in arguments.repeated
+        ]
         estimates.append(sigmas_of_repeats(annotations, others))
     if arguments.residuals is not None:
         predictions = open_predictions(arguments.residuals, annotations).predictions

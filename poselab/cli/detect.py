@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from poselab.cli.annotation_words import add_outside_images
 from poselab.cli.box_rules import add_box_rules, box_rules
 from poselab.experiments.detection import detectors
 from poselab.experiments.device import add_device
@@ -40,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--annotations", type=Path, help="annotations of the images in SOURCE's folder"
     )
+    add_outside_images(arguments)
     add_box_rules(arguments)
     arguments.add_argument("--batch-size", type=int, default=8)
     add_device(arguments)
@@ -53,7 +55,11 @@ def run(arguments: argparse.Namespace) -> int:
     from poselab.experiments.prediction.image_sources import annotated_split, image_split
 
     source, annotations = arguments.source, arguments.annotations
-    split = annotated_split(source, annotations) if annotations else image_split(source)
+    split = (
+        annotated_split(source, annotations, arguments.outside_images)
+        if annotations
+        else image_split(source)
+    )
     detections = detectors.detect_people(
         arguments.detector, split, arguments.device, arguments.batch_size, box_rules(arguments)
     )

@@ -58,7 +58,8 @@ class PoseData(pl.LightningDataModule):
     batch_size is per device; ``limit`` keeps only the first images of either split; ``category``
     is the name or id of the only category to use, by default all that share their keypoints;
     ``sigmas``, ``flip_pairs`` and ``area`` are what
-    :func:`poselab.annotations.options.annotation_options` reads. Call :meth:`set_transforms` before
+    :func:`poselab.annotations.options.annotation_options` reads; ``outside_images`` permits
+    annotations to name files outside of their folder of images. Call :meth:`set_transforms` before
     the loaders.
 
     Raises:
@@ -76,6 +77,7 @@ class PoseData(pl.LightningDataModule):
         sigmas: Any = None,
         flip_pairs: Any = None,
         area: Any = None,
+        outside_images: bool = False,
     ) -> None:
         super().__init__()
         check_loader(batch_size, workers)
@@ -83,7 +85,7 @@ class PoseData(pl.LightningDataModule):
         self.first_epoch = 0
         """Where training starts: workers prefetch before Lightning sets the sampler's epoch."""
         self.options = annotation_options(sigmas, flip_pairs, area)
-        train, val = (source.open(category) for source in sources)
+        train, val = (source.open(category, outside_images) for source in sources)
         self.train = train.with_options(self.options).limited(limit)
         self.val = val.with_options(self.options).limited(limit)
         for split in (self.train, self.val):

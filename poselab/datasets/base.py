@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from poselab.annotations import Annotations, layout_of, open_annotations
+from poselab.annotations.check import is_present
 from poselab.annotations.options import with_options
 from poselab.structures import InputError
 
@@ -70,8 +71,10 @@ class SplitFiles:
         """The annotation file, or else the first of ``unsplit`` that exists."""
         return self.annotation_file() or next((f for f in self.unsplit if f.is_file()), None)
 
-    def open(self, category: str | int | None = None) -> Split:
+    def open(self, category: str | int | None = None, outside_images: bool = False) -> Split:
         """Read the annotations, of one category or of all that share their keypoints.
+
+        ``outside_images``: the annotations may name files outside of the folder of images.
 
         Raises:
             InputError: a file is missing or broken, or no image is left.
@@ -83,10 +86,10 @@ class SplitFiles:
             )
         file = self.annotation_file() or self.annotations[0]
         table = open_annotations(file, layout=self.layout, category=category)
+        table = replace(table, outside_images=outside_images)
         rows = np.arange(len(table))
         if self.present_only:
-            present = {path.name for path in self.images.iterdir()}
-            rows = rows[[table.file_name(row) in present for row in rows.tolist()]]
+            rows = rows[is_present(table, self.images)]
         chosen = rows[self.first : self.last]
         if not len(chosen):
             raise InputError(f"expected images in {file}, found none to use")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poselab.annotations import open_annotations
@@ -38,10 +39,13 @@ class SplitReport(NamedTuple):
 
 class Checks(NamedTuple):
     """How to check: whether images are decoded, and ``track``, which wraps (steps, number,
-    description) as a progress bar does."""
+    description) as a progress bar does; ``category`` is the only one to open, and
+    ``outside_images`` permits names that leave the folder of images."""
 
     decode: bool
     track: Track
+    category: str | None = None
+    outside_images: bool = False
 
 
 def check_folder(
@@ -118,9 +122,10 @@ def _check(
 ) -> tuple[Annotations | None, list[Problem]]:
     """The table of a file, if it opens, and the problems of it and of its images."""
     try:
-        table = open_annotations(file, layout)
+        table = open_annotations(file, layout, category=checks.category)
     except InputError as error:
         return None, [Problem(str(file), -1, str(error), "error")]
+    table = replace(table, outside_images=checks.outside_images)
     if table.file_name(0).endswith(".unknown"):  # a format that names no images
         images = None
     absent: list[Problem] = []

@@ -5,30 +5,13 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager, suppress
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from poselab.io.json_text import shortened
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-def path_inside(folder: Path, name: str) -> Path:
-    """The file ``name`` of a folder, where the name comes from somebody's annotations.
-
-    Raises:
-        InputError: the name leaves the folder.
-    """
-    # Text alone decides: every sample of an epoch passes here, a look at the disk would cost more.
-    if ".." in name and ".." in PurePath(name).parts:
-        raise InputError(
-            f"expected images in {folder}, got the name {shortened(name)}, which leaves it; give "
-            "the folder that holds all images, and names within it"
-        )
-    return folder / name.lstrip("/")
 
 
 def make_new(folder: Path) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from poselab.io.image_names import missing_image
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -37,9 +38,11 @@ def embed_images(
         if path.is_file():
             uris[row] = _uri(path)
     if most and len(annotations) and not uris:
+        name = annotations.file_name(0)
+        missing = missing_image(name, annotations.outside_images)
         raise InputError(
-            f"expected images such as {annotations.file_name(0) or 'named by the annotations'} in "
-            f"{folder}, found none of {len(annotations)}; give the folder that holds them"
+            f"expected images such as {name or 'named by the annotations'} in {folder}, found none "
+            f"of {len(annotations)}: the first {missing}"
         )
     return uris
 

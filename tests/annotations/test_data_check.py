@@ -83,7 +83,10 @@ def break_folder(root):
     [
         (break_truncated, "002.jpg cannot be decoded to its end (image file is truncated"),
         (break_nonimage, "002.jpg cannot be decoded to its end (not an image); fetch it again"),
-        (break_missing, "train2017/002.jpg is missing; fetch the images"),
+        (
+            break_missing,
+            "train2017/002.jpg is missing ('002.jpg' of the annotations joined to the folder",
+        ),
         (break_size, "002.jpg is 120 × 90 pixels, annotated as 120 × 100"),
         (break_annotations, "expected JSON in"),
         (break_split, "val2017.json is missing; get it from http://images.cocodataset.org/annot"),
@@ -214,3 +217,58 @@ def test_images_listed_again_are_reported(write):
     content["images"] *= 2
     (problem,) = check.annotation_problems(open_annotations(write(content)))
     assert problem.sentence.startswith("3 entries list an image again")
+
+
+def renamed(root, rename):
+    """Give every image of the training split another name in its annotations."""
+    file = root / "annotations/person_keypoints_train2017.json"
+    content = json.loads(file.read_text())
+    for image in content["images"]:
+        image["file_name"] = rename(image["file_name"])
+    file.write_text(json.dumps(content))
+
+
+def test_one_name_that_leaves_the_folder_is_one_finding(root, capsys):
+    renamed(root, lambda name: "../val2017/002.jpg" if name == "002.jpg" else name)
+    (root / "train2017/003.jpg").unlink()
+    status, printed = checked(capsys, root)
+    assert status == 1
+    assert printed.count("error: ") == 2
+    assert "which leaves it" in printed
+    assert "003.jpg is missing" in printed
+
+
+def test_absolute_names_are_used_where_the_user_permits_them(root, capsys):
+    renamed(root, lambda name: str(root / "train2017" / name))
+    status, printed = checked(capsys, root)
+    assert status == 1
+    assert "of the annotations joined to the folder of images" in printed
+    assert "--outside-images" in printed
+    assert checked(capsys, root, "--outside-images")[0] == 0
+
+
+def test_windows_folders_are_folders(root, capsys):
+    (root / "train2017" / "sub").mkdir()
+    for file in list((root / "train2017").glob("*.jpg")):
+        file.rename(file.parent / "sub" / file.name)
+    renamed(root, lambda name: f"sub\\{name}")
+    assert checked(capsys, root)[0] == 0
+    renamed(root, lambda name: f"..\\train2017\\{name}")
+    status, printed = checked(capsys, root)
+    assert status == 1
+    assert "which leaves it" in printed
+
+
+def test_one_of_several_categories_is_checked(root, capsys):
+    file = root / "annotations/person_keypoints_train2017.json"
+    content = json.loads(file.read_text())
+    content["categories"].append({"id": 2, "name": "card", "keypoints": ["a", "b"]})
+    card = {"id": 9, "image_id": 30, "category_id": 2, "keypoints": [1, 2, 2, 3, 4, 2]}
+    content["annotations"].append(card | {"bbox": [1, 2, 3, 4], "area": 9})
+    file.write_text(json.dumps(content))
+    status, printed = checked(capsys, file)
+    assert status == 1
+    assert "card" in printed
+    status, printed = checked(capsys, file, "--category", "card")
+    assert status == 0
+    assert "custom2" in printed

@@ -129,7 +129,7 @@ def _images(source: SourceFile, images: Entries) -> tuple[ImageColumns, int]:
     if not images:
         raise InputError(f"expected images in {source.path}, its `images` is empty; is it whole?")
     ids = read_column(source, images, ID)
-    names = [name.lstrip("/") for name in read_column(source, images, FILE_NAME)]
+    names = read_column(source, images, FILE_NAME)
     sizes = np.stack([read_column(source, images, side, default=0) for side in SIDES], axis=1)
     _, first, group = np.unique(ids, return_index=True, return_inverse=True)
     if len(first) < len(ids):

@@ -66,7 +66,8 @@ def find_leaks(
 
 def _hashes(images: ImageSet, folder: Path, track: Track) -> ImageHashes:
     names = [images.table.file_name(row) for row in range(len(images.table))]
-    steps = hash_images(folder, names, threads=os.cpu_count() or 1)
+    threads, outside = os.cpu_count() or 1, images.table.outside_images
+    steps = hash_images(folder, names, threads, outside=outside)
     *_, hashes = track(steps, len(names), f"hashing {images.name} images")
     assert isinstance(hashes, ImageHashes)
     return hashes

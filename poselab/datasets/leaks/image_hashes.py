@@ -16,7 +16,7 @@ import numpy as np
 
 from poselab.annotations import cache
 from poselab.io.files import replacing
-from poselab.io.folders import path_inside
+from poselab.io.image_names import image_path
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -51,18 +51,27 @@ class ImageHashes(NamedTuple):
 
 
 def hash_images(
-    folder: Path, names: Sequence[str], threads: int = 4, cached: bool = True
+    folder: Path,
+    names: Sequence[str],
+    threads: int = 4,
+    cached: bool = True,
+    outside: bool = False,
 ) -> Iterator[ImageHashes | None]:
     """Hash the images ``names`` of a folder: yields None for each one, then all hashes.
 
-    The Nones drive a progress bar. ``cached``: use and extend the cache.
+    The Nones drive a progress bar. ``cached``: use and extend the cache; ``outside``: names may
+    leave the folder.
+
+    Raises:
+        InputError: one does, and may not.
     """
+    files = {name: image_path(folder, name, outside) for name in names}
     known = _load(folder) if cached else {}
     before, unread, hashed = len(known), dict[str, str](), dict[str, Any]()
     try:
-        for n, (name, result) in enumerate(_hash_all(folder, names, known, threads), start=1):
+        for n, (name, result) in enumerate(_hash_all(files, known, threads), start=1):
             if isinstance(result, str):
-                unread[str(folder / name)] = result
+                unread[str(files[name])] = result
             else:
                 known[name] = hashed[name] = result
             if cached and n % _SAVE_EVERY == 0 and len(known) > before:
@@ -77,13 +86,13 @@ def hash_images(
 
 
 def _hash_all(
-    folder: Path, names: Sequence[str], known: dict[str, Any], threads: int
+    files: dict[str, Path], known: dict[str, Any], threads: int
 ) -> Iterator[tuple[str, Any]]:
     """Each name with its record, or with the reason why there is none."""
 
     def one(name: str) -> Any:
         try:
-            return _hash_file(path_inside(folder, name), known.get(name))
+            return _hash_file(files[name], known.get(name))
         except FileNotFoundError:
             return MISSING
         except (OSError, SyntaxError, ValueError) as error:
@@ -91,7 +100,7 @@ def _hash_all(
             return f"cannot be decoded ({'not an image' if not_an_image else error})"
 
     with ThreadPoolExecutor(threads) as pool:
-        yield from zip(names, pool.map(one, names), strict=True)
+        yield from zip(files, pool.map(one, files), strict=True)
 
 
 def _hash_file(file: Path, before: Any) -> Any:

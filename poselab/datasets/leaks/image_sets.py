@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from poselab.structures import InputError
@@ -22,8 +23,20 @@ class ImageSet(NamedTuple):
     folder: Path | None
 
 
+class Opening(NamedTuple):
+    """How annotations are opened: as which layout, of which category (None: all that share their
+    keypoints), and whether they may name files outside of the folder of images."""
+
+    layout: str = "auto"
+    category: str | None = None
+    outside_images: bool = False
+
+
+_AS_RECOGNISED = Opening()
+
+
 def open_image_sets(
-    train: Path, val: Path | None, folders: Sequence[Path] = (), layout: str = "auto"
+    train: Path, val: Path | None, folders: Sequence[Path] = (), how: Opening = _AS_RECOGNISED
 ) -> tuple[ImageSet, ImageSet]:
     """The training and the evaluation set.
 
@@ -43,12 +56,12 @@ def open_image_sets(
         )
     first, last = (folders[0], folders[-1]) if folders else (None, None)
     return (
-        _open(("training", 0), train, first, layout),
-        _open(("evaluation", 1), val or train, last, layout),
+        _open(("training", 0), train, first, how),
+        _open(("evaluation", 1), val or train, last, how),
     )
 
 
-def _open(split: tuple[str, int], place: Path, folder: Path | None, layout: str) -> ImageSet:
+def _open(split: tuple[str, int], place: Path, folder: Path | None, how: Opening) -> ImageSet:
     """One set by its annotation file, or by the folder that holds it as its nth split."""
     from poselab.annotations import open_annotations
 
@@ -59,7 +72,8 @@ def _open(split: tuple[str, int], place: Path, folder: Path | None, layout: str)
         place, beside = _split_files(place, number)
     else:
         beside = _images_beside(place)
-    table = open_annotations(place, layout)
+    table = open_annotations(place, how.layout, category=how.category)
+    table = replace(table, outside_images=how.outside_images)
     folder = folder or (beside if beside.is_dir() else None)
     if folder is None:
         print(f"warning: no images of {place} at {beside}; give --images", file=sys.stderr)

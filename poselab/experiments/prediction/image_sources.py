@@ -28,8 +28,12 @@ def image_split(inputs: Sequence[Path], skeleton: Skeleton = COCO17) -> Split:
     return unannotated_split(images, common_folder(images), skeleton)
 
 
-def annotated_split(inputs: Sequence[Path], annotations: Path) -> Split:
+def annotated_split(
+    inputs: Sequence[Path], annotations: Path, outside_images: bool = False
+) -> Split:
     """The images of one folder with their annotations; images without a file are left out.
+
+    ``outside_images``: the annotations may name files outside of the folder.
 
     Raises:
         InputError: several folders, a missing file, or annotations of other images.
@@ -40,7 +44,7 @@ def annotated_split(inputs: Sequence[Path], annotations: Path) -> Split:
             "the folder that the annotations' file names start from"
         )
     files = SplitFiles("", (annotations,), inputs[0], present_only=True)
-    return files.open()
+    return files.open(outside_images=outside_images)
 
 
 def common_folder(images: Sequence[Path]) -> Path:
