@@ -15,6 +15,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError
 
+from poselab.annotations.check import check_some_images
 from poselab.io.checkpoints import AtomicCheckpointIO, read_checkpoint
 from poselab.models.pose_net import PoseNet
 from poselab.structures import InputError, Skeleton
@@ -64,9 +65,11 @@ def data(config: DictConfig) -> PoseData:
     """The datamodule, with the framing and the augmentation that the config names.
 
     Raises:
-        InputError: the dataset is missing or broken.
+        InputError: the dataset, or an image among some of each split, is missing or broken.
     """
     module: PoseData = instantiate_section(config, "data")
+    for split in (module.train, module.val):
+        check_some_images(split.annotations, split.images)
     module.set_transforms(framing(config), instantiate_section(config, "augment"), config.seed)
     return module
 

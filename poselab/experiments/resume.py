@@ -24,7 +24,8 @@ _TRAINER = (
 )
 RESUMABLE = (
     *(f"trainer.{key}" for key in _TRAINER),
-    *("data.workers", "data.sources.root", "logger", "report", "runs", "published"),
+    *("data.workers", "data.sources.root", "data.outside_images"),
+    *("logger", "report", "runs", "published"),
 )
 """Keys, with all below them, of a run's epochs, devices, workers, logging and reports.
 
