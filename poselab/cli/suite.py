@@ -26,12 +26,17 @@ def main(words: list[str]) -> int:
     if not words or {"-h", "--help"} & set(words):
         print(_HELP, file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
-    from poselab.experiments.config.compose import split_config_dirs
-    from poselab.experiments.suite import run_suite, suite_experiments
+    from poselab.experiments.config.names import split_config_dirs, suite_experiments
 
     folders, rest = split_config_dirs(words)
     suite, *wanted = [word for word in rest if "=" not in word] or [""]
     experiments = suite_experiments(suite, wanted, folders)
+
+    from poselab.experiments.training_processes import start_fork_server
+
+    start_fork_server()  # before this process imports the same libraries: both take 15 seconds
+    from poselab.experiments.suite import run_suite
+
     places = [word for folder in folders for word in ("--config-dir", str(folder))]
     folder = run_suite(experiments, [*(word for word in rest if "=" in word), *places])
     print(f"table: {folder / 'table.md'} (and .csv)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -16,6 +15,7 @@ import torch
 from poselab.experiments.config.compose import compose
 from poselab.experiments.library_messages import hide_library_messages
 from poselab.experiments.train import train_run
+from poselab.experiments.training_processes import PROCESSES
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ def train_in_parallel(
     """
     threads = max(1, torch.get_num_threads() // processes)
     width = max(len(_short(name)) for name in folders)
-    # A fork of a process whose libraries have started threads may wait forever for their locks.
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(processes, PROCESSES)
     try:
         started = [
             pool.submit(_train, name, folder, [*overrides], threads, width)

@@ -10,7 +10,6 @@ import torch
 from poselab.evaluation.statistics.estimate import Estimate
 from poselab.experiments import build, runs
 from poselab.experiments.config.compose import compose
-from poselab.experiments.config.names import suite_rows
 from poselab.experiments.parallel import parallel_runs, train_in_parallel
 from poselab.experiments.reporting import compare_runs
 from poselab.experiments.speed import images_per_second
@@ -18,7 +17,6 @@ from poselab.experiments.train import train_run
 from poselab.io.files import read_json, write_bytes, write_json
 from poselab.report.page import write_page
 from poselab.report.tables import Quantity, csv_text, markdown, print_table
-from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,25 +33,6 @@ _CAPTION = (
     "On the validation images, by which the best epoch was chosen too. In brackets: 95 % bootstrap "
     "confidence interval over validation images; training noise is not in it."
 )
-
-
-def suite_experiments(
-    suite: str, wanted: Sequence[str] = (), folders: Sequence[Path] = ()
-) -> list[str]:
-    """The full names of a suite's experiments, or of those that are wanted.
-
-    ``folders`` hold configs of the user's own.
-
-    Raises:
-        InputError: there is no such suite, or it has no such experiment.
-    """
-    experiments = {name.rpartition("/")[2]: name for name in suite_rows(suite.rstrip("/"), folders)}
-    if unknown := [name for name in wanted if name not in experiments]:
-        raise InputError(
-            f"expected experiments of {suite} out of {', '.join(experiments)}, got {unknown[0]!r}; "
-            "choose some of these, or none for all"
-        )
-    return [experiments[name] for name in wanted] or list(experiments.values())
 
 
 def run_suite(experiments: Sequence[str], overrides: Sequence[str]) -> Path:

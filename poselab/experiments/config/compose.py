@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
@@ -22,7 +21,7 @@ from poselab.experiments.config.close_names import (
     unknown_key,
     unknown_option,
 )
-from poselab.experiments.config.names import conf_folder
+from poselab.experiments.config.names import conf_folder, split_config_dirs
 from poselab.experiments.config.stored_rows import heatmap_sigma, store_rows
 from poselab.experiments.config.total_batch import scale_total_batch
 from poselab.structures import InputError
@@ -105,25 +104,6 @@ def _known(name: str, words: Sequence[str], unknown: str) -> list[str]:
     return [key for key in known if not key.startswith("hydra")]
 
 
-def split_config_dirs(words: Sequence[str]) -> tuple[list[Path], list[str]]:
-    """The folders of ``--config-dir DIR`` and ``--config-dir=DIR``, and the other words.
-
-    Raises:
-        InputError: one of them is not there.
-    """
-    rest, folders = [part for word in words for part in _split_flag(word)], list[Path]()
-    while "--config-dir" in rest:
-        where = rest.index("--config-dir")
-        if where + 1 == len(rest):
-            raise InputError("expected a folder after --config-dir, got none; name it")
-        folder = Path(rest[where + 1]).resolve()
-        if not folder.is_dir():
-            raise InputError(f"expected a folder of configs at {folder}, found none; check it")
-        folders.append(folder)
-        del rest[where : where + 2]
-    return folders, rest
-
-
 def _with_search_path(words: Sequence[str]) -> list[str]:
     """``--config-dir DIR`` as the override that adds folders of the user's own configs.
 
@@ -139,12 +119,6 @@ def search_path_override(places: Sequence[str]) -> str:
     """The override that adds config folders, whatever characters their names have."""
     quoted = ["'" + place.replace("\\", "\\\\").replace("'", "\\'") + "'" for place in places]
     return f"hydra.searchpath=[{','.join(quoted)}]"
-
-
-def _split_flag(word: str) -> list[str]:
-    """``--config-dir=DIR`` as the two words it stands for, any other word as it is."""
-    flag, equals, folder = word.partition("=")
-    return [flag, folder] if flag == "--config-dir" and equals else [word]
 
 
 def wants_hydra(words: Sequence[str]) -> bool:

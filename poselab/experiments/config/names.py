@@ -71,6 +71,25 @@ def suite_rows(suite: str, folders: Sequence[Path] = ()) -> dict[str, Overrides]
     return dict(sorted(rows.items()))
 
 
+def suite_experiments(
+    suite: str, wanted: Sequence[str] = (), folders: Sequence[Path] = ()
+) -> list[str]:
+    """The full names of a suite's experiments, or of those that are wanted.
+
+    ``folders`` hold configs of the user's own.
+
+    Raises:
+        InputError: there is no such suite, or it has no such experiment.
+    """
+    experiments = {name.rpartition("/")[2]: name for name in suite_rows(suite.rstrip("/"), folders)}
+    if unknown := [name for name in wanted if name not in experiments]:
+        raise InputError(
+            f"expected experiments of {suite} out of {', '.join(experiments)}, got {unknown[0]!r}; "
+            "choose some of these, or none for all"
+        )
+    return [experiments[name] for name in wanted] or list(experiments.values())
+
+
 def _rows_of(table: str, folders: Sequence[Path]) -> dict[str, Overrides]:
     """The rows of a table by their names; a later folder's replace an earlier one's."""
     rows: dict[str, Overrides] = {}
@@ -129,3 +148,28 @@ def rows_of_table(table: dict[str, Any], file: str) -> Iterator[tuple[str, dict[
     for group in groups:
         for name, row in rows_of_table(mapping(group, f"a group of {file}"), file):
             yield name, {**every, **row}
+
+
+def split_config_dirs(words: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """The folders of ``--config-dir DIR`` and ``--config-dir=DIR``, and the other words.
+
+    Raises:
+        InputError: one of them is not there.
+    """
+    rest, folders = [part for word in words for part in _split_flag(word)], list[Path]()
+    while "--config-dir" in rest:
+        where = rest.index("--config-dir")
+        if where + 1 == len(rest):
+            raise InputError("expected a folder after --config-dir, got none; name it")
+        folder = Path(rest[where + 1]).resolve()
+        if not folder.is_dir():
+            raise InputError(f"expected a folder of configs at {folder}, found none; check it")
+        folders.append(folder)
+        del rest[where : where + 2]
+    return folders, rest
+
+
+def _split_flag(word: str) -> list[str]:
+    """``--config-dir=DIR`` as the two words it stands for, any other word as it is."""
+    flag, equals, folder = word.partition("=")
+    return [flag, folder] if flag == "--config-dir" and equals else [word]
