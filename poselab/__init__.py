@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from poselab.experiments.api import predict as predict
     from poselab.experiments.api import resume as resume
     from poselab.experiments.api import train as train
+    from poselab.experiments.api import write_report as write_report
     from poselab.report.comparison_report import compare as compare
 
 __version__ = "0.1.0"
 
 _API = {
-    **dict.fromkeys(("train", "resume", "load", "predict"), "poselab.experiments.api"),
+    **dict.fromkeys(
+        ("train", "resume", "write_report", "load", "predict"), "poselab.experiments.api"
+    ),
     "evaluate": "poselab.evaluation.api",
     "compare": "poselab.report.comparison_report",
 }

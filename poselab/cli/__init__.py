@@ -12,6 +12,7 @@ import errno
 import gc
 import importlib
 import os
+import signal
 import sys
 
 import poselab
@@ -19,11 +20,14 @@ from poselab.structures import InputError
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM}
 """Errors of a disk that is full or not writable."""
+_TERMINATED = 128 + signal.SIGTERM
+"""The exit status of a process that the system asked to end."""
 
 COMMANDS = {
     "train": "train one experiment: poselab train experiment=SUITE/NAME key=value ...",
     "list": "list experiments, methods, backbones, suites, ablations, models, datasets or metrics",
     "check": "try an experiment, and estimate what training it would cost",
+    "report": "score a trained run again, and write its metrics, curves and page",
     "suite": "train every experiment of a suite, and print one table",
     "ablate": "answer one question with many runs: poselab ablate ablation=PAPER/QUESTION ...",
     "evaluate": "score a predictions file of any project against annotations",
@@ -55,6 +59,8 @@ def main(words: list[str] | None = None) -> int:
         print(poselab.__version__)
         return 0
     name, rest = _split(words)
+    if own_process:  # else Python would end at once, with locks and files left behind
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(_TERMINATED))
     try:
         status = _overview(words) if name is None else _dispatch(name, rest, own_process)
         sys.stdout.flush()
@@ -76,8 +82,16 @@ def main(words: list[str] | None = None) -> int:
         )
         return 1
     except KeyboardInterrupt:
-        print(f"poselab {name}: interrupted; finished epochs are kept", file=sys.stderr)
-        return 130
+        return _interrupted(name, 128 + signal.SIGINT)
+    except SystemExit as stop:
+        if stop.code != _TERMINATED:
+            raise
+        return _interrupted(name, _TERMINATED)
+
+
+def _interrupted(name: str | None, status: int) -> int:
+    print(f"poselab {name}: interrupted; finished epochs are kept", file=sys.stderr)
+    return status
 
 
 def _sentence(error: Exception) -> str | None:

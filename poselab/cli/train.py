@@ -26,7 +26,7 @@ weights=RUN starts a new run from the best weights of another run, trained or im
 weights=FILE from those of a checkpoint file.
 
 A run can be resumed with more epochs (trainer.max_epochs) and with other devices, data.workers,
-logger.* and report.*; any other change needs a new run.
+logger.* and report.*; any other change needs a new run. `poselab report` writes only its report.
 
   --cfg job         print the config instead of training
   --config-dir DIR  also look for configs in a folder of your own

@@ -15,7 +15,7 @@ from poselab.experiments import runs
 from poselab.experiments.config.compose import compose, hand_to_hydra, search_path_override
 from poselab.experiments.config.names import mapping
 from poselab.experiments.train import train_run
-from poselab.io.files import read_json, write_bytes
+from poselab.io.files import write_bytes
 from poselab.report.tables import markdown, print_table
 from poselab.structures import InputError
 
@@ -125,7 +125,7 @@ def _table_row(config: DictConfig, name: str, row: Any) -> Row:
     """Ours beside the published value, for each metric."""
     seeds = list(config.ablation.seeds)
     folders = [_folder(config, name, row.label, seed) for seed in seeds]
-    records = [read_json(folder / "metrics.json", "metrics") for folder in folders]
+    records = [runs.read_metrics(folder) for folder in folders]
     cells: Row = {"row": str(row.label)}
     for metric in config.ablation.metrics:
         values = [100 * record[metric] for record in records]

@@ -10,9 +10,15 @@ from poselab.experiments import runs
 from poselab.experiments.config.compose import compose
 from poselab.experiments.library_messages import hide_library_messages
 from poselab.experiments.prediction.predictor import load
-from poselab.experiments.resume import check_trained_here, with_changes
+from poselab.experiments.resume import (
+    REPORTABLE,
+    check_trained,
+    check_trained_here,
+    with_changes,
+)
 from poselab.experiments.run import Run
-from poselab.experiments.train import train_run
+from poselab.experiments.train import report_run, train_run
+from poselab.io.folders import only_writer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
 
     Overrides = Sequence[str] | Mapping[str, Any]
 
-__all__ = ["load", "predict", "resume", "train"]
+__all__ = ["load", "predict", "resume", "train", "write_report"]
 
 
 def train(
@@ -56,7 +62,8 @@ def train(
 
 
 def resume(folder: Path | str, overrides: Overrides = ()) -> Run:
-    """Resume a run from its last checkpoint; a finished run without changes stays as it is.
+    """Resume a run from its last checkpoint; a finished run without changes stays as it is, one
+    that was interrupted in its report is reported.
 
     overrides: more epochs, such as ``{"trainer.max_epochs": 20}``, or other devices, data.workers,
     loggers and reports.
@@ -71,6 +78,24 @@ def resume(folder: Path | str, overrides: Overrides = ()) -> Run:
     config = with_changes(folder, config, changes)
     if changes or not runs.is_finished(folder):
         train_run(config, folder, experiment)
+    return Run(folder)
+
+
+def write_report(folder: Path | str, overrides: Overrides = ()) -> Run:
+    """Score and report a run again that has trained, without training: metrics, curves, the page.
+
+    overrides: ``{"report.replicates": 2000}``, or where the data lies now.
+
+    Raises:
+        InputError: no such run, one that has not trained to its end, or changed annotations.
+    """
+    hide_library_messages()
+    folder, changes = Path(folder), override_words(overrides)
+    config, experiment = runs.load_run(folder)
+    check_trained(folder)
+    config = with_changes(folder, config, changes, REPORTABLE)
+    with only_writer(folder):
+        report_run(config, folder, experiment)
     return Run(folder)
 
 

@@ -8,6 +8,7 @@ import warnings
 _LOGGERS = (
     "pytorch_lightning.utilities.rank_zero",  # available devices, packages to install
     "lightning_fabric.utilities.rank_zero",
+    "pytorch_lightning.trainer.connectors.signal_connector",  # that SIGTERM was received
     "lightning_fabric.utilities.seed",
     "torch.distributed.nn.jit.instantiator",
 )

@@ -49,14 +49,14 @@ def start_run(
     """
     manifest = {
         **_origin(config, experiment),
-        "data": {"train": _annotations_record(data.train), "val": _annotations_record(data.val)},
+        "data": _data_record(data),
         "cost": cost_record(config, module),
         "comparability": dict(comparability),
         "annotation_options": data.options.to_record(),
     }
     if (folder / "run.json").exists():
         before = read_manifest(folder)
-        _check_same_annotations(folder, before.get("data") or {}, manifest["data"])
+        check_same_annotations(folder, before, data)
         manifest |= {"started": before["started"], "seconds": seconds_trained(folder)}
     for unfinished in (folder / "checkpoints").glob(".*.ckpt"):  # left by a killed process
         unfinished.unlink(missing_ok=True)
@@ -113,6 +113,10 @@ def processor() -> str:
     return f"{os.cpu_count()} × {name}"
 
 
+def _data_record(data: PoseData) -> dict[str, Any]:
+    return {"train": _annotations_record(data.train), "val": _annotations_record(data.val)}
+
+
 def _annotations_record(split: Split) -> dict[str, Any]:
     table = split.annotations
     return {
@@ -123,11 +127,16 @@ def _annotations_record(split: Split) -> dict[str, Any]:
     }
 
 
-def _check_same_annotations(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Epochs on different annotations are not one run; before the first epoch nothing is lost."""
+def check_same_annotations(folder: Path, manifest: Mapping[str, Any], data: PoseData) -> None:
+    """Check that a run's annotations are those of its epochs so far; anything fits no epoch.
+
+    Raises:
+        InputError: they have changed since.
+    """
     if not (folder / "checkpoints" / "last.ckpt").exists():
         return
-    for split, found in now.items():
+    before = manifest.get("data") or {}
+    for split, found in _data_record(data).items():
         trained = before.get(split) or found
         if any(trained[key] != found[key] for key in ("fingerprint", "images", "instances")):
             raise InputError(

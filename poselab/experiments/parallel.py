@@ -7,12 +7,14 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import redirect_stderr, redirect_stdout
 from io import TextIOBase
+from multiprocessing import active_children
 from typing import TYPE_CHECKING
 
 import cv2
 import torch
 
 from poselab.experiments.config.compose import compose
+from poselab.experiments.config.trust import trusted_modules, trusting
 from poselab.experiments.library_messages import hide_library_messages
 from poselab.experiments.train import train_run
 from poselab.experiments.training_processes import PROCESSES
@@ -52,7 +54,7 @@ def train_in_parallel(
     pool = ProcessPoolExecutor(processes, PROCESSES)
     try:
         started = [
-            pool.submit(_train, name, folder, [*overrides], threads, width)
+            pool.submit(_train, name, folder, [*overrides], threads, width, trusted_modules())
             for name, folder in folders.items()
         ]
         for training in as_completed(started):
@@ -62,17 +64,23 @@ def train_in_parallel(
             "expected every training process to finish, but one was killed (too little memory?); "
             "run the suite again, finished epochs are kept"
         ) from None
+    except (KeyboardInterrupt, SystemExit):
+        for process in active_children():  # else the pool waits for their last epoch
+            process.kill()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _train(name: str, folder: Path, overrides: list[str], threads: int, width: int) -> None:
+def _train(
+    name: str, folder: Path, overrides: list[str], threads: int, width: int, trust: list[str]
+) -> None:
     hide_library_messages()
     torch.set_num_threads(threads)
     cv2.setNumThreads(0)
     label = f"{_short(name):{width}}  "
     out, errors = LabelledLines(sys.stdout, label), LabelledLines(sys.stderr, label)
-    with redirect_stdout(out), redirect_stderr(errors):
+    with redirect_stdout(out), redirect_stderr(errors), trusting(trust):
         config, _ = compose("train", [f"experiment={name}", *overrides])
         train_run(config, folder, name)
 

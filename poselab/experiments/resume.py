@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from poselab.experiments.config.checks import check_config
 from poselab.experiments.config.close_names import keys_of, unknown_key
+from poselab.experiments.runs import has_trained, load_run
 from poselab.io.files import read_json
 from poselab.structures import InputError
 
@@ -32,6 +33,9 @@ RESUMABLE = (
 The data's folder is one of them, because a resumed run compares the annotations themselves.
 """
 
+REPORTABLE = ("report", "data.sources.root", "data.workers", "trainer.accelerator")
+"""Those that a run can be reported with."""
+
 
 def check_trained_here(folder: Path) -> None:
     """Check that a run was trained and not imported: imported weights have no epoch to resume.
@@ -50,13 +54,34 @@ def check_trained_here(folder: Path) -> None:
     )
 
 
-def with_changes(folder: Path, config: DictConfig, changes: Sequence[str]) -> DictConfig:
-    """The config of the run in ``folder`` with KEY=VALUE changes.
+def check_trained(folder: Path) -> None:
+    """Check that a run has trained all its epochs, so that it can be reported.
+
+    Raises:
+        InputError: it has not; the message says how to go on.
+    """
+    check_trained_here(folder)
+    if not has_trained(folder, load_run(folder)[0].trainer.max_epochs):
+        raise InputError(
+            f"expected a run that has trained all its epochs, found {folder} interrupted; go on "
+            f"with `poselab train resume={folder}`, which reports it too"
+        )
+
+
+def with_changes(
+    folder: Path,
+    config: DictConfig,
+    changes: Sequence[str],
+    allowed: Sequence[str] = RESUMABLE,
+) -> DictConfig:
+    """The config of the run in ``folder`` with KEY=VALUE changes of ``allowed`` keys.
 
     Raises:
         InputError: an unknown key, or a change that would make it another run.
     """
     before = config.copy()
+    if config.get("report") is None and any(c.startswith("report.") for c in changes):
+        config.report = {"replicates": 0}
     OmegaConf.set_struct(config, True)
     for change in changes:
         _check_single_value(folder, config, change)
@@ -69,7 +94,7 @@ def with_changes(folder: Path, config: DictConfig, changes: Sequence[str]) -> Di
         ) from None
     check_config(config)
     for change in changes:
-        _check_resumable(folder, before, config, change)
+        _check_allowed(folder, before, config, change, allowed)
     if config.trainer.max_epochs < before.trainer.max_epochs:
         _check_epochs_ahead(folder, config.trainer.max_epochs)
     return config
@@ -95,17 +120,21 @@ def _selected(config: DictConfig, key: str) -> Any:
         return None
 
 
-def _check_resumable(folder: Path, before: DictConfig, after: DictConfig, change: str) -> None:
+def _check_allowed(
+    folder: Path, before: DictConfig, after: DictConfig, change: str, allowed: Sequence[str]
+) -> None:
     key = change.partition("=")[0]
     old, new = (OmegaConf.select(config, key) for config in (before, after))
-    if old != new and not any(
-        key == allowed or key.startswith(f"{allowed}.") for allowed in RESUMABLE
-    ):
-        raise InputError(
-            "expected only changes of epochs, devices, workers, logging or reports when resuming "
-            f"(trainer.max_epochs, data.workers, logger, ...), got {change} where {folder} has "
-            f"{old}; train a new run with it"
-        )
+    if old == new or any(key == name or key.startswith(f"{name}.") for name in allowed):
+        return
+    what = "epochs, devices, workers, logging or reports when resuming (trainer.max_epochs, "
+    what += "data.workers, logger, ...)"
+    if allowed is REPORTABLE:
+        what = f"{', '.join(REPORTABLE)} when reporting"
+    raise InputError(
+        f"expected only changes of {what}, got {change} where {folder} has {old}; train a new run "
+        "with it"
+    )
 
 
 def _check_epochs_ahead(folder: Path, wanted: int) -> None:

@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from poselab.evaluation.predictions import read_predictions
 from poselab.evaluation.record import Metrics
-from poselab.experiments.runs import best_checkpoint, is_finished, load_run, read_manifest
-from poselab.io.files import read_json
+from poselab.experiments.runs import (
+    best_checkpoint,
+    is_finished,
+    load_run,
+    read_manifest,
+    read_metrics,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +69,7 @@ class Run:
         Raises:
             InputError: the run is not finished.
         """
-        return Metrics.from_json(read_json(self.folder / "metrics.json", "metrics"))
+        return Metrics.from_json(read_metrics(self.folder))
 
     @property
     def predictions(self) -> Predictions:
@@ -83,5 +88,6 @@ class Run:
 
     def __str__(self) -> str:
         if not self.is_finished:
-            return f"{self.folder}: {self.manifest.get('state', 'unknown')}"
+            state = self.manifest.get("state", "unknown")
+            return f"{self.folder}: {'trained, not reported' if state == 'trained' else state}"
         return f"{self.folder}\n{self.metrics}"

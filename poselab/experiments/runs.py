@@ -118,6 +118,34 @@ def is_finished(folder: Path) -> bool:
     return bool(read_manifest(folder).get("state") == "finished")
 
 
+def has_trained(folder: Path, epochs: int) -> bool:
+    """Whether a run has trained this many epochs to its end; it may lack its report."""
+    if not (folder / "run.json").exists():
+        return False
+    ended = read_manifest(folder).get("state") in ("trained", "finished")
+    return ended and load_run(folder)[0].trainer.max_epochs == epochs
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """The metrics record of a finished run.
+
+    Raises:
+        InputError: the run is not finished; the sentence says how to finish it.
+    """
+    state = read_manifest(folder).get("state")
+    if state == "trained":
+        raise InputError(
+            f"expected a finished run, found {folder} trained but not reported; write its metrics "
+            f"with `poselab report {folder}`"
+        )
+    if state == "running":
+        raise InputError(
+            f"expected a finished run, found {folder} interrupted; go on with `poselab train "
+            f"resume={folder}`"
+        )
+    return dict(read_json(folder / "metrics.json", "metrics"))
+
+
 def finished_metrics(config: DictConfig, folder: Path) -> dict[str, Any] | None:
     """The metrics record of a finished run of this config; None if it still has to train.
 
@@ -135,7 +163,7 @@ def finished_metrics(config: DictConfig, folder: Path) -> dict[str, Any] | None:
     if not is_finished(folder):
         return None
     _check_annotations_unchanged(folder)
-    return dict(read_json(folder / "metrics.json", "metrics"))
+    return read_metrics(folder)
 
 
 def _defining_config(config: DictConfig) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from poselab.experiments.parallel import parallel_runs, train_in_parallel
 from poselab.experiments.reporting import compare_runs
 from poselab.experiments.speed import images_per_second
 from poselab.experiments.train import train_run
-from poselab.io.files import read_json, write_bytes, write_json
+from poselab.io.files import write_bytes, write_json
 from poselab.report.page import write_page
 from poselab.report.tables import Quantity, csv_text, markdown, print_table
 
@@ -83,7 +83,7 @@ def _train_missing(
 
 def _row(config: DictConfig, folder: Path, name: str) -> Row:
     """A finished run's row of the table."""
-    record = read_json(folder / "metrics.json", "metrics")
+    record = runs.read_metrics(folder)
     manifest = runs.read_manifest(folder)
     cost = manifest["cost"]
     return {
@@ -129,10 +129,7 @@ def _write_tables(rows: list[Row], folder: Path) -> None:
 
 def _write_page(config: DictConfig, folders: Mapping[str, Path], out: Path) -> None:
     """The page that compares the runs that predicted the same images as the first."""
-    records = {
-        name: read_json(folder / "metrics.json", "metrics")["comparability"]
-        for name, folder in folders.items()
-    }
+    records = {name: runs.read_metrics(folder)["comparability"] for name, folder in folders.items()}
     first = next(iter(records.values()))
     same = {
         name.rpartition("/")[2]: folders[name]

@@ -14,20 +14,17 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import EMAWeightAveraging, LearningRateMonitor
 from pytorch_lightning.utilities import rank_zero_only
 
-from poselab.evaluation.predictions import read_predictions
-from poselab.evaluation.validation.checks import ranking_warnings
 from poselab.experiments import build, runs
 from poselab.experiments.comparability import run_comparability
 from poselab.experiments.config.total_batch import total_batch_warning
 from poselab.experiments.data_warnings import data_warnings, sides_note
 from poselab.experiments.fine_tuning import start_from_weights
-from poselab.experiments.manifest import start_run
-from poselab.experiments.prediction.pose_sheet import KEYPOINT_THRESHOLD, write_pose_sheet
-from poselab.experiments.reporting import report_run
+from poselab.experiments.manifest import check_same_annotations, start_run
+from poselab.experiments.prediction.pose_sheet import KEYPOINT_THRESHOLD
+from poselab.experiments.reporting import write_report
 from poselab.io.checkpoints import LatestBestCheckpoint, read_checkpoint
 from poselab.io.files import read_json, write_json
 from poselab.io.folders import only_writer
-from poselab.report.curves import draw_curves, read_curves
 from poselab.report.draw import draw_poses
 from poselab.training.callbacks import DescribeCheckpoint, PoseImages, RunTime, SeedEachEpoch
 from poselab.training.fit import fit, wandb_files_in
@@ -36,8 +33,7 @@ from poselab.training.validation import PoseEvaluation, check_scorable
 
 if TYPE_CHECKING:
     from poselab.data import PoseData
-    from poselab.evaluation.predictions import Predictions
-    from poselab.evaluation.record import Metrics
+    from poselab.evaluation.evaluator import Evaluator
     from poselab.modules import PoseModule
     from poselab.structures import Skeleton
 
@@ -50,28 +46,50 @@ _TRIED = (
 def train_run(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     """Train in ``folder``, from its last checkpoint if there is one; the run's metrics record.
 
-    Writes what ``poselab train --help`` lists. The record is empty on the other ranks of a
-    distributed run, and where ``trainer.fast_dev_run`` only tries a few batches.
+    Writes what ``poselab train --help`` lists. A run that has trained all its epochs is only
+    reported. The record is empty on the other ranks of a distributed run, and where
+    ``trainer.fast_dev_run`` only tries a few batches.
 
     Raises:
         InputError: the config, the data or the folder cannot be used, or another process trains in
             the folder; nothing is trained then.
         FloatingPointError: training diverged.
-        KeyboardInterrupt: the user interrupted it; the last whole epoch is kept.
+        KeyboardInterrupt, SystemExit: the user or the system interrupted it; the last whole epoch
+            is kept.
     """
     # The other ranks write to the folder that rank 0 has locked for all of them.
     first = rank_zero_only.rank == 0  # type: ignore[attr-defined]  # set where it is imported
     with only_writer(folder) if first else nullcontext():
-        return _train(config, folder, experiment)
+        if not runs.has_trained(folder, config.trainer.max_epochs):
+            return _train(config, folder, experiment)
+        return report_run(config, folder, experiment) if first else {}
+
+
+def report_run(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
+    """Report a run that has trained, without training; its metrics record.
+
+    Predictions that are missing are made again by the best checkpoint.
+
+    Raises:
+        InputError: the config or the data cannot be used, or the annotations have changed.
+    """
+    evaluator, data = build.evaluator(config), build.data(config)
+    manifest = runs.read_manifest(folder)
+    check_same_annotations(folder, manifest, data)
+    evaluation = _evaluation(evaluator, data, folder, manifest["comparability"])
+    if not evaluation.file.exists():
+        module = _initial_module(config, data, folder)
+        _predict_last_checkpoint(config, data, module, evaluation, folder)
+    return write_report(config, data, folder, experiment, manifest).to_json()
 
 
 def _train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it
     pl.seed_everything(config.seed, workers=False, verbose=False)
-    data = build.data(config)
+    evaluator, data = build.evaluator(config), build.data(config)
     module = _initial_module(config, data, folder)
     comparability = run_comparability(data, module)
-    evaluation = _evaluation(config, data, folder, comparability)
+    evaluation = _evaluation(evaluator, data, folder, comparability)
     run_time = RunTime(runs.seconds_trained(folder), folder / "run.json")
     callbacks = _callbacks(config, data, folder, evaluation)
     trainer = build.trainer(_with_progress(config), folder, [*callbacks, run_time])
@@ -91,12 +109,11 @@ def _train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
         return {}
     if not evaluation.file.exists():
         _predict_last_checkpoint(config, data, module, evaluation, folder)
-    metrics = _report(config, data, folder, experiment)
     if evaluation.untrained_file.exists():
         manifest["untrained"] = read_json(evaluation.untrained_file, "metrics")
-    finished = {"seconds": run_time.seconds(), "state": "finished"}
-    write_json(folder / "run.json", manifest | finished)
-    return metrics.to_json()
+    manifest |= {"seconds": run_time.seconds(), "state": "trained"}
+    write_json(folder / "run.json", manifest)
+    return write_report(config, data, folder, experiment, manifest).to_json()
 
 
 def _tell_before_training(config: DictConfig, data: PoseData, evaluation: PoseEvaluation) -> None:
@@ -130,14 +147,14 @@ def _last_checkpoint(folder: Path) -> Path:
 
 
 def _evaluation(
-    config: DictConfig, data: PoseData, folder: Path, comparability: dict[str, Any]
+    evaluator: Evaluator, data: PoseData, folder: Path, comparability: dict[str, Any]
 ) -> PoseEvaluation:
     """The callback that scores each validation, after checking that it can score these annotations.
 
     Raises:
         InputError: the evaluator cannot score such predictions and annotations.
     """
-    evaluator, annotations = build.evaluator(config), data.val.annotations
+    annotations = data.val.annotations
     annotated_boxes = bool((data.val_samples.items.person >= 0).all())
     check_scorable(evaluator, annotations, annotated_boxes)
     file = folder / "predictions" / "val.json"
@@ -205,25 +222,3 @@ def _predict_last_checkpoint(
     build.restore(module, content["state_dict"], checkpoint)
     alone = _with_progress(config, devices=1, strategy="auto")
     build.trainer(alone, None, [evaluation]).validate(module, datamodule=data, verbose=False)
-
-
-def _report(config: DictConfig, data: PoseData, folder: Path, experiment: str) -> Metrics:
-    """Score the written predictions; write metrics, drawings, curves and, if wanted, the page."""
-    predictions = read_predictions(folder / "predictions" / "val.json", categories=None)
-    evaluator = build.evaluator(config)
-    if evaluator.primary_metric == "AP":
-        _warn_of_ranking(config, predictions, data)
-    write_pose_sheet(data.val, predictions, folder / "predictions" / "images.jpg")
-    draw_curves(read_curves(folder), evaluator.primary_metric, folder / "curves.png", experiment)
-    replicates = config.report.replicates if config.get("report") else 0
-    if replicates:
-        print("resampling images for confidence intervals, writing index.html ...", flush=True)
-    return report_run(folder, experiment, predictions, data.val, evaluator, replicates)
-
-
-def _warn_of_ranking(config: DictConfig, predictions: Predictions, data: PoseData) -> None:
-    """Warn where scores do not rank the poses, which AP needs."""
-    above = config.postprocess.get("keypoint_threshold")
-    rule = f" (it counts keypoints above postprocess.keypoint_threshold={above})"
-    for warning in ranking_warnings(predictions, data.val.annotations):
-        print(f"warning: {warning}{'' if above is None else rule}", file=sys.stderr)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,12 +32,15 @@ def fit(trainer: pl.Trainer, module: PoseModule, data: PoseData, checkpoint: Pat
     Raises:
         FloatingPointError: the loss is not finite.
         KeyboardInterrupt: the user interrupted it.
+        SystemExit: the system ended it by SIGTERM.
     """
     before = dict(os.environ)
     try:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
-    except SystemExit:
-        if trainer.interrupted:  # Lightning answers Ctrl-C by exiting
+    except SIGTERMException:  # has no exit status of its own
+        raise SystemExit(128 + signal.SIGTERM) from None
+    except SystemExit as stop:
+        if trainer.interrupted and stop.code == 1:  # Lightning's answer to Ctrl-C
             raise KeyboardInterrupt from None
         raise
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,3 +29,8 @@ def words(instances: Path, folder: Path, *changes: str) -> list[str]:
     """``poselab train`` for a network that takes milliseconds a step."""
     given = [*TINY, f"data.sources.root={instances}", f"folder={folder}", *changes]
     return ["train", *{word.partition("=")[0]: word for word in given}.values()]
+
+
+def long_training(*given: object) -> None:
+    """What a training process does in place of training: a minute of nothing."""
+    time.sleep(60)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from io import StringIO
+from multiprocessing import active_children
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from flow import Train, words
+from flow import Train, long_training, words
 
+from poselab.experiments import parallel
 from poselab.experiments.parallel import LabelledLines, parallel_runs, train_in_parallel
 from poselab.io.files import read_json
 from poselab.structures import InputError
@@ -41,6 +44,25 @@ def test_only_runs_on_the_cpu_share_its_cores(
         SimpleNamespace(trainer=SimpleNamespace(accelerator=name)) for name in accelerators.split()
     ]
     assert parallel_runs(configs) == expected
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), SystemExit(143)])
+def test_an_interrupted_suite_ends_its_processes(
+    stop: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(started: Any) -> Any:
+        while not any(training.running() for training in started):
+            time.sleep(0.01)
+        raise stop
+
+    monkeypatch.setattr(parallel, "_train", long_training)
+    monkeypatch.setattr(parallel, "as_completed", stopped)
+    folders = {name: tmp_path / name for name in EXPERIMENTS}
+    start = time.monotonic()
+    with pytest.raises(type(stop)):
+        train_in_parallel(folders, [], processes=2)
+    assert time.monotonic() - start < 30
+    assert active_children() == []
 
 
 def test_runs_do_not_depend_on_their_neighbours(
