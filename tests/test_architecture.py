@@ -15,6 +15,7 @@ LAYERS = (
     {"keypoint_names"},
     {"structures"},
     {"geometry", "heatmaps", "skeletons", "outputs", "io"},
+    {"ranges"},
     {"annotations"},
     {"datasets"},
     {"data", "synthetic", "grouping", "codecs", "models", "losses", "evaluation"},
@@ -28,8 +29,8 @@ LAYERS = (
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 BESIDE = {("codecs", "grouping"), ("heatmaps", "geometry"), ("skeletons", "structures")}
 WITHOUT_TORCH = (
-    *("keypoint_names", "structures", "skeletons", "geometry", "annotations", "datasets"),
-    *("synthetic", "evaluation"),
+    *("keypoint_names", "structures", "ranges", "skeletons", "geometry", "annotations"),
+    *("datasets", "synthetic", "evaluation"),
 )
 
 
@@ -86,7 +87,9 @@ def test_light_rooms_import_without_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["evaluate", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["train", "--help"], ["evaluate", "--help"], ["list", "models"]]
+)
 def test_help_imports_nothing_heavy(words: list[str]) -> None:
     code = f"import sys; from poselab.cli import main; status = main({words!r})\n"
     code += "heavy = {'torch', 'hydra', 'scipy', 'matplotlib', 'cv2'} & set(sys.modules)\n"

@@ -13,7 +13,7 @@ import numpy as np
 
 from poselab import geometry
 from poselab.data.framing import AffineParameters
-from poselab.data.ranges import check_number
+from poselab.ranges import check_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

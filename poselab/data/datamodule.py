@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Sampler
 from poselab.annotations.conventions import check_units
 from poselab.annotations.options import annotation_options
 from poselab.data.dataset import Key, PoseDataset
-from poselab.data.ranges import check_whole
+from poselab.ranges import check_whole
 from poselab.structures import InputError, Sample, Skeleton
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 from poselab import geometry
 from poselab.annotations.formats.detections import read_detections
 from poselab.data.boxes import Items, detected_instances, labelled_instances, whole_images
-from poselab.data.ranges import check_positive, check_size
+from poselab.ranges import check_positive, check_size
 from poselab.structures import InputError
 
 if TYPE_CHECKING:

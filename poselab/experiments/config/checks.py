@@ -12,7 +12,7 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 
 from poselab.data.datamodule import check_loader
-from poselab.data.ranges import check_number, check_whole
+from poselab.ranges import check_number, check_whole
 from poselab.experiments import build
 from poselab.experiments.config.close_names import unknown_key
 from poselab.structures import InputError

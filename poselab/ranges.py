@@ -1,4 +1,4 @@
-"""Checks of config values, called by the classes that use the values."""
+"""Checks of numbers that a user chooses, called by what uses them, before its work."""
 
 from __future__ import annotations
 
@@ -6,17 +6,31 @@ import math
 from numbers import Integral, Real
 from typing import Any
 
+from poselab.io.json_text import shortened
 from poselab.structures import InputError
 
+MOST_SEED = 2**32 - 1
+"""The largest seed that the random number generators of all libraries take."""
 
-def check_whole(name: str, value: Any, least: int) -> None:
+
+def check_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
     """Check a whole number.
 
     Raises:
-        InputError: it is not a whole number, or below ``least``.
+        InputError: it is not a whole number, or not from ``least`` to ``most``.
     """
-    fits = _is(value, Integral) and value >= least
-    _check(fits, name, f"a whole number from {least} up", value)
+    fits = _is(value, Integral) and value >= least and (most is None or value <= most)
+    reach = f"from {least} up" if most is None else f"from {least:,} to {most:,}"
+    _check(fits, name, f"a whole number {reach}", value)
+
+
+def check_seed(value: Any) -> None:
+    """Check a seed of random numbers.
+
+    Raises:
+        InputError: it is not a whole number from 0 to :data:`MOST_SEED`.
+    """
+    check_whole("seed", value, 0, MOST_SEED)
 
 
 def check_number(name: str, value: Any, low: float, high: float = math.inf) -> None:
@@ -56,4 +70,6 @@ def _is(value: Any, kind: type) -> bool:
 
 def _check(fits: bool, name: str, expected: str, value: Any) -> None:
     if not fits:
-        raise InputError(f"expected {name} to be {expected}, got {value}; correct the value")
+        raise InputError(
+            f"expected {name} to be {expected}, got {shortened(value)}; correct the value"
+        )
