@@ -26,8 +26,8 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="PREDICTIONS",
         help="a run folder; COCO or COCO-WholeBody results (JSON; pckh and pck need annotation_id "
-        "or --match); MPII results of the HRNet, hourglass and Tompson codes (.mat, .h5); LSP, "
-        "FLIC and PARSE results (.mat)",
+        "or --match); or any array of poses, one for each labelled person, such as the MPII, LSP, "
+        "FLIC and PARSE results of other codes (.mat, .h5, .npy, .npz, .csv, .json)",
     )
     scoring.add_scoring_options(arguments)
     arguments.add_argument(
@@ -53,7 +53,10 @@ def run(arguments: argparse.Namespace) -> int:
             scoring.annotations_of(arguments),
             scoring.evaluator_of(arguments),
             arguments.replicates,
+            array=scoring.array_options_of(arguments),
         )
+    for note in metrics.notes:
+        print(f"note: {note}", file=sys.stderr)
     for warning in metrics.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if sys.stdout.isatty():

@@ -13,6 +13,7 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
     from poselab.evaluation.evaluator import Evaluator
+    from poselab.evaluation.formats.arrays.options import ArrayOptions
 
 
 def add_scoring_options(words: argparse.ArgumentParser) -> None:
@@ -58,6 +59,43 @@ def add_scoring_options(words: argparse.ArgumentParser) -> None:
         help="of people whose area in GT is 0, with which OKS counts every pose as wrong: box "
         "(0.53 of their box), or a number of pixels² (default: as a run was trained, else 0)",
     )
+    _add_array_options(words)
+
+
+def _add_array_options(words: argparse.ArgumentParser) -> None:
+    """Add the options that say how to read an array of poses."""
+    arrays = words.add_argument_group(
+        "arrays of poses (.mat .h5 .npy .npz .csv .json)",
+        "Found by their shape and read as fits GT best, which is said; where several ways fit, one "
+        "of these options is asked for. Files of COCO results and runs need none.",
+    )
+    arrays.add_argument("--key", metavar="NAME", help="the array's name in its file")
+    arrays.add_argument(
+        "--axes",
+        metavar="AXES",
+        help="the order of its axes: people N, joints K, coordinates 2 (or 3, with a score): N,K,2 "
+        "or 2,K,N; N,K2 is a row x y x y ... a person",
+    )
+    arrays.add_argument("--origin", type=int, help="the coordinate of the first pixel, 0 or 1")
+    arrays.add_argument(
+        "--joints",
+        metavar="NAME,...",
+        help="the names of its joints, - for those that GT lacks; or same (as GT), or nearest (to "
+        "each of GT's)",
+    )
+    arrays.add_argument(
+        "--ids",
+        metavar="NAME",
+        help="an array in the file, or a file, with the annotation id, image id or image name of "
+        "each row; or order (default: people in the order of GT's annotation ids)",
+    )
+
+
+def array_options_of(arguments: argparse.Namespace) -> ArrayOptions:
+    """How to read arrays, as the user says."""
+    from poselab.evaluation.formats.arrays.options import ArrayOptions
+
+    return ArrayOptions(*(getattr(arguments, name) for name in ArrayOptions._fields))
 
 
 def annotations_of(arguments: argparse.Namespace) -> Annotations:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poselab.annotations.options import with_options
+from poselab.evaluation.formats.arrays.options import AS_SUGGESTED, ArrayOptions
 from poselab.evaluation.metrics.named import named_evaluator
 from poselab.evaluation.predictions_file import open_predictions
 from poselab.evaluation.statistics import MOST_REPLICATES
@@ -36,16 +37,19 @@ def evaluate(
     replicates: int = 0,
     layout: str = "auto",
     category: str | int | None = None,
+    array: ArrayOptions = AS_SUGGESTED,
 ) -> Metrics:
     """Score predictions against annotations, without torch and without a run.
 
-    predictions: a run or its folder, COCO results, the results of another code, or
+    predictions: a run or its folder, COCO results, a file with an array of poses in any order of
+    axes (.mat, .h5, .npy, .npz, .csv, .json), such an array, or
     :class:`poselab.evaluation.predictions.Predictions`. annotations: a file in any layout that
     PoseLab reads, or an open table. metric: a name of
     :data:`poselab.evaluation.metrics.named.METRICS`, or an evaluator with settings of its own.
     replicates: bootstrap replicates for 95 % confidence intervals, none by default. category: the
     name or id of the only category to score, by default all that share their keypoints, as if they
-    were one.
+    were one. array: how to read an array, where its shape and its fit with the annotations do not
+    tell; ``metrics.notes`` say how it was read.
 
     A run's predictions are scored with the sigmas and areas that it was trained with, unless
     :func:`poselab.annotations.options.with_options` has set others in the table.
@@ -66,7 +70,7 @@ def evaluate(
             "usual"
         )
     table = open_table(annotations, layout, category)
-    file = open_predictions(predictions, table)
+    file = open_predictions(predictions, table, array)
     check_predictions(file.predictions, table)
     table = with_options(table, table.options.filled_by(file.options))
     evaluator = named_evaluator(metric) if isinstance(metric, str) else metric
@@ -78,7 +82,7 @@ def evaluate(
     if missing:
         warnings.append(f"{missing} labelled people have no prediction and count as wrong")
     record = {**metrics.comparability, **file.comparability}
-    return replace(metrics, comparability=record, warnings=tuple(warnings))
+    return replace(metrics, comparability=record, warnings=tuple(warnings), notes=file.notes)
 
 
 def _metrics(

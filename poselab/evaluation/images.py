@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -41,6 +42,29 @@ def image_rows(annotations: Annotations, image_ids: Sequence[int] | Ints) -> Int
     """
     check_image_ids(annotations, image_ids)
     return rows_of(annotations.image_ids, np.asarray(image_ids, np.int64))
+
+
+def rows_of_names(annotations: Annotations, names: Sequence[str]) -> Ints:
+    """The image row (n,) of each file name, -1 for unknown ones.
+
+    A name may lack or have other folders, or lack its ending, where that is enough to tell.
+    """
+    rows: dict[str, int] = {}
+    spellings = [_spellings(annotations.file_name(row)) for row in range(len(annotations))]
+    for place in range(3):
+        seen: dict[str, int] = {}
+        for row, names_of_image in enumerate(spellings):
+            name = names_of_image[place]
+            seen[name] = -1 if name in seen else row
+        rows = seen | rows
+    found = [[rows.get(spelling, -1) for spelling in _spellings(name)] for name in names]
+    return np.array([next((row for row in of if row >= 0), -1) for of in found], np.int64)
+
+
+def _spellings(name: str) -> tuple[str, str, str]:
+    """A file name as it is, without folders, and without its ending."""
+    path = PurePosixPath(name.strip().replace("\\", "/"))
+    return str(path), path.name, path.stem
 
 
 def images_to_score(annotations: Annotations, image_ids: ImageIds = None) -> Mask:

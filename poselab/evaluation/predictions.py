@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
     from poselab.structures import Floats, Ints, Mask
 
-ROWS_AT_ONCE = 1024
+ROWS_AT_ONCE = 1024  # Python objects of so few poses at a time, never of a whole file
 GZIP = b"\x1f\x8b"
+
+ABSENT = -1e6
+"""Where a joint is put that a file has no prediction of: wrong by any measure."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ class Metrics:
     """Metric values by name, as fractions (NaN: nothing to measure), and what they depend on.
 
     ``interval`` holds confidence intervals by name, where they were asked for; ``warnings`` what is
-    questionable about the predictions, one sentence each. Printed, it is a table in percent.
+    questionable about the predictions, and ``notes`` how their file was read, one sentence each.
+    Printed, it is a table in percent.
 
     Two values may be ranked against each other where their comparability records agree.
     """
@@ -34,6 +35,7 @@ class Metrics:
     comparability: dict[str, Any]
     interval: dict[str, tuple[float, float]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> float:
         return self.values[name]
@@ -63,10 +65,11 @@ class Metrics:
 
     def rows(self) -> list[tuple[str, ...]]:
         """One row per metric: name, value and, if known, ends of the interval, in percent."""
-        return [
-            (key, *("–" if math.isnan(v) else f"{100 * v:.3f}" for v in (value, *self._ends(key))))
-            for key, value in self.values.items()
-        ]
+        rows = []
+        for key, value in self.values.items():
+            numbers = (value, *self.interval.get(key, ()))
+            rows.append((key, *("–" if math.isnan(v) else f"{100 * v:.3f}" for v in numbers)))
+        return rows
 
     def scored(self) -> str:
         """How many people in how many images were scored, in words."""
@@ -79,9 +82,6 @@ class Metrics:
             "".join((f"{name:<20}", *(f"{c:>8}" for c in cells))) for name, *cells in self.rows()
         ]
         return "\n".join([*lines, self.scored()])
-
-    def _ends(self, key: str) -> tuple[float, ...]:
-        return self.interval.get(key, ())
 
 
 def annotation_comparability(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from poselab.annotations.options import AnnotationOptions, with_options
 from poselab.evaluation.api import open_table
 from poselab.evaluation.comparison import Comparison, compare_methods
+from poselab.evaluation.formats.arrays.options import AS_SUGGESTED, ArrayOptions
 from poselab.evaluation.metrics.named import named_evaluator
 from poselab.evaluation.predictions_file import open_predictions
 from poselab.evaluation.statistics.bootstrap import REPLICATES
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
 class ComparisonReport(Comparison):
     """A comparison that prints as the tables of ``poselab compare`` and writes its files.
 
-    ``warnings`` say what is questionable about the predictions, each after its file's path.
+    ``warnings`` say what is questionable about the predictions, each after its file's path, and
+    ``notes`` how files were read.
     """
 
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def write(self, out: str | os.PathLike[str], images: Path | None = None) -> Path:
         """Write table.md, table.tex, metrics.csv, comparison.json and index.html; the page's path.
@@ -80,6 +83,7 @@ def compare(
     seed: int = 0,
     layout: str = "auto",
     progress: Callable[[int], Any] = int,
+    array: ArrayOptions = AS_SUGGESTED,
 ) -> ComparisonReport:
     """Compare methods, by name, on the same images: values, intervals, paired differences.
 
@@ -100,7 +104,7 @@ def compare(
         raise InputError(f"expected 1 replicate or more, got {replicates}; 1000 is usual")
     table = open_table(annotations, layout)
     files = {
-        name: [open_predictions(source, table) for source in _sources(given)]
+        name: [open_predictions(source, table, array) for source in _sources(given)]
         for name, given in methods.items()
     }
     flat = [file for group in files.values() for file in group]
@@ -109,7 +113,8 @@ def compare(
     warnings = _warnings(flat, table, evaluator)
     comparison = compare_methods(files, table, evaluator, replicates, seed, progress)
     values = {field.name: getattr(comparison, field.name) for field in fields(comparison)}
-    return ComparisonReport(**values, warnings=warnings)
+    notes = tuple(note for file in flat for note in file.notes)
+    return ComparisonReport(**values, warnings=warnings, notes=notes)
 
 
 def _sources(given: Source | Sequence[Source]) -> Sequence[Source]:

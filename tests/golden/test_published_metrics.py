@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from poselab.annotations import open_annotations
-from poselab.evaluation.formats.other_codes import read_other_results
 from poselab.evaluation.metrics.oks import OksEvaluator
 from poselab.evaluation.metrics.pckh import PckhEvaluator
 from poselab.evaluation.predictions import read_predictions
+from poselab.evaluation.predictions_file import open_predictions
 from poselab.evaluation.validation.checks import validate_predictions
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def test_oks(
 def test_tompson_on_mpii(shared_data: Data) -> None:
     """PCKh of Tompson et al. 2014 on the 2,958 validation people, as the HRNet code prints it."""
     annotations = open_annotations(shared_data("mpii/detections_our_format.mat"), cache=False)
-    predictions = read_other_results(shared_data("mpii/detections.mat"), annotations)
+    predictions = open_predictions(shared_data("mpii/detections.mat"), annotations).predictions
     values = PckhEvaluator()(predictions, annotations).values
     printed = {
         "/head": "95.600",
@@ -99,7 +99,9 @@ def test_tompson_on_mpii(shared_data: Data) -> None:
 
 def test_hourglass_on_mpii(shared_data: Data) -> None:
     annotations = open_annotations(shared_data("mpii/detections_our_format.mat"), cache=False)
-    predictions = read_other_results(shared_data("mpii/hg/preds/valid-example.h5"), annotations)
+    predictions = open_predictions(
+        shared_data("mpii/hg/preds/valid-example.h5"), annotations
+    ).predictions
     values = PckhEvaluator()(predictions, annotations).values
     assert f"{100 * values['PCKh@0.5/groups']:.3f}" == "83.347"
     assert f"{100 * values['PCKh@0.5']:.3f}" == "83.927"
@@ -108,6 +110,8 @@ def test_hourglass_on_mpii(shared_data: Data) -> None:
 def test_both_files_of_tompsons_poses_agree(shared_data: Data) -> None:
     ground_truth = shared_data("mpii/detections_our_format.mat")
     annotations = open_annotations(ground_truth, cache=False)
-    raw = read_other_results(shared_data("mpii/detections.mat"), annotations)
-    ours = PckhEvaluator()(read_other_results(ground_truth, annotations), annotations).values
+    raw = open_predictions(shared_data("mpii/detections.mat"), annotations).predictions
+    ours = PckhEvaluator()(
+        open_predictions(ground_truth, annotations).predictions, annotations
+    ).values
     assert ours == PckhEvaluator()(raw, annotations).values

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from poselab.annotations import open_annotations
-from poselab.evaluation.formats.other_codes import read_other_results
 from poselab.evaluation.metrics.pck import PckEvaluator
 from poselab.evaluation.metrics.pckh import PckhEvaluator
+from poselab.evaluation.predictions_file import open_predictions
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ def test_pck_of_yang(
     shared_data: Data, result: str, ground_truth: str, printed: dict[str, str]
 ) -> None:
     annotations = open_annotations(shared_data(f"{FOLDER}/gt/{ground_truth}.mat"), cache=False)
-    predictions = read_other_results(shared_data(f"{FOLDER}/results/{result}.mat"), annotations)
+    predictions = open_predictions(
+        shared_data(f"{FOLDER}/results/{result}.mat"), annotations
+    ).predictions
     metrics = PckEvaluator()(predictions, annotations)
     assert {key: f"{100 * metrics.values[key]:.1f}" for key in printed} == printed
     assert metrics.comparability["instances_without_prediction"] == 0
@@ -57,7 +59,7 @@ def test_columns_of_the_lsp_table(shared_data: Data) -> None:
     """Each the mean of two joints, as the toolkit's table has them; head: neck and head top."""
     annotations = open_annotations(shared_data(f"{FOLDER}/gt/lsp-joints-PC.mat"), cache=False)
     file = shared_data(f"{FOLDER}/results/LSP/pred_keypoints_lsp_pc.mat")
-    values = PckEvaluator()(read_other_results(file, annotations), annotations).values
+    values = PckEvaluator()(open_predictions(file, annotations).predictions, annotations).values
     columns = {"head": 90.6, "shoulder": 78.05, "elbow": 73.85, "wrist": 68.75}
     columns |= {"hip": 74.75, "knee": 69.95, "ankle": 58.95}
     found = {name: round(100 * values[f"PCK@0.2/{name}"], 3) for name in columns}
@@ -71,7 +73,7 @@ def test_the_other_diagonal_of_parse_gives_another_value(shared_data: Data) -> N
     ground_truth = shared_data(f"{FOLDER}/gt/parse-joints.mat")
     annotations = open_annotations(ground_truth, cache=False)
     file = shared_data(f"{FOLDER}/results/PARSE/pred_keypoints_parse_pc.mat")
-    predictions = read_other_results(file, annotations)
+    predictions = open_predictions(file, annotations).predictions
     renamed = dataclasses.replace(annotations.skeleton, name="another")
     other = dataclasses.replace(annotations, skeleton=renamed)
     assert f"{100 * PckEvaluator()(predictions, other).values['PCK@0.2']:.1f}" == "75.5"
@@ -80,7 +82,9 @@ def test_the_other_diagonal_of_parse_gives_another_value(shared_data: Data) -> N
 def test_people_of_one_image_keep_the_order_of_the_file(shared_data: Data) -> None:
     """The h5 labels hold several people an image; floored positions change the value a little."""
     annotations = open_annotations(shared_data("mpii/hg/annot/valid.h5"), cache=False)
-    predictions = read_other_results(shared_data("mpii/hg/preds/valid-example.h5"), annotations)
+    predictions = open_predictions(
+        shared_data("mpii/hg/preds/valid-example.h5"), annotations
+    ).predictions
     values = PckhEvaluator()(predictions, annotations).values
     assert values["PCKh@0.5"] == pytest.approx(0.83927, abs=0.001)
 
@@ -88,7 +92,7 @@ def test_people_of_one_image_keep_the_order_of_the_file(shared_data: Data) -> No
 def test_training_people_can_be_scored_too(shared_data: Data) -> None:
     annotations = open_annotations(shared_data(f"{FOLDER}/gt/lsp-joints-PC.mat"), cache=False)
     file = shared_data(f"{FOLDER}/results/LSP/pred_keypoints_lsp_pc.mat")
-    predictions = read_other_results(file, annotations)
+    predictions = open_predictions(file, annotations).predictions
     assert np.array_equal(predictions.image_ids, np.arange(1001, 2001))
     everybody = PckEvaluator()(predictions, annotations, annotations.image_ids)
     assert everybody.comparability["instances_without_prediction"] == 1000
@@ -98,7 +102,6 @@ def test_training_people_can_be_scored_too(shared_data: Data) -> None:
     ("result", "ground_truth", "sentence"),
     [
         ("FLIC/pred_sticks_flic_oc", "flic-joints-test-oc", "ends of body segments"),
-        ("FLIC/pred_keypoints_flic_oc", "flic-joints-oc", "5003 or 1016 poses of 11 keypoints"),
         ("LSP/pred_keypoints_lsp_pc", "parse-joints", "305 or 205 poses of 14 keypoints"),
     ],
 )
@@ -107,4 +110,14 @@ def test_results_of_other_annotations_raise(
 ) -> None:
     annotations = open_annotations(shared_data(f"{FOLDER}/gt/{ground_truth}.mat"), cache=False)
     with pytest.raises(InputError, match=sentence):
-        read_other_results(shared_data(f"{FOLDER}/results/{result}.mat"), annotations)
+        open_predictions(shared_data(f"{FOLDER}/results/{result}.mat"), annotations)
+
+
+def test_results_of_other_joints_are_matched(shared_data: Data) -> None:
+    """FLIC's people of the test split, predicted with a neck and without eyes."""
+    annotations = open_annotations(shared_data(f"{FOLDER}/gt/flic-joints-oc.mat"), cache=False)
+    file = shared_data(f"{FOLDER}/results/FLIC/pred_keypoints_flic_oc.mat")
+    found = open_predictions(file, annotations)
+    assert any("left_eye, right_eye are not among them" in note for note in found.notes)
+    values = PckEvaluator()(found.predictions, annotations).values
+    assert {key: f"{100 * values[key]:.1f}" for key in FLIC} == FLIC

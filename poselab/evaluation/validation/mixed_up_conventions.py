@@ -18,6 +18,7 @@ from poselab.annotations.conventions import (
     box_reading,
     fractions_of_image,
 )
+from poselab.evaluation.predictions import ABSENT
 
 if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
@@ -175,9 +176,9 @@ def _outside(predictions: Predictions, annotations: Annotations) -> str:
     rows = rows_of(annotations.image_ids, predictions.image_ids[poses])
     sizes = annotations.sizes[rows][:, None, ::-1].astype(np.float64)
     middle = (sizes - 1) / 2
-    far = (np.abs(predictions.keypoints[poses] - middle) > sizes).any(axis=2) & (sizes > 0).all(
-        axis=2
-    )
+    keypoints = predictions.keypoints[poses]
+    far = (np.abs(keypoints - middle) > sizes).any(axis=2) & (sizes > 0).all(axis=2)
+    far &= (keypoints != ABSENT).any(axis=2)
     if far.mean() <= FAR_OUT:
         return ""
     return (
