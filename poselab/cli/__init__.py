@@ -14,8 +14,10 @@ import importlib
 import os
 import signal
 import sys
+from typing import Any
 
 import poselab
+from poselab.experiments.config.trust import split_trust, trusting
 from poselab.structures import InputError
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM}
@@ -124,6 +126,12 @@ def _dispatch(name: str, rest: list[str], own_process: bool) -> int:
         hide_library_messages()
     elif own_process:  # the collections at exit take a third as long as NumPy's import
         atexit.register(gc.freeze)
+    trusted, rest = split_trust(rest)
+    with trusting(trusted):
+        return _call(module, name, rest)
+
+
+def _call(module: Any, name: str, rest: list[str]) -> int:
     if hasattr(module, "main"):
         return int(module.main(rest))
     parser = module.parser()

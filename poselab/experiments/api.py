@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from poselab.experiments import runs
 from poselab.experiments.config.compose import compose
+from poselab.experiments.config.trust import trusting
 from poselab.experiments.library_messages import hide_library_messages
 from poselab.experiments.prediction.predictor import load
 from poselab.experiments.resume import (
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from poselab.experiments.prediction.predictor import Images
 
     Overrides = Sequence[str] | Mapping[str, Any]
+    Trust = str | Sequence[str] | None
 
 __all__ = ["load", "predict", "resume", "train", "write_report"]
 
@@ -35,11 +37,13 @@ def train(
     experiment: str | None = None,
     overrides: Overrides = (),
     config_dir: Path | str | None = None,
+    trust: Trust = None,
 ) -> Run:
     """Train an experiment by its name SUITE/NAME, or the config that overrides alone make; the run.
 
     overrides: "key=value" words of Hydra's grammar, as on the command line, or a mapping from
-    dotted keys to values. config_dir: a folder with configs of your own.
+    dotted keys to values. config_dir: a folder with configs of your own. trust: modules of your
+    own whose classes the config may name, such as "my_method"; "__main__" is a script or notebook.
 
     Example::
 
@@ -54,19 +58,20 @@ def train(
     words += override_words(overrides)
     if config_dir is not None:
         words += ["--config-dir", str(config_dir)]
-    config, choices = compose("train", words)
-    name = choices.get("experiment") or "custom"
-    folder = runs.new_folder(config, name)
-    train_run(config, folder, name)
+    with trusting(trust):
+        config, choices = compose("train", words)
+        name = choices.get("experiment") or "custom"
+        folder = runs.new_folder(config, name)
+        train_run(config, folder, name)
     return Run(folder)
 
 
-def resume(folder: Path | str, overrides: Overrides = ()) -> Run:
+def resume(folder: Path | str, overrides: Overrides = (), trust: Trust = None) -> Run:
     """Resume a run from its last checkpoint; a finished run without changes stays as it is, one
     that was interrupted in its report is reported.
 
     overrides: more epochs, such as ``{"trainer.max_epochs": 20}``, or other devices, data.workers,
-    loggers and reports.
+    loggers and reports. trust: as in :func:`train`.
 
     Raises:
         InputError: no such run, imported weights, or a change that would make it another run.
@@ -75,16 +80,18 @@ def resume(folder: Path | str, overrides: Overrides = ()) -> Run:
     folder, changes = Path(folder), override_words(overrides)
     config, experiment = runs.load_run(folder)
     check_trained_here(folder)
-    config = with_changes(folder, config, changes)
-    if changes or not runs.is_finished(folder):
-        train_run(config, folder, experiment)
+    with trusting(trust):
+        config = with_changes(folder, config, changes)
+        if changes or not runs.is_finished(folder):
+            train_run(config, folder, experiment)
     return Run(folder)
 
 
-def write_report(folder: Path | str, overrides: Overrides = ()) -> Run:
+def write_report(folder: Path | str, overrides: Overrides = (), trust: Trust = None) -> Run:
     """Score and report a run again that has trained, without training: metrics, curves, the page.
 
-    overrides: ``{"report.replicates": 2000}``, or where the data lies now.
+    overrides: ``{"report.replicates": 2000}``, or where the data lies now. trust: as in
+    :func:`train`.
 
     Raises:
         InputError: no such run, one that has not trained to its end, or changed annotations.
@@ -93,14 +100,18 @@ def write_report(folder: Path | str, overrides: Overrides = ()) -> Run:
     folder, changes = Path(folder), override_words(overrides)
     config, experiment = runs.load_run(folder)
     check_trained(folder)
-    config = with_changes(folder, config, changes, REPORTABLE)
-    with only_writer(folder):
+    with trusting(trust), only_writer(folder):
+        config = with_changes(folder, config, changes, REPORTABLE)
         report_run(config, folder, experiment)
     return Run(folder)
 
 
 def predict(
-    source: Path | str, images: Images, boxes: Path | str | None = None, detector: str | None = None
+    source: Path | str,
+    images: Images,
+    boxes: Path | str | None = None,
+    detector: str | None = None,
+    trust: Trust = None,
 ) -> ImagePoses:
     """Load a model and predict poses in images; see :func:`load` and ``Predictor.predict``.
 
@@ -113,7 +124,7 @@ def predict(
     Raises:
         InputError: no such model or image.
     """
-    return load(source).predict(images, boxes, detector)
+    return load(source, trust=trust).predict(images, boxes, detector)
 
 
 def override_words(overrides: Overrides) -> list[str]:

@@ -7,15 +7,15 @@ sizes from input size and stride.
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from omegaconf.errors import InterpolationKeyError
 
 from poselab.annotations.check import check_some_images
+from poselab.experiments.config.stored import stored_config, stored_skeleton
+from poselab.experiments.config.targets import instantiate
 from poselab.io.checkpoints import AtomicCheckpointIO, read_checkpoint
 from poselab.models.pose_net import PoseNet
 from poselab.structures import InputError, Skeleton
@@ -42,23 +42,29 @@ def instantiate_section(config: DictConfig, key: str) -> Any:
     """The object that one section of the config describes.
 
     Raises:
-        InputError: the section does not fit what it names.
+        InputError: the section does not fit what it names, or names what it may not.
     """
     try:
-        return instantiate(config[key])
-    except InstantiationException as error:
-        if isinstance(error.__cause__, InputError):
-            raise error.__cause__ from None
-        raise _section_error(key, error.__cause__ or error) from error
-    except InterpolationKeyError as error:
+        node = config[key]
+        if OmegaConf.is_config(node):
+            node = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+        return instantiate(node, key)
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # whatever a constructor raises for values that do not fit
         raise _section_error(key, error) from error
 
 
 def _section_error(key: str, error: BaseException) -> InputError:
-    first, *rest = str(error).splitlines() or [""]
-    # Hydra puts why a target cannot be imported on the line after the first.
-    reason = " ".join(f"{first} {rest[0] if first.endswith(':') and rest else ''}".split())
-    return InputError(f"expected `{key}` to be complete and valid, but {reason}; see its config")
+    return InputError(
+        f"expected `{key}` to be complete and valid, but {_reason(error)}; see its config"
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of an error's message, or what the error is."""
+    named = f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else str(error)
+    return (named.splitlines() or [type(error).__name__])[0][:300]
 
 
 def data(config: DictConfig) -> PoseData:
@@ -87,8 +93,8 @@ def module(config: DictConfig, skeleton: Skeleton) -> PoseModule:
         InputError: the parts do not fit together.
     """
     framed = framing(config)
-    size = (int(framed.size[0]), int(framed.size[1]))
     try:
+        size = (int(framed.size[0]), int(framed.size[1]))
         parts = _method_parts(config, skeleton, size)
         built: PoseModule = instantiate_section(config, "module")(
             **parts._asdict(),
@@ -97,13 +103,14 @@ def module(config: DictConfig, skeleton: Skeleton) -> PoseModule:
             schedule=_schedule(config),
             flip_test=config.flip_test,
         )
-    except InputError:
+        _check_framing(framed, built)
+    except (InputError, MemoryError):
         raise
-    except (ValueError, TypeError) as error:
+    except Exception as error:  # whatever a part raises for values that do not fit
         raise InputError(
-            f"expected parts that fit together, but {error}; choose another method= or module="
+            f"expected parts that fit together, but {_reason(error)}; choose another method= or "
+            "module="
         ) from error
-    _check_framing(framed, built)
     return built
 
 
@@ -190,7 +197,7 @@ def trainer(config: DictConfig, folder: Path | None, callbacks: list[pl.Callback
             f"expected trainer.precision 32-true, 16-mixed or bf16-mixed, got "
             f"{config.trainer.precision}, which would round coordinates; choose one of these"
         )
-    loggers = instantiate_section(config, "logger").values() if folder else ()
+    loggers = _loggers(config) if folder else ()
     make_trainer = instantiate_section(config, "trainer")
     try:
         made: pl.Trainer = make_trainer(
@@ -212,6 +219,24 @@ def trainer(config: DictConfig, folder: Path | None, callbacks: list[pl.Callback
     return made
 
 
+def _loggers(config: DictConfig) -> list[Any]:
+    """The partials of the loggers, none of which writes outside of the run's folder.
+
+    Raises:
+        InputError: a value is a mapping, or a path that leaves the folder.
+    """
+    for name, settings in (config.logger or {}).items():
+        for key, value in settings.items():
+            for part in value if OmegaConf.is_list(value) else [value]:
+                path = PurePosixPath(str(part).replace("\\", "/"))
+                if OmegaConf.is_config(part) or path.is_absolute() or ".." in path.parts:
+                    raise InputError(
+                        f"expected logger.{name}.{key} to be a name inside the run's folder, got "
+                        f"{str(value)[:100]}; choose another"
+                    )
+    return list(instantiate_section(config, "logger").values())
+
+
 def checkpoint_record(config: DictConfig, skeleton: Skeleton) -> dict[str, Any]:
     """Config and skeleton as plain values, which a checkpoint keeps under ``CHECKPOINT_KEY``."""
     return {"config": OmegaConf.to_container(config, resolve=True), "skeleton": asdict(skeleton)}
@@ -225,15 +250,26 @@ def load(checkpoint: Path) -> tuple[PoseModule, DictConfig, Skeleton]:
     """
     content = read_checkpoint(checkpoint, CHECKPOINT_KEY)
     record = content[CHECKPOINT_KEY]
-    config = OmegaConf.create(record["config"])
-    # The checkpoint has all weights: neither a hub nor a file of pretrained ones is needed.
-    for key in ("pretrained", "weights"):
-        if config.backbone.get(key):
-            config.backbone[key] = None if key == "weights" else False
-    skeleton = Skeleton.from_record(record["skeleton"])
+    config = stored_config(record.get("config"), checkpoint)
+    skeleton = stored_skeleton(record.get("skeleton"), checkpoint)
+    leave_out_pretrained(config)  # the checkpoint has all weights
     built = module(config, skeleton)
     restore(built, content["state_dict"], checkpoint)
     return built.eval(), config, skeleton
+
+
+def leave_out_pretrained(config: DictConfig) -> None:
+    """Let no part of the network fetch or read pretrained weights, since others replace them."""
+    pending: list[Any] = [config.backbone, config.method]
+    while pending:
+        node = pending.pop()
+        if OmegaConf.is_dict(node):
+            for key, off in (("weights", None), ("pretrained", False)):
+                if isinstance(node.get(key), str | bool):
+                    node[key] = off
+        if OmegaConf.is_config(node):
+            # Not +=, which would make the list an OmegaConf one.
+            pending.extend(node.values() if OmegaConf.is_dict(node) else node)
 
 
 def restore(built: PoseModule, weights: dict[str, Any], source: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from poselab.experiments import build, runs
+from poselab.experiments.config.stored import stored_config
 from poselab.io.checkpoints import read_checkpoint
 from poselab.structures import InputError
 
@@ -44,9 +45,8 @@ def start_from_weights(source: Path, module: PoseModule, config: DictConfig) -> 
         module.net.load_state_dict(
             {k.removeprefix("net."): v for k, v in _network_state(state).items()}
         )
-    _warn_of_different_inputs(
-        file, OmegaConf.create(content[build.CHECKPOINT_KEY]["config"]), config
-    )
+    theirs = stored_config(content[build.CHECKPOINT_KEY].get("config"), file)
+    _warn_of_different_inputs(file, theirs, config)
 
 
 def differing_tensors(state: State, wanted: State) -> list[str]:

@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml  # type: ignore[import-untyped]
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from poselab.annotations import fingerprint_of
+from poselab.experiments.config.stored import read_stored_config
 from poselab.experiments.device import count_devices
 from poselab.io.files import read_bytes, read_json
 from poselab.io.folders import make_new
@@ -19,6 +19,8 @@ from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from omegaconf import DictConfig
 
 _FOLDER_OF_RANK_0 = "POSELAB_RUN_FOLDER"
 """Environment variable by which Lightning's child processes learn the folder of their run."""
@@ -77,15 +79,11 @@ def load_run(folder: Path) -> tuple[DictConfig, str]:
         InputError: ``folder`` does not hold a run.
     """
     manifest = read_manifest(folder)
-    text = read_bytes(folder / "config.yaml", "a run's config")
-    try:
-        config = OmegaConf.create(text.decode())
-    except (yaml.YAMLError, UnicodeDecodeError):
-        config = None
-    if not isinstance(config, DictConfig) or not isinstance(manifest, dict):
-        raise InputError(
-            f"expected a run's config.yaml and run.json in {folder}, found them broken"
-        )
+    config = read_stored_config(
+        read_bytes(folder / "config.yaml", "a run's config"), folder / "config.yaml"
+    )
+    if not isinstance(manifest, dict):
+        raise InputError(f"expected a run's run.json in {folder}, found it broken")
     return config, str(manifest.get("experiment", "custom"))
 
 

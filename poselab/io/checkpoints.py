@@ -37,6 +37,15 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         torch.save(checkpoint, buffer)
         write_bytes(Path(path), buffer.getvalue())
 
+    def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:
+        """The content of a checkpoint, never more than tensors, arrays and plain values.
+
+        Raises:
+            ValueError: it holds something else, or is broken.
+        """
+        content: dict[str, Any] = read_tensors(Path(path))
+        return content
+
 
 class LatestBestCheckpoint(ModelCheckpoint):
     """Keeps the latest of epochs with equal scores, and finds checkpoints after a folder was moved.
@@ -53,17 +62,23 @@ class LatestBestCheckpoint(ModelCheckpoint):
         return trainer.strategy.reduce_boolean_decision(tie)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Called by Lightning when a run is resumed."""
-        super().load_state_dict(_moved(state_dict, state_dict["dirpath"], str(self.dirpath)))
+        """Called by Lightning when a run is resumed.
 
-
-def _moved(value: Any, old: str, new: str) -> Any:
-    """The value with the folder ``old`` replaced by ``new`` in every path."""
-    if isinstance(value, dict):
-        return {_moved(key, old, new): _moved(inner, old, new) for key, inner in value.items()}
-    if isinstance(value, str) and (value == old or value.startswith(f"{old}/")):
-        return new + value.removeprefix(old)
-    return value
+        Paths of the state are of the folder that the run was in, and Lightning deletes what they
+        name when a better epoch comes: only the callback's own file, here, may be meant.
+        """
+        own = f"{self.dirpath}/{self.filename}{self.FILE_EXTENSION}"
+        paths = ("best_model_path", "kth_best_model_path", "last_model_path")
+        scores = list((state_dict.get("best_k_models") or {}).values())[-1:]
+        super().load_state_dict(
+            {
+                "dirpath": self.dirpath,
+                "best_model_score": state_dict.get("best_model_score"),
+                "kth_value": state_dict.get("kth_value"),
+                "best_k_models": dict(zip([own], scores, strict=False)),
+                **{key: own if state_dict.get(key) else "" for key in paths},
+            }
+        )
 
 
 def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
@@ -87,4 +102,15 @@ def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
             f"expected a checkpoint of PoseLab at {path}, found one without its config; give "
             "a run of PoseLab"
         )
+    if not (isinstance(content[key], dict) and _is_state_dict(content["state_dict"])):
+        raise InputError(
+            f"expected a config and tensors by their names in {path}, found other values; give a "
+            "checkpoint that PoseLab made"
+        )
     return content
+
+
+def _is_state_dict(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in value.items()
+    )

@@ -8,13 +8,13 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from hydra.utils import get_class
 from omegaconf import OmegaConf
 
 from poselab.data.datamodule import check_loader
-from poselab.ranges import check_number, check_whole
 from poselab.experiments import build
 from poselab.experiments.config.close_names import unknown_key
+from poselab.experiments.config.targets import find_target
+from poselab.ranges import check_number, check_whole
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -97,6 +97,6 @@ def _class(config: DictConfig, key: str) -> Any:
     """The class that a section of the config names, None where there is no such class."""
     name = OmegaConf.select(config, f"{key}._target_")
     try:
-        return get_class(name) if name else None
-    except (ImportError, ValueError, AttributeError):
+        return find_target(name, key) if name else None
+    except InputError:
         return None  # building the section raises the error

@@ -21,6 +21,7 @@ from poselab.experiments.config.close_names import (
     unknown_key,
     unknown_option,
 )
+from poselab.experiments.config.hydra_section import fixed_section
 from poselab.experiments.config.names import conf_folder, split_config_dirs
 from poselab.experiments.config.stored_rows import heatmap_sigma, store_rows
 from poselab.experiments.config.total_batch import scale_total_batch
@@ -130,10 +131,14 @@ def hand_to_hydra(name: str, words: Sequence[str], task: Callable[[DictConfig], 
     """Run a task by Hydra's own command line, sweeps and launchers included."""
     store_rows(tuple(split_config_dirs(words)[0]))
     arguments, environment = sys.argv, dict(os.environ)
-    sys.argv = [f"poselab {name}", *_with_search_path(words)]
+    overrides = _with_search_path(words)
+    sys.argv = [f"poselab {name}", *overrides]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors itself and exits
+    run = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(task)
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(task)()
+        own = [word for word in overrides if word.lstrip("+~").startswith("hydra")]
+        with fixed_section(_composed(name, own).hydra):
+            run()
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise _composition_error(error, name, words) from None
     finally:

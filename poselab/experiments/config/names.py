@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import yaml  # type: ignore[import-untyped]
 
 import poselab
+from poselab.io.files import read_bytes
+from poselab.io.yaml_text import check_size, check_yaml, not_yaml
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -107,11 +110,12 @@ def read_table(file: Path) -> dict[str, Any]:
         InputError: it is not YAML, or no mapping of names to values.
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    text = read_bytes(file, "a table of configs")
+    check_yaml(text, str(file))
     try:
-        content = yaml.load(file.read_text(), loader)
+        content = yaml.load(text, loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"expected YAML in {file}, but {reason}; correct it") from None
+        raise not_yaml(str(file), error) from None
     return mapping(content, str(file))
 
 
@@ -164,9 +168,18 @@ def split_config_dirs(words: Sequence[str]) -> tuple[list[Path], list[str]]:
         folder = Path(rest[where + 1]).resolve()
         if not folder.is_dir():
             raise InputError(f"expected a folder of configs at {folder}, found none; check it")
+        for file in folder.rglob("*.yaml"):
+            _check_size(file, file.stat().st_mtime_ns)
         folders.append(folder)
         del rest[where : where + 2]
     return folders, rest
+
+
+@cache
+def _check_size(file: Path, changed: int) -> None:
+    """Check what the aliases of a file make of it; what is no YAML fails where it is used."""
+    with suppress(yaml.YAMLError):
+        check_size(file.read_bytes(), str(file))
 
 
 def _split_flag(word: str) -> list[str]:

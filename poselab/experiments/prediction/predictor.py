@@ -14,6 +14,7 @@ import numpy as np
 from poselab.evaluation.comparability import RUN, read_comparability
 from poselab.experiments import build, runs
 from poselab.experiments.comparability import sample_comparability
+from poselab.experiments.config.trust import trusting
 from poselab.experiments.device import usable_device
 from poselab.experiments.prediction.batches import predict, samples_of
 from poselab.experiments.prediction.image_poses import ImagePoses
@@ -26,20 +27,27 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from poselab.annotations.formats.detections import Detections
-    from poselab.data.images import Image
+    from poselab.data.framing import Framing
     from poselab.datasets.base import Split
+    from poselab.io.images import Image
     from poselab.modules import PoseModule
     from poselab.structures import Skeleton
 
     Images = Path | str | Image | Sequence[Path | str | Image]
 
 
-def load(source: Path | str, model: str | None = None, device: str = "auto") -> Predictor:
+def load(
+    source: Path | str,
+    model: str | None = None,
+    device: str = "auto",
+    trust: str | Sequence[str] | None = None,
+) -> Predictor:
     """Load a run's folder, a checkpoint (.ckpt), or a pretrained file of another project.
 
     model: what a pretrained file holds (`poselab import-weights --help` lists the names); needed
     where the file's own name does not say it. device: "cpu", "cuda", ..., or "auto" for a GPU if
-    there is one.
+    there is one. trust: modules of your own whose classes a run or a checkpoint may name, such as
+    "my_method"; their code runs. Anything else in such a file is only data.
 
     Example::
 
@@ -52,22 +60,26 @@ def load(source: Path | str, model: str | None = None, device: str = "auto") -> 
     source, device = Path(source), usable_device(device)
     if model is None and (source.is_dir() or source.suffix == ".ckpt"):
         checkpoint = runs.best_checkpoint(source) if source.is_dir() else source
-        return Predictor(source, *build.load(checkpoint), device)
+        with trusting(trust):
+            module, config, skeleton = build.load(checkpoint)
+            return Predictor(source, module, config, skeleton, device, build.framing(config))
     from poselab.experiments.pretrained.import_weights import load_pretrained
 
     imported = load_pretrained(source, model or source.stem)
-    return Predictor(source, imported.module, imported.config, imported.skeleton, device)
+    _, module, config, skeleton, _ = imported
+    return Predictor(source, module, config, skeleton, device, build.framing(config))
 
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """A module with its config, its keypoints and the device that it predicts on."""
+    """A module with its config, its keypoints, its framing and the device that it predicts on."""
 
     source: Path
     module: PoseModule
     config: DictConfig
     skeleton: Skeleton
     device: str
+    framing: Framing
 
     def predict(
         self,
@@ -93,8 +105,7 @@ class Predictor:
         detections = None if detector is None else self._detect(detector, split)
         if detections is not None:
             boxes = _write_boxes(detections, Path(temporary.name))
-        framing = build.framing(self.config)
-        samples = samples_of(split, framing, None if boxes is None else Path(boxes))
+        samples = samples_of(split, self.framing, None if boxes is None else Path(boxes))
         made = sample_comparability(samples, self.module) | self._training()
         if detector is not None:
             made["boxes"]["detector"] = detector

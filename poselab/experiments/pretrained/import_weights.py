@@ -63,8 +63,7 @@ def pretrained_config(
     """
     words = [f"experiment={pretrained.experiment}", *pretrained.overrides, *overrides]
     config, _ = compose("train", words)
-    if "pretrained" in config.backbone:
-        config.backbone.pretrained = False
+    build.leave_out_pretrained(config)
     config.published = {}
     return config, {"coco": COCO17, "mpii": MPII16}[pretrained.experiment.split("/")[0]]
 

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from poselab.models.backbones.weights import check_hub, load_strictly, unreachable
+from poselab.models.backbones.weights import (
+    check_hub,
+    check_timm_name,
+    load_strictly,
+    unreachable,
+)
 from poselab.models.feature_info import FeatureInfo
 from poselab.structures import InputError
 
@@ -45,6 +50,7 @@ class PlainViT(nn.Module):
         heads: int | None = None,
     ) -> None:
         super().__init__()
+        check_timm_name(name)
         if any(side % _PATCH for side in input_size):
             raise InputError(
                 f"expected framing.size in multiples of {_PATCH}, the patches of {name}, got "
@@ -109,15 +115,11 @@ def fitted(state: State, net: Any) -> State:
         fit["patch_embed.proj.weight"] = resample_patch_embed(kernel, [_PATCH, _PATCH])
     position = fit["pos_embed"]
     if position.shape[1] != grid[0] * grid[1]:
-        old = _old_grid(position.shape[1], grid)
-        first = position.shape[1] - old[0] * old[1]
+        tokens, side = position.shape[1], int(position.shape[1] ** 0.5)
+        # Either this grid and a class token, or a square grid as of classification.
+        old = grid if tokens - 1 == grid[0] * grid[1] else (side, side)
+        first = tokens - old[0] * old[1]
         patches = resample_abs_pos_embed(position[:, first:], list(grid), list(old), 0)
         position = patches + position[:, :first].sum(1, keepdim=True)
     fit["pos_embed"] = position
     return fit
-
-
-def _old_grid(tokens: int, grid: tuple[int, int]) -> tuple[int, int]:
-    """Rows and columns of the patches among tokens: ``grid`` and a class token, or a square."""
-    side = int(tokens**0.5)
-    return grid if tokens - 1 == grid[0] * grid[1] else (side, side)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from poselab.models.backbones.weights import check_hub, load_strictly, unreachable
+from poselab.models.backbones.weights import (
+    check_hub,
+    check_timm_name,
+    load_strictly,
+    unreachable,
+)
 from poselab.models.feature_info import FeatureInfo
 from poselab.structures import InputError
 
@@ -48,7 +52,7 @@ class TimmBackbone(nn.Module):
     ) -> None:
         super().__init__()
         self.input = input or nn.Identity()
-        _check_name(name)
+        check_timm_name(name)
         if pretrained and weights is None:
             check_hub(name)
         self.is_hrnet = _family(name) == "hrnet"
@@ -60,49 +64,33 @@ class TimmBackbone(nn.Module):
         )
         _check_fit(name, input_size, self.feature_info)
         self.with_norm = levels[-1] == len(info) - 1
-        self.levels = self._prune(levels)
+        # HRNet's branches end together: no layers follow the last one, and timm counts the stem.
+        self.levels = [level - 1 for level in levels] if self.is_hrnet else levels
+        if not self.is_hrnet:
+            prune_norm = not self.with_norm
+            self.net.prune_intermediate_layers(levels, prune_norm=prune_norm, prune_head=True)
         if weights is not None:
-            load_strictly(self.net, Path(weights), what=name, convert=_converter(self.net))
+            # timm's function that converts older checkpoints and position embeddings.
+            convert = getattr(inspect.getmodule(type(self.net)), "checkpoint_filter_fn", None)
+            load_strictly(self.net, Path(weights), what=name, convert=convert)
         if self.is_hrnet:
-            self._keep_branches()
-
-    def _prune(self, levels: list[int]) -> list[int]:
-        """Cut off all layers after the last level; HRNet's branches all end together."""
-        if self.is_hrnet:
-            return [level - 1 for level in levels]
-        self.net.prune_intermediate_layers(levels, prune_norm=not self.with_norm, prune_head=True)
-        return levels
-
-    def _keep_branches(self) -> None:
-        """Drop the last fusions into branches that are not returned."""
-        last = self.net.stage4[-1]
-        last.fuse_layers = nn.ModuleList(last.fuse_layers[branch] for branch in self.levels)
+            # Only now, because weights have the fusions into branches that are not returned.
+            last = self.net.stage4[-1]
+            last.fuse_layers = nn.ModuleList(last.fuse_layers[branch] for branch in self.levels)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         images = self.input(images)
-        if self.is_hrnet:
-            return self._branches(images)
-        features: list[Tensor] = self.net.forward_intermediates(
-            images, indices=self.levels, norm=self.with_norm, intermediates_only=True
-        )
-        return features
-
-    def _branches(self, images: Tensor) -> list[Tensor]:
         net = self.net
-        x = net.act1(net.bn1(net.conv1(images)))
-        x = net.act2(net.bn2(net.conv2(x)))
-        features: list[Tensor] = net.stages(x)
+        features: list[Tensor]
+        if self.is_hrnet:
+            # timm's own features of HRNet pass the layers of its classifier, which are not wanted.
+            x = net.act1(net.bn1(net.conv1(images)))
+            features = net.stages(net.act2(net.bn2(net.conv2(x))))
+        else:
+            features = net.forward_intermediates(
+                images, indices=self.levels, norm=self.with_norm, intermediates_only=True
+            )
         return features
-
-
-def _check_name(name: str) -> None:
-    import timm
-
-    plain = name.split(".")[0]
-    if not timm.is_model(plain):
-        close = difflib.get_close_matches(plain, timm.list_models(), n=3)
-        advice = f"did you mean {' or '.join(close)}?" if close else "timm.list_models() has all"
-        raise InputError(f"expected backbone.name to be a network of timm, got {name!r}; {advice}")
 
 
 def _family(name: str) -> str:
@@ -156,8 +144,3 @@ def _check_fit(name: str, input_size: Size, feature_info: tuple[FeatureInfo, ...
             f"expected an input size divisible by {largest}, the reduction of {name}, "
             f"got {tuple(input_size)} (height, width)"
         )
-
-
-def _converter(net: Any) -> Any:
-    """timm's function that converts older checkpoints and position embeddings to this network."""
-    return getattr(inspect.getmodule(type(net)), "checkpoint_filter_fn", None)

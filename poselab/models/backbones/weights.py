@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import warnings
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
@@ -10,6 +11,7 @@ from urllib.request import Request, urlopen
 import torch
 
 from poselab.io.files import read_tensors
+from poselab.models.pretrained.key_map import listed
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -41,22 +43,17 @@ def load_strictly(
         raise InputError(f"expected weights of {what} in {file}, but {reason}") from error
     if missing:
         raise InputError(
-            f"expected weights of {what} in {file}, but {_listed(missing)} are missing; "
+            f"expected weights of {what} in {file}, but {listed(missing, 6)} are missing; "
             "is it another network's?"
         )
     if unused:
         # A warning and no log message, because Hydra's sweeps switch loggers off.
         warnings.warn(
-            f"left over in {file}, not used by {what}: {_listed(unused)}",
+            f"left over in {file}, not used by {what}: {listed(unused, 6)}",
             UserWarning,
             stacklevel=2,
         )
     return tuple(unused)
-
-
-def _listed(keys: list[str], most: int = 6) -> str:
-    shown = ", ".join(keys[:most])
-    return shown if len(keys) <= most else f"{shown} and {len(keys) - most} more"
 
 
 def read_state(file: Path, what: str) -> State:
@@ -78,6 +75,7 @@ def read_state(file: Path, what: str) -> State:
         isinstance(v, torch.Tensor) for v in content.values()
     ):
         raise InputError(f"expected a state dict of {what} in {file}, got something else")
+    # DataParallel's prefix, which some published checkpoints have.
     return {key.removeprefix("module."): value for key, value in content.items()}
 
 
@@ -91,15 +89,34 @@ def _read_safetensors(file: Path) -> State:
         raise ValueError(str(error)) from error
 
 
+def check_timm_name(name: str) -> None:
+    """Check that timm itself has a network of this name: it also takes addresses and folders.
+
+    Raises:
+        InputError: it has none.
+    """
+    import timm
+
+    plain = str(name).split(".")[0]
+    if not isinstance(name, str) or ":" in name or not timm.is_model(plain):
+        close = difflib.get_close_matches(plain, timm.list_models(), n=3)
+        advice = f"did you mean {' or '.join(close)}?" if close else "timm.list_models() has all"
+        raise InputError(
+            f"expected backbone.name to be a network of timm, got {str(name)[:100]!r}; {advice}"
+        )
+
+
 def check_hub(name: str) -> None:
     """Check within seconds that timm can get the pretrained weights of ``name``.
 
     Raises:
         InputError: there are none, or they are not cached and the hub cannot be reached.
     """
+    from huggingface_hub.constants import ENDPOINT
+
     config = _pretrained_config(name)
-    address = _address(config)
-    if address is None:
+    address = f"{ENDPOINT}/{config.hf_hub_id}" if config.hf_hub_id else config.url
+    if not address:
         raise InputError(
             f"expected pretrained weights of {name}, timm has none; set backbone.pretrained=false"
         )
@@ -122,14 +139,6 @@ def _pretrained_config(name: str) -> Any:
         return timm.get_pretrained_cfg(name)
     except RuntimeError as error:
         raise InputError(f"expected pretrained weights of {name}, but {error}") from error
-
-
-def _address(config: Any) -> str | None:
-    from huggingface_hub.constants import ENDPOINT
-
-    if config.hf_hub_id:
-        return f"{ENDPOINT}/{config.hf_hub_id}"
-    return config.url or None
 
 
 def _is_cached(config: Any) -> bool:
