@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from poselab.cli import scoring
 from poselab.cli.annotation_words import add_outside_images
+from poselab.cli.arguments import Arguments, output_folder, path, seed, whole
+from poselab.evaluation.statistics import MOST_REPLICATES
+from poselab.io.folders import only_writer
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ the files cannot be compared, 2 usage error.
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    arguments = argparse.ArgumentParser(
+    arguments = Arguments(
         description="Compare methods on the same annotations: values with confidence intervals, "
         "paired differences with p-values, a page with plots and images.",
         epilog=_EPILOG,
@@ -43,13 +46,16 @@ def parser() -> argparse.ArgumentParser:
         "names the method",
     )
     scoring.add_scoring_options(arguments)
-    arguments.add_argument("--out", type=Path, required=True, metavar="DIR")
-    arguments.add_argument("--images", type=Path, metavar="DIR", help="images to show on the page")
+    arguments.add_argument("--out", type=output_folder, required=True, metavar="DIR")
+    arguments.add_argument("--images", type=path, metavar="DIR", help="images to show on the page")
     add_outside_images(arguments)
     arguments.add_argument(
-        "--replicates", type=int, default=1000, help="bootstrap replicates (1000)"
+        "--replicates",
+        type=whole(1, MOST_REPLICATES),
+        default=1000,
+        help="bootstrap replicates (1000)",
     )
-    arguments.add_argument("--seed", type=int, default=0, help="of the bootstrap (0)")
+    arguments.add_argument("--seed", type=seed, default=0, help="of the bootstrap (0)")
     return arguments
 
 
@@ -57,22 +63,25 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare, warn on stderr, print the tables, write everything."""
     from poselab.report.comparison_report import compare
 
-    scoring.check_replicates(arguments)
-    with _progress(arguments.replicates) as advance:
+    methods, evaluator = named_paths(arguments.methods), scoring.evaluator_of(arguments)
+    with only_writer(arguments.out), _progress(arguments.replicates) as advance:
         comparison = compare(
-            named_paths(arguments.methods),
+            methods,
             replace(scoring.annotations_of(arguments), outside_images=arguments.outside_images),
-            scoring.evaluator_of(arguments),
+            evaluator,
             arguments.replicates,
             arguments.seed,
             progress=advance,
+            array=scoring.array_options_of(arguments),
         )
-    for warning in comparison.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    print(comparison)
-    print(f"tables: {arguments.out}")
-    print("drawing the page ...", file=sys.stderr)
-    print(f"page: {comparison.write(arguments.out, arguments.images)}")
+        for note in comparison.notes:
+            print(f"note: {note}", file=sys.stderr)
+        for warning in comparison.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        print(comparison)
+        print(f"tables: {arguments.out}")
+        print("drawing the page ...", file=sys.stderr)
+        print(f"page: {comparison.write(arguments.out, arguments.images)}")
     return 0
 
 
