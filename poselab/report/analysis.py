@@ -10,13 +10,7 @@ import numpy as np
 from poselab.evaluation.accumulator import JointAccumulator
 from poselab.evaluation.diagnosis import diagnose, error_costs
 from poselab.evaluation.matching.instances import match_instances
-from poselab.evaluation.metrics.breakdown import (
-    OVERLAPS,
-    SIZES,
-    by_crowding,
-    by_labelled_joints,
-    by_size,
-)
+from poselab.evaluation.metrics.breakdown import OVERLAPS, SIZES, breakdowns
 from poselab.evaluation.metrics.calibration import calibration_of_matches
 from poselab.evaluation.metrics.crowding import overlaps
 from poselab.evaluation.metrics.joints import similarities_of_matches
@@ -87,13 +81,10 @@ def _analyse_method(method: Method, annotations: Annotations, with_breakdowns: b
     )
     if evaluator is None:
         return analysis
-    scored = (evaluator, predictions, annotations)
     return analysis._replace(
         precision=_precision(method.accumulators[0]),
         costs=error_costs(predictions, annotations, analysis.diagnosis, evaluator),
-        breakdowns=[by(*scored) for by in (by_size, by_crowding, by_labelled_joints)]
-        if with_breakdowns
-        else (),
+        breakdowns=breakdowns(evaluator, predictions, annotations) if with_breakdowns else (),
     )
 
 

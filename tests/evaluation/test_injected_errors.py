@@ -251,7 +251,7 @@ def test_what_corrected_joints_become(
     scene.swap(12)
     predictions = scene.predictions()
     before = diagnose(predictions, scene.table)
-    corrected, table = CORRECTIONS[error](predictions, scene.table, before)
+    corrected, table, _ = CORRECTIONS[error](predictions, scene.table, before)
     assert table is scene.table
     after = diagnose(corrected, table)
     expected = np.where(before.has_status(error), left.code, before.status)

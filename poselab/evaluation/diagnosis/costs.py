@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from poselab.evaluation.accumulator import point_values
 from poselab.evaluation.diagnosis.keypoint_errors import (
     DETECTED_SIMILARITY,
     GOOD_SIMILARITY,
     KeypointStatus,
 )
+from poselab.evaluation.images import images_to_score
+from poselab.evaluation.matching.candidates import (
+    candidates,
+    ignoring_instances,
+    match_candidates,
+    pairs_to_match,
+)
+from poselab.evaluation.matching.pairs import Pairs
+from poselab.evaluation.metrics.average_precision import OksAccumulator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.diagnosis.diagnosis import Diagnosis
@@ -23,11 +33,18 @@ if TYPE_CHECKING:
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints, Mask
 
-    Corrected = tuple[Predictions, Annotations]
-    Correction = Callable[[Predictions, Annotations, Diagnosis], Corrected]
+    Correction = Callable[[Predictions, Annotations, Diagnosis], "Corrected"]
 
 SCORE, BACKGROUND = "score", "background false positive"
 FALSE_NEGATIVE, GROUPING = "false negative", "grouping"
+
+
+class Corrected(NamedTuple):
+    """Poses and people after a correction, and the rows (N,) that the poses had before it."""
+
+    predictions: Predictions
+    annotations: Annotations
+    rows: Ints
 
 
 class ErrorCost(NamedTuple):
@@ -66,11 +83,14 @@ def error_costs(
     of COCO's sigmas), ranks by the OKS with the most similar instance and soft suppression, and
     counts as background, threshold by threshold, whatever was not matched.
     """
+    pairs = pairs_to_match(predictions, annotations, diagnosis.sigmas)
+    images = images_to_score(annotations, image_ids)
 
     def ap(corrected: Corrected) -> float:
-        return evaluator(*corrected, image_ids).values["AP"]
+        known = _pairs_after(corrected, pairs, predictions, diagnosis.sigmas)
+        return _average_precision(corrected, known, images, evaluator.max_detections)
 
-    before = ap((predictions.take(diagnosis.evaluated), annotations))
+    before = ap(Corrected(predictions, annotations, np.arange(len(predictions))))
     costs = []
     for error, correct in CORRECTIONS.items():
         count = _count(error, diagnosis)
@@ -79,6 +99,28 @@ def error_costs(
         after = ap(correct(predictions, annotations, diagnosis)) if changes else before
         costs.append(ErrorCost(str(error), count, after, after - before))
     return costs
+
+
+def _pairs_after(
+    corrected: Corrected, pairs: Pairs, before: Predictions, sigmas: Sequence[float]
+) -> Pairs:
+    """The pairs of corrected poses: those of before, compared anew only where a pose moved."""
+    now, annotations, rows = corrected
+    moved = (now.keypoints != before.keypoints[rows]).any(axis=(1, 2))
+    new = pairs_to_match(now, annotations, sigmas, np.flatnonzero(moved))
+    row_now = np.full(len(before), -1)
+    row_now[rows[~moved]] = np.flatnonzero(~moved)
+    old = pairs._replace(pose=row_now[pairs.pose])
+    return Pairs(*map(np.concatenate, zip(old.take(old.pose >= 0), new, strict=True)))
+
+
+def _average_precision(
+    corrected: Corrected, pairs: Pairs, images: Mask, max_detections: int
+) -> float:
+    """AP to the digit that the evaluator gives, whose OKS engine would compare all pairs."""
+    predictions, annotations, _ = corrected
+    found = candidates(predictions, annotations, pairs, images, max_detections)
+    return point_values(OksAccumulator(match_candidates(found, annotations)))["AP"]
 
 
 def _count(error: str, diagnosis: Diagnosis) -> int:
@@ -106,19 +148,19 @@ def _correct_keypoints(status: KeypointStatus) -> Correction:
         distance = spread * np.sqrt(-2 * np.log(similarity) * annotations.areas[instance])
         offset = predictions.keypoints[row, joint] - target
         offset *= (INSIDE * distance / np.hypot(offset[:, 0], offset[:, 1]))[:, None]
-        return _with_keypoints(predictions, diagnosis, (row, joint), target + offset), annotations
+        return _with_keypoints(predictions, annotations, (row, joint), target + offset)
 
     return correct
 
 
 def _with_keypoints(
-    predictions: Predictions, diagnosis: Diagnosis, where: tuple[Ints, Ints], points: Floats
-) -> Predictions:
-    """The evaluated poses with other coordinates (n, 2) of some keypoints, given by their rows
-    (n,) and joints (n,)."""
+    predictions: Predictions, annotations: Annotations, where: tuple[Ints, Ints], points: Floats
+) -> Corrected:
+    """Other coordinates (n, 2) of some keypoints, given by their rows (n,) and joints (n,)."""
     keypoints = predictions.keypoints.copy()
     keypoints[where] = points
-    return replace(predictions, keypoints=keypoints).take(diagnosis.evaluated)
+    moved = replace(predictions, keypoints=keypoints)
+    return Corrected(moved, annotations, np.arange(len(predictions)))
 
 
 def _correct_grouping(
@@ -126,14 +168,14 @@ def _correct_grouping(
 ) -> Corrected:
     instance, joint = np.nonzero(diagnosis.grouping_errors)
     points = predictions.keypoints[diagnosis.keypoints.grouped_into[instance, joint], joint]
-    where = (diagnosis.pose_of[instance], joint)
-    return _with_keypoints(predictions, diagnosis, where, points), annotations
+    return _with_keypoints(predictions, annotations, (diagnosis.pose_of[instance], joint), points)
 
 
 def _correct_scores(
     predictions: Predictions, annotations: Annotations, diagnosis: Diagnosis
 ) -> Corrected:
-    return replace(predictions, scores=diagnosis.optimal_scores), annotations
+    ranked = replace(predictions, scores=diagnosis.optimal_scores)
+    return Corrected(ranked, annotations, np.arange(len(predictions)))
 
 
 def _remove_background(
@@ -141,21 +183,14 @@ def _remove_background(
 ) -> Corrected:
     kept = diagnosis.evaluated.copy()
     kept[diagnosis.background] = False
-    return predictions.take(kept), annotations
+    return Corrected(predictions.take(kept), annotations, np.flatnonzero(kept))
 
 
 def _ignore_false_negatives(
     predictions: Predictions, annotations: Annotations, diagnosis: Diagnosis
 ) -> Corrected:
     fewer = ignoring_instances(annotations, diagnosis.false_negatives)
-    return predictions.take(diagnosis.evaluated), fewer
-
-
-def ignoring_instances(annotations: Annotations, instances: Mask) -> Annotations:
-    """The annotations in which the evaluator ignores these instances (M,)."""
-    # COCO's metric ignores instances that have 0 keypoints on record.
-    labelled = np.where(instances, 0, annotations.labelled())
-    return replace(annotations, recorded_keypoints=labelled, cache_file="")
+    return Corrected(predictions, fewer, np.arange(len(predictions)))
 
 
 INSIDE = 1 - 1e-6

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from poselab.evaluation.comparison import compare_methods
-from poselab.evaluation.diagnosis.costs import FALSE_NEGATIVE, ErrorCost, ignoring_instances
+from poselab.evaluation.diagnosis.costs import FALSE_NEGATIVE, ErrorCost
+from poselab.evaluation.matching.candidates import ignoring_instances
 from poselab.evaluation.statistics.bootstrap import REPLICATES, resample
 from poselab.evaluation.statistics.estimate import Estimate
 

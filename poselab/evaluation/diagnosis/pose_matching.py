@@ -16,6 +16,7 @@ from poselab.evaluation.matching.pairs import (
     same_image_pairs,
     score_ranks,
 )
+from poselab.evaluation.matching.similarity import oks_of_regions
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -133,22 +134,9 @@ def _match_ignored_regions(
     similar = np.where(
         labelled,
         oks_of_pairs((pose, region), predictions, annotations, sigmas).oks,
-        _oks_of_regions(predictions.keypoints[pose], annotations, region, sigmas),
+        oks_of_regions(predictions.keypoints[pose], annotations, region, sigmas),
     )
     return np.isin(poses, pose[similar >= MIN_OKS])
-
-
-def _oks_of_regions(
-    keypoints: Floats, annotations: Annotations, regions: Ints, sigmas: Sequence[float]
-) -> Floats:
-    """OKS (Q,) of poses (Q, K, 2) with instances (Q,) without labelled keypoints: each distance is
-    that to the box made three times as wide and high (pycocotools, ``computeOks``)."""
-    boxes = annotations.boxes[regions][:, None]
-    low, high = boxes[..., :2] - boxes[..., 2:], boxes[..., :2] + 2 * boxes[..., 2:]
-    offset = np.maximum(low - keypoints, 0) + np.maximum(keypoints - high, 0)
-    spread = 2 * (2 * np.array(sigmas)) ** 2
-    areas = annotations.areas[regions][:, None] + np.spacing(1)
-    return np.asarray(np.exp(-np.square(offset).sum(axis=-1) / (spread * areas)).mean(axis=-1))
 
 
 def _ranking(similar: Pairs, selection: Selection) -> tuple[Floats, Mask]:

@@ -26,10 +26,9 @@ def joint_similarity(
     """
     squared = np.square(keypoints - annotations.keypoints[instances]).sum(axis=-1)
     oks_sigmas = annotations.skeleton.oks_sigmas if sigmas is None else sigmas
-    spread = (2 * np.array(oks_sigmas)) ** 2
-    areas = annotations.areas[instances][..., None] + np.spacing(
-        1
-    )  # pycocotools' guard against zero
+    spread = (2 * np.array(oks_sigmas)) ** 2  # COCO's k is twice the annotators' deviation sigma
+    # The epsilon is pycocotools'. Areas are those of masks, about half of a person's box.
+    areas = annotations.areas[instances][..., None] + np.spacing(1)
     similar: Floats = np.exp(-squared / (2 * spread * areas)) * (
         annotations.visibility[instances] > 0
     )
@@ -49,3 +48,16 @@ def oks(
     similar = joint_similarity(keypoints, annotations, instances, sigmas)
     labelled = np.count_nonzero(annotations.visibility[instances], axis=-1)
     return np.asarray(similar.sum(axis=-1) / np.maximum(labelled, 1))
+
+
+def oks_of_regions(
+    keypoints: Floats, annotations: Annotations, regions: Ints, sigmas: Sequence[float]
+) -> Floats:
+    """OKS (Q,) of poses (Q, K, 2) with instances (Q,) without labelled keypoints: each distance is
+    that to the box made three times as wide and high (pycocotools, ``computeOks``)."""
+    boxes = annotations.boxes[regions][:, None]
+    low, high = boxes[..., :2] - boxes[..., 2:], boxes[..., :2] + 2 * boxes[..., 2:]
+    offset = np.maximum(low - keypoints, 0) + np.maximum(keypoints - high, 0)
+    spread = 2 * (2 * np.array(sigmas)) ** 2
+    areas = annotations.areas[regions][:, None] + np.spacing(1)
+    return np.asarray(np.exp(-np.square(offset).sum(axis=-1) / (spread * areas)).mean(axis=-1))

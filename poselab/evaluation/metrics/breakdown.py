@@ -6,13 +6,19 @@ to one counts neither for nor against, and so does an unmatched pose outside the
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from poselab.annotations.columns import rows_of
 from poselab.evaluation.accumulator import point_values
+from poselab.evaluation.images import images_to_score
+from poselab.evaluation.matching.candidates import (
+    candidates,
+    ignoring_instances,
+    match_candidates,
+    pairs_to_match,
+)
 from poselab.evaluation.matching.pairs import most_similar_people, oks_of_pairs, same_image_pairs
 from poselab.evaluation.metrics.average_precision import OksAccumulator
 from poselab.evaluation.metrics.crowding import overlaps
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.images import ImageIds
+    from poselab.evaluation.matching.candidates import Candidates
     from poselab.evaluation.matching.coco import Matching
     from poselab.evaluation.metrics.oks import OksEvaluator
     from poselab.evaluation.predictions import Predictions
@@ -54,23 +61,55 @@ class Bin(NamedTuple):
     poses: Mask
 
 
-def matching_within(
+class ComparedPoses(NamedTuple):
+    """Poses compared with the people of their images once, for breakdowns of any kind: what COCO
+    can match, and the person (N,) of greatest OKS of each pose, -1 where every OKS is 0."""
+
+    candidates: Candidates
+    most_similar: Ints
+
+
+def compare_poses(
     evaluator: OksEvaluator,
     predictions: Predictions,
     annotations: Annotations,
-    chosen: Bin,
     image_ids: ImageIds = None,
-) -> Matching:
+) -> ComparedPoses:
+    """Compare all poses by the evaluator's sigmas."""
+    sigmas = evaluator.sigmas_for(annotations)
+    image = rows_of(annotations.image_ids, predictions.image_ids)
+    poses, instances = np.flatnonzero(image >= 0), np.flatnonzero(annotations.scorable())
+    rows = same_image_pairs(poses, image[poses], instances, annotations)
+    person_of = most_similar_people(
+        oks_of_pairs(rows, predictions, annotations, sigmas), len(predictions)
+    )
+    pairs = pairs_to_match(predictions, annotations, sigmas)
+    images = images_to_score(annotations, image_ids)
+    found = candidates(predictions, annotations, pairs, images, evaluator.max_detections)
+    return ComparedPoses(found, person_of)
+
+
+def matching_within(compared: ComparedPoses, annotations: Annotations, chosen: Bin) -> Matching:
     """Which pose is matched to which person when all people outside a bin are ignored.
 
-    The engine matches anew, because a pose prefers people who count. Only the area range "all" is
-    in it.
+    All poses are matched anew, because a pose prefers people who count. Only the area range "all"
+    is in it.
     """
-    labelled = np.where(chosen.instances, annotations.labelled(), 0)  # COCO ignores people with 0
-    within = replace(annotations, recorded_keypoints=labelled, cache_file="")
-    matching = evaluator.match(predictions, within, image_ids, ("all",))
-    outside = ~chosen.poses[matching.row]
-    return matching._replace(ignored=matching.ignored | ((matching.person < 0) & outside))
+    within = ignoring_instances(annotations, ~chosen.instances)
+    return match_candidates(compared.candidates, within, ~chosen.poses)
+
+
+def breakdowns(
+    evaluator: OksEvaluator,
+    predictions: Predictions,
+    annotations: Annotations,
+    image_ids: ImageIds = None,
+) -> list[Breakdown]:
+    """By size, by crowding and by labelled joints, of poses that are compared once."""
+    scored = (evaluator, predictions, annotations, image_ids)
+    compared = compare_poses(*scored)
+    kinds = (by_size, by_crowding, by_labelled_joints)
+    return [by(*scored, compared=compared) for by in kinds]
 
 
 def by_size(
@@ -78,17 +117,19 @@ def by_size(
     predictions: Predictions,
     annotations: Annotations,
     image_ids: ImageIds = None,
+    compared: ComparedPoses | None = None,
 ) -> Breakdown:
     """Metrics by the area of a person: medium and large are COCO's APM and APL.
 
     COCO labels the keypoints of hardly any small people, and prints no value for them.
     """
+    compared = compared or compare_poses(evaluator, predictions, annotations, image_ids)
     of_both = (annotations.areas, predictions.areas())
     bins = [
         Bin(name, *((low <= areas) & (areas <= high) for areas in of_both))
         for name, (low, high) in SIZES.items()
     ]
-    return broken_down("size", bins, evaluator, predictions, annotations, image_ids)
+    return broken_down("size", bins, compared, annotations)
 
 
 def by_crowding(
@@ -97,13 +138,15 @@ def by_crowding(
     annotations: Annotations,
     image_ids: ImageIds = None,
     edges: Sequence[float] = OVERLAPS,
+    compared: ComparedPoses | None = None,
 ) -> Breakdown:
     """Metrics by how much a person's box overlaps that of another, as the greatest IoU.
 
     The bins are edges[n] <= IoU < edges[n + 1], the last one without an end; see :func:`bins_of`.
     """
-    bins = bins_of(overlaps(annotations), edges, predictions, annotations, evaluator.sigmas)
-    return broken_down("crowding", bins, evaluator, predictions, annotations, image_ids)
+    compared = compared or compare_poses(evaluator, predictions, annotations, image_ids)
+    bins = bins_of(overlaps(annotations), edges, compared.most_similar)
+    return broken_down("crowding", bins, compared, annotations)
 
 
 def by_labelled_joints(
@@ -112,31 +155,25 @@ def by_labelled_joints(
     annotations: Annotations,
     image_ids: ImageIds = None,
     edges: Sequence[float] = JOINTS,
+    compared: ComparedPoses | None = None,
 ) -> Breakdown:
     """Metrics by how many joints of a person are labelled, binned as in :func:`by_crowding`.
 
     The edges are those of Ronchi and Perona, "Benchmarking and Error Diagnosis in Multi-Instance
     Pose Estimation" (ICCV 2017), as far as the skeleton has so many joints.
     """
+    compared = compared or compare_poses(evaluator, predictions, annotations, image_ids)
     reached = [edge for edge in edges if edge <= len(annotations.skeleton)]
-    counts = annotations.labelled()
-    bins = bins_of(counts, reached, predictions, annotations, evaluator.sigmas)
-    return broken_down("labelled joints", bins, evaluator, predictions, annotations, image_ids)
+    bins = bins_of(annotations.labelled(), reached, compared.most_similar)
+    return broken_down("labelled joints", bins, compared, annotations)
 
 
-def bins_of(
-    values: Floats | Ints,
-    edges: Sequence[float],
-    predictions: Predictions,
-    annotations: Annotations,
-    sigmas: Sequence[float] | None = None,
-) -> list[Bin]:
+def bins_of(values: Floats | Ints, edges: Sequence[float], most_similar: Ints) -> list[Bin]:
     """People binned by values (M,) that only people have, not poses.
 
-    A pose counts in the bin of the person of greatest OKS, and in every bin
-    where it is similar to no person.
+    A pose counts in the bin of the person of greatest OKS (N,), and in every bin where it is
+    similar to no person (-1).
     """
-    person_of = _most_similar(predictions, annotations, sigmas)
     ends = [*edges[1:], np.inf]
     last = 1 if np.issubdtype(np.asarray(values).dtype, np.integer) else 0  # 1 to 5, then 6 to 10
     names = [f"{low:g} to {high - last:g}" for low, high in zip(edges, ends, strict=True)]
@@ -144,34 +181,15 @@ def bins_of(
     bins = []
     for name, low, high in zip(names, edges, ends, strict=True):
         instances = np.asarray((low <= values) & (values < high))
-        bins.append(Bin(name, instances, (person_of < 0) | instances[person_of]))
+        bins.append(Bin(name, instances, (most_similar < 0) | instances[most_similar]))
     return bins
 
 
-def _most_similar(
-    predictions: Predictions, annotations: Annotations, sigmas: Sequence[float] | None
-) -> Ints:
-    """The scorable person (N,) of greatest OKS in each pose's image, -1 where every OKS is 0."""
-    image = rows_of(annotations.image_ids, predictions.image_ids)
-    poses, instances = np.flatnonzero(image >= 0), np.flatnonzero(annotations.scorable())
-    rows = same_image_pairs(poses, image[poses], instances, annotations)
-    chosen = annotations.skeleton.oks_sigmas if sigmas is None else sigmas
-    pairs = oks_of_pairs(rows, predictions, annotations, chosen)
-    return most_similar_people(pairs, len(predictions))
-
-
 def broken_down(
-    what: str,
-    bins: Sequence[Bin],
-    evaluator: OksEvaluator,
-    predictions: Predictions,
-    annotations: Annotations,
-    image_ids: ImageIds = None,
+    what: str, bins: Sequence[Bin], compared: ComparedPoses, annotations: Annotations
 ) -> Breakdown:
     """The metrics of any bins, which may overlap."""
-    matchings = [
-        matching_within(evaluator, predictions, annotations, chosen, image_ids) for chosen in bins
-    ]
+    matchings = [matching_within(compared, annotations, chosen) for chosen in bins]
     values = [point_values(OksAccumulator(matching)) for matching in matchings]
     return Breakdown(
         what,

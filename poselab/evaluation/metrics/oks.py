@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from poselab.evaluation.images import ImageIds
     from poselab.evaluation.matching.coco import Matching
     from poselab.evaluation.predictions import Predictions
-    from poselab.structures import Mask
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class OksEvaluator(Evaluator):
         if self.engine != "hotcoco":
             return super().__call__(predictions, annotations, image_ids)
         images = images_to_score(annotations, image_ids)
-        sigmas = self._sigmas(annotations)
+        sigmas = self.sigmas_for(annotations)
         values = streamed_values(predictions, annotations, images, sigmas, self.max_detections)
         return Metrics(values, self.comparability(predictions, annotations, image_ids))
 
@@ -76,7 +75,7 @@ class OksEvaluator(Evaluator):
 
         Errors as when accumulating.
         """
-        images, sigmas = images_to_score(annotations, image_ids), self._sigmas(annotations)
+        images, sigmas = images_to_score(annotations, image_ids), self.sigmas_for(annotations)
         return match(
             self.engine, predictions, annotations, images, sigmas, self.max_detections, areas
         )
@@ -87,13 +86,16 @@ class OksEvaluator(Evaluator):
         """What the values depend on."""
         images = images_to_score(annotations, image_ids)
         ids = annotations.image_ids[images]
-        instances = _num_to_find(annotations, images)
+        people = np.flatnonzero(images[annotations.image_of()])
+        # COCO looks for those whom it does not ignore.
+        to_find = (annotations.labelled()[people] > 0) & ~annotations.crowd[people]
+        instances = int(np.count_nonzero(to_find))
         own = self.sigmas is not None or annotations.options.sigmas is not None
         published = annotations.skeleton.sigmas is not None
         return annotation_comparability(annotations, len(ids), instances, ids) | {
             "metric": "oks",
             "engine": self.engine,
-            "sigmas": self._sigmas(annotations),
+            "sigmas": self.sigmas_for(annotations),
             "sigmas_from": "user" if own else "skeleton" if published else "guess",
             "area": annotations.area_rule,
             "boxes": annotations.box_rule,
@@ -101,7 +103,12 @@ class OksEvaluator(Evaluator):
             "max_detections": self.max_detections,
         }
 
-    def _sigmas(self, annotations: Annotations) -> list[float]:
+    def sigmas_for(self, annotations: Annotations) -> list[float]:
+        """The evaluator's sigmas (K,), else the skeleton's.
+
+        Raises:
+            InputError: their number is not that of keypoints.
+        """
         skeleton = annotations.skeleton
         sigmas = list(skeleton.oks_sigmas if self.sigmas is None else self.sigmas)
         if len(sigmas) != len(skeleton):
@@ -110,10 +117,3 @@ class OksEvaluator(Evaluator):
                 f"{len(sigmas)}"
             )
         return sigmas
-
-
-def _num_to_find(annotations: Annotations, images: Mask) -> int:
-    """How many people COCO looks for in the masked images: those it does not ignore."""
-    instances = np.flatnonzero(images[annotations.image_of()])
-    labelled = annotations.labelled()[instances] > 0
-    return int(np.count_nonzero(labelled & ~annotations.crowd[instances]))

@@ -45,12 +45,14 @@ class AreaRange:
         hits = counted & (matching.person[area] >= 0)
         usual = counted[len(THRESHOLDS) // 2]
         ends = [_run_ends(*one) for one in zip(counted, hits, strict=True)]
-        all_ends = np.unique(np.concatenate(ends))
+        is_end = np.zeros(len(usual), dtype=bool)
+        is_end[np.concatenate(ends)] = True
+        all_ends = np.flatnonzero(is_end)
         self._poses = _by_run(usual, all_ends, matching)
         self._thresholds = [
             _Threshold(
                 _by_run(hit, end, matching),
-                _by_run(count != usual, end, matching, np.where(count, 1, -1)),
+                _by_run(count != usual, end, matching, added=count),
                 np.searchsorted(all_ends, end),
             )
             for count, hit, end in zip(counted, hits, ends, strict=True)
@@ -94,17 +96,16 @@ def _run_ends(counted: Mask, hits: Mask) -> Ints:
     return np.append(ends, np.repeat(ends[-1:], -len(ends) % _BLOCK))
 
 
-def _by_run(chosen: Mask, ends: Ints, matching: Matching, signs: Ints | None = None) -> Any:
+def _by_run(chosen: Mask, ends: Ints, matching: Matching, added: Mask | None = None) -> Any:
     """A sparse matrix (E, N): of the chosen poses (D,) after each end up to the next, how many each
-    image has."""
+    image has; those that are not ``added`` (D,) count -1."""
     from scipy.sparse import csr_array
 
     places = np.flatnonzero(chosen)
     until = np.searchsorted(places, ends, side="right")
     places = places[: until[-1] if len(until) else 0]
-    ones = np.ones(len(places)) if signs is None else signs[places]
     content = (
-        ones.astype(np.float32),
+        np.where(True if added is None else added[places], np.ones(len(places), np.float32), -1),
         matching.image[places].astype(np.int32),
         np.append(0, until).astype(np.int32),
     )
