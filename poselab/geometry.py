@@ -44,6 +44,7 @@ class PixelConvention:
         """(length, middle) of one axis of a grid: what a box's width and centre are mapped to."""
         if self.name == "udp":
             return pixels - 1.0, (pixels - 1) / 2
+        # HRNet's get_affine_transform puts a box's centre at W / 2, half a pixel past the middle.
         return float(pixels), (pixels - 1) / 2 if self.name == "centre" else pixels / 2
 
     def flip_shift(self, cells: int, pixels: int) -> float:
@@ -152,4 +153,4 @@ def iou(a: Floats, b: Floats) -> Floats:
     high = np.minimum((a[:, :2] + a[:, 2:])[:, None], (b[:, :2] + b[:, 2:])[None])
     overlap = np.clip(high - low, 0, None).prod(axis=-1)
     union = a[:, 2:].prod(axis=-1)[:, None] + b[:, 2:].prod(axis=-1)[None] - overlap
-    return np.asarray(overlap / np.maximum(union, 1e-12))
+    return np.asarray(overlap / np.maximum(union, 1e-12))  # two boxes of no area have IoU 0

@@ -32,6 +32,7 @@ class CoordinateCodec(CodecDefaults):
         """See :class:`poselab.codecs.base.Codec`."""
         points, labelled = single_person(keypoints, visibility)
         height, width = self.input_size
+        # An input covers [-0.5, W - 0.5]; measured from its middle, a flip only negates u.
         u = (points[..., 0] + 0.5) / width - 0.5
         v = (points[..., 1] + 0.5) / height - 0.5
         return CoordinateTarget(xy=torch.stack([u, v], dim=-1), weight=labelled.float())
@@ -70,10 +71,12 @@ class HrnetCoordinateCodec(CoordinateCodec):
     def decode(self, output: Coordinates) -> Poses:
         """Poses whose scores are the output's confidence."""
         poses = super().decode(output)
+        # The base subtracts the half pixel that this convention does not have.
         return poses._replace(keypoints=poses.keypoints + 0.5)
 
     def unflip(self, output: Coordinates) -> Coordinates:
         """Flip u and swap left and right."""
         flipped = super().unflip(output)
+        # A flip moves pixel x to W - 1 - x, one pixel less than negating u about W / 2.
         step = flipped.xy.new_tensor([1 / self.input_size[1], 0.0])
         return flipped._replace(xy=flipped.xy - step)

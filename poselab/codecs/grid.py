@@ -52,6 +52,7 @@ class Grid:
     @property
     def flip_shift(self) -> int:
         """Whole cells by which heatmaps of flipped inputs move right (one in HRNet's code)."""
+        # Halves go up, unlike in Python's round: at stride 2 HRNet's grids are half a cell apart.
         return math.floor(self.pixels.flip_shift(self.size[1], self.input_size[1]) + 0.5)
 
     def to_cells(self, points: Tensor) -> Tensor:
@@ -81,12 +82,14 @@ class Grid:
         A cell is one where more than half of its pixels are.
         """
         mask = loss_mask[:, None].float()
+        # The loader sends one cell for inputs in which everything counts.
         if mask.shape[-2:] == (1, 1):
             return mask
         return (functional.avg_pool2d(mask, self.stride) > 0.5).float()
 
 
 def _scale_axes(points: Tensor, axes: list[tuple[float, float]]) -> Tensor:
+    # No matrix product: autocast and TF32 would round the positions.
     scaled = [points[..., i] * scale + offset for i, (scale, offset) in enumerate(axes)]
     return torch.stack(scaled, dim=-1)
 
@@ -141,6 +144,7 @@ def single_person(keypoints: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor
             "choose framing=person_crop or a multi-person codec"
         )
     labelled = visibility[:, 0] > 0
+    # Zeros, because NaN times a weight of zero would still be NaN in the loss.
     return keypoints[:, 0].float().where(labelled[..., None], 0.0), labelled
 
 

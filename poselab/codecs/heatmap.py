@@ -114,9 +114,11 @@ class HeatmapCodec(GridCodec):
 
     def decode(self, output: Tensor) -> Poses:
         """Poses whose scores are the heatmaps' highest values, at most one after a softmax."""
+        # Contiguous, because searching rows of a channels-last output jumps through memory.
         heatmaps = self._activate(output.float().contiguous())
         cells, scores = peaks(heatmaps)
         points = self.grid.to_pixels(self._refine(heatmaps, cells))
+        # A softmax that is narrower than its target peaks above the target's height of one.
         return single_pose(points, scores.clamp(max=1) if self.activation == "softmax" else scores)
 
     def _activate(self, output: Tensor) -> Tensor:

@@ -95,6 +95,7 @@ class HrnetCodec(ReferenceHeatmapCodec):
     flip_shift: ClassVar[int] = 1
 
     def _reference(self, heatmaps: Tensor, cells: Tensor) -> Tensor:
+        # Their `1 < x < w - 1` leaves out a cell more on the left and top than on the other sides.
         moves = _away_from_border(heatmaps, cells).all(-1, keepdim=True)
         return torch.where(moves, quarter_offset(heatmaps, cells), cells)
 

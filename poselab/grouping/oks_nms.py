@@ -33,6 +33,7 @@ def oks_nms(
     """
     order = np.argsort(-np.asarray(scores), kind="stable")
     narrow_first = np.argsort(oks_sigmas, kind="stable")  # these keypoints tell poses apart best
+    # OKS is exp(-d² / (2 k² area)) with k = 2 sigma; dividing points once saves doing it per pair.
     unit = np.sqrt(2) * 2 * np.asarray(oks_sigmas, dtype=np.float64)[narrow_first, None]
     points = np.asarray(keypoints, dtype=np.float64)[order][:, narrow_first]
     x, y = (np.ascontiguousarray(points[:, :, axis].T / unit) for axis in (0, 1))
@@ -42,6 +43,7 @@ def oks_nms(
         better, worse = _similar_pairs(poses, start, threshold)
         first = np.flatnonzero(np.diff(better, prepend=-1))
         for begin, end in zip(first, [*first[1:], len(worse)], strict=False):
+            # A pose that was suppressed itself does not suppress others.
             if alive[better[begin]]:
                 alive[worse[begin:end]] = False
     return np.asarray(order[alive])
@@ -52,6 +54,7 @@ def _similar_pairs(poses: _ScaledPoses, start: int, threshold: float) -> tuple[I
     better, worse = _candidate_pairs(poses, start, threshold)
     distance = (poses.x[:, better] - poses.x[:, worse]) ** 2
     distance += (poses.y[:, better] - poses.y[:, worse]) ** 2
+    # pycocotools' epsilon, without which boxes of no area would divide by zero.
     area = (poses.area[better] + poses.area[worse]) / 2 + np.spacing(1.0)
     similar = np.exp(-distance / area).mean(axis=0) > threshold
     return better[similar], worse[similar]
@@ -65,6 +68,7 @@ def _candidate_pairs(poses: _ScaledPoses, start: int, threshold: float) -> tuple
     that at least one is near.
     """
     count, total = poses.x.shape
+    # The 1e-9 here and below let no pair slip away by rounding that the exact test would keep.
     most_far = math.floor(count * (1 - threshold) / (1 - threshold / 2) + 1e-9)
     stop = min(start + _BLOCK, total)
     area = (poses.area[start:stop, None] + poses.area[None, start:]) * 0.5

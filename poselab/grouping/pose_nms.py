@@ -79,6 +79,7 @@ def by_soft_oks(poses: ScoredPoses, threshold: float) -> KeptPoses:
     while len(left):
         place = int(np.argmax(scores[left]))
         best = int(left[place])
+        # The first pose stays whatever its score, so that no image loses all of its poses.
         if scores[best] < MIN_SCORE and rows:
             break
         rows.append(best)
@@ -99,7 +100,7 @@ def by_keypoint_distance(poses: ScoredPoses, threshold: float) -> KeptPoses:
     count, joints = keypoints.shape[:2]
     diagonal = np.linalg.norm(np.ptp(keypoints, axis=1), axis=-1) if joints else np.zeros(count)
     near_joints = np.zeros((count, count), dtype=np.int64)
-    for k in range(joints):  # an N × N × K array would not fit where N is large
+    for k in range(joints):  # as in _pairwise_oks
         distance = np.linalg.norm(keypoints[:, None, k] - keypoints[None, :, k], axis=-1)
         near_joints += distance < threshold * diagonal[:, None]
     same = near_joints > joints * MIN_NEAR_SHARE
@@ -124,6 +125,7 @@ def _pairwise_oks(poses: ScoredPoses) -> Floats:
     keypoints = np.asarray(poses.keypoints, dtype=np.float64)
     area = (poses.areas[:, None] + poses.areas[None]) / 2 + np.spacing(1.0)
     total = np.zeros_like(area)
+    # Keypoint by keypoint, because an N × N × K array would not fit where N is large.
     for k, sigma in enumerate(poses.oks_sigmas):
         squared = ((keypoints[:, None, k] - keypoints[None, :, k]) ** 2).sum(axis=-1)
         total += np.exp(-squared / (2 * (2 * sigma) ** 2 * area))

@@ -82,7 +82,10 @@ def group(scores: Floats, tags: Floats, order: tuple[int, ...], rules: TagGroupi
         instances[owner, k] = candidates
         sums[owner] += tags[k, candidates]
         counts[owner] += 1
-    return _best(instances, scores, rules.max_instances)
+    present = instances >= 0
+    joint_scores = np.where(present, scores[np.arange(joints), instances], 0.0)
+    mean = joint_scores.sum(axis=1) / np.maximum(present.sum(axis=1), 1)
+    return instances[np.argsort(-mean, kind="stable")[: rules.max_instances]]
 
 
 def _match(scores: Floats, tags: Floats, means: Floats, rules: TagGrouping) -> Ints:
@@ -90,7 +93,7 @@ def _match(scores: Floats, tags: Floats, means: Floats, rules: TagGrouping) -> I
     owner = np.full(len(scores), -1)
     if len(means) == 0:
         return owner
-    from scipy.optimize import linear_sum_assignment
+    from scipy.optimize import linear_sum_assignment  # SciPy loads slowly
 
     distance = np.linalg.norm(tags[:, None] - means[None], axis=-1)
     fits = distance < rules.tag_threshold
@@ -106,11 +109,3 @@ def _match(scores: Floats, tags: Floats, means: Floats, rules: TagGrouping) -> I
     kept = fits[rows, columns]
     owner[rows[kept]] = columns[kept]
     return owner
-
-
-def _best(instances: Ints, scores: Floats, most: int) -> Ints:
-    """The ``most`` rows of instances (P, K) with the highest mean score of their joints."""
-    present = instances >= 0
-    joint_scores = np.where(present, scores[np.arange(instances.shape[1]), instances], 0.0)
-    mean = joint_scores.sum(axis=1) / np.maximum(present.sum(axis=1), 1)
-    return instances[np.argsort(-mean, kind="stable")[:most]]

@@ -64,9 +64,12 @@ def max_gaussians(cells: Tensor, drawn: Tensor, size: Size, sigma: float) -> Ten
     inside_x, inside_y = (x >= 0) & (x < w), (y >= 0) & (y < h) & drawn[..., None]
     value_x = torch.exp((x - cells[..., 0, None]).square() * (-0.5 / sigma**2)) * inside_x
     value_y = torch.exp((y - cells[..., 1, None]).square() * (-0.5 / sigma**2)) * inside_y
+    # Cells outside have the value zero, so the border cells they are sent to keep their maximum.
     column, row = x.clamp(0, w - 1).long(), y.clamp(0, h - 1).long()
     index = row[..., :, None] * w + column[..., None, :]
     value = value_y[..., :, None] * value_x[..., None, :]
+    # The maximum, not the sum: the peaks of two people who are close stay two, of height one
+    # (OpenPose, Cao et al. 2017, section 2.2).
     index, value = (per_instance.transpose(1, 2).flatten(2) for per_instance in (index, value))
     empty = cells.new_zeros(len(cells), cells.shape[2], h * w)
     return empty.scatter_reduce(-1, index, value, "amax").reshape(*empty.shape[:2], h, w)

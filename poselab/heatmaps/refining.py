@@ -34,9 +34,11 @@ def dark_refine(heatmaps: Tensor, cells: Tensor, kernel_size: int = 11) -> Tenso
     """
     raw = windows(heatmaps.float(), cells, 2 + kernel_size // 2, "zero")
     window = blur_valid(raw, blur_kernel(kernel_size))
+    # The scale only shifts the logarithm; it matters where values are cut off at epsilon.
     scale = raw.amax((-2, -1)) / window.amax((-2, -1)).clamp(min=_EPSILON)
     log = (window * scale[..., None, None]).clamp(min=_EPSILON).log()
     slope = torch.stack([log[..., 2, 3] - log[..., 2, 1], log[..., 3, 2] - log[..., 1, 2]], -1) / 2
+    # Second differences over two cells, as in the authors' code.
     xx = (log[..., 2, 4] - 2 * log[..., 2, 2] + log[..., 2, 0]) / 4
     yy = (log[..., 4, 2] - 2 * log[..., 2, 2] + log[..., 0, 2]) / 4
     xy = (log[..., 3, 3] - log[..., 1, 3] - log[..., 3, 1] + log[..., 1, 1]) / 4
@@ -59,6 +61,7 @@ def udp_refine(heatmaps: Tensor, cells: Tensor, kernel_size: int = 3) -> Tensor:
     yy = log[..., 2, 1] - 2 * middle + log[..., 0, 1]
     forward = log[..., 2, 2] - log[..., 1, 2] - log[..., 2, 1] + middle
     backward = log[..., 0, 0] - log[..., 1, 0] - log[..., 0, 1] + middle
+    # UDP's code adds eps to the diagonal of the Hessian, so that flat heatmaps have an inverse.
     eps = torch.finfo(torch.float32).eps
     return cells + _newton_step(slope, xx + eps, yy + eps, (forward + backward) / 2)
 
@@ -69,5 +72,6 @@ def _newton_step(slope: Tensor, xx: Tensor, yy: Tensor, xy: Tensor) -> Tensor:
     x = yy * slope[..., 0] - xy * slope[..., 1]
     y = xx * slope[..., 1] - xy * slope[..., 0]
     invertible = determinant != 0
+    # Divide by one where there is no inverse: NaN of the unused branch would reach gradients.
     step = -torch.stack([x, y], dim=-1) / torch.where(invertible, determinant, 1.0)[..., None]
     return torch.where(invertible[..., None], step, torch.zeros_like(step))

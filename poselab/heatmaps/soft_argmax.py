@@ -18,6 +18,7 @@ def soft_argmax(logits: Tensor) -> Tensor:
     Cell i of n lies at (i + 0.5)/n - 0.5, the units of :class:`poselab.outputs.Coordinates`.
     Source: integral regression, Sun et al. 2018, equation 2.
     """
+    # bfloat16 would round positions near the border of an input by a quarter of a pixel.
     precise = logits if logits.dtype == torch.float64 else logits.float()
     probability = precise.flatten(-2).softmax(dim=-1).reshape(logits.shape)
     x, y = (_mean_centred(probability.sum(axis)) for axis in (-2, -1))

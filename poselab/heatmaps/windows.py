@@ -40,6 +40,7 @@ def windows(heatmaps: Tensor, cells: Tensor, radius: int, border: Border) -> Ten
 
 def reflected(index: Tensor, length: int) -> Tensor:
     """Indices reflected about the first and last cell."""
+    # The clamp serves heatmaps so small that an index would have to be reflected twice.
     return ((length - 1) - ((length - 1) - index.abs()).abs()).clamp(min=0)
 
 

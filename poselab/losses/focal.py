@@ -36,7 +36,9 @@ class FocalHeatmapLoss(nn.Module):
         """{"focal": scalar}."""
         logits, heatmaps = output.float(), target.heatmaps
         p = logits.sigmoid()
+        # In an empty heatmap every cell has the maximum, zero: none of them is a positive.
         is_positive = (heatmaps == heatmaps.amax((-2, -1), keepdim=True)) & (heatmaps > 0)
+        # log p and log(1 - p) from the logits stay finite where p rounds to zero or one.
         positive = (1 - p) ** self.alpha * -functional.logsigmoid(logits)
         negative = (1 - heatmaps) ** self.beta * p**self.alpha * -functional.logsigmoid(-logits)
         total = ((positive * is_positive + negative * ~is_positive) * target.weight).sum()

@@ -46,19 +46,18 @@ class AdaptiveWingLoss(nn.Module):
 
     def forward(self, output: Tensor, target: HeatmapTarget) -> dict[str, Tensor]:
         """{"wing": scalar}."""
-        heatmaps = target.heatmaps
-        weight = target.weight
+        heatmaps, weight = target.heatmaps, target.weight
         if self.foreground:
             is_foreground = (sliding_max(heatmaps, 3) >= 0.2).float()
             weight = weight * (1 + self.foreground * is_foreground)
-        cost = self._cost((output.float() - heatmaps).abs(), heatmaps)
-        return {"wing": (cost * weight).mean()}
-
-    def _cost(self, distance: Tensor, target: Tensor) -> Tensor:
-        power = self.alpha - target
+        distance = (output.float() - heatmaps).abs()
+        # Alpha above two keeps the power above one, so that the gradient vanishes at no error.
+        power = self.alpha - heatmaps
         ratio = self.theta / self.epsilon
         at_theta = torch.pow(ratio, power)
         slope = self.omega * power * torch.pow(ratio, power - 1) / (1 + at_theta) / self.epsilon
         line = slope * (distance - self.theta) + self.omega * torch.log1p(at_theta)
+        # Clamped, because torch.where sends gradients through the branch that it does not take.
         near = torch.pow(distance.clamp(max=self.theta) / self.epsilon, power)
-        return torch.where(distance < self.theta, self.omega * torch.log1p(near), line)
+        cost = torch.where(distance < self.theta, self.omega * torch.log1p(near), line)
+        return {"wing": (cost * weight).mean()}

@@ -32,12 +32,14 @@ def network_cost(net: nn.Module, input_size: Size) -> NetworkCost:
     images = torch.empty(1, 3, *input_size, device="meta")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         shadow(images)
+    # torch counts a multiply-add as two operations.
     parameters = sum(parameter.numel() for parameter in net.parameters())
     return NetworkCost(parameters=parameters, gmacs=counter.get_total_flops() / 2e9)
 
 
 def _on_meta(net: nn.Module) -> nn.Module:
     """A copy of a network on the meta device, which has shapes and no values."""
+    # The memo stands in for every tensor, so that no value of a large network is copied.
     memo: dict[int, object] = {
         id(p): nn.Parameter(torch.empty_like(p, device="meta")) for p in net.parameters()
     }

@@ -51,6 +51,7 @@ class PoseNet(nn.Module):
         """As in torch, except that frozen statistics stay frozen."""
         super().train(mode)
         for part in self.modules() if self.frozen_statistics else ():
+            # The private base, because SyncBatchNorm shares no public one with BatchNorm2d.
             if isinstance(part, nn.modules.batchnorm._BatchNorm):
                 part.eval()
         return self

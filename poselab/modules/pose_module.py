@@ -10,6 +10,7 @@ import torch
 
 from poselab import geometry
 from poselab.evaluation.predictions import Predictions
+from poselab.models.backbones.renormalise import IMAGENET_MEAN, IMAGENET_STD
 from poselab.models.pose_net import TargetGuided
 from poselab.modules.postprocess import PostProcess
 from poselab.outputs import final, map_tensors
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
     Schedule = Callable[[int, int], Callable[[int], float]]
     """(steps per epoch, epochs) → (step → factor of the base learning rate)."""
-
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class PoseModule(pl.LightningModule):
@@ -66,8 +65,9 @@ class PoseModule(pl.LightningModule):
         self.net, self.codec, self.loss = net, codec, loss
         self.postprocess = postprocess or self.default_postprocess
         self.optimizer, self.schedule, self.flip_test = optimizer, schedule, flip_test
-        for name, values in (("mean", _MEAN), ("std", _STD)):
+        for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
             buffer = torch.tensor(values).view(3, 1, 1) * 255
+            # Constants: not in checkpoints, which then hold weights alone.
             self.register_buffer(name, buffer, persistent=False)
         self.mean: Tensor
         self.std: Tensor
@@ -85,6 +85,7 @@ class PoseModule(pl.LightningModule):
 
     def target(self, batch: Sample[Tensor]) -> Any:
         """The codec's target for a batch."""
+        # bfloat16 has no odd whole numbers above 256: autocast would move keypoints.
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             return self.codec.encode(batch.keypoints, batch.visibility, batch.loss_mask)
 
@@ -154,11 +155,12 @@ class PoseModule(pl.LightningModule):
         optimizer = self.optimizer(self.named_parameters())
         if self.schedule is None:
             return optimizer
-        epochs = max(self.trainer.max_epochs or 1, 1)
+        epochs = max(self.trainer.max_epochs or 1, 1)  # -1 or None where steps end the run
         steps = max(int(self.trainer.estimated_stepping_batches) // epochs, 1)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule(steps, epochs))
         return {
             "optimizer": optimizer,
+            # Every step, because warm-up is shorter than an epoch.
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
 
@@ -194,6 +196,7 @@ class PoseModule(pl.LightningModule):
         """The sentence that names the samples whose own loss is not finite."""
         named = []
         for i in range(len(batch.image)):
+            # Losses are means over a batch, so each sample's is computed again on its own.
             one_output, one = map_tensors(itemgetter(slice(i, i + 1)), (output, batch))
             parts = self.losses(one_output, self.target(one)).values()
             if not all(torch.isfinite(part) for part in parts):

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from poselab.grouping.pose_nms import NMS_RULES, KeptPoses, ScoredPoses
+from poselab.grouping.pose_nms import NMS_RULES, ScoredPoses
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from poselab.evaluation.predictions import Predictions
-    from poselab.structures import Floats, Frame, Poses
+    from poselab.structures import Frame, Poses
 
 SCORE_RULES = ("product", "keypoints", "box")
 
@@ -62,11 +62,16 @@ class PostProcess:
             return predictions
         order = np.argsort(predictions.image_ids, kind="stable")
         _, starts = np.unique(predictions.image_ids[order], return_index=True)
-        images = np.split(order, starts[1:])
-        sigmas = np.array(oks_sigmas)
-        kept = [self._kept_of_image(predictions.take(rows), sigmas, self.nms) for rows in images]
-        rows = np.concatenate([image[one.rows] for image, one in zip(images, kept, strict=True)])
-        scores = np.concatenate([one.scores for one in kept])
+        suppress, sigmas = NMS_RULES[self.nms_kind][1], np.array(oks_sigmas)
+        rows_of_images, scores_of_images = [], []
+        for image in np.split(order, starts[1:]):
+            poses = predictions.take(image)
+            boxes = poses.boxes if poses.boxes is not None else np.zeros((len(poses), 4))
+            scored = ScoredPoses(poses.keypoints, poses.scores, boxes, poses.areas(), sigmas)
+            kept = suppress(scored, self.nms)
+            rows_of_images.append(image[kept.rows])
+            scores_of_images.append(kept.scores)
+        rows, scores = np.concatenate(rows_of_images), np.concatenate(scores_of_images)
         original = np.argsort(rows, kind="stable")
         return replace(predictions.take(rows[original]), scores=scores[original])
 
@@ -78,6 +83,7 @@ class PostProcess:
         return {"score": self._score_in_words(), "nms": nms}
 
     def _score_in_words(self) -> str:
+        # A subclass with a rule of its own must not pass for comparable.
         if type(self).score is not PostProcess.score:
             return f"by {type(self).__name__}"
         mean = "mean of all keypoint scores"
@@ -94,8 +100,3 @@ class PostProcess:
         confident = scores > self.keypoint_threshold
         total = torch.where(confident, scores, 0).sum(dim=-1)
         return total / confident.sum(dim=-1).clamp(min=1)
-
-    def _kept_of_image(self, poses: Predictions, sigmas: Floats, threshold: float) -> KeptPoses:
-        boxes = poses.boxes if poses.boxes is not None else np.zeros((len(poses), 4))
-        scored = ScoredPoses(poses.keypoints, poses.scores, boxes, poses.areas(), sigmas)
-        return NMS_RULES[self.nms_kind][1](scored, threshold)

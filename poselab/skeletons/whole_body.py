@@ -54,20 +54,15 @@ def _hand(side: str) -> tuple[str, ...]:
     return (f"{side}_hand_root", *tips)
 
 
-def _hand_limbs(side: str) -> tuple[tuple[str, str], ...]:
-    root = f"{side}_hand_root"
+def _extremity_limbs(side: str) -> tuple[tuple[str, str], ...]:
+    """Limbs from the ankle to the foot and from the wrist along the fingers."""
+    ankle, wrist, root = f"{side}_ankle", f"{side}_wrist", f"{side}_hand_root"
+    foot = ((ankle, f"{side}_{part}") for part in ("big_toe", "small_toe", "heel"))
     chains = [[root, *(f"{side}_{f}_{joint}" for joint in range(1, 5))] for f in _FINGERS]
-    return ((f"{side}_wrist", root), *(limb for chain in chains for limb in pairwise(chain)))
+    return (*foot, (wrist, root), *(limb for chain in chains for limb in pairwise(chain)))
 
 
-def _foot_limbs(side: str) -> tuple[tuple[str, str], ...]:
-    ankle = f"{side}_ankle"
-    return tuple((ankle, f"{side}_{part}") for part in ("big_toe", "small_toe", "heel"))
-
-
-_EXTREMITIES = tuple(
-    limb for side in ("left", "right") for limb in (*_foot_limbs(side), *_hand_limbs(side))
-)
+_EXTREMITIES = (*_extremity_limbs("left"), *_extremity_limbs("right"))
 _FACE_SIGMAS = (
     *(0.042, 0.043, 0.044, 0.043, 0.040, 0.035, 0.031, 0.025, 0.020, 0.023, 0.029, 0.032),
     *(0.037, 0.038, 0.043, 0.041, 0.045),

@@ -8,7 +8,7 @@ import torch
 from poselab.heatmaps import soft_argmax
 from poselab.methods.integral.head import SoftArgmaxHead
 from poselab.methods.rle.head import LikelihoodHead, SoftArgmaxLikelihoodHead
-from poselab.models import FeatureInfo
+from poselab.models.feature_info import FeatureInfo
 from poselab.structures import InputError
 
 FEATURES = (FeatureInfo(channels=6, reduction=4),)

@@ -9,7 +9,7 @@ import torch
 
 from poselab.methods.part_context.loss import ElasticNetLoss
 from poselab.methods.part_context.network import PartContextHead, ReceptionStem
-from poselab.models import FeatureInfo
+from poselab.models.feature_info import FeatureInfo
 from poselab.outputs import Coordinates, CoordinateTarget
 from poselab.structures import InputError
 

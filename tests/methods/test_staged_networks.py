@@ -13,10 +13,11 @@ from poselab.losses.stages import EveryStage
 from poselab.methods.cpm.network import CpmHead, CpmTowers
 from poselab.methods.cpn.network import Bottleneck, CpnHead, CpnNeck
 from poselab.methods.hourglass.network import Hourglass, HourglassHead, HourglassStem
-from poselab.models import FeatureInfo, PoseNet
 from poselab.models.backbones import TimmBackbone, TinyResNet
 from poselab.models.cost import network_cost
+from poselab.models.feature_info import FeatureInfo
 from poselab.models.necks import HighestResolution
+from poselab.models.pose_net import PoseNet
 from poselab.outputs import HeatmapTarget, Stages
 from poselab.structures import InputError
 

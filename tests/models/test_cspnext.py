@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from poselab.methods.simcc.heads import RtmccHead
-from poselab.models import PoseNet
 from poselab.models.backbones import CSPNeXt
 from poselab.models.cost import network_cost
 from poselab.models.necks import LastFeature
+from poselab.models.pose_net import PoseNet
 from poselab.structures import InputError, Size
 
 

@@ -10,13 +10,14 @@ import timm
 import torch
 from torch.nn import functional
 
-from poselab.models import FeatureInfo, PoseNet
 from poselab.models.backbones import LiteHRNet, PlainViT
 from poselab.models.backbones.lite_hrnet import _Module, _shuffled
 from poselab.models.backbones.plain_vit import fitted
 from poselab.models.cost import network_cost
+from poselab.models.feature_info import FeatureInfo
 from poselab.models.heads import HeatmapHead
 from poselab.models.necks import BilinearNeck, DeconvNeck, HighestResolution
+from poselab.models.pose_net import PoseNet
 from poselab.structures import InputError
 
 SIZE, TINY = (256, 192), "vit_tiny_patch16_224"

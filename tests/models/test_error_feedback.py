@@ -18,8 +18,8 @@ from poselab.methods.error_feedback.network import (
     bounded,
     widen_first,
 )
-from poselab.models import FeatureInfo
 from poselab.models.cost import network_cost
+from poselab.models.feature_info import FeatureInfo
 from poselab.models.heads import RegressionHead
 from poselab.models.pose_net import PoseNet
 from poselab.modules import DirectRegression, PoseModule, TopDown

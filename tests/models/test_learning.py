@@ -14,10 +14,10 @@ from poselab.losses.stages import EveryStage
 from poselab.methods.cpm.network import CpmHead, CpmTowers
 from poselab.methods.cpn.network import CpnHead, CpnNeck
 from poselab.methods.hourglass.network import HourglassHead, HourglassStem
-from poselab.models import PoseNet
 from poselab.models.backbones import LiteHRNet, PlainViT, TinyResNet
 from poselab.models.heads import HeatmapHead
 from poselab.models.necks import BilinearNeck, DeconvNeck, HighestResolution
+from poselab.models.pose_net import PoseNet
 from poselab.outputs import HeatmapTarget, stages
 
 SIZE, K = (64, 64), 3

@@ -10,10 +10,11 @@ from torch import nn
 
 from poselab.methods.associative_embedding.head import TaggedHead
 from poselab.methods.integral.head import SoftArgmaxHead
-from poselab.models import FeatureInfo, PoseNet
 from poselab.models.backbones import TinyResNet
+from poselab.models.feature_info import FeatureInfo
 from poselab.models.heads import HeatmapHead, RegressionHead
 from poselab.models.necks import DeconvNeck, FuseNeck, HighestResolution, LastFeature
+from poselab.models.pose_net import PoseNet
 from poselab.outputs import Coordinates, TaggedHeatmaps
 from poselab.structures import InputError
 

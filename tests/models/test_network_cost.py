@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from poselab.models import FeatureInfo, PoseNet
 from poselab.models.backbones import TimmBackbone, TinyResNet
 from poselab.models.cost import network_cost
+from poselab.models.feature_info import FeatureInfo
 from poselab.models.heads import HeatmapHead, RegressionHead
 from poselab.models.necks import DeconvNeck, FuseNeck, HighestResolution, LastFeature
+from poselab.models.pose_net import PoseNet
 
 SIZE = (256, 192)
 

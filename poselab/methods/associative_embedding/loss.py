@@ -55,12 +55,9 @@ def tag_terms(tags: Tensor, cell: Tensor, present: Tensor) -> tuple[Tensor, Tens
     instances = is_person.sum(-1)  # B 1
     variance = ((joint_tags - mean[..., None]).square() * here).sum(-1) / joints.clamp(min=1)
     pull = variance.sum(-1) / instances.clamp(min=1)
-    return pull.mean(), _push(mean, is_person, instances).mean()
-
-
-def _push(mean: Tensor, is_person: Tensor, instances: Tensor) -> Tensor:
-    """Half the mean exp(-distance²) of pairs per image (B, T) from mean tags (B, T, P)."""
-    near = torch.exp(-(mean[..., :, None] - mean[..., None, :]).square())
+    near = torch.exp(-(mean[..., :, None] - mean[..., None, :]).square())  # B T P P
     different = 1 - torch.eye(mean.shape[-1], device=mean.device, dtype=mean.dtype)
     pairs = is_person[..., :, None] * is_person[..., None, :] * different
-    return 0.5 * (near * pairs).sum((-2, -1)) / (instances * (instances - 1)).clamp(min=1)
+    # Ordered pairs count each pair twice; the half is in HigherHRNet's code besides.
+    push = 0.5 * (near * pairs).sum((-2, -1)) / (instances * (instances - 1)).clamp(min=1)
+    return pull.mean(), push.mean()

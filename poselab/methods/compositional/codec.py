@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,9 +12,6 @@ from torch import Tensor
 from poselab.codecs.coordinate import CoordinateCodec
 from poselab.outputs import Coordinates
 from poselab.structures import InputError, Poses, Size, Skeleton
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class BoneTarget(NamedTuple):
@@ -94,16 +91,11 @@ def _tensors(parents: tuple[int, ...], device: torch.device) -> tuple[Tensor, Te
     """Parents (K,) and paths (K, K), sent to each device once."""
     paths = torch.zeros(len(parents), len(parents))
     for joint in range(len(parents)):
-        for bone in _ancestors(joint, parents):
+        bone = joint
+        while bone >= 0:
             paths[joint, bone] = 1
+            bone = parents[bone]
     return torch.tensor(parents, device=device), paths.to(device)
-
-
-def _ancestors(joint: int, parents: tuple[int, ...]) -> Iterator[int]:
-    """A joint and its ancestors."""
-    while joint >= 0:
-        yield joint
-        joint = parents[joint]
 
 
 def tree(skeleton: Skeleton, root: int) -> tuple[int, ...]:

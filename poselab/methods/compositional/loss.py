@@ -55,7 +55,11 @@ class CompositionalLoss(nn.Module):
         weight = weight[..., None]
         error = (predicted - true).abs()
         if self.normalise:
-            error = error / _deviation(true, weight).clamp(min=self.floor)
+            count = weight.sum(0, keepdim=True).clamp(min=1)
+            mean = (true * weight).sum(0, keepdim=True) / count
+            variance = ((true - mean).square() * weight).sum(0, keepdim=True) / count
+            # Pairs that hardly vary in a small batch would otherwise dominate the loss.
+            error = error / variance.sqrt().clamp(min=self.floor)
         return {"pairs": (error * weight).sum() / (2 * weight.sum()).clamp(min=1)}
 
     def _pairs(self, parents: Tensor) -> Tensor:
@@ -73,10 +77,3 @@ def _relative(xy: Tensor) -> Tensor:
     """Positions (B, K + 1, K + 1, 2) of column joints relative to row joints, origin first."""
     whole = functional.pad(xy, (0, 0, 1, 0))
     return whole[:, None] - whole[:, :, None]
-
-
-def _deviation(values: Tensor, weight: Tensor) -> Tensor:
-    """Standard deviation over the leading axis, the batch, which is kept with length one."""
-    count = weight.sum(0, keepdim=True).clamp(min=1)
-    mean = (values * weight).sum(0, keepdim=True) / count
-    return (((values - mean).square() * weight).sum(0, keepdim=True) / count).sqrt()

@@ -80,12 +80,22 @@ class CpmHead(nn.Module):
                 f"on {inputs}; change head or backbone"
             )
         half = inputs // 2
-        self.first = _first_stage(half, context, first, channels)
+        self.first = nn.Sequential(
+            conv_norm_relu(half, context, kernel=5),
+            conv_norm_relu(context, first, kernel=9),
+            conv_norm_relu(first, first, kernel=1),
+            heatmap_layer(first, channels),
+        )
         self.contexts = nn.ModuleList(
             conv_norm_relu(half, context, kernel=5) for _ in range(stages - 1)
         )
         self.stages = nn.ModuleList(
-            _later_stage(channels + context, width, channels) for _ in range(stages - 1)
+            nn.Sequential(
+                *(conv_norm_relu(n, width, kernel=11) for n in (channels + context, width, width)),
+                conv_norm_relu(width, width, kernel=1),
+                heatmap_layer(width, channels),
+            )
+            for _ in range(stages - 1)
         )
 
     def forward(self, features: list[Tensor]) -> Stages[Tensor]:
@@ -94,19 +104,3 @@ class CpmHead(nn.Module):
         for context, stage in zip(self.contexts, self.stages, strict=True):
             outputs.append(stage(torch.cat([outputs[-1], context(rest)], dim=1)))
         return Stages(tuple(outputs))
-
-
-def _first_stage(inputs: int, context: int, width: int, channels: int) -> nn.Sequential:
-    return nn.Sequential(
-        conv_norm_relu(inputs, context, kernel=5),
-        conv_norm_relu(context, width, kernel=9),
-        conv_norm_relu(width, width, kernel=1),
-        heatmap_layer(width, channels),
-    )
-
-
-def _later_stage(inputs: int, width: int, channels: int) -> nn.Sequential:
-    wide = [conv_norm_relu(a, width, kernel=11) for a in (inputs, width, width)]
-    return nn.Sequential(
-        *wide, conv_norm_relu(width, width, kernel=1), heatmap_layer(width, channels)
-    )

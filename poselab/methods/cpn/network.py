@@ -96,7 +96,13 @@ class CpnHead(nn.Module):
         super().__init__()
         width = feature_info[-1].channels
         narrow = width // 2 if middle is None else middle
-        self.levels = nn.ModuleList(_prediction(f.channels, channels) for f in feature_info)
+        self.levels = nn.ModuleList(
+            nn.Sequential(
+                conv_norm_relu(feature.channels, feature.channels, kernel=1),
+                heatmap_layer(feature.channels, channels, 3),
+            )
+            for feature in feature_info
+        )
         self.refine = nn.ModuleList(
             nn.Sequential(*(Bottleneck(width, narrow, width) for _ in range(finer)))
             for finer in reversed(range(len(feature_info)))
@@ -112,9 +118,3 @@ class CpnHead(nn.Module):
         ]
         outputs.append(self.final_layer(self.join(torch.cat(refined, dim=1))))
         return Stages(tuple(outputs))
-
-
-def _prediction(inputs: int, channels: int) -> nn.Sequential:
-    return nn.Sequential(
-        conv_norm_relu(inputs, inputs, kernel=1), heatmap_layer(inputs, channels, 3)
-    )

@@ -100,6 +100,7 @@ class FeedbackNet(nn.Module):
 
     def remember(self, target: CoordinateTarget) -> None:
         """Add labelled poses to the mean that estimates start from."""
+        # A running mean, so that the data need not be read once before training.
         count = target.weight.sum(0)
         offset = ((target.xy - self.start) * target.weight[..., None]).sum(0)
         self.seen += count
@@ -116,7 +117,11 @@ class FeedbackNet(nn.Module):
             output = self.net(torch.cat([images, drawn.to(images.dtype)], dim=1))
             xy = estimate + output.xy.float() * reach
             corrections.append(Correction(xy, output.confidence, estimate, reach))
-            estimate = _next_estimate(corrections[-1], target)
+            if target is None:
+                estimate = xy.detach()  # each step learns its own correction alone
+            else:
+                error = (target.xy - estimate) / reach * target.weight[..., None]
+                estimate = estimate + bounded(error) * reach
         return Stages(tuple(corrections))
 
     def get_extra_state(self) -> Tensor:
@@ -126,15 +131,6 @@ class FeedbackNet(nn.Module):
     def set_extra_state(self, state: Tensor) -> None:
         """Restore the number of steps."""
         self.trained = int(state)
-
-
-def _next_estimate(made: Correction, target: CoordinateTarget | None) -> Tensor:
-    """Where the next step starts: a bounded step towards the target, or without a target the
-    detached result of this step."""
-    if target is None:
-        return made.xy.detach()
-    error = (target.xy - made.start) / made.reach * target.weight[..., None]
-    return made.start + bounded(error) * made.reach
 
 
 def bounded(error: Tensor) -> Tensor:
@@ -158,6 +154,7 @@ def widen_first(net: nn.Module, channels: int) -> None:
             f"got {first}; choose another backbone"
         )
     with torch.no_grad():
+        # Small, so that pretrained features hardly change at first.
         extra = 0.01 * torch.randn(
             first.out_channels, channels, *first.kernel_size, device=first.weight.device
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import nn
 from torch.nn import functional
 
@@ -28,18 +27,19 @@ class Residual(nn.Module):
         super().__init__()
         middle = outputs // 2
         widths = ((inputs, middle, 1), (middle, middle, 3), (middle, outputs, 1))
-        layers = [_norm_relu_conv(a, b, kernel) for a, b, kernel in widths]
-        self.layers = nn.Sequential(*layers)
+        self.layers = nn.Sequential(
+            *(
+                nn.Sequential(
+                    nn.BatchNorm2d(a), nn.ReLU(), nn.Conv2d(a, b, kernel, padding=kernel // 2)
+                )
+                for a, b, kernel in widths
+            )
+        )
         self.skip = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = self.layers(x) + self.skip(x)
         return result
-
-
-def _norm_relu_conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
-    conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
-    return nn.Sequential(nn.BatchNorm2d(inputs), nn.ReLU(), conv)
 
 
 class HourglassStem(nn.Module):
@@ -138,7 +138,12 @@ class HourglassHead(nn.Module):
         self.from_heatmaps = nn.ModuleList(nn.Conv2d(channels, width, 1) for _ in range(stacks - 1))
 
     def forward(self, features: list[Tensor]) -> Stages[Tensor]:
-        self._check(features[-1].shape[-2:])
+        size = features[-1].shape[-2:]
+        if any(side % 2**self.depth for side in size):
+            raise InputError(
+                f"expected features with sides in multiples of {2**self.depth} for hourglasses of "
+                f"depth {self.depth}, got {tuple(size)}; change framing.size or method.head.depth"
+            )
         x = self.enter(features[-1])
         outputs = []
         for level, stage in enumerate(self.stages):
@@ -148,10 +153,3 @@ class HourglassHead(nn.Module):
                 x = x + self.from_features[level](stage_features)
                 x = x + self.from_heatmaps[level](heatmaps)
         return Stages(tuple(outputs))
-
-    def _check(self, size: torch.Size) -> None:
-        if any(side % 2**self.depth for side in size):
-            raise InputError(
-                f"expected features with sides in multiples of {2**self.depth} for hourglasses of "
-                f"depth {self.depth}, got {tuple(size)}; change framing.size or method.head.depth"
-            )

@@ -72,6 +72,7 @@ class SoftArgmaxHead(nn.Module):
         heatmaps = self.final_layer(features[-1]).float()
         scaled = heatmaps / self.temperature
         log_weights = _LOG_WEIGHTS[self.normalise](scaled)
+        # Detached: it says how peaked the heatmap is, and no loss trains it.
         if self.normalise == "sigmoid":
             confidence = scaled.detach().amax((-2, -1)).sigmoid()
         else:
@@ -84,6 +85,7 @@ class SoftArgmaxHead(nn.Module):
 def _peak_probability(logits: Tensor) -> Tensor:
     """Largest probability (B, K) of a 3×3 window under the softmax of logits (B, K, h, w)."""
     probability = logits.flatten(-2).softmax(dim=-1).view_as(logits)
+    # Nine times the mean is the sum, also at borders, where padding counts as zeros.
     return 9 * functional.avg_pool2d(probability, 3, 1, 1).amax(dim=(-2, -1))
 
 
@@ -91,10 +93,6 @@ def _argmax(heatmaps: Tensor) -> Tensor:
     """The highest cells (B, K, 2) in the units of Coordinates."""
     cells, _ = peaks(heatmaps.detach())
     return (cells + 0.5) / cells.new_tensor([heatmaps.shape[-1], heatmaps.shape[-2]]) - 0.5
-
-
-def _identity(logits: Tensor) -> Tensor:
-    return logits
 
 
 def _log_without_background(logits: Tensor) -> Tensor:
@@ -108,7 +106,7 @@ def _log_without_background(logits: Tensor) -> Tensor:
 
 
 _LOG_WEIGHTS: dict[str, Callable[[Tensor], Tensor]] = {
-    "softmax": _identity,
+    "softmax": lambda logits: logits,
     "sigmoid": functional.logsigmoid,
     "debiased": _log_without_background,
 }

@@ -99,7 +99,10 @@ class KeypointRcnn(PoseModule):
         """Boxes and keypoints in the units of the network."""
         assert batch.boxes is not None
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            shift = self._shift(batch.frame)[:, None]
+            # Half an image pixel, in input pixels, where labels are measured from corners.
+            half = 0.5 if self.codec.labels == "corner" else 0.0
+            to_input = torch.linalg.inv(batch.frame.to_image[..., :2])
+            shift = (to_input.sum(-1) * half)[:, None]
             boxes = torch.cat([batch.boxes[..., :2] - shift, batch.boxes[..., 2:]], dim=-1)
             keypoints = batch.keypoints - shift[:, None]
             return self.codec.encode(keypoints, batch.visibility, batch.loss_mask, boxes)
@@ -121,9 +124,3 @@ class KeypointRcnn(PoseModule):
             half = frame.to_image.new_tensor([[0, 0, 0.5], [0, 0, 0.5]])
             frame = frame._replace(to_image=frame.to_image + half)
         return super().predictions(output, frame)
-
-    def _shift(self, frame: Frame[Tensor]) -> Tensor:
-        """Half an image pixel in input pixels (B, 2) where labels are at corners, else zero."""
-        linear = torch.linalg.inv(frame.to_image[..., :2])
-        shift: Tensor = linear.sum(-1) * (0.5 if self.codec.labels == "corner" else 0.0)
-        return shift

@@ -111,7 +111,11 @@ class RegionHead(nn.Module):
 
     def losses(self, features: Sequence[Tensor], instances: InstanceTarget) -> dict[str, Tensor]:
         """The five parts of the loss as torchvision computes them, by its names."""
-        targets = [_target(*one) for one in zip(*instances, strict=True)]
+        targets = []
+        for keypoints, labelled, boxes, valid in zip(*instances, strict=True):
+            points = torch.cat([keypoints, labelled[..., None].to(keypoints.dtype)], dim=-1)
+            ones = valid[valid].long()  # people are class 1, the background is 0
+            targets.append({"keypoints": points[valid], "boxes": boxes[valid], "labels": ones})
         was_training, named = self.training, _named(features)
         self.train()  # its only effect here is that torchvision computes losses
         try:
@@ -173,12 +177,6 @@ class _BackboneWidth(nn.Module):
 
 def _named(features: Sequence[Tensor]) -> dict[str, Tensor]:
     return {str(n): one for n, one in enumerate(features)}
-
-
-def _target(keypoints: Tensor, labelled: Tensor, boxes: Tensor, valid: Tensor) -> dict[str, Tensor]:
-    """One image's instances in torchvision's format; every person is of class 1."""
-    points = torch.cat([keypoints, labelled[..., None].to(keypoints.dtype)], dim=-1)
-    return {"keypoints": points[valid], "boxes": boxes[valid], "labels": valid[valid].long()}
 
 
 def _confidences(logits: Tensor, keypoints: Tensor, boxes: Tensor) -> Tensor:

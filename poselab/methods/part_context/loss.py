@@ -41,6 +41,7 @@ class ElasticNetLoss(nn.Module):
             limits = (_MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
             p = output.confidence.float().clamp(*limits)
             present = (target.weight > 0).float()
+            # torch's binary_cross_entropy refuses to run under autocast.
             entropy = -(present * p.log() + (1 - present) * (1 - p).log())
             parts["presence"] = self.presence * entropy.mean()
         return parts

@@ -64,6 +64,7 @@ class LikelihoodLoss(nn.Module):
         """{"likelihood": scalar}, per input."""
         sigma = output.sigma.float()
         weight = target.weight[..., None]
+        # Zero where not labelled: far-off errors could overflow in the flow before weights count.
         error = (output.xy.float() - target.xy) / sigma * weight
         cost = sigma.log() * ((self.base is not None) + (self.flow is not None))
         if self.base is not None:

@@ -113,6 +113,7 @@ class SimccCodec(CodecDefaults):
             return nearest * (1 - self.share) + ~nearest * (self.share / (length - 1))
         distance = (steps - position[..., None]) / sigma
         power = 0.5 * distance.square() if self.smoothing == "gaussian" else distance.abs()
+        # Smaller values would be denormal, on which CPUs are very slow.
         return torch.exp(-power.clamp(max=40)) * (self.peak or self._highest_target(sigma))
 
     def _highest_target(self, sigma: float) -> float:

@@ -83,6 +83,7 @@ class ScaleNorm(nn.Module):
         self.gain = nn.Parameter(torch.ones(1))
 
     def forward(self, x: Tensor) -> Tensor:
+        # Squares overflow half precision; 1e-5 is the epsilon of RTMPose's code.
         length = x.float().norm(dim=-1, keepdim=True) * self.width**-0.5
         scaled: Tensor = x / length.clamp(min=1e-5).to(x.dtype) * self.gain
         return scaled

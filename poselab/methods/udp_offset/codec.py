@@ -56,6 +56,7 @@ class UdpOffsetCodec(GridCodec):
         near = x.square()[..., None, :] + y.square()[..., :, None] <= 1
         disc = (near & counts[..., None, None]).float()
         heatmaps = torch.stack([disc, disc * x[..., None, :], disc * y[..., :, None]], dim=2)
+        # Offsets count in the disc only, the disc everywhere.
         known = counts.float()[..., None, None].expand_as(disc)
         weight = torch.stack([known, disc, disc], dim=2)
         weight *= self.grid.downsample_mask(loss_mask)[:, :, None]

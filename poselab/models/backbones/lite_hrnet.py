@@ -178,14 +178,13 @@ class _Module(nn.Module):
 
     def forward(self, branches: list[Tensor]) -> list[Tensor]:
         branches = self.blocks(branches)
-        return [self._sum(paths, branches, goal) for goal, paths in enumerate(self.paths)]
-
-    def _sum(self, paths: nn.Module, branches: list[Tensor], goal: int) -> Tensor:
-        size = branches[goal].shape[-2:]
-        assert isinstance(paths, nn.ModuleList)
-        parts = [path(x) for path, x in zip(paths, branches, strict=True)]
-        total = torch.stack([functional.interpolate(part, size=size) for part in parts]).sum(0)
-        return functional.relu(total)
+        sums = []
+        for branch, paths in zip(branches, self.paths, strict=True):
+            assert isinstance(paths, nn.ModuleList)
+            parts = [path(x) for path, x in zip(paths, branches, strict=True)]
+            resized = [functional.interpolate(part, size=branch.shape[-2:]) for part in parts]
+            sums.append(functional.relu(torch.stack(resized).sum(0)))
+        return sums
 
 
 def _path(widths: list[int], source: int, goal: int) -> nn.Module:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of RGB pixels from 0 to 1; what networks that were pretrained on ImageNet expect."""
 
 
 class Renormalise(nn.Module):
@@ -30,14 +31,14 @@ class Renormalise(nn.Module):
         self,
         *,
         order: Literal["rgb", "bgr"] = "rgb",
-        mean: Sequence[float] = _MEAN,
-        std: Sequence[float] = _STD,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
     ) -> None:
         super().__init__()
         if order not in ("rgb", "bgr"):
             raise InputError(f"expected backbone.input.order rgb or bgr, got {order!r}")
         self.channels = [0, 1, 2] if order == "rgb" else [2, 1, 0]
-        old_mean, old_std = (torch.tensor(v)[self.channels] for v in (_MEAN, _STD))
+        old_mean, old_std = (torch.tensor(v)[self.channels] for v in (IMAGENET_MEAN, IMAGENET_STD))
         new_mean, new_std = torch.tensor(list(mean)), torch.tensor(list(std))
         scale, offset = old_std / new_std, (old_mean - new_mean) / new_std
         self.register_buffer("scale", scale.view(3, 1, 1), persistent=False)

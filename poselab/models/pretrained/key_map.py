@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
-
-from torch import Tensor
+from typing import TYPE_CHECKING, NamedTuple
 
 from poselab.structures import InputError
 
-State = Mapping[str, Tensor]
-Step = Callable[[State], dict[str, Tensor]]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from torch import Tensor
+
+    State = Mapping[str, Tensor]
+    Step = Callable[[State], dict[str, Tensor]]
 
 _COUNTER = ".num_batches_tracked"  # not saved by PyTorch 0.4; only its own training reads it
 
@@ -50,6 +52,7 @@ def convert_state(state: State, rules: KeyMap, wanted: State) -> ConvertedState:
     unknown: list[str] = []
     for key, value in state.items():
         name = _rename(key, rules.renames)
+        # The first key of a name is taken; a second one has to be declared unused.
         if name is not None and name in wanted and name not in weights:
             weights[name] = value
         elif any(re.fullmatch(pattern, key) for pattern in rules.unused):

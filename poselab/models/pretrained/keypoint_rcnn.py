@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from poselab.models.pretrained.key_map import KeyMap
 from poselab.models.pretrained.repositories import RESNET, TRUNK
 
@@ -39,7 +37,7 @@ def _without_epsilon(state: State) -> dict[str, Tensor]:
     for key, variance in state.items():
         if key.endswith(".running_var"):
             scale = key.replace(".running_var", ".weight")
-            made[scale] = state[scale] * torch.sqrt(1 + _EPSILON / variance)
+            made[scale] = state[scale] * (1 + _EPSILON / variance).sqrt()
     return made
 
 

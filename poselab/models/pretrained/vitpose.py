@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import torch
-
 from poselab.models.pretrained.key_map import KeyMap
 from poselab.models.pretrained.repositories import deconvolutions
 
@@ -58,6 +56,8 @@ REPOSITORY_SIMPLE = KeyMap(_REPOSITORY, steps=_STEPS)
 
 def _joined(state: State) -> dict[str, Tensor]:
     """Queries, keys and values of each layer as one tensor."""
+    import torch  # here, so that the catalogue can be listed without it
+
     made = dict(state)
     for key in [key for key in state if ".attention.query." in key]:
         parts = [key.replace(".query.", f".{name}.") for name in ("query", "key", "value")]
