@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
     from poselab.structures import Skeleton
 
-AREA_OF_BOX = 0.53
+AREA_OF_BOX = 0.53  # of CrowdPose's evaluation code; its people have no masks
 """A person's area as a share of their box, where the file gives no area."""
 
 

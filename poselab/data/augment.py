@@ -49,6 +49,7 @@ class Augment:
     shift: float = 0.0
     half_body: float = 0.0
     half_body_joints: int = 8
+    # No flips among them: those of albumentations do not swap left and right keypoints.
     pixels: Sequence[Any] = field(default_factory=tuple)
 
     def __post_init__(self) -> None:
@@ -91,6 +92,7 @@ class Augment:
         """Change the pixels of an image (H, W, 3) uint8 RGB."""
         if not self.pixels:
             return image
+        # albumentations has a random state of its own: seeded here, each sample stays repeatable.
         self._pixel_transform.set_random_seed(int(rng.integers(2**31)))
         return np.asarray(self._pixel_transform(image=image)["image"])
 

@@ -86,6 +86,6 @@ def whole_images(annotations: Annotations, with_people: bool) -> Items:
             f"expected the sizes of images in {annotations.source} to frame whole images, found "
             "none (MPII and LSP have none); use framing=person_crop"
         )
-    corner = np.full(len(images), -0.5)
+    corner = np.full(len(images), -0.5)  # pixel centres are whole numbers
     boxes = np.stack([corner, corner, width, height], axis=1)
     return Items(images, np.full(len(images), -1), boxes, np.ones(len(images)))

@@ -41,6 +41,7 @@ class EpochSampler(Sampler[Key]):
 
     def _indices(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         if not self.shuffle:
+            # Without padding: people who count twice would change the metrics.
             return np.arange(self.rank, self.length, self.world)
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
         return np.resize(order, -(-self.length // self.world) * self.world)[self.rank :: self.world]
@@ -136,7 +137,7 @@ class PoseData(pl.LightningDataModule):
             num_workers=self.workers,
             drop_last=training and len(sampler) >= self.batch_size,
             pin_memory=torch.cuda.is_available(),
-            persistent_workers=self.workers > 0,
+            persistent_workers=self.workers > 0,  # else every epoch waits for new ones
             worker_init_fn=_single_threaded,
         )
 

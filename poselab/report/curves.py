@@ -24,7 +24,12 @@ Curves = dict[str, dict[int, float]]
 def read_curves(folder: Path) -> Curves:
     """All curves of a run; where a resumed run repeated an epoch, the later values count."""
     curves: Curves = defaultdict(dict)
-    for file in sorted(folder.glob("logs/version_*/metrics.csv"), key=_version):
+    # By number, because version_10 comes after version_9.
+    files = sorted(
+        folder.glob("logs/version_*/metrics.csv"),
+        key=lambda file: int(file.parent.name.removeprefix("version_")),
+    )
+    for file in files:
         with file.open(newline="") as lines:
             for row in csv.DictReader(lines):
                 if not row["epoch"]:  # the learning rate of a step within an epoch
@@ -33,10 +38,6 @@ def read_curves(folder: Path) -> Curves:
                     if value and name not in ("epoch", "step"):
                         curves[name][int(row["epoch"])] = float(value)
     return dict(curves)
-
-
-def _version(file: Path) -> int:
-    return int(file.parent.name.removeprefix("version_"))
 
 
 def draw_curves(curves: Curves, primary_metric: str, file: Path, title: str = "") -> None:

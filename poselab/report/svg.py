@@ -21,8 +21,8 @@ COLOURS = 9
 INK, MUTED, GRID, PAPER = "#000001", "#000002", "#000003", "#000004"
 _VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--line)", PAPER: "var(--paper)"}
 _STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "poselab",
+    "svg.fonttype": "none",  # text stays text, which can be searched and takes the page's font
+    "svg.hashsalt": "poselab",  # ids are random otherwise, and the same report differs each time
     "text.parse_math": False,  # names may contain a dollar sign
     "font.size": 10.0,
     "axes.edgecolor": MUTED,
@@ -81,6 +81,7 @@ def render_svg(draw: Callable[[], Figure], name: str, tooltips: Mapping[str, str
     written = io.StringIO()
     with mpl.rc_context(_STYLE):
         figure = draw()
+        # Without a date, so that equal reports are equal files.
         bare: dict[str, Any] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(written, format="svg", transparent=True, metadata=bare)
     return _themed(_with_unique_ids(_svg_element(written.getvalue()), name), tooltips)

@@ -73,7 +73,7 @@ def _render(rows: Sequence[Row], caption: str, out: StringIO | None) -> None:
     for row in rows:
         table.add_row(*(_text(cell) for cell in row.values()))
     # Wider than the terminal rather than cut: the numbers are what the table is for.
-    wide = Console(width=1000)
+    wide = Console(width=1000)  # rich measures within its console, so an ample one
     wanted = Measurement.get(wide, wide.options, table).maximum
     width = max(Console(file=out).width, wanted)
     # Text stays text in a notebook, which would show it instead, and which asks for colours.

@@ -117,9 +117,5 @@ def _blend(colours: Floats, rng: np.random.Generator, spread: float) -> Colour:
     place = rng.random() * (len(colours) - 1)
     low = int(place)
     mixed = colours[low] + (colours[low + 1] - colours[low]) * (place - low)
-    return _colour(np.clip(mixed + rng.normal(0.0, spread, 3), 8.0, 250.0))
-
-
-def _colour(channels: Floats) -> Colour:
-    blue, green, red = channels.tolist()
+    blue, green, red = np.clip(mixed + rng.normal(0.0, spread, 3), 8.0, 250.0).tolist()
     return blue, green, red

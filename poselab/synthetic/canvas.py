@@ -51,7 +51,7 @@ class Canvas:
     def look_up(self, table: NDArray[np.integer[Any]]) -> NDArray[np.int16]:
         """The values (H, W) of a table (identities,) at each pixel's identity."""
         table = table.astype(np.int16)
-        if len(table) > 256:
+        if len(table) > 256:  # cv2.LUT, which is faster, takes eight bits
             return np.take(table, self.ids, mode="clip")
         padded = np.zeros(256, np.int16)
         padded[: len(table)] = table
@@ -61,6 +61,7 @@ class Canvas:
         """Fill a convex outline (N, 2) in pixels, as a ``part`` of BARE or CLOTH, as an object that
         hides people (NO_PERSON), or behind all people (None)."""
         fixed = fixed_point(outline)
+        # LINE_8, because antialiasing would blend identities.
         if part is not None:
             cv2.fillConvexPoly(self.ids, fixed, self._identity(part), cv2.LINE_8, _SHIFT)
         cv2.fillConvexPoly(self.image, fixed, colour, cv2.LINE_AA, _SHIFT)

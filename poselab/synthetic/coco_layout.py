@@ -73,7 +73,7 @@ def _document(split: str, size: Size, images: SplitLabels) -> dict[str, Any]:
                 "name": "person",
                 "supercategory": "person",
                 "keypoints": list(COCO17.keypoints),
-                "skeleton": [[a + 1, b + 1] for a, b in COCO17.limb_index],
+                "skeleton": [[a + 1, b + 1] for a, b in COCO17.limb_index],  # counted from 1
             }
         ],
     }

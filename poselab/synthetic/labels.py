@@ -48,7 +48,9 @@ def _person(scene: Scene, person: int) -> dict[str, Any] | None:
         "points": [[*xy, v] for xy, v in zip(placed, visibility.tolist(), strict=True)],
         "box": [x, y, w, h],
         "area": area,
-        "polygons": _polygons(mask[y : y + h, x : x + w], (x, y)) or [_corners(x, y, w, h)],
+        # COCO's API needs an outline: people of whom only slivers show get their box.
+        "polygons": _polygons(mask[y : y + h, x : x + w], (x, y))
+        or [[x, y, x + w, y, x + w, y + h, x, y + h]],
         "head_box": np.round(scene.head_boxes[person], 2).tolist(),
     }
 
@@ -58,10 +60,6 @@ def _polygons(mask: NDArray[np.uint8], offset: tuple[int, int]) -> list[Any]:
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=offset)
     simple = (cv2.approxPolyDP(outline, 0.9, True) for outline in outlines)
     return [np.ravel(outline).tolist() for outline in simple if len(outline) >= 3]
-
-
-def _corners(x: int, y: int, w: int, h: int) -> list[int]:
-    return [x, y, x + w, y, x + w, y + h, x, y + h]
 
 
 def _crowd(mask: NDArray[np.bool_]) -> dict[str, Any] | None:

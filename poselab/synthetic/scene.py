@@ -150,7 +150,8 @@ def render_scenes(
         ]
     per_person = cameras.take(people.image)
     bodies = project_bodies(people.bodies, people.shape, people.appearances, per_person)
-    lights = np.stack([_light(rng) for rng in rngs])
+    falls = [float(rng.uniform(-np.pi, 0.0)) for rng in rngs]  # from above, as y points down
+    lights = np.array([(np.cos(angle), np.sin(angle)) for angle in falls])
     scenes = _SceneRenderer(
         people,
         bodies,
@@ -214,11 +215,6 @@ def _without_people(image: NDArray[np.uint8]) -> Scene:
     )
 
 
-def _light(rng: np.random.Generator) -> Floats:
-    angle = rng.uniform(-np.pi, 0.0)
-    return np.array([np.cos(angle), np.sin(angle)])
-
-
 def _shadows(bodies: Bodies, cameras: Cameras) -> Floats:
     """Where people darken the ground (P, 16, 2), pixels."""
     turn = np.linspace(0.0, 2 * np.pi, 16, endpoint=False)
@@ -249,7 +245,7 @@ def finish(
         pattern = random_crop(rng, pool.patterns, size)
         pattern *= canvas.look_up(strength)
         change += pattern
-    change >>= 5
+    change >>= 5  # 32nds of a grey level in whole numbers, which is faster than in floats
     grey = cv2.convertScaleAbs(change, alpha=1.0, beta=128.0)
     contrast, brightness = rng.uniform(0.75, 1.15), rng.uniform(-15.0, 25.0)
     bias = brightness - 128.0

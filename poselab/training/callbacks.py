@@ -40,6 +40,7 @@ class SeedEachEpoch(pl.Callback):
             self._seed(trainer)
 
     def _seed(self, trainer: pl.Trainer) -> None:
+        # Hashed, because sums of run, epoch and rank would give two of them the same seed.
         seeds = np.random.SeedSequence((self.seed, trainer.current_epoch, trainer.global_rank))
         torch.manual_seed(int(seeds.generate_state(1)[0]))
 
@@ -69,7 +70,8 @@ class PoseImages(pl.Callback):
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
         """Draw and log."""
-        loggers = [log for log in trainer.loggers if _accepts_images(log)]
+        kinds = (pl.loggers.TensorBoardLogger, pl.loggers.WandbLogger)
+        loggers: list[Any] = [log for log in trainer.loggers if isinstance(log, kinds)]
         if not loggers or trainer.sanity_checking or not trainer.is_global_zero:
             return
         images = np.stack([self.samples[i].image for i in range(self.count)])
@@ -82,20 +84,13 @@ class PoseImages(pl.Callback):
                 images, *(part.cpu().numpy() for part in poses[:3]), strict=True
             )
         ]
+        step = trainer.global_step
         for logger in loggers:
-            _log_images(logger, drawn, trainer.global_step)
-
-
-def _accepts_images(logger: Any) -> bool:
-    return isinstance(logger, (pl.loggers.TensorBoardLogger, pl.loggers.WandbLogger))
-
-
-def _log_images(logger: Any, images: list[Any], step: int) -> None:
-    if isinstance(logger, pl.loggers.WandbLogger):
-        logger.log_image(key="val/poses", images=images, step=step)
-        return
-    for i, image in enumerate(images):
-        logger.experiment.add_image(f"val/pose_{i}", image, step, dataformats="HWC")
+            if isinstance(logger, pl.loggers.WandbLogger):
+                logger.log_image(key="val/poses", images=drawn, step=step)
+                continue
+            for i, image in enumerate(drawn):
+                logger.experiment.add_image(f"val/pose_{i}", image, step, dataformats="HWC")
 
 
 class RunTime(pl.Callback):

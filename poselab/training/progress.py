@@ -44,8 +44,11 @@ class ProgressLines(pl.Callback):
         """Print how far the epoch is, if a line is due."""
         if self._due(trainer):
             done, batches = batch_idx + 1, int(trainer.num_training_batches)
+            # Lightning divides the loss by the number of batches whose gradients it accumulates.
             loss = float(outputs["loss"]) * trainer.accumulate_grad_batches
-            left = self._seconds_left(trainer, trainer.current_epoch + done / batches)
+            epochs_done = trainer.current_epoch + done / batches
+            pace = (time.monotonic() - self._start) / (epochs_done - self._first_epoch)
+            left = pace * ((trainer.max_epochs or 1) - epochs_done)
             self._print(
                 trainer,
                 f"{done}/{batches} batches",
@@ -90,7 +93,3 @@ class ProgressLines(pl.Callback):
         self._printed = time.monotonic()
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
         print(epoch, *cells, sep="  ", flush=True)
-
-    def _seconds_left(self, trainer: pl.Trainer, epochs_done: float) -> float:
-        pace = (time.monotonic() - self._start) / (epochs_done - self._first_epoch)
-        return pace * ((trainer.max_epochs or 1) - epochs_done)

@@ -62,12 +62,13 @@ def cosine(
     return partial(_cosine, total=total, warmup=warmup, first=first, floor=floor)
 
 
+# Functions of the module and partials of them: processes that are spawned cannot take closures.
 def _always_one(step: int) -> float:
     return 1.0
 
 
 def _warmup_factor(step: int, warmup: int) -> float:
-    return min(1.0, (step + 1) / (warmup + 1))
+    return min(1.0, (step + 1) / (warmup + 1))  # above zero at the first step, too
 
 
 def _multi_step(step: int, drops: Sequence[int], gamma: float, warmup: int) -> float:

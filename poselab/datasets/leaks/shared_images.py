@@ -31,7 +31,7 @@ CORRELATION = 0.9
 
 _FEW = 10_000  # images; larger sets are compared by file name when training starts
 _FEWEST_KEYPOINTS = 3  # two people seldom share so many by chance
-_BLOCK = 64
+_BLOCK = 64  # evaluation images at a time; with COCO's training images 60 MB of distances
 _SIDE, _WINDOW, _ZOOMS = 64, 48, (64, 66, 68, 70, 72)
 
 

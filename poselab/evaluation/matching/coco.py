@@ -28,7 +28,7 @@ ENGINES = {"hotcoco": "hotcoco", "pycocotools": "pycocotools.cocoeval"}
 AREAS = {"all": (0.0, 1e10), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 """COCO's area ranges in pixels²."""
 
-THRESHOLDS = np.linspace(0.5, 0.95, 10)
+THRESHOLDS = np.linspace(0.5, 0.95, 10)  # as pycocotools makes them: 0.5 + 0.05·i rounds otherwise
 
 
 class Matching(NamedTuple):
@@ -103,6 +103,7 @@ def _evaluated_images(
             iouType="keypoints",
         )
         evaluation.params.kpt_oks_sigmas = np.array(sigmas)
+        # 20 for keypoints, where boxes and masks have 100.
         evaluation.params.maxDets = [max_detections]
         evaluation.params.areaRng = [list(AREAS[name]) for name in areas]
         evaluation.params.areaRngLbl = list(areas)
@@ -130,6 +131,7 @@ def _matching(
     image_ids = np.sort(annotations.image_ids[datasets.images])
     ranges = _by_area(entries, areas)
     numbers, scores = (_flat([e[key] for e in ranges[0]]) for key in ("dtIds", "dtScores"))
+    # pycocotools sorts by merge sort: of equal scores the image of lower id comes first.
     order = np.argsort(-scores, kind="stable")
     row = datasets.rows[numbers.astype(np.int64)[order] - 1]
     where = _places([len(entry["dtIds"]) for entry in ranges[0]])[:, order]

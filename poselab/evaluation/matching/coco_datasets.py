@@ -121,6 +121,7 @@ def _detections(
     points = np.empty((*keypoints.shape[:2], 3))
     points[..., 0], points[..., 1], points[..., 2] = keypoints[..., 0], keypoints[..., 1], 1.0
     boxes = predictions.boxes
+    # As loadRes does; the area decides whether an unmatched pose counts in APM and APL.
     areas = extents(keypoints) if boxes is None else boxes[rows, 2] * boxes[rows, 3]
     columns = zip(
         range(1, len(rows) + 1),

@@ -83,6 +83,7 @@ def match_greedily(pairs: Pairs, rank: Ints, instances: int) -> Ints:
     ``evaluateImg``). Poses of one rank lie in different images and choose at once.
     """
     pose_of = np.full(instances, -1)
+    # evaluateImg keeps looking while OKS is not lower, so of equal people the later one wins.
     order = np.lexsort((pairs.person, pairs.oks, pairs.pose, rank))
     ends = np.searchsorted(rank[order], np.arange(rank.max(initial=-1) + 1), side="right")
     for choosing in np.split(order, ends):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from poselab.structures import Floats, Ints
 
 LEVELS = ("easy", "medium", "hard")
-EDGES = (0.2, 0.8)
+EDGES = (0.2, 0.8)  # of CrowdPose's code; the paper says 0.1 and 0.8
 FEWEST_JOINTS = 4
 
 

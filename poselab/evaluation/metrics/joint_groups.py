@@ -32,7 +32,9 @@ def rates(right: Floats, labelled: Floats, skeleton: Skeleton) -> dict[str, Floa
     NaN where nothing is labelled.
     """
     joint = fraction(right, labelled)
-    groups = {group: _members(skeleton, group) for group in GROUPS}
+    names = list(enumerate(skeleton.keypoints))
+    groups = {group: [k for k, name in names if name.endswith(f"_{group}")] for group in GROUPS}
+    groups["head"] = [k for k, name in names if name in HEAD]
     counted = scored(skeleton)
     pooled = fraction(right[..., counted].sum(axis=-1), labelled[..., counted].sum(axis=-1))
     means = [_mean(joint[..., members]) for members in groups.values() if members]
@@ -40,12 +42,6 @@ def rates(right: Floats, labelled: Floats, skeleton: Skeleton) -> dict[str, Floa
     if {"head_top", "upper_neck"} <= set(skeleton.keypoints):
         groups["head"] = [skeleton.index("head_top")]
     return values | {f"/{group}": _mean(joint[..., members]) for group, members in groups.items()}
-
-
-def _members(skeleton: Skeleton, group: str) -> list[int]:
-    if group == "head":
-        return [k for k, name in enumerate(skeleton.keypoints) if name in HEAD]
-    return [k for k, name in enumerate(skeleton.keypoints) if name.endswith(f"_{group}")]
 
 
 def _mean(values: Floats) -> Floats:

@@ -81,6 +81,7 @@ def accumulate_rates(
         matches.image_ids, annotations.image_ids[annotations.image_of()[matches.instances]]
     )
 
+    # Sums of each image are all that resampling images needs of a million joints.
     def of_images(joints: Floats | Mask) -> Floats:
         """Sums (N, K) over the people of each image."""
         sums = np.zeros((len(matches.image_ids), joints.shape[1]))

@@ -71,9 +71,11 @@ class PckEvaluator(Evaluator):
             f"PCK@{self.threshold:g}": partial(np.greater_equal, self.threshold),
             "AUC": self._area_under_curve,
         }
+        torso = " to ".join(torso_of(annotations))
+        reference = torso if self.reference == "torso" else "longer side of the box"
         rule = {
             "metric": "pck",
-            "rule": f"distance <= {self.threshold:g} · {self._reference_of(annotations)}",
+            "rule": f"distance <= {self.threshold:g} · {reference}",
             "auc": self.area,
         }
         return accumulate_rates(
@@ -84,15 +86,10 @@ class PckEvaluator(Evaluator):
         """How much of the area under the curve a joint adds at each distance, in sizes."""
         steps = 0.01 * np.arange(round(self.threshold / 0.01) + 1)
         shares = np.ones(len(steps))
-        if self.area == "integral":
+        if self.area == "integral":  # trapezoids give both ends half the weight
             shares[[0, -1]] = 0.5
         shares /= shares.sum()
         return np.asarray((distances[..., None] <= steps) @ shares)
-
-    def _reference_of(self, annotations: Annotations) -> str:
-        if self.reference == "box":
-            return "longer side of the box"
-        return " to ".join(torso_of(annotations))
 
 
 def torso_of(annotations: Annotations) -> tuple[str, str]:

@@ -99,6 +99,7 @@ def resample(
     """
     _check_same_images(methods)
     samples: list[list[Floats]] = [[] for _ in methods]
+    # The images are drawn from a stream of their own, so that they are the same for any methods.
     generators = [np.random.default_rng([seed, 1, n]) for n in range(len(methods))]
     for weights in _weights(len(methods[0][0].image_ids), replicates, seed):
         for of_method, runs, rng in zip(samples, methods, generators, strict=True):

@@ -94,17 +94,15 @@ def sigmas_of_residuals(predictions: Predictions, annotations: Annotations) -> S
     offsets = predictions.keypoints[pose_of[instances]] - annotations.keypoints[instances]
     relative = np.square(offsets).sum(axis=2) / annotations.areas[instances][:, None]
     relative[annotations.visibility[instances] == 0] = np.nan
-    counts = np.count_nonzero(~np.isnan(relative), axis=0)
-    middle = np.array([np.median(c[~np.isnan(c)]) if n else np.nan for c, n in _columns(relative)])
+    columns = [column[~np.isnan(column)] for column in relative.T]
+    counts = np.array([len(column) for column in columns])
+    # The median, because a few limbs mistaken for others would decide a mean of squares.
+    middle = np.array([np.median(column) if len(column) else np.nan for column in columns])
     sigmas = np.sqrt(middle / np.log(2))
     errors = fraction(sigmas, 2 * np.log(2) * np.sqrt(counts))  # of the median of an exponential
     return SigmaEstimate(
         annotations.skeleton.keypoints, sigmas, errors, counts, "median residual of predictions"
     )
-
-
-def _columns(values: Floats) -> list[tuple[Floats, int]]:
-    return [(column, int(np.count_nonzero(~np.isnan(column)))) for column in values.T]
 
 
 def _measurable(annotations: Annotations) -> Mask:
