@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poselab.annotations.table import Annotations
-    from poselab.structures import Ints, Size
+    from poselab.structures import Ints
+
+SAMPLE = 300
+"""Images of a split that are looked at before training."""
 
 
 class Problem(NamedTuple):
@@ -146,16 +149,14 @@ def image_problems(
     """
 
     def one(row: int) -> Problem | None:
-        size = (int(table.sizes[row, 0]), int(table.sizes[row, 1]))
+        file = table.source
         try:
-            file = table.image_path(images, row)
+            path = table.image_path(images, row)
+            file = str(path)
+            sentence = _file_problem(path, table, row, decode)
         except InputError as error:
-            return Problem(table.source, row, f"names an image wrongly: {error}", "error")
-        if not file.is_file():
-            sentence: str | None = _missing(table, row)
-        else:
-            sentence = image_sentence(file, size) if decode else None
-        return None if sentence is None else Problem(str(file), row, sentence, "error")
+            sentence = str(error)
+        return Problem(file, row, sentence, "error") if sentence else None
 
     with ThreadPoolExecutor(threads) as pool:
         yield from pool.map(one, range(len(table)))
@@ -178,13 +179,13 @@ def is_present(table: Annotations, images: Path) -> np.ndarray[tuple[int], np.dt
     )
 
 
-def check_some_images(table: Annotations, images: Path, most: int = 300) -> None:
+def check_some_images(table: Annotations, images: Path, most: int = SAMPLE) -> None:
     """Look for at most so many images, evenly spread over the table.
 
     Raises:
         InputError: some are missing, or a name leaves the folder.
     """
-    rows = np.linspace(0, len(table) - 1, min(most, len(table))).astype(int).tolist()
+    rows = _some_rows(table, most)
     absent = [row for row in rows if not table.image_path(images, row).is_file()]
     if absent:
         raise InputError(
@@ -215,24 +216,74 @@ def _missing(table: Annotations, row: int) -> str:
     return missing_image(table.file_name(row), table.outside_images)
 
 
-def image_sentence(file: Path, size: Size) -> str | None:
-    """The problem of one image's file of (height, width) ``size``; zeros: unknown size."""
-    from PIL import Image
+def _file_problem(file: Path, table: Annotations, row: int, decode: bool) -> str:
+    """The problem of one image's file; empty where there is none.
 
-    try:
-        with Image.open(file) as image:
-            width, height = image.size
-            image.draft("RGB", (max(width // 8, 1), max(height // 8, 1)))
-            image.load()
-    except (OSError, SyntaxError, ValueError, MemoryError, Image.DecompressionBombError) as error:
-        return f"cannot be decoded to its end ({_reason(error)}); fetch it again"
-    if all(size) and size != (height, width):
-        return (
-            f"is {width} × {height} pixels, annotated as {size[1]} × {size[0]}; fetch the images "
-            "that belong to the annotations"
-        )
-    return None
+    Raises:
+        InputError: it cannot be decoded to its end.
+    """
+    from poselab.io import images
+
+    if not file.exists():
+        return _missing(table, row)
+    if not decode:
+        return ""
+    content, header = images.read_content(file)
+    images.decode(file, content, reduction=8 if images.is_jpeg(content) else 1)
+    annotated = table.image_size(row)
+    if not all(annotated) or annotated in (header.size, header.upright_size):
+        return ""
+    height, width = header.upright_size
+    return (
+        f"is {width} × {height} pixels, annotated as {annotated[1]} × {annotated[0]}; fetch the "
+        "images that belong to the annotations"
+    )
 
 
-def _reason(error: Exception) -> str:
-    return "not an image" if "cannot identify" in str(error) else str(error)
+class Orientations(NamedTuple):
+    """Of ``images`` that were looked at, how many carry an orientation tag (``tagged``), how many
+    of these keep their stored pixels, as annotated (``kept``), and of how many both views have one
+    size, so that annotations cannot tell (``alike``)."""
+
+    images: int
+    tagged: int
+    kept: int
+    alike: int
+
+    def __str__(self) -> str:
+        if not self.tagged:
+            return ""
+        text = f"{self.tagged:,} of {self.images:,} images carry an orientation tag: "
+        text += f"{self.tagged - self.kept:,} are turned upright"
+        if self.kept:
+            text += f", {self.kept:,} kept as stored, which their annotated size fits"
+        if self.alike:
+            text += (
+                f"; the size of {self.alike:,} turned ones is the same either way: look at "
+                "`poselab data browse` to see that annotations fit"
+            )
+        return text
+
+
+def orientations(table: Annotations, images: Path, most: int | None = None) -> Orientations:
+    """Look for orientation tags in the images that can be read, at most so many of the table."""
+    from poselab.io.images import read_header
+
+    looked = tagged = kept = alike = 0
+    for row in _some_rows(table, len(table) if most is None else most):
+        try:
+            header = read_header(table.image_path(images, row))
+        except InputError:
+            continue
+        looked += 1
+        if header.orientation != 1:
+            tagged += 1
+            kept += header.orientation_for(table.image_size(row)) == 1
+            alike += header.size == header.upright_size
+    return Orientations(looked, tagged, kept, alike)
+
+
+def _some_rows(table: Annotations, most: int) -> list[int]:
+    """Image rows, at most so many, evenly spread over the table."""
+    rows: list[int] = np.linspace(0, len(table) - 1, min(most, len(table))).astype(int).tolist()
+    return rows

@@ -14,7 +14,7 @@ from poselab.io.image_names import image_path
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from poselab.structures import Floats, Ints, Skeleton
+    from poselab.structures import Floats, Ints, Size, Skeleton
 
 PERSON_COLUMNS = (
     *("annotation_ids", "keypoints", "visibility", "boxes", "areas", "crowd", "head_boxes"),
@@ -120,6 +120,10 @@ class Annotations:
     def file_name(self, image: int) -> str:
         """The image's file as the annotations name it, with / between folders."""
         return bytes(self.file_names[image]).decode()
+
+    def image_size(self, image: int) -> Size:
+        """The annotated (height, width) of an image, zeros where it is not known."""
+        return int(self.sizes[image, 0]), int(self.sizes[image, 1])
 
     def image_path(self, folder: Path, image: int) -> Path:
         """The image's file, which lies in the folder of images unless it may lie outside.

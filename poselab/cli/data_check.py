@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poselab.cli.annotation_words import add_category, add_outside_images
+from poselab.cli.arguments import Arguments, path
 from poselab.cli.progress_bar import track
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
+    import argparse
+
     from rich.console import Console
 
     from poselab.annotations.check import Problem
@@ -23,20 +24,20 @@ _MOST = 5
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    arguments = argparse.ArgumentParser(
+    arguments = Arguments(
         description="Report what is missing or broken in a dataset, and how to get it. Exit "
         "status: 0 nothing breaks training (there may be warnings), 1 something does.",
     )
     arguments.add_argument(
         "root",
-        type=Path,
+        type=path,
         help="folder in the layout of COCO, MPII, LSP, FLIC or PARSE, or an annotation file",
     )
     arguments.add_argument(
         "--layout", help="of the folder or file: coco, mpii, ... (default: recognise it)"
     )
     arguments.add_argument(
-        "--images", type=Path, help="folder of the images, if they lie elsewhere"
+        "--images", type=path, help="folder of the images, if they lie elsewhere"
     )
     add_category(arguments)
     add_outside_images(arguments)
@@ -63,6 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
     _print_table(console, reports, no_folder)
     _print_sides(console, reports)
+    for report in reports:
+        if report.note:
+            console.print(f"{report.name}: {report.note}", markup=False)
     problems = list(dict.fromkeys(problem for report in reports for problem in report.problems))
     _print_problems(console, problems)
     return int(any(problem.severity == "error" for problem in problems))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from poselab.data.boxes import Items
     from poselab.data.framing import Framing
     from poselab.datasets.base import Split
-    from poselab.structures import Floats, Ints
+    from poselab.structures import Floats, Ints, Size
 
 Key = int | tuple[int, int]
 
@@ -33,6 +33,7 @@ class _WithoutImage(NamedTuple):
 
     sample: Sample[Any]
     path: Path
+    annotated: Size
     matrix: Floats
     rng: np.random.Generator
 
@@ -76,6 +77,7 @@ class PoseDataset(Dataset[Sample[Any]]):
 
     def _without_image(self, key: Key) -> _WithoutImage:
         epoch, index = key if isinstance(key, tuple) else (0, key)
+        # Not a worker's generator: samples must not depend on the number of workers.
         rng = np.random.default_rng((self.seed, epoch, index))
         matrix, flipped = self._matrix(index, rng)
         rows = self._person_rows(index)
@@ -88,11 +90,13 @@ class PoseDataset(Dataset[Sample[Any]]):
             frame=self._frame(index, matrix),
             boxes=self._boxes(rows, matrix),
         )
-        path = self.split.annotations.image_path(self.split.images, int(self.items.image[index]))
-        return _WithoutImage(sample, path, matrix, rng)
+        row = int(self.items.image[index])
+        path, annotated = self.split.image_path(row), self.split.annotations.image_size(row)
+        return _WithoutImage(sample, path, annotated, matrix, rng)
 
     def _with_image(self, incomplete: _WithoutImage) -> Sample[Any]:
-        image = read_and_warp(incomplete.path, incomplete.matrix, self.framing.size)
+        path, matrix, size = incomplete.path, incomplete.matrix, self.framing.size
+        image = read_and_warp(path, matrix, size, incomplete.annotated)
         if self.augment is not None:
             image = self.augment.transform_pixels(image, incomplete.rng)
         return incomplete.sample._replace(image=to_planes(image))
@@ -146,6 +150,7 @@ class PoseDataset(Dataset[Sample[Any]]):
             swap = list(table.skeleton.flip_index)
             moved, flags = moved[:, swap], flags[:, swap]
         height, width = self.framing.size
+        # What lies outside of the input cannot be seen in it, and so is not learnt.
         inside = ((moved >= -0.5) & (moved <= (width - 0.5, height - 0.5))).all(axis=-1)
         keypoints[: len(rows)], visibility[: len(rows)] = moved, flags * inside
         return keypoints, visibility
@@ -164,22 +169,17 @@ class PoseDataset(Dataset[Sample[Any]]):
         """Ones (H, W), zero on crowds and unlabelled people; (1, 1) for person crops."""
         if self.framing.max_instances == 1:
             return np.ones((1, 1), dtype=np.uint8)
+        from pycocotools import mask
+
         height, width = self.framing.size
         loss_mask = np.ones((height, width), dtype=np.uint8)
-        image = int(self.items.image[index])
+        table, image = self.split.annotations, int(self.items.image[index])
+        size = [int(n) for n in table.sizes[image]]
         for person in self._masked_rows.get(image, []):
-            region = self._region(image, person)
+            region = np.asarray(mask.decode({"size": size, "counts": table.mask(person)}))
             moved = cv2.warpAffine(region, matrix, (width, height), flags=cv2.INTER_NEAREST)
             loss_mask[moved > 0] = 0
         return loss_mask
-
-    def _region(self, image: int, person: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """Ones (height, width of the image) where the person row's region lies."""
-        from pycocotools import mask
-
-        table = self.split.annotations
-        size = [int(n) for n in table.sizes[image]]
-        return np.asarray(mask.decode({"size": size, "counts": table.mask(person)}))
 
     def _frame(self, index: int, matrix: Floats) -> Frame[Any]:
         table, person = self.split.annotations, int(self.items.person[index])

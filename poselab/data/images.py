@@ -1,74 +1,42 @@
-"""Image files: decoded at the resolution that the crop needs, and warped once."""
+"""Network inputs from image files: decoded at the resolution that they need, and warped once."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from poselab import geometry
-from poselab.structures import InputError
+from poselab.io.images import UNKNOWN, Image, decode, is_jpeg, read_content, turn_matrix
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from poselab.structures import Floats, Size
 
-Image = np.ndarray[Any, np.dtype[np.uint8]]
 
-_FLAGS = {
-    1: cv2.IMREAD_COLOR_RGB,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
-_JPEG_START, _JPEG_END, _TAIL = b"\xff\xd8", b"\xff\xd9", 4096
-
-
-def read_image(path: Path, reduction: int = 1) -> Image:
-    """The pixels (H, W, 3) of an image, RGB, each side divided by ``reduction`` and rounded up.
-
-    The camera's orientation tag is ignored, as the COCO annotations do.
-
-    Raises:
-        InputError: no such file, not an image, or a JPEG that is cut off.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError:
-        raise InputError(
-            f"expected an image at {path}, found none; check the dataset with `poselab data check`"
-        ) from None
-    if content.startswith(_JPEG_START) and content.rfind(_JPEG_END, -_TAIL) < 0:
-        raise InputError(
-            f"expected a whole JPEG at {path}, found one that is cut off; fetch it again"
-        )
-    flags = _FLAGS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    except cv2.error:  # more pixels than OpenCV decodes
-        image = None
-    if image is None:
-        raise InputError(
-            f"expected an image at {path}, found a file that cannot be decoded; fetch it again"
-        )
-    image = image if reduction == 1 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
-    return np.asarray(image, dtype=np.uint8)
-
-
-def read_and_warp(path: Path, matrix: Floats, size: Size, border: int = 0) -> Image:
+def read_and_warp(
+    path: Path, matrix: Floats, size: Size, annotated: Size = UNKNOWN, border: int = 0
+) -> Image:
     """The input (H, W, 3) of ``size`` that shows an image through ``matrix`` (2, 3), image → input
     pixels.
 
-    A JPEG is decoded at half, quarter or eighth size where the input is that much smaller. Pixels
-    outside the image have the grey value ``border``: black, as in SimpleBaseline's and HRNet's
-    code. Errors as in :func:`read_image`.
+    The image is upright, or as its ``annotated`` (height, width) says (see
+    :func:`poselab.io.images.read_image`). A JPEG is decoded at half, quarter or eighth size where
+    the input is that much smaller. Pixels outside the image have the grey value ``border``: black,
+    as in SimpleBaseline's and HRNet's code.
+
+    Raises:
+        InputError: no such file, not an image, one of too many pixels, or one that is cut off.
     """
-    # Only JPEG blocks can be decoded at a reduced size; other formats would be resized unevenly.
-    reduction = _reduction(matrix) if path.suffix.lower() in (".jpg", ".jpeg") else 1
-    image = read_image(path, reduction)
+    content, header = read_content(path)
+    orientation = header.orientation_for(annotated)
+    if orientation != 1:  # turned by the one warp, which costs nothing
+        matrix = geometry.compose(matrix, turn_matrix(orientation, header.size))
+    reduction = _reduction(matrix) if is_jpeg(content) else 1
+    image = decode(path, content, reduction)
     if reduction > 1:
         unreduce = geometry.scale_translate((reduction,) * 2, ((reduction - 1) / 2,) * 2)
         matrix = geometry.compose(matrix, unreduce)

@@ -25,6 +25,14 @@ class Split:
     annotations: Annotations
     images: Path
 
+    def image_path(self, row: int) -> Path:
+        """The file of an image row.
+
+        Raises:
+            InputError: its name leaves the folder of images, and may not.
+        """
+        return self.annotations.image_path(self.images, row)
+
     def limited(self, images: int | None) -> Split:
         """The split with only its first ``images`` images."""
         if images is None or images >= len(self.annotations):

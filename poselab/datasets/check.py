@@ -11,6 +11,7 @@ from poselab.annotations.check import (
     Problem,
     annotation_problems,
     image_problems,
+    orientations,
     present_images,
 )
 from poselab.datasets.recognise import all_datasets, dataset_in
@@ -28,13 +29,15 @@ if TYPE_CHECKING:
 
 class SplitReport(NamedTuple):
     """One split: its annotation file (None: missing) and the table of it (None: it does not
-    open), the folder of its images (None: missing, or not to be checked), and all problems."""
+    open), the folder of its images (None: missing, or not to be checked), all problems, and a note
+    of how images lie."""
 
     name: str
     file: Path | None
     table: Annotations | None
     images: Path | None
     problems: list[Problem]
+    note: str = ""
 
 
 class Checks(NamedTuple):
@@ -79,7 +82,7 @@ def check_file(
     table, problems = _check(file, folder, checks, layout or "auto")
     if images is not None and folder is None:
         problems.append(Problem(str(images), -1, "is missing; check the path", "error"))
-    return SplitReport(file.name, file, table, folder, problems)
+    return SplitReport(file.name, file, table, folder, problems, _note(table, folder, checks))
 
 
 def how_to_get(root: Path) -> str:
@@ -114,7 +117,7 @@ def _check_split(split: SplitFiles, folder: Path, checks: Checks) -> SplitReport
     if images is None:
         sentence = f"is missing; unpack {split.images_url} there"
         problems.append(Problem(str(folder), -1, sentence, "error"))
-    return SplitReport(split.name, file, table, images, problems)
+    return SplitReport(split.name, file, table, images, problems, _note(table, images, checks))
 
 
 def _check(
@@ -130,7 +133,10 @@ def _check(
         images = None
     absent: list[Problem] = []
     if images is not None and present_only:
-        table, absent = present_images(table, images)
+        try:
+            table, absent = present_images(table, images)
+        except InputError as error:
+            absent = [Problem(str(file), -1, str(error), "error")]
     problems = [*absent, *annotation_problems(table)]
     if images is not None:
         steps = image_problems(table, images, checks.decode, threads=os.cpu_count() or 1)
@@ -138,3 +144,10 @@ def _check(
         tracked = checks.track(steps, len(table), doing)
         problems += [problem for problem in tracked if problem is not None]
     return table, problems
+
+
+def _note(table: Annotations | None, images: Path | None, checks: Checks) -> str:
+    """How images lie, where some carry an orientation tag; empty if images are not decoded."""
+    if table is None or images is None or not checks.decode:
+        return ""
+    return str(orientations(table, images))

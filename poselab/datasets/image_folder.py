@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from poselab.annotations.table import Annotations
 from poselab.datasets.base import Split
+from poselab.io.images import read_header
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from poselab.structures import Size, Skeleton
+    from poselab.structures import Skeleton
 
 PREDICTIONS, LIST, DRAWINGS = "predictions.json", "images.json", "images"
 """What ``poselab predict`` writes: poses, image ids with their files, and a folder of drawings."""
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
 
 def find_images(inputs: Sequence[Path]) -> list[Path]:
@@ -49,7 +49,7 @@ def _images_below(folder: Path) -> list[Path]:
     and the list of their images."""
     lists = (file for file in folder.rglob(LIST) if (file.parent / PREDICTIONS).is_file())
     drawings = [file.parent / DRAWINGS for file in lists]
-    images = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
+    images = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
     return [p for p in images if not any(p.is_relative_to(d) for d in drawings)]
 
 
@@ -66,7 +66,7 @@ def unannotated_split(images: Sequence[Path], root: Path, skeleton: Skeleton) ->
             source=str(root),
             fingerprint="",
             image_ids=_ids(images),
-            sizes=np.array([_size(path) for path in images], dtype=np.int32),
+            sizes=np.array([read_header(path).upright_size for path in images], dtype=np.int32),
             file_names=np.array([str(p.relative_to(root)).encode() for p in images]),
             first_person=np.zeros(count + 1, dtype=np.int64),
             annotation_ids=np.zeros(instances, dtype=np.int64),
@@ -91,13 +91,3 @@ def _ids(images: Sequence[Path]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     if len(numbers) == len(stems):
         return np.array([int(stem) for stem in stems], dtype=np.int64)
     return np.arange(1, len(stems) + 1)
-
-
-def _size(path: Path) -> Size:
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
-        raise InputError(
-            f"expected an image at {path}, found a file that cannot be decoded"
-        ) from None

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from poselab.data.images import Image, read_image
-from poselab.structures import InputError
+from poselab.io.images import UNKNOWN, Image, read_header, read_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,36 +24,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DetectorInput:
-    """One image of a batch; its pixels are read when they are first used."""
+    """One image of a batch; its pixels are read when they are first used.
+
+    ``annotated`` is its (height, width) in annotations, zeros where there is none.
+    """
 
     image_id: int
     path: Path
+    annotated: Size = UNKNOWN
 
     @cached_property
     def pixels(self) -> Image:
-        """(H, W, 3) uint8 RGB.
-
-        Raises:
-            InputError: no such file, or not an image.
-        """
-        return read_image(self.path)
+        """(H, W, 3) uint8 RGB; errors as in :func:`poselab.io.images.read_image`."""
+        return read_image(self.path, self.annotated)
 
     @cached_property
     def size(self) -> Size:
-        """(height, width), from the file's header; an orientation tag is ignored.
-
-        Raises:
-            InputError: no such file, or not an image.
-        """
-        from PIL import Image as Decoder
-
-        try:
-            with Decoder.open(self.path) as image:
-                return image.height, image.width
-        except OSError:
-            raise InputError(
-                f"expected an image at {self.path}, but it cannot be opened; check the folder"
-            ) from None
+        """(height, width), from the file's header; errors as in
+        :func:`poselab.io.images.read_header`."""
+        header = read_header(self.path)
+        upright = header.orientation_for(self.annotated) == header.orientation
+        return header.upright_size if upright else header.size
 
 
 class DetectedBoxes(NamedTuple):

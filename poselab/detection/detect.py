@@ -60,16 +60,12 @@ class BoxFilter:
         return DetectedBoxes(boxes[: self.max_boxes], scores[: self.max_boxes])
 
 
-def _untracked(starts: Sequence[int]) -> Iterable[int]:
-    return starts
-
-
 def run_detector(
     detector: Detector,
     split: Split,
     box_filter: BoxFilter,
     batch_size: int = 8,
-    track: Track = _untracked,
+    track: Track = iter,
 ) -> Detections:
     """The boxes of people in all images of a split, in the order of images, best first.
 
@@ -79,8 +75,10 @@ def run_detector(
         InputError: an image is missing or broken.
     """
     table = split.annotations
-    names = [table.image_path(split.images, row) for row in range(len(table))]
-    images = list(zip(table.image_ids.tolist(), names, strict=True))
+    images = [
+        (image_id, split.image_path(row), table.image_size(row))
+        for row, image_id in enumerate(table.image_ids.tolist())
+    ]
     detected: list[DetectedBoxes] = []
     for start in track(range(0, len(images), batch_size)):
         # Inputs cache their pixels, so each batch makes its own.

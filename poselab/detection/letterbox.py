@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from poselab.data.images import Image
+    from poselab.io.images import Image
     from poselab.structures import Floats, Size
 
-GREY = 114
+GREY = 114  # of YOLOv5's and YOLOX's code, which networks have seen around images in training
 
 
 class Letterboxed(NamedTuple):

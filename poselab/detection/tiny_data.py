@@ -58,9 +58,10 @@ class BoxDataset(Dataset[BoxSample]):
         area = self.framing.area(np.asarray(self.items.boxes[index], dtype=np.float64))
         matrix = self.framing.matrix(area, affine)
         image = read_and_warp(
-            self.split.annotations.image_path(self.split.images, row),
+            self.split.image_path(row),
             matrix,
             self.framing.size,
+            self.split.annotations.image_size(row),
         )
         corners, present = self._boxes(row, matrix)
         to_image = geometry.invert(matrix).astype(np.float32)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import OmegaConf
 
-from poselab.annotations.check import empty_boxes_warning
+from poselab.annotations.check import SAMPLE, empty_boxes_warning, orientations
 from poselab.annotations.conventions import convention_warnings
 from poselab.evaluation.validation.checks import oks_annotation_warnings
 from poselab.skeletons import SKELETONS
@@ -31,6 +31,13 @@ def data_warnings(config: DictConfig, data: PoseData, evaluator: Evaluator) -> l
         *_annotation_warnings("validation", val, data.val_samples.framing.max_instances == 1),
         *(f"{w} (validation)" for w in oks_annotation_warnings(val) if evaluator.ranks_by_oks),
     ]
+
+
+def orientation_notes(data: PoseData) -> list[str]:
+    """How images lie that carry an orientation tag, of some images of each split."""
+    splits = {"training": data.train, "validation": data.val}
+    notes = {k: orientations(s.annotations, s.images, SAMPLE) for k, s in splits.items()}
+    return [f"{split} images: {note}" for split, note in notes.items() if note.tagged]
 
 
 def sides_note(skeleton: Skeleton) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poselab.annotations.table import Annotations
+    from poselab.structures import Size
 
 LONG_SIDE = 640
 QUALITY = 78
@@ -36,7 +37,7 @@ def embed_images(
             break
         path = annotations.image_path(folder, row)
         if path.is_file():
-            uris[row] = _uri(path)
+            uris[row] = _uri(path, annotations.image_size(row))
     if most and len(annotations) and not uris:
         name = annotations.file_name(0)
         missing = missing_image(name, annotations.outside_images)
@@ -49,27 +50,23 @@ def embed_images(
 
 def with_image_sizes(annotations: Annotations, folder: Path) -> Annotations:
     """The annotations with the sizes they lack, read from the headers of images in ``folder``."""
-    from PIL import Image
+    from poselab.io.images import read_header
 
     sizes = np.array(annotations.sizes)
     for row in np.flatnonzero(sizes.min(axis=1) <= 0).tolist():
-        path = annotations.image_path(folder, row)
-        # Annotations are in stored pixels, so that a camera's orientation flag does not matter.
-        with suppress(OSError), Image.open(path) as image:  # other files have no size
-            sizes[row] = image.height, image.width
+        with suppress(InputError):  # other files have no size
+            sizes[row] = read_header(annotations.image_path(folder, row)).upright_size
     return replace(annotations, sizes=sizes, cache_file="")
 
 
-def _uri(path: Path) -> str:
+def _uri(path: Path, annotated: Size) -> str:
     import cv2
 
-    content = np.frombuffer(path.read_bytes(), np.uint8)
-    # Annotations are in stored pixels, whatever a camera's orientation flag says.
-    image = cv2.imdecode(content, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if image is None:
-        raise InputError(f"expected an image in {path}, found something else; is it cut off?")
+    from poselab.io.images import read_image
+
+    image = read_image(path, annotated)
     scale = min(1.0, LONG_SIDE / max(image.shape[:2]))
     size = [max(1, round(scale * n)) for n in image.shape[1::-1]]
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    _, jpeg = cv2.imencode(".jpg", small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poselab.structures import InputError
+
 if TYPE_CHECKING:
     from poselab.datasets.leaks.image_sets import ImageSet
     from poselab.datasets.leaks.shared_images import Leak
@@ -46,14 +48,13 @@ def draw_leaks(path: Path, leaks: list[Leak], train: ImageSet, val: ImageSet) ->
 def _thumbnail(images: ImageSet, row: int) -> Image:
     """A small image, grey where there is none to read."""
     import numpy as np
-    from PIL import Image as Decoder
 
+    from poselab.io.images import read_image
     from poselab.report.draw import fit_into
 
-    size = (160, 160)
+    size, table = (160, 160), images.table
     try:
-        with Decoder.open(images.table.image_path(images.folder or Path(), row)) as image:
-            image.draft("RGB", size)
-            return fit_into(np.asarray(image.convert("RGB")), size)
-    except (OSError, SyntaxError, ValueError):
+        image = read_image(table.image_path(images.folder or Path(), row), table.image_size(row))
+    except InputError:
         return np.full((*size, 3), 230, dtype=np.uint8)
+    return fit_into(image, size)

@@ -81,8 +81,14 @@ def break_folder(root):
 @pytest.mark.parametrize(
     ("breaking", "sentence"),
     [
-        (break_truncated, "002.jpg cannot be decoded to its end (image file is truncated"),
-        (break_nonimage, "002.jpg cannot be decoded to its end (not an image); fetch it again"),
+        (
+            break_truncated,
+            "002.jpg, found a file that cannot be decoded to its end (image file is truncated",
+        ),
+        (
+            break_nonimage,
+            "002.jpg, found a file that cannot be decoded to its end (it is not one); fetch it",
+        ),
         (
             break_missing,
             "train2017/002.jpg is missing ('002.jpg' of the annotations joined to the folder",
@@ -151,7 +157,7 @@ def test_lsp_is_recognised_by_its_joints_and_checked_as_it_is_trained(lsp, capsy
     (lsp / "images/im00003.jpg").write_bytes(b"no image")
     status, printed = checked(capsys, lsp)
     assert status == 1
-    assert "im00003.jpg cannot be decoded" in printed
+    assert "im00003.jpg, found a file that cannot be decoded" in printed
 
 
 def test_lsp_without_any_image_is_an_error(lsp, capsys):

@@ -7,9 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from image_kinds import encoded, photo
 
 from poselab import geometry
-from poselab.data.images import read_and_warp, read_image, to_planes
+from poselab.data.images import read_and_warp, to_planes
+from poselab.io.images import read_image
 
 SIZE = (64, 48)
 
@@ -35,7 +37,7 @@ def test_an_image_is_warped_as_opencv_does_it(noise: Path, border: int) -> None:
         if rng.random() < 0.5:
             matrix = geometry.compose(geometry.flip(SIZE[1]), matrix)
         expected = cv2.warpAffine(image, matrix, SIZE[::-1], borderValue=(border,) * 3)
-        np.testing.assert_array_equal(read_and_warp(noise, matrix, SIZE, border), expected)
+        np.testing.assert_array_equal(read_and_warp(noise, matrix, SIZE, border=border), expected)
         empty += int((expected == border).all())
     assert 0 < empty < 150, "images that are out of sight, and not only those, must be among them"
 
@@ -46,3 +48,43 @@ def test_planes_are_the_image_and_whole_in_memory() -> None:
     np.testing.assert_array_equal(apart, image.transpose(2, 0, 1))
     assert apart.flags.c_contiguous
     assert not np.shares_memory(apart, image)
+
+
+@pytest.mark.parametrize("zoom", [1.0, 0.4, 0.11])  # JPEG is decoded at full, half and eighth size
+@pytest.mark.parametrize("orientation", [1, 2, 3, 4, 5, 6, 7, 8])
+def test_a_turned_photo_is_warped_as_an_upright_one(
+    tmp_path: Path, orientation: int, zoom: float
+) -> None:
+    rows, columns = np.mgrid[0:203, 0:317]
+    scene = np.stack([rows, columns * 0.7, (rows - columns) % 200], axis=2).astype(np.uint8)
+    scene = cv2.GaussianBlur(scene, (0, 0), 6)
+    (tmp_path / "photo.jpg").write_bytes(photo(orientation, scene, "JPEG", quality=98))
+    (tmp_path / "upright.png").write_bytes(encoded(scene))
+    matrix = geometry.compose(
+        geometry.scale_translate((zoom,) * 2, (-3.0, 5.0)), geometry.rotation(20.0, (150.0, 90.0))
+    )
+    images = [read_and_warp(tmp_path / n, matrix, SIZE) for n in ("photo.jpg", "upright.png")]
+    inside = np.all([image.max(axis=2) > 0 for image in images], axis=0)
+    inside = cv2.erode(inside.astype(np.uint8), np.ones((5, 5))) > 0
+    difference = np.abs(images[0].astype(int) - images[1]).max(axis=2)[inside]
+    assert inside.sum() > 50
+    assert np.percentile(difference, 95) <= 12
+
+
+def test_a_photo_annotated_as_it_is_stored_is_not_turned(noise: Path) -> None:
+    image = read_image(noise)
+    photo_file = noise.with_name("photo.png")
+    photo_file.write_bytes(photo(6, np.rot90(image, -1)))
+    matrix = geometry.scale_translate((0.5, 0.5), (0.0, 0.0))
+    stored = read_and_warp(photo_file, matrix, SIZE, annotated=image.shape[:2])
+    np.testing.assert_array_equal(stored, read_and_warp(noise, matrix, SIZE))
+    assert (read_and_warp(photo_file, matrix, SIZE) != stored).any()
+
+
+def test_a_file_is_what_it_holds_and_not_what_it_is_called(noise: Path) -> None:
+    matrix = geometry.scale_translate((0.12, 0.12), (0.0, 0.0))
+    renamed = noise.with_suffix(".jpg")
+    renamed.write_bytes(noise.read_bytes())
+    np.testing.assert_array_equal(
+        read_and_warp(renamed, matrix, SIZE), read_and_warp(noise, matrix, SIZE)
+    )

@@ -14,12 +14,12 @@ from flow import words
 
 import poselab
 from poselab import cli
-from poselab.data.images import read_image
 from poselab.evaluation.predictions import read_predictions
 from poselab.experiments.api import override_words
 from poselab.experiments.config.compose import compose
 from poselab.experiments.run import Run
 from poselab.io.files import read_json
+from poselab.io.images import read_image
 from poselab.structures import InputError
 
 

@@ -32,7 +32,7 @@ _SAVE_EVERY = 2000  # images, so that an interrupted scan resumes
 _RECORD = np.dtype(
     [("size", "i8"), ("changed", "i8"), ("digest", "u8", 2), ("hash", "u8"), ("flipped", "u8")]
 )
-_VERSION = 1
+_VERSION = 2
 MISSING = "is missing"
 
 
@@ -117,19 +117,22 @@ def _hash_file(file: Path, before: Any) -> Any:
 
 
 def thumbnail(content: bytes, side: int = _SIDE) -> Floats:
-    """The grey image (side, side) of a file's content, decoded only as finely as that needs.
+    """The upright grey image (side, side) of a file, decoded only as finely as that needs.
 
     Raises:
         OSError: it is no image, cut off, or too large to decode.
     """
     import io
 
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     try:
         with Image.open(io.BytesIO(content)) as image:
             image.draft("L", (2 * side, 2 * side))
-            small = image.convert("L").resize((side, side), Image.Resampling.BOX)
+            deep = image.mode.startswith("I")  # 16 bits, which conversion to grey would cut off
+            grey = (image.point(lambda value: value / 256) if deep else image).convert("L")
+            small = grey.resize((side, side), Image.Resampling.BOX)
+            small = ImageOps.exif_transpose(small)
     except (SyntaxError, ValueError, MemoryError, Image.DecompressionBombError) as error:
         raise OSError(str(error)) from error
     return np.asarray(small, dtype=np.float64)

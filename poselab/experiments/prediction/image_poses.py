@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from poselab.data.images import read_image
 from poselab.datasets.image_folder import DRAWINGS, LIST, PREDICTIONS
 from poselab.detection.detect import write_detections
 from poselab.evaluation.comparability import write_comparability
 from poselab.evaluation.predictions import write_predictions
 from poselab.experiments.prediction.image_sources import image_files
 from poselab.io.files import replacing, write_json
+from poselab.io.images import read_image
 from poselab.report.draw import draw_poses
 from poselab.report.tables import table_text
 from poselab.structures import InputError
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from poselab.annotations.formats.detections import Detections
-    from poselab.data.images import Image
     from poselab.datasets.base import Split
     from poselab.evaluation.predictions import Predictions
+    from poselab.io.images import Image
     from poselab.report.tables import Row
 
 THRESHOLD = 0.2

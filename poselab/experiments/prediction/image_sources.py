@@ -54,5 +54,4 @@ def common_folder(images: Sequence[Path]) -> Path:
 
 def image_files(split: Split) -> list[Path]:
     """The files of a split's images, in the order of its table."""
-    table = split.annotations
-    return [table.image_path(split.images, row) for row in range(len(table))]
+    return [split.image_path(row) for row in range(len(split.annotations))]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from poselab.data.images import read_image
 from poselab.io.files import replacing
+from poselab.io.images import read_image
 from poselab.report.draw import contact_sheet, draw_poses, fit_into
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def write_pose_sheet(
     cells = []
     for row in np.linspace(0, len(table) - 1, min(count, len(table))).astype(int):
         poses = predictions.take(np.flatnonzero(predictions.image_ids == table.image_ids[row]))
-        image = read_image(table.image_path(split.images, row))
+        image = read_image(split.image_path(row), table.image_size(row))
         visible = poses.keypoint_scores > KEYPOINT_THRESHOLD
         drawn = draw_poses(image, poses.keypoints, visible, table.skeleton)
         cells.append(fit_into(drawn, (side, side)))
