@@ -125,7 +125,7 @@ class TinyDetector:
         """The boxes at the highest centres of each image."""
         matrices = [self._matrix(image) for image in images]
         inputs = [
-            to_planes(read_and_warp(image.path, matrix, self.framing.size))
+            to_planes(read_and_warp(image.path, matrix, self.framing.size, image.annotated))
             for image, matrix in zip(images, matrices, strict=True)
         ]
         output = self.module(torch.from_numpy(np.stack(inputs)).to(self.device))

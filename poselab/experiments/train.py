@@ -17,7 +17,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from poselab.experiments import build, runs
 from poselab.experiments.comparability import run_comparability
 from poselab.experiments.config.total_batch import total_batch_warning
-from poselab.experiments.data_warnings import data_warnings, sides_note
+from poselab.experiments.data_warnings import data_warnings, orientation_notes, sides_note
 from poselab.experiments.fine_tuning import start_from_weights
 from poselab.experiments.manifest import check_same_annotations, start_run
 from poselab.experiments.prediction.pose_sheet import KEYPOINT_THRESHOLD
@@ -118,7 +118,7 @@ def _train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
 
 def _tell_before_training(config: DictConfig, data: PoseData, evaluation: PoseEvaluation) -> None:
     """Say on stderr what is questionable, and which keypoints a flip swaps."""
-    if note := sides_note(data.skeleton):
+    for note in filter(None, [sides_note(data.skeleton), *orientation_notes(data)]):
         print(note, file=sys.stderr)
     warnings = data_warnings(config, data, evaluation.evaluator)
     for warning in filter(None, [total_batch_warning(config), *warnings]):
