@@ -128,10 +128,18 @@ class PersonCrop(_Framing):
         Raises:
             InputError: there is none, or all that a crop could show of any person is one point.
         """
-        if training or self.boxes is None:
-            return _cropped(labelled_instances(annotations), annotations)
-        detections = read_detections(Path(self.boxes))
-        return detected_instances(annotations, detections, self.threshold, self.boxes)
+        if not training and self.boxes is not None:
+            detections = read_detections(Path(self.boxes))
+            return detected_instances(annotations, detections, self.threshold, self.boxes)
+        items = labelled_instances(annotations)
+        if not items.boxes[:, 2:].any():
+            raise InputError(
+                f"expected boxes to crop people by in {annotations.source}, got none with a width "
+                f"or height for {len(items.boxes)} people of one labelled keypoint, whose crop "
+                "would show that point alone; annotate `bbox`, or use a method of whole images "
+                "(such as experiment=quickstart/bottom_up)"
+            )
+        return items
 
     def comparability(self) -> dict[str, Any]:
         """See :class:`Framing`."""
@@ -143,18 +151,6 @@ class PersonCrop(_Framing):
     def area(self, box: Floats, padded: bool = True) -> Floats:
         """The person's box in the input's aspect ratio, enlarged by the padding if ``padded``."""
         return geometry.fit_aspect(box, self._aspect, self.padding if padded else 1.0)
-
-
-def _cropped(items: Items, annotations: Annotations) -> Items:
-    """The items, unless every box is a single point."""
-    if not items.boxes[:, 2:].any():
-        raise InputError(
-            f"expected boxes to crop people by in {annotations.source}, got none with a width or "
-            f"height for {len(items.boxes)} people of one labelled keypoint, whose crop would show "
-            "that point alone; annotate `bbox`, or use a method of whole images "
-            "(such as experiment=quickstart/bottom_up)"
-        )
-    return items
 
 
 @dataclass(frozen=True)

@@ -52,29 +52,26 @@ class OnnxDetector:
         self.size: Size = tuple(taken.shape[2:]) if fixed else (size[0], size[1])
         self.batch_size = taken.shape[0] if isinstance(taken.shape[0], int) else None
         self.half, self.input, self.person = "float16" in taken.type, taken.name, person
-        self.layout = layout if layout != "auto" else self._recognise_layout()
-
-    def _recognise_layout(self) -> str:
-        """The layout of the outputs for an empty input."""
-        empty = np.zeros((self.batch_size or 1, 3, *self.size), np.float16 if self.half else "f4")
-        outputs = self.session.run(None, {self.input: empty})
-        return recognise([output.shape for output in outputs], self.size)
+        self.layout = layout
+        if layout == "auto":
+            # The shapes in a file may be symbols: only outputs tell their layout.
+            kind = np.float16 if self.half else np.float32
+            empty = np.zeros((self.batch_size or 1, 3, *self.size), kind)
+            outputs = self.session.run(None, {self.input: empty})
+            self.layout = recognise([output.shape for output in outputs], self.size)
 
     def __call__(self, images: Sequence[DetectorInput]) -> list[DetectedBoxes]:
         """The candidate boxes of people, after no NMS but the network's own."""
+        layout, detected = YOLO_FORMATS[self.layout], []
         step = self.batch_size or len(images)
-        parts = [images[start : start + step] for start in range(0, len(images), step)]
-        return [boxes for part in parts for boxes in self._detect(part)]
-
-    def _detect(self, images: Sequence[DetectorInput]) -> list[DetectedBoxes]:
-        layout = YOLO_FORMATS[self.layout]
-        inputs = [letterbox(image.pixels, self.size, layout.centred) for image in images]
-        outputs = self.session.run(None, {self.input: self._tensor(inputs)})
-        detected = []
-        for n, letterboxed in enumerate(inputs):
-            candidates = layout.read([output[n] for output in outputs], self.size, self.person)
-            corners = letterboxed.to_image(candidates.corners)
-            detected.append(boxes_of_corners(corners, candidates.scores))
+        for start in range(0, len(images), step):
+            part = images[start : start + step]
+            inputs = [letterbox(image.pixels, self.size, layout.centred) for image in part]
+            outputs = self.session.run(None, {self.input: self._tensor(inputs)})
+            for n, letterboxed in enumerate(inputs):
+                candidates = layout.read([output[n] for output in outputs], self.size, self.person)
+                corners = letterboxed.to_image(candidates.corners)
+                detected.append(boxes_of_corners(corners, candidates.scores))
         return detected
 
     def _tensor(self, inputs: Sequence[Letterboxed]) -> Any:

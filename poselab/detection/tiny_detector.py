@@ -15,6 +15,7 @@ from poselab.data.images import read_and_warp, to_planes
 from poselab.detection.base import DetectedBoxes, boxes_of_corners
 from poselab.detection.tiny_network import CentreLoss, centre_net, decode_boxes, to_cells
 from poselab.io.checkpoints import AtomicCheckpointIO, read_checkpoint
+from poselab.models.backbones.renormalise import IMAGENET_MEAN, IMAGENET_STD
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 KEY = "poselab_detector"
 """The key of a detector file's settings."""
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class TinyDetectorModule(pl.LightningModule):
@@ -57,7 +57,7 @@ class TinyDetectorModule(pl.LightningModule):
         self.size: Size = (size[0], size[1])
         self.settings = {"size": [*size], "widths": [*widths], "channels": channels, "lr": lr}
         self.net, self.loss, self.lr = centre_net(self.size, widths, channels), CentreLoss(), lr
-        for name, values in (("mean", _MEAN), ("std", _STD)):
+        for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1) * 255, persistent=False)
         self.mean: Tensor
         self.std: Tensor
@@ -101,12 +101,10 @@ def load(file: Path) -> TinyDetectorModule:
         InputError: no such file, a broken one, or another checkpoint.
     """
     content = read_checkpoint(file, KEY)
-    settings = content[KEY]
-    settings["size"] = tuple(settings["size"])
-    detector = TinyDetectorModule(**settings)
     try:
+        detector = TinyDetectorModule(**content[KEY])
         detector.load_state_dict(content["state_dict"])
-    except RuntimeError:
+    except (TypeError, LookupError, ValueError, RuntimeError, ArithmeticError):
         raise InputError(
             f"expected the weights of the detector described in {file}, found others; train again"
         ) from None
@@ -123,7 +121,9 @@ class TinyDetector:
     @torch.inference_mode()
     def __call__(self, images: Sequence[DetectorInput]) -> list[DetectedBoxes]:
         """The boxes at the highest centres of each image."""
-        matrices = [self._matrix(image) for image in images]
+        # An image covers [-0.5, W - 0.5]; its size is (height, width).
+        areas = [np.array([-0.5, -0.5, *image.size[::-1]]) for image in images]
+        matrices = [self.framing.matrix(self.framing.area(area)) for area in areas]
         inputs = [
             to_planes(read_and_warp(image.path, matrix, self.framing.size, image.annotated))
             for image, matrix in zip(images, matrices, strict=True)
@@ -135,10 +135,6 @@ class TinyDetector:
             for matrix, box in zip(matrices, boxes, strict=True)
         ]
         return [boxes_of_corners(c, s) for c, s in zip(corners, scores, strict=True)]
-
-    def _matrix(self, image: DetectorInput) -> Any:
-        height, width = image.size
-        return self.framing.matrix(self.framing.area(np.array([-0.5, -0.5, width, height])))
 
 
 def from_file(*, table: Annotations, device: str, file: str) -> TinyDetector:

@@ -109,6 +109,7 @@ class CentreLoss(nn.Module):
 
 def _cells_around(corners: Tensor, size: Size) -> tuple[Tensor, Tensor]:
     """The nine cells (N, 9, 2) around the centres of boxes (N, 4), and their weights (N, 9)."""
+    # Neighbours learn the box too, so that a peak that is a cell off still finds it.
     centre = nearest_cell((corners[:, :2] + corners[:, 2:]) / 2)[:, None]
     steps = torch.arange(-1.0, 2.0, device=corners.device)
     cells = centre + torch.cartesian_prod(steps, steps)

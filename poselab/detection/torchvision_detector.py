@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torchvision.models import detection as zoo
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from poselab.detection.base import DetectorInput
 
 HUB = "hub"
-_COCO_CLASSES = 91
+_COCO_CLASSES = 91  # COCO's category ids reach 90; 0 is the background
 _BROKEN = (RuntimeError, ValueError, TypeError, AttributeError)
 """Errors on loading a file with other content."""
 
@@ -55,15 +55,14 @@ class TorchvisionDetector:
     def __call__(self, images: Sequence[DetectorInput]) -> list[DetectedBoxes]:
         """The boxes of people after the network's own NMS."""
         pixels = [torch.from_numpy(image.pixels).to(self.device) for image in images]
-        outputs = self.net([each.permute(2, 0, 1).float() / 255 for each in pixels])
-        return [self._people(output) for output in outputs]
-
-    def _people(self, output: dict[str, Any]) -> DetectedBoxes:
-        instances = output["labels"] == self.person
-        boxes, scores = (
-            output[key][instances].double().cpu().numpy() for key in ("boxes", "scores")
-        )
-        return boxes_of_corners(boxes, scores)
+        detected = []
+        for output in self.net([each.permute(2, 0, 1).float() / 255 for each in pixels]):
+            people = output["labels"] == self.person
+            boxes, scores = (
+                output[key][people].double().cpu().numpy() for key in ("boxes", "scores")
+            )
+            detected.append(boxes_of_corners(boxes, scores))
+        return detected
 
 
 def from_torchvision(

@@ -70,21 +70,17 @@ class DeconvNeck(nn.Module):
                 f"expected neck.layers to divide a reduction of {reduction} by two per layer, "
                 f"got {layers}; choose fewer, at least 1"
             )
-        widths = [inputs] + [channels] * layers
-        self.layers = nn.Sequential(
-            *(_deconv(width, channels, kernel) for width in widths[:-1]),
-        )
+        padding, extra = _DECONV_PADDING[kernel]
+        self.layers = nn.Sequential()
+        for width in (inputs, *[channels] * (layers - 1)):
+            deconv = nn.ConvTranspose2d(width, channels, kernel, 2, padding, extra, bias=False)
+            nn.init.normal_(deconv.weight, std=0.001)
+            norm_relu = (nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
+            self.layers.append(nn.Sequential(deconv, *norm_relu))
         self.feature_info = (FeatureInfo(channels, reduction // 2**layers),)
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
         return [self.layers(features[-1])]
-
-
-def _deconv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
-    padding, extra = _DECONV_PADDING[kernel]
-    deconv = nn.ConvTranspose2d(inputs, outputs, kernel, 2, padding, extra, bias=False)
-    nn.init.normal_(deconv.weight, std=0.001)
-    return nn.Sequential(deconv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
 class BilinearNeck(nn.Module):
