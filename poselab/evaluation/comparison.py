@@ -97,15 +97,14 @@ class Comparison:
         return np.stack([method.replicates.values for method in self.methods])
 
     @property
-    def detectable(self) -> float:
-        """The smallest difference of the primary metric that this set can tell apart, of the
-        closest pair.
+    def minimum_detectable(self) -> float:
+        """The minimum detectable difference of the primary metric, for the median pair.
 
-        NaN where there are no two methods that ever differ.
+        As many pairs as there are share the level. NaN where no two methods ever differ.
         """
         place = self.keys.index(self.primary_metric)
-        differing = [p.difference.detectable[place] for p in self.pairs]
-        return float(min((d for d in differing if d > 0), default=np.nan))
+        every = [p.difference.minimum_detectable(len(self.pairs))[place] for p in self.pairs]
+        return float(np.median([d for d in every if d > 0] or np.nan))
 
     def pair(self, first: str, second: str) -> Pair:
         """The pair of two methods, the better one first."""
@@ -133,7 +132,10 @@ def _method_json(method: Method) -> dict[str, Any]:
 
 
 def _pair_json(pair: Pair, keys: Sequence[str]) -> dict[str, Any]:
-    columns = {**pair.difference._asdict(), "detectable": pair.difference.detectable}
+    columns = {
+        **pair.difference._asdict(),
+        "minimum_detectable_difference": pair.difference.minimum_detectable(),
+    }
     metrics = {
         key: {name: float(column[n]) for name, column in columns.items()}
         for n, key in enumerate(keys)

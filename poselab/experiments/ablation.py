@@ -115,6 +115,8 @@ def _write_table(config: DictConfig, name: str) -> Path:
     ablation = config.ablation
     rows = [_table_row(config, name, row) for row in ablation.rows]
     caption = f"{ablation.paper}. Comparable: {ablation.comparable}."
+    if len(ablation.seeds) == 1:
+        caption += " One seed: how far trainings differ is not known; add ablation.seeds=[0,1,2]."
     print_table(rows, caption)
     file = Path(config.runs) / "ablation" / name / "table.md"
     write_bytes(file, f"{ablation.question}\n\n{markdown(rows)}\n{caption}\n".encode())

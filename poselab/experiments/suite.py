@@ -31,7 +31,8 @@ _WITH_INTERVAL = ("AP", "PCKh@0.5")
 
 _CAPTION = (
     "On the validation images, by which the best epoch was chosen too. In brackets: 95 % bootstrap "
-    "confidence interval over validation images; training noise is not in it."
+    "confidence interval over validation images; how far trainings with other seeds differ is not "
+    "in it: train again with seed=1 runs=FOLDER, and give `poselab compare` NAME=RUN,RUN."
 )
 
 

@@ -141,14 +141,15 @@ def pair_rows(comparison: Comparison) -> list[Row]:
 
 
 def _pair_row(pair: Pair, place: int, primary_metric: str) -> Row:
-    value, low, high, _, p = (part[place] for part in pair.difference)
+    difference = pair.difference
+    value, low, high = (part[place] for part in difference[:3])
     return {
         "pair": f"{pair.first} − {pair.second}",
         f"{primary_metric} difference": f"{100 * value:+.1f}",
         "95 % CI": _interval(low, high, sign="+"),
-        "p": format_p(p),
+        "p": format_p(difference.p[place]),
         "p corrected": format_p(pair.p_corrected),
-        "detectable": _percent(pair.difference.detectable[place]),
+        "detectable": _percent(difference.minimum_detectable()[place]),
     }
 
 
@@ -169,16 +170,30 @@ def _listed(*columns: Floats) -> list[list[float | None]]:
     return [[None if np.isnan(v) else float(v) for v in column] for column in columns]
 
 
-def notes(comparison: Comparison, marked: Mapping[str, str]) -> list[str]:
-    """What stands below the table: what is compared, what its marks mean, and warnings."""
-    images = int(comparison.methods[0].comparability["images"])
+def notes(
+    comparison: Comparison, marked: Mapping[str, str], one_checkpoint: bool = False
+) -> list[str]:
+    """What stands below the table: what is compared, what its marks mean, and warnings.
+
+    Of methods that share ``one_checkpoint``, such as decoders, no training differs.
+    """
     lines = [
         "Values in percent. 95 % CI: confidence interval by percentile bootstrap over "
-        f"{images:,} images, {comparison.replicates:,} replicates, seed {comparison.seed}; all "
-        "methods are scored on the same bootstrap samples."
+        f"{_resampled(comparison)}, {comparison.replicates:,} replicates, seed {comparison.seed}; "
+        "all methods are scored on the same bootstrap samples."
     ]
-    if any(len(method.runs) > 1 for method in comparison.methods):
-        lines.append("For methods with several runs (seeds), every replicate also resamples runs.")
+    num_runs = {len(method.runs) for method in comparison.methods}
+    if 1 in num_runs and not one_checkpoint:
+        lines.append(
+            f"{'One training run a method' if num_runs == {1} else 'Methods with one run'}: how "
+            "far trainings with other seeds differ is not in the intervals and p-values; give "
+            "several runs of a method as NAME=RUN,RUN."
+        )
+    if max(num_runs) > 1:
+        lines.append(
+            "For methods with several training runs (seeds), values are means over them, and "
+            "intervals and p-values include the variance between them (t distribution)."
+        )
     if comparison.pairs:
         lines += _notes_of_pairs(comparison)
     reasons = _names_by_sentence((reason, name) for name, reason in marked.items())
@@ -189,17 +204,34 @@ def notes(comparison: Comparison, marked: Mapping[str, str]) -> list[str]:
     return lines + _warnings(comparison)
 
 
+def _resampled(comparison: Comparison) -> str:
+    """What bootstrap samples are drawn from: some files of MPII and FLIC name no images."""
+    annotations = comparison.annotations
+    images = int(comparison.methods[0].comparability["images"])
+    unnamed = not annotations.file_names.any() and annotations.num_instances <= images
+    return (
+        f"{images:,} instances (the annotations name no images)" * unnamed or f"{images:,} images"
+    )
+
+
 def _notes_of_pairs(comparison: Comparison) -> list[str]:
     best, count = comparison.methods[0].name, len(comparison.pairs)
+    place = comparison.keys.index(comparison.primary_metric)
     corrected = f", Holm-corrected for {count} pairs" * (count > 1)
     lines = [
         f"From best: the method's {comparison.primary_metric} minus that of {best}, in points. "
         f"{NOT_SIGNIFICANT} not significantly different from the best "
         f"(two-sided p >= 0.05{corrected})."
     ]
-    if comparison.detectable > 0:
+    if any(pair.difference.p[place] < 2 / (comparison.replicates + 1) for pair in comparison.pairs):
         lines.append(
-            f"Smallest detectable difference: {100 * comparison.detectable:.1f} points of "
-            f"{comparison.primary_metric} (power 0.8, significance level 0.05, the closest pair)."
+            f"p below {2 / (comparison.replicates + 1):.2g}, where no bootstrap sample reaches "
+            "zero, is the tail of a normal distribution with the samples' standard error."
+        )
+    if comparison.minimum_detectable > 0:
+        lines.append(
+            f"Minimum detectable difference: {100 * comparison.minimum_detectable:.1f} points of "
+            f"{comparison.primary_metric} (power 0.8, significance level 0.05{corrected}"
+            f"{', the median pair' * (count > 1)})."
         )
     return lines

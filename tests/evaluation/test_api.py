@@ -100,7 +100,7 @@ def test_a_comparison_is_printed_read_as_arrays_and_written(
     assert comparison.methods[0].replicates.samples.shape == (50, len(comparison.keys))
     assert comparison.values[0, 0] == poselab.evaluate(near, gt)["AP"]
     assert "near" in str(comparison)
-    assert "Smallest detectable difference" in str(comparison)
+    assert "Minimum detectable difference" in str(comparison)
     page = comparison.write(tmp_path / "out")
     written = {path.name for path in page.parent.iterdir()}
     assert written == {"index.html", "table.md", "table.tex", "metrics.csv", "comparison.json"}

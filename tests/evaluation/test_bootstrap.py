@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_ind
 
 from poselab.annotations import Annotations
 from poselab.evaluation.metrics.joint_rates import RateAccumulator
@@ -90,17 +91,92 @@ def test_equal_seeds_give_equal_intervals() -> None:
     assert (first != other).any()
 
 
-def test_several_seeds_widen_the_interval() -> None:
-    """Runs that differ by much more than images do: the second level shows it."""
+def test_runs_that_differ_alone_give_students_interval() -> None:
+    """Images add nothing: the mean of three runs has the interval of Student's t, freedom 2."""
     rights = np.full(500, 7)
     runs = [accumulated(rights + shift) for shift in (-3, 0, 3)]
-    together, alone = resample([runs, [accumulated(rights)]], replicates=500)
-    assert together.values[0] == pytest.approx(0.5)
-    assert alone.samples[:, 0].std() == pytest.approx(0, abs=1e-12)
-    # The mean of three runs resampled from three: deviation of the runs over √3.
-    assert together.samples[:, 0].std() == pytest.approx(
-        np.std([-3, 0, 3]) / K / np.sqrt(3), rel=0.1
-    )
+    together, alone = resample([runs, [accumulated(rights)]], replicates=50)
+    half = 4.30265273 * (3 / K) / np.sqrt(3)
+    low, high = together.interval()
+    assert (low[0], high[0]) == pytest.approx((0.5 - half, 0.5 + half))
+    assert alone.interval()[0][0] == alone.interval()[1][0] == pytest.approx(0.5)
+    difference = together.minus(alone)
+    assert difference.error[0] == pytest.approx((3 / K) / np.sqrt(3))
+    assert difference.freedom[0] == pytest.approx(2)
+    assert difference.p[0] == 1.0
+
+
+def test_two_groups_of_runs_are_welchs_test() -> None:
+    """The p-value of scipy.stats.ttest_ind(equal_var=False), where images add nothing."""
+    first, second = [9, 10, 12], [7, 8, 8]
+    groups = [[accumulated(np.full(40, right)) for right in rights] for rights in (first, second)]
+    one, other = resample(groups, replicates=20)
+    difference = one.minus(other)
+    welch = ttest_ind(first, second, equal_var=False)
+    assert difference.p[0] == pytest.approx(welch.pvalue)
+    assert difference.freedom[0] == pytest.approx(welch.df)
+    ends = np.array(welch.confidence_interval()) / K
+    assert (difference.low[0], difference.high[0]) == pytest.approx(tuple(ends))
+
+
+class Trials:
+    """Many sets at once, each as a metric: means over N images of values (N, F)."""
+
+    def __init__(self, of_images: np.ndarray) -> None:
+        self.of_images, self.comparability = of_images, dict[str, object]()
+        self.keys = [str(n) for n in range(of_images.shape[1])]
+        self.image_ids = np.arange(len(of_images))
+
+    def values(self, weights: np.ndarray) -> np.ndarray:
+        means: np.ndarray = weights @ self.of_images / len(self.of_images)
+        return means
+
+
+TRIALS = 1000
+
+
+@pytest.mark.parametrize("runs", [2, 3, 5, 10])
+@pytest.mark.parametrize(("images", "apart"), [(0.3, 1.0), (1.0, 0.0), (3.0, 1.0)])
+def test_intervals_of_several_runs_cover(runs: int, images: float, apart: float) -> None:
+    """No true difference: 95 % of intervals hold it, and p < 0.05 is found in 5 %, to within 2.
+
+    The variance between means over runs is 1; that of images is ``images``² of it, and runs err on
+    other images by ``apart``² of it. With two runs a single method's interval may cover more.
+    """
+    rng, count = np.random.default_rng(0), 200
+
+    def method() -> list[Trials]:
+        of_images = images * rng.normal(size=(count, TRIALS)) * np.sqrt(count)
+        return [
+            Trials(
+                of_images
+                + rng.normal(size=TRIALS) * np.sqrt(runs)
+                + apart * rng.normal(size=(count, TRIALS)) * np.sqrt(count * runs)
+            )
+            for _ in range(runs)
+        ]
+
+    one, other = resample([method(), method()], replicates=500)
+    difference = one.minus(other)
+    covered = (difference.low <= 0) & (difference.high >= 0)
+    np.testing.assert_array_equal(covered, difference.p >= 0.05)
+    assert covered.mean() == pytest.approx(0.95, abs=0.02)
+    low, high = one.interval()
+    assert 0.925 <= ((low <= 0) & (high >= 0)).mean() <= 0.985
+
+
+def test_minimum_detectable_difference_is_found_four_times_in_five() -> None:
+    """For normal differences, and fewer where ten comparisons share the level."""
+    rng, count = np.random.default_rng(0), 100
+    noise = rng.normal(size=(2, count, TRIALS))
+    one, other = resample([[Trials(noise[0])], [Trials(noise[1])]], replicates=400)
+    true = np.sqrt(2 / count) * (1.959964 + 0.841621)
+    difference = one.minus(other)
+    assert np.median(difference.minimum_detectable()) == pytest.approx(true, rel=0.02)
+    found = (difference.value + true) / difference.error > 1.959964
+    assert found.mean() == pytest.approx(0.8, abs=0.03)
+    ratio = difference.minimum_detectable(10) / difference.minimum_detectable()
+    assert ratio == pytest.approx((2.807034 + 0.841621) / (1.959964 + 0.841621))
 
 
 def test_different_images_raise() -> None:

@@ -87,7 +87,7 @@ def test_tables_in_every_format_agree(
         capsys.readouterr().out,
     ):
         assert printed in text
-        assert "Smallest detectable difference" in text
+        assert "Minimum detectable difference" in text
 
 
 def test_values_are_those_of_evaluate(files: dict[str, Path], tmp_path: Path) -> None:

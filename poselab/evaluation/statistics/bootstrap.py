@@ -2,6 +2,9 @@
 
 Every replicate draws as many images as there are, with replacement, and scores all methods on
 that same sample by the metric's own accumulation (Efron and Tibshirani 1993, chapters 6, 13, 16).
+A few runs cannot be resampled likewise, as S runs drawn from S lose (S - 1) / S of their variance:
+the variance of a mean over runs is estimated from the runs themselves, and intervals of several
+runs are those of Student's t with the degrees of freedom of Satterthwaite (1946).
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from math import erfc, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy.special import ndtri, stdtr, stdtrit  # type: ignore[import-untyped]
 
 from poselab.evaluation.accumulator import metrics_of, point_values
 from poselab.structures import InputError
@@ -26,27 +30,44 @@ REPLICATES = 1000
 LEVEL = 0.95
 _FEWEST_ROWS = 50  # replicates drawn and scored together
 _CELLS = 100_000  # of few images more, as long as their weights are so few
-_POWER = 0.8416  # normal quantile of a power of 0.8
-_TWO_SIDED = 1.9600  # and of a two-sided level of 0.05
+_POWER = 0.8
+_MANY = 1e6  # degrees of freedom of a law that is normal
 
 
 class PairedDifference(NamedTuple):
     """Values (F,) of a method minus those of another, with interval, standard error and p-value.
 
-    ``detectable`` (F,) is the smallest true difference that a set like this one would show at the
-    0.05 level four times in five: 2.8 standard errors.
+    ``freedom`` (F,) are the degrees of freedom of the standard error: few where few runs tell it.
     """
 
     value: Floats
     low: Floats
     high: Floats
     error: Floats
+    freedom: Floats
     p: Floats
 
-    @property
-    def detectable(self) -> Floats:
-        """Smallest difference found with power 0.8 at level 0.05."""
-        return (_TWO_SIDED + _POWER) * self.error
+    def minimum_detectable(self, comparisons: int = 1) -> Floats:
+        """The smallest true differences (F,) that a set and runs like these would show.
+
+        With a power of 0.8 at a level of 0.05, shared among ``comparisons``, as the smallest
+        p-value has to pass it in Holm's correction.
+        """
+        two_sided = stdtrit(self.freedom, 1 - (1 - LEVEL) / (2 * comparisons))
+        detectable: Floats = (two_sided + stdtrit(self.freedom, _POWER)) * self.error
+        return detectable
+
+
+class RunSpread(NamedTuple):
+    """How far a mean (F,) over S training runs varies with the runs.
+
+    ``variance`` (F,) is that of the mean; ``in_samples`` (F,) the part of it that the samples of
+    images show too, because runs err on other images; ``freedom`` is S - 1.
+    """
+
+    variance: Floats
+    in_samples: Floats
+    freedom: int
 
 
 @dataclass(frozen=True)
@@ -59,28 +80,41 @@ class Replicates:
     keys: tuple[str, ...]
     values: Floats
     samples: Floats
+    spread: RunSpread | None = None
 
     def interval(self, level: float = LEVEL) -> tuple[Floats, Floats]:
-        """Ends (F,) of the percentile confidence intervals, NaN where no sample can be measured."""
-        return _percentiles(self.samples, level)
+        """Ends (F,) of the confidence intervals, NaN where no sample can be measured.
+
+        Percentiles of the samples; with several runs their distances from the value are widened by
+        the variance between runs.
+        """
+        low, high, *_ = _interval(self.values, self.samples, _known([self.spread]), level)
+        return low, high
 
     def minus(self, other: Replicates, level: float = LEVEL) -> PairedDifference:
         """The paired difference from another method.
 
-        p is two-sided: twice the smaller share of samples on either side of no difference, counting
+        p is two-sided. With several runs it is the level at which the interval touches zero. With
+        one run it is twice the smaller share of samples on either side of no difference, counting
         the observed set itself as one more sample, so that it is never zero (Davison and Hinkley
         1997, section 4.2). Where no sample at all crosses zero, shares can only say less than
         2 / (R + 1): the tail of a normal law with the samples' standard error then says how much.
         """
         samples, value = self.samples - other.samples, self.values - other.values
-        low, high = _percentiles(samples, level)
-        error = _standard_error(samples)
+        spreads = _known([self.spread, other.spread])
+        low, high, error, freedom = _interval(value, samples, spreads, level)
+        if spreads:
+            reach = np.where(value > 0, value - low, high - value)
+            quantile = stdtrit(freedom, (1 + level) / 2)
+            p = 2 * stdtr(freedom, -quantile * np.abs(value) / np.where(reach > 0, reach, np.nan))
+            p = np.where(reach > 0, p, np.where(value == 0, 1.0, 0.0))
+            return PairedDifference(value, low, high, error, freedom, p)
         known = np.maximum(np.count_nonzero(~np.isnan(samples), axis=0), 1)
         fewer = np.minimum((samples <= 0).sum(axis=0), (samples >= 0).sum(axis=0))
         p = np.minimum(1.0, 2 * (fewer + 1) / (known + 1))
         for n in np.flatnonzero((fewer == 0) & (error > 0)):
             p[n] = min(p[n], erfc(abs(value[n]) / error[n] / sqrt(2)))
-        return PairedDifference(value, low, high, error, p)
+        return PairedDifference(value, low, high, error, freedom, p)
 
 
 def resample(
@@ -91,28 +125,36 @@ def resample(
 ) -> list[Replicates]:
     """Replicates of every method on the same samples of images; a method is its runs (seeds).
 
-    Several runs of a method are a second level: each replicate draws as many of its runs, with
-    replacement, and takes their mean. ``progress`` is called with each number of new replicates.
+    Samples of a method with several runs are means over them. ``progress`` is called with each
+    number of new replicates.
 
     Raises:
         InputError: the runs were not scored on the same images.
     """
     _check_same_images(methods)
     samples: list[list[Floats]] = [[] for _ in methods]
-    # The images are drawn from a stream of their own, so that they are the same for any methods.
-    generators = [np.random.default_rng([seed, 1, n]) for n in range(len(methods))]
     for weights in _weights(len(methods[0][0].image_ids), replicates, seed):
-        for of_method, runs, rng in zip(samples, methods, generators, strict=True):
-            of_method.append(_sample_method(runs, weights, rng))
+        for of_method, runs in zip(samples, methods, strict=True):
+            of_method.append(np.stack([run.values(weights) for run in runs]))
         progress(len(weights))
     return [
-        Replicates(
-            tuple(runs[0].keys),
-            np.mean([list(point_values(run).values()) for run in runs], axis=0),
-            np.concatenate(of_method),
-        )
+        _replicates(runs, np.concatenate(of_method, axis=1))
         for runs, of_method in zip(methods, samples, strict=True)
     ]
+
+
+def _replicates(runs: Sequence[Accumulator], samples: Floats) -> Replicates:
+    """A method's replicates from the samples (S, R, F) of its runs."""
+    keys = tuple(runs[0].keys)
+    values = np.array([list(point_values(run).values()) for run in runs])
+    if len(runs) == 1:
+        return Replicates(keys, values[0], samples[0])
+    mean, freedom = samples.mean(axis=0), len(runs) - 1
+    apart = np.sum([_variance(run - mean) for run in samples], axis=0)
+    spread = RunSpread(
+        values.var(axis=0, ddof=1) / len(runs), apart / (len(runs) * freedom), freedom
+    )
+    return Replicates(keys, values.mean(axis=0), mean, spread)
 
 
 def metrics_with_intervals(
@@ -137,16 +179,6 @@ def with_intervals(metrics: Metrics, replicates: Replicates, seed: int) -> Metri
         interval={key: (float(low), float(high)) for key, low, high in ends},
         comparability=metrics.comparability | {"interval": how},
     )
-
-
-def _sample_method(runs: Sequence[Accumulator], weights: Ints, rng: np.random.Generator) -> Floats:
-    """Values (R, F) of a method: the mean over its runs, resampled with replacement."""
-    values = np.stack([run.values(weights) for run in runs], axis=1)  # R S F
-    if len(runs) == 1:
-        return values[:, 0]
-    drawn = rng.integers(len(runs), size=(len(weights), len(runs)))
-    mean: Floats = np.take_along_axis(values, drawn[..., None], axis=1).mean(axis=1)
-    return mean
 
 
 def _weights(images: int, replicates: int, seed: int) -> Iterator[Ints]:
@@ -178,12 +210,55 @@ def _percentiles(samples: Floats, level: float) -> tuple[Floats, Floats]:
     return ends[0], ends[1]
 
 
-def _standard_error(samples: Floats) -> Floats:
-    """Standard error (F,) from the samples."""
+def _variance(samples: Floats) -> Floats:
+    """Variance (F,) of the samples (R, F), NaN where none is known."""
     known = ~np.isnan(samples).all(axis=0)
-    error = np.full(samples.shape[1], np.nan)
-    error[known] = np.nanstd(samples[:, known], axis=0, ddof=1)
-    return error
+    variance = np.full(samples.shape[1], np.nan)
+    variance[known] = np.nanvar(samples[:, known], axis=0, ddof=1)
+    return variance
+
+
+def _known(spreads: Sequence[RunSpread | None]) -> list[RunSpread]:
+    return [spread for spread in spreads if spread is not None]
+
+
+def _interval(
+    values: Floats, samples: Floats, spreads: Sequence[RunSpread], level: float
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Ends, standard error and its degrees of freedom, each (F,).
+
+    The images' variance has the bootstrap's freedom, which is large, that between runs S - 1; their
+    sum has that of Satterthwaite (1946, Biometrics Bulletin 2, equation 17).
+    """
+    low, high = _percentiles(samples, level)
+    of_images = _variance(samples)
+    if not spreads:
+        return low, high, np.sqrt(of_images), np.full(len(values), _MANY)
+    of_runs = np.sum([spread.variance for spread in spreads], axis=0)
+    # Where runs err on other images, samples of images show a part of the variance between runs.
+    shared = np.maximum(of_images - np.sum([spread.in_samples for spread in spreads], axis=0), 0)
+    few = np.sum([spread.variance**2 / spread.freedom for spread in spreads], axis=0)
+    freedom = np.full(len(values), _MANY)
+    np.divide((shared + of_runs) ** 2, few, out=freedom, where=few > 0)
+    freedom = np.minimum(freedom, _MANY)
+    share = np.divide(shared, of_images, out=np.zeros_like(shared), where=of_images > 0)
+    normal = ndtri((1 + level) / 2)
+    below, above = (
+        np.square(np.maximum(half, 0) / normal) * share for half in (values - low, high - values)
+    )
+    quantile = stdtrit(freedom, (1 + level) / 2)
+    if len(spreads) == 1:
+        # Satterthwaite's law alone covers .87 to .95 where one variance of two is estimated from
+        # two runs, Cochran's (1964, Biometrics 20, page 191) mean of both quantiles .94 to .98.
+        of_t = stdtrit(spreads[0].freedom, (1 + level) / 2)
+        total = shared + of_runs
+        quantile = np.full(len(values), of_t)
+        np.divide(shared * normal + of_runs * of_t, total, out=quantile, where=total > 0)
+    low, high = (
+        values - quantile * np.sqrt(below + of_runs),
+        values + quantile * np.sqrt(above + of_runs),
+    )
+    return low, high, np.sqrt(shared + of_runs), freedom
 
 
 def holm(p: Floats) -> Floats:

@@ -160,7 +160,10 @@ def _output_settings(module: PoseModule, data: PoseData, config: DictConfig) -> 
 
 def write_comparison(comparison: Comparison, out: Path, run_decoder: str) -> None:
     """Print the table of decoders; write it as table.md, and all values as comparison.json."""
-    rows, notes = table.summary_rows(comparison, {}), table.notes(comparison, {})
+    rows, notes = (
+        table.summary_rows(comparison, {}),
+        table.notes(comparison, {}, one_checkpoint=True),
+    )
     rows = [{"decoder": row.pop("method"), **row} for row in rows]
     notes.append(f"One checkpoint, one set of heatmaps; the run itself decodes by {run_decoder}.")
     text = markdown(rows) + "".join(f"\n{note}\n" for note in notes)
