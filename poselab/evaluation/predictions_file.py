@@ -9,10 +9,9 @@ import numpy as np
 
 from poselab.annotations.options import AS_ANNOTATED, AnnotationOptions
 from poselab.evaluation.comparability import read_comparability, read_options
+from poselab.evaluation.formats.any_file import read_any_file
 from poselab.evaluation.formats.arrays.options import AS_SUGGESTED, ArrayOptions
-from poselab.evaluation.predictions import Predictions, read_predictions
-from poselab.io.json_text import BYTE_ORDER_MARK
-from poselab.io.named_arrays import ARRAY_SUFFIXES
+from poselab.evaluation.predictions import Predictions
 
 if TYPE_CHECKING:
     import os
@@ -45,7 +44,7 @@ def predictions_path(path: Path) -> Path:
 def open_predictions(
     source: Source, annotations: Annotations, array: ArrayOptions = AS_SUGGESTED
 ) -> PredictionsFile:
-    """Read a run folder, COCO results, or an array of poses from a file of any kind or in memory.
+    """Read a run folder, detections of any project, or an array of poses, from a file or in memory.
 
     ``array`` says how to read an array, where its shape and fit do not tell.
 
@@ -58,29 +57,13 @@ def open_predictions(
         from poselab.evaluation.formats.arrays.read import predictions_of_arrays
 
         found = predictions_of_arrays({"array": source}, "array", annotations, array)
-        return PredictionsFile(Path("array"), found.predictions, {}, notes=found.notes)
+        said = _read_as(found.notes)
+        return PredictionsFile(Path("array"), found.predictions, said, notes=found.notes)
     path = predictions_path(Path(source))
-    if _holds_arrays(path):
-        from poselab.evaluation.formats.arrays.read import predictions_of_arrays
-        from poselab.io.named_arrays import read_named_arrays
-
-        content = read_named_arrays(path, "predictions")
-        if content or path.suffix.lower() != ".json":
-            found = predictions_of_arrays(content, str(path), annotations, array)
-            return PredictionsFile(path, found.predictions, {}, notes=found.notes)
-    predictions = read_predictions(path, annotations.categories)
-    return PredictionsFile(path, predictions, read_comparability(path), read_options(path))
+    predictions, notes = read_any_file(path, annotations, array)
+    comparability = read_comparability(path) | _read_as(notes)
+    return PredictionsFile(path, predictions, comparability, read_options(path), notes)
 
 
-def _holds_arrays(path: Path) -> bool:
-    """Whether a file's ending is that of arrays; of JSON, whether it begins like nested lists, or
-    like an object, which COCO results are not."""
-    if path.suffix.lower() != ".json":
-        return path.suffix.lower() in ARRAY_SUFFIXES
-    try:
-        with path.open("rb") as file:
-            head = file.read(64).removeprefix(BYTE_ORDER_MARK).split()
-    except OSError:  # the reader says what is wrong
-        return False
-    text = b"".join(head)
-    return text[:1] == b"{" or text[:2] == b"[["
+def _read_as(notes: tuple[str, ...]) -> dict[str, Any]:
+    return {"read_as": list(notes)} if notes else {}

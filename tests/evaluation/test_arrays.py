@@ -1,8 +1,10 @@
-"""Files of other codes, made here in their shapes, give each person the pose meant for them."""
+"""Arrays of poses, of well-known codes and of anybody, give each person the pose meant for them."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -11,9 +13,10 @@ import pytest
 from scipy.io import savemat
 
 from poselab.evaluation.formats.arrays.joints import SHORT_NAMES
+from poselab.evaluation.formats.arrays.options import ArrayOptions
 from poselab.evaluation.predictions import ABSENT
 from poselab.evaluation.predictions_file import open_predictions
-from poselab.skeletons import FLIC10, LSP14, MPII16, PARSE14
+from poselab.skeletons import COCO17, FLIC10, LSP14, MPII16, PARSE14
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poselab.annotations import Annotations
+    from poselab.evaluation.predictions import Predictions
+    from poselab.evaluation.predictions_file import PredictionsFile
     from poselab.structures import Skeleton
 
     Make = Callable[..., Annotations]
@@ -128,3 +133,266 @@ def test_other_files_raise(make_table: Make, tmp_path: Path) -> None:
             open_predictions(tmp_path / name, table)
     with pytest.raises(InputError, match="found no such file"):
         open_predictions(tmp_path / "absent.mat", table)
+
+
+def people_in_sight(make_table: Make, skeleton: Skeleton = COCO17, count: int = 12) -> Annotations:
+    """People of different sizes and places, in one image each, joints apart as in a body."""
+    draw = np.random.default_rng(1)
+    shape = draw.uniform(0, 1, (len(skeleton), 2))
+    size, place = draw.uniform(60, 150, (count, 1, 1)), draw.uniform(0, 350, (count, 1, 2))
+    points = np.full((count, len(skeleton), 3), 2.0)
+    points[..., :2] = place + size * (shape + draw.normal(0, 0.02, (count, len(skeleton), 2)))
+    return make_table(points, skeleton)
+
+
+def predicted(table: Annotations) -> Any:
+    """Poses (N, K, 2) near the labelled ones, 0-based."""
+    noise = np.random.default_rng(2).normal(0, 1.0, table.keypoints.shape)
+    return table.keypoints + noise - np.median(noise, axis=(0, 1))
+
+
+def write(path: Path, array: Any, key: str = "prediction_all", **others: Any) -> Path:
+    """A file of that ending with an array of that name."""
+    match path.suffix:
+        case ".mat":
+            savemat(path, {key: array, **others})
+        case ".h5":
+            with h5py.File(path, "w") as file:
+                for name, values in {key: array, **others}.items():
+                    file[name] = values
+        case ".npy":
+            np.save(path, array)
+        case ".npz":
+            np.savez(path, **{key: array, **others})
+        case ".csv":
+            np.savetxt(path, array.reshape(len(array), -1), delimiter=",")
+        case _:
+            tree = {key: array.tolist(), **{n: np.asarray(v).tolist() for n, v in others.items()}}
+            path.write_text(json.dumps(tree if path.stem == "named" else array.tolist()))
+    return path
+
+
+def assert_read(found: PredictionsFile, table: Annotations, *words: str) -> None:
+    """The poses are those of :func:`predicted`, and the notes hold the words."""
+    assert_answered_nearly(found.predictions, table)
+    said = "\n".join(found.notes)
+    assert all(word in said for word in words), said
+
+
+def assert_answered_nearly(found: Predictions, table: Annotations) -> None:
+    row = {number: n for n, number in enumerate(table.annotation_ids.tolist())}
+    rows = [row[number] for number in found.annotation_ids.tolist()]
+    assert np.allclose(found.keypoints, predicted(table)[rows], atol=1e-6)
+    assert np.array_equal(found.image_ids, table.image_ids[table.image_of()[rows]])
+
+
+@pytest.mark.parametrize(
+    "name", ["a.mat", "a.h5", "a.npy", "a.npz", "a.csv", "a.json", "named.json"]
+)
+def test_an_array_of_any_name_in_any_file(make_table: Make, tmp_path: Path, name: str) -> None:
+    table = people_in_sight(make_table)
+    file = write(tmp_path / name, predicted(table))
+    named = "array" if name in ("a.npy", "a.csv", "a.json") else "prediction_all"
+    axes = "N,K2" if name == "a.csv" else "N,K,2"
+    words = f"`{named}` is read with axes {axes}", "from 0", "12 people"
+    assert_read(open_predictions(file, table), table, *words)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("origin", [0, 1])
+def test_axes_and_origin_are_suggested_by_the_fit(
+    make_table: Make, order: tuple[int, ...], origin: int
+) -> None:
+    """Whatever the order of axes, also with scores, or flattened."""
+    table = people_in_sight(make_table)
+    poses = predicted(table) + origin
+    axes = ",".join("NK2"[place] for place in order)
+    assert_read(open_predictions(poses.transpose(order), table), table, axes, f"from {origin}")
+    scored = np.dstack([poses, np.linspace(0, 1, 12)[:, None].repeat(17, axis=1)])
+    found = open_predictions(scored.transpose(order), table)
+    assert_read(found, table, axes.replace("2", "3"), "scores of joints are the third coordinates")
+    assert np.allclose(found.predictions.scores, np.linspace(0, 1, 12))
+
+
+@pytest.mark.parametrize(("axes", "order"), [("N,K2", (0, 1, 2)), ("N,2K", (0, 2, 1))])
+def test_flattened_coordinates_are_told_apart(
+    make_table: Make, axes: str, order: tuple[int, ...]
+) -> None:
+    table = people_in_sight(make_table)
+    flat = predicted(table).transpose(order).reshape(12, -1)
+    assert_read(open_predictions(flat, table), table, axes)
+    turned = ",".join(reversed(axes.split(",")))
+    assert_read(open_predictions(flat.T, table), table, turned)
+
+
+def test_as_many_people_as_joints_and_coordinates(make_table: Make) -> None:
+    """17 people of 17 joints, or two people: only the fit tells the axes."""
+    many = people_in_sight(make_table, count=17)
+    for order in permutations(range(3)):
+        axes = ",".join("NK2"[place] for place in order)
+        assert_read(open_predictions(predicted(many).transpose(order), many), many, axes)
+    two = people_in_sight(make_table, count=2)
+    assert_read(open_predictions(predicted(two).transpose(2, 1, 0), two), two, "2,K,N")
+
+
+def test_joints_in_another_order_are_matched_and_said(make_table: Make) -> None:
+    table = people_in_sight(make_table)
+    order = np.random.default_rng(3).permutation(17)
+    names = [COCO17.keypoints[k] for k in order]
+    shuffled = predicted(table)[:, order]
+    found = open_predictions(shuffled, table)
+    assert_read(found, table, "the nearest ones, in the order " + ",".join(names))
+    told = open_predictions(shuffled, table, ArrayOptions(joints=",".join(names)))
+    assert_read(told, table)
+    assert not any("nearest" in note for note in told.notes)
+    wrong = open_predictions(shuffled, table, ArrayOptions(joints="same"))
+    assert np.allclose(wrong.predictions.keypoints, shuffled)
+
+
+def test_fewer_or_more_joints(make_table: Make) -> None:
+    """Those that the array lacks count as wrong, and those that the ground truth lacks are left
+    out; the size of a pose is that of the joints it has."""
+    table = people_in_sight(make_table)
+    poses = predicted(table)
+    fewer = open_predictions(poses[:, 1:], table)
+    assert "nose are not among them and count as wrong" in "\n".join(fewer.notes)
+    assert (fewer.predictions.keypoints[:, 0] == ABSENT).all()
+    assert np.allclose(fewer.predictions.keypoints[:, 1:], poses[:, 1:])
+    sides = poses[:, 1:].max(axis=1) - poses[:, 1:].min(axis=1)
+    assert np.allclose(fewer.predictions.areas(), sides.prod(axis=1))
+    more = np.concatenate([poses[:, :1] + [90.0, -40.0], poses], axis=1)
+    assert_read(open_predictions(more, table), table, "in the order -,nose,left_eye")
+    names = ",".join(["-", *COCO17.keypoints])
+    assert_read(open_predictions(more, table, ArrayOptions(joints=names)), table)
+
+
+def test_joint_names_in_the_file_are_heeded(make_table: Make, tmp_path: Path) -> None:
+    table = people_in_sight(make_table)
+    order = np.random.default_rng(3).permutation(17)
+    names = np.array([COCO17.keypoints[k].replace("_", " ").title() for k in order])
+    file = write(tmp_path / "a.npz", predicted(table)[:, order], joint_names=names)
+    found = open_predictions(file, table)
+    assert_read(found, table)
+    assert not any("nearest" in note for note in found.notes)
+
+
+def test_swapped_sides_are_a_question(make_table: Make) -> None:
+    table = people_in_sight(make_table)
+    flipped = predicted(table)[:, list(COCO17.flip_index)]
+    with pytest.raises(InputError, match="differ in left and right alone.*--joints same"):
+        open_predictions(flipped, table)
+    nearest = open_predictions(flipped, table, ArrayOptions(joints="nearest"))
+    assert_read(nearest, table, "nose,right_eye,left_eye")
+
+
+def test_one_array_of_several_is_chosen_by_fit_or_asked_for(
+    make_table: Make, tmp_path: Path
+) -> None:
+    """Another array of the shape is left out if it lies elsewhere or is the ground truth itself."""
+    table = people_in_sight(make_table)
+    poses = predicted(table)
+    truth = write(tmp_path / "truth.npz", poses, gt=table.keypoints + 1, sizes=np.ones((12, 2)))
+    assert_read(open_predictions(truth, table), table, "`prediction_all`")
+    elsewhere = write(tmp_path / "input.npz", poses, input_pixels=poses / 4)
+    assert_read(open_predictions(elsewhere, table), table, "`prediction_all`")
+    both = write(tmp_path / "both.npz", poses, before_nms=poses + 1)
+    with pytest.raises(InputError, match="prediction_all.* and .*before_nms.*choose with --key"):
+        open_predictions(both, table)
+    assert_read(open_predictions(both, table, ArrayOptions("prediction_all")), table)
+    with pytest.raises(InputError, match="expected --key out of the arrays .* got 'poses'"):
+        open_predictions(both, table, ArrayOptions("poses"))
+    symmetric = np.zeros((17, 17, 2)) + 100
+    with pytest.raises(InputError, match="N,K,2.* and .*K,N,2.*choose with --axes"):
+        open_predictions(symmetric, people_in_sight(make_table, count=17))
+
+
+def test_the_origin_of_the_annotations_is_taken_where_the_fit_does_not_tell(
+    make_table: Make,
+) -> None:
+    """A method's own bias of some pixels hides it; the options decide."""
+    table = people_in_sight(make_table)
+    biased = predicted(table) + np.array([2.5, 1.0])
+    for layout, origin in (("coco", 0), ("mpii_mat", 1)):
+        told = dataclasses.replace(table, layout=layout)
+        found = open_predictions(biased, told)
+        assert np.allclose(found.predictions.keypoints, biased - origin)
+        assert f"from {origin}, as in the annotations; the fit does not tell" in found.notes[1]
+        chosen = open_predictions(biased, told, ArrayOptions(origin=1))
+        assert np.allclose(chosen.predictions.keypoints, biased - 1)
+
+
+def test_rows_are_what_their_ids_say(make_table: Make, tmp_path: Path) -> None:
+    """Ids of annotations or of images, or names of images, in the file or beside it."""
+    table = people_in_sight(make_table)
+    names = np.array([f"folder/{n}.jpg".encode() for n in range(12)])
+    table = dataclasses.replace(table, file_names=names)
+    order = np.random.default_rng(4).permutation(12)[:9]
+    poses = predicted(table)[order]
+    ids = {"annotation": table.annotation_ids[order], "image": table.image_ids[order]}
+    ids["name"] = names[order].astype(str)
+    ids["stem"] = np.array([str(n) for n in order])
+    for name, values in ids.items():
+        file = write(tmp_path / "a.npz", poses, who=values)
+        option = "image:who" if name in ("image", "stem") else "who"
+        assert_read(open_predictions(file, table, ArrayOptions(ids=option)), table, "of who")
+    (tmp_path / "ids.txt").write_text("\n".join(map(str, ids["annotation"])))
+    beside = ArrayOptions(ids=str(tmp_path / "ids.txt"))
+    assert_read(open_predictions(poses, table, beside), table)
+    usual = write(tmp_path / "b.npz", poses, annotation_ids=ids["annotation"])
+    assert_read(open_predictions(usual, table), table, "annotation id of annotation_ids")
+    with pytest.raises(InputError, match="expected ids or names of .* in who"):
+        open_predictions(
+            write(tmp_path / "c.npz", poses, who=ids["annotation"] + 99),
+            table,
+            ArrayOptions(ids="who"),
+        )
+
+
+def test_ids_that_could_be_either_are_a_question(make_table: Make, tmp_path: Path) -> None:
+    table = people_in_sight(make_table)
+    table = dataclasses.replace(table, annotation_ids=table.image_ids[::-1].copy())
+    file = write(tmp_path / "a.npz", predicted(table), who=table.annotation_ids)
+    with pytest.raises(InputError, match="write --ids annotation:who or --ids image:who"):
+        open_predictions(file, table, ArrayOptions(ids="who"))
+    assert_read(open_predictions(file, table, ArrayOptions(ids="annotation:who")), table)
+
+
+def test_rows_in_another_order_are_a_question(make_table: Make) -> None:
+    table = people_in_sight(make_table, count=40)
+    shuffled = np.random.default_rng(5).permutation(predicted(table))
+    with pytest.raises(InputError, match="the poses fit other people about as well.*--ids"):
+        open_predictions(shuffled, table)
+    as_told = open_predictions(shuffled, table, ArrayOptions(ids="order"))
+    assert np.allclose(as_told.predictions.keypoints, shuffled)
+
+
+def test_nan_is_a_missing_joint_and_scores_have_names(make_table: Make, tmp_path: Path) -> None:
+    table = people_in_sight(make_table)
+    poses, scores = predicted(table), np.linspace(0, 1, 12)
+    poses[3, 5] = np.nan
+    file = write(tmp_path / "a.npz", poses, pose_scores=scores, joint_conf=np.full((12, 17), 0.5))
+    found = open_predictions(file, table)
+    assert found.predictions.keypoints[3, 5].tolist() == [ABSENT, ABSENT]
+    assert found.predictions.scores.tolist() == scores.tolist()
+    assert (found.predictions.keypoint_scores == 0.5).all()
+    said = "\n".join(found.notes)
+    assert "joints that are NaN count as wrong: 1" in said
+    assert "scores of joints are `joint_conf`, scores of poses are `pose_scores`" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (ArrayOptions(axes="N,K"), "expected --axes as N"),
+        (ArrayOptions(axes="NKK2"), "expected --axes as N"),
+        (ArrayOptions(axes="K,N,2"), "expected 12 poses of 17 keypoints"),
+        (ArrayOptions(origin=2), "expected --origin 0 or 1, got 2"),
+        (ArrayOptions(joints="nose,mouth"), "expected --joints of coco17 .* got 'mouth'"),
+        (ArrayOptions(joints="nose,nose"), "expected each of --joints once"),
+        (ArrayOptions(ids="who"), "expected --ids as the name of an array"),
+    ],
+)
+def test_wrong_options_raise(make_table: Make, options: ArrayOptions, sentence: str) -> None:
+    table = people_in_sight(make_table)
+    with pytest.raises(InputError, match=sentence):
+        open_predictions(predicted(table), table, options)

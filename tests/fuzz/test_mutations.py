@@ -17,8 +17,6 @@ from fuzz_formats import FORMATS, Write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-NOT_READ = pytest.mark.xfail(reason="bare arrays are not read yet")
-
 EXAMPLES = 25
 
 IN_SECONDS = [name for name, form in FORMATS.items() if not form.heavy]
@@ -69,13 +67,7 @@ def test_odd_files_are_accepted_or_refused_in_one_sentence(name: str, valid_file
     ends_well()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=NOT_READ if name.startswith("arrays") else ())
-        for name in IN_SECONDS
-    ],
-)
+@pytest.mark.parametrize("name", IN_SECONDS)
 def test_the_valid_files_are_accepted(name: str, valid_files: Any, tmp_path: Path) -> None:
     """Otherwise every odd file would be refused for the same reason."""
     form = FORMATS[name]

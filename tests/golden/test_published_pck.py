@@ -6,10 +6,12 @@ toolkit: joints pooled, torso between joints 10 and 3 of fourteen, AUC by the tr
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from poselab.annotations import open_annotations
 from poselab.evaluation.metrics.pck import PckEvaluator
@@ -121,3 +123,32 @@ def test_results_of_other_joints_are_matched(shared_data: Data) -> None:
     assert any("left_eye, right_eye are not among them" in note for note in found.notes)
     values = PckEvaluator()(found.predictions, annotations).values
     assert {key: f"{100 * values[key]:.1f}" for key in FLIC} == FLIC
+
+
+@pytest.mark.parametrize(
+    ("result", "ground_truth"),
+    [
+        ("mpii/hg/preds/valid-example.h5", "mpii/detections_our_format.mat"),
+        (f"{FOLDER}/results/LSP/pred_keypoints_lsp_pc.mat", f"{FOLDER}/gt/lsp-joints-PC.mat"),
+        (
+            f"{FOLDER}/results/FLIC/pred_keypoints_flic_oc.mat",
+            f"{FOLDER}/gt/flic-joints-test-oc.mat",
+        ),
+        (f"{FOLDER}/results/PARSE/pred_keypoints_parse_pc.mat", f"{FOLDER}/gt/parse-joints.mat"),
+    ],
+)
+def test_arrays_of_any_form_are_read_alike(
+    shared_data: Data, tmp_path: Path, result: str, ground_truth: str
+) -> None:
+    """Under an unknown name, in any order of axes and of joints."""
+    annotations = open_annotations(shared_data(ground_truth), cache=False)
+    expected = open_predictions(shared_data(result), annotations).predictions
+    poses = expected.keypoints[np.argsort(expected.annotation_ids)] + 1
+    draw = np.random.default_rng(0)
+    for order in permutations(range(3)):
+        joints = draw.permutation(poses.shape[1])
+        array = poses[:, joints].transpose(order)
+        savemat(tmp_path / "a.mat", {"prediction_all": array, "cost": np.ones((3, 4))})
+        found = open_predictions(tmp_path / "a.mat", annotations).predictions
+        assert np.allclose(found.keypoints, expected.keypoints)
+        assert np.array_equal(found.annotation_ids, expected.annotation_ids)

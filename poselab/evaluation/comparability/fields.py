@@ -84,6 +84,7 @@ METRIC_FIELDS: dict[str, RecordField] = {
     "crowd_index": _incomparable("crowd index: {} vs. {}", "crowd_index", "metric"),
     "crowd_edges": _incomparable("edges of crowd levels: {} vs. {}", "crowd_edges", "metric"),
     "match": _incomparable("poses matched to instances by {} vs. {}", "match", "metric"),
+    "read_as": RecordField("neutral", both_values("predictions read as: {} vs. {}", "read_as")),
     # A result rather than a condition: instances without a prediction count as wrong.
     "instances_without_prediction": RecordField(
         "neutral",

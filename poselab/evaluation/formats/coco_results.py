@@ -53,7 +53,14 @@ def parse(
         return _by_halves(json_records.inside(opened, start), source, categories)
     except ValueError:
         records = json_records.whole(opened, source)
-        return _join([_columns(records, source, categories)] if records else [])
+        return columns_of_records(records, source, categories)
+
+
+def columns_of_records(
+    records: list[Any], source: str, categories: Sequence[int] | None = (PERSON,)
+) -> Columns:
+    """Columns of a parsed list; arguments and errors as for :func:`parse`."""
+    return _join([_columns(records, source, categories)] if records else [])
 
 
 def _by_halves(text: Span, source: str, categories: Sequence[int] | None) -> Columns:

@@ -47,7 +47,8 @@ def _numeric(value: Any) -> Floats | None:
         array = np.stack(parts)
     if array.dtype.kind not in "biuf" or not array.size:
         return None
-    return array if array.ndim <= 3 else array.squeeze()
+    numbers: Floats = array if array.ndim <= 3 else array.squeeze()
+    return numbers
 
 
 def possible_axes(

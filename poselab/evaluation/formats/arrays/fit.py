@@ -11,10 +11,11 @@ from poselab.evaluation.matching.pairs import same_image_pairs
 if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
     from poselab.evaluation.formats.arrays.rows import Rows
-    from poselab.structures import Floats, Ints
+    from poselab.structures import Floats, Ints, Mask
 
 PEOPLE_SAMPLED = 400
 DISTANCES = 1 << 21  # of a joint and a joint: 16 MB an array
+BETTER = 0.8
 FAR = 1e9
 """Coordinates beyond this, and NaN, are nowhere near: larger ones would overflow."""
 
@@ -23,12 +24,14 @@ class Fit(NamedTuple):
     """A sample of people, and of each the pose that lies nearest to it in its image.
 
     error: the median over people of the median distance from a labelled joint to the pose's nearest
-    joint, in the person's extent; pose (S,) and person (S,) rows; distances (S, Kp, Kg) in extents
-    from each joint of the pose to each joint of the person, NaN where that is not labelled; offsets
-    (S, Kp, Kg, 2) in pixels.
+    joint, in the person's extent; ordered_error: the same to the pose's joint of the same number,
+    infinite if their numbers of joints differ; pose (S,) and person (S,) rows; distances
+    (S, Kp, Kg) in extents from each joint of the pose to each joint of the person, NaN where that
+    is not labelled; offsets (S, Kp, Kg, 2) in pixels.
     """
 
     error: float
+    ordered_error: float
     pose: Ints
     person: Ints
     distances: Floats
@@ -45,29 +48,38 @@ def fit(poses: Floats, rows: Rows, annotations: Annotations) -> Fit:
     distances = np.hypot(offsets[..., 0], offsets[..., 1]) / _extents(annotations, person)
     distances[~np.broadcast_to(labelled[:, None], distances.shape)] = np.nan
     if not len(pose):
-        return Fit(np.inf, pose, person, distances, offsets)
+        return Fit(np.inf, np.inf, pose, person, distances, offsets)
     errors = np.nanmedian(distances.min(axis=1), axis=1)
     order = np.lexsort((errors, person))
     best = order[np.unique(person[order], return_index=True)[1]]
-    return Fit(
-        float(np.median(errors[best])), pose[best], person[best], distances[best], offsets[best]
-    )
+    pose, person, distances, offsets = (a[best] for a in (pose, person, distances, offsets))
+    ordered = np.inf
+    if distances.shape[1] == distances.shape[2]:
+        ordered = np.median(np.nanmedian(np.einsum("skk->sk", distances), axis=1))
+    return Fit(float(np.median(errors[best])), float(ordered), pose, person, distances, offsets)
 
 
 def fits_in_order(measured: Fit, poses: Floats, annotations: Annotations) -> bool:
-    """Whether the poses fit their people better than they fit other people, 0.8 of that error."""
+    """Whether poses lie nearer to their people than to other people, at most ``BETTER`` as far."""
     if len(measured.person) < 8:  # too few to tell
         return True
-    others = np.roll(measured.pose, 1)
     labelled = annotations.visibility[measured.person] > 0
-    ground_truth = annotations.keypoints[measured.person]
-    middles = [
-        np.nanmedian(np.where(labelled[..., None], ground_truth, np.nan), axis=1),
-        *(np.median(np.clip(poses[p], -FAR, FAR), axis=1) for p in (measured.pose, others)),
-    ]
+    middle = _middles(annotations.keypoints[measured.person], labelled)
     sizes = _extents(annotations, measured.person)[:, 0, 0]
-    own, other = (np.median(np.hypot(*(m - middles[0]).T) / sizes) for m in middles[1:])
-    return bool(own <= 0.8 * other)
+    own, other = (
+        np.nanmedian(
+            np.hypot(*(_middles(found, np.isfinite(found.sum(axis=2))) - middle).T) / sizes
+        )
+        for found in (poses[measured.pose], poses[np.roll(measured.pose, 1)])
+    )
+    return not own > BETTER * other
+
+
+def _middles(keypoints: Floats, known: Mask) -> Floats:
+    """The median (S, 2) of the known joints of each pose, far away where there are none."""
+    placed = np.where(known[..., None], np.clip(keypoints, -FAR, FAR), np.nan)
+    placed[~known.any(axis=1)] = FAR
+    return np.asarray(np.nanmedian(placed, axis=1))
 
 
 def _sampled_pairs(rows: Rows, annotations: Annotations, most: int) -> tuple[Ints, Ints]:

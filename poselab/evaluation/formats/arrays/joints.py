@@ -109,7 +109,7 @@ def match_joints(
         own, other = distances.diagonal()[moved], distances[nearest[moved], identity[moved]]
         if given is None and (not moved.any() or other.mean() > BETTER * own.mean()):
             return identity, ""
-        nearest = _with_the_rest(nearest, np.isfinite(distances).any(axis=0))
+        nearest = _with_the_rest(nearest, np.isfinite(distances.min(axis=0)))
     if given is None and count == len(skeleton):
         flip = np.array(skeleton.flip_index)
         if (nearest == np.where(nearest == identity, identity, flip)).all():
@@ -172,6 +172,6 @@ def _described(nearest: Ints, count: int, skeleton: Skeleton) -> str:
 def _ask(nearest: Ints, count: int, skeleton: Skeleton, reason: str) -> InputError:
     found = shortened(_described(nearest, count, skeleton), 400)[1:-1]
     return InputError(
-        f"expected joints in the order of {skeleton.name}, but the nearest ones are {found}{reason}; "
+        f"expected joints in the order of {skeleton.name}, but the nearest are {found}{reason}; "
         f"choose with --joints {SAME}, --joints {NEAREST} or --joints NAME,NAME,..."
     )

@@ -30,8 +30,8 @@ class ArrayOptions(NamedTuple):
 
     def or_else(self, other: ArrayOptions) -> ArrayOptions:
         """These options, and those of ``other`` where they say nothing."""
-        both = zip(self, other, strict=True)
-        return ArrayOptions(*(b if a is None else a for a, b in both))
+        open_ones = {n for n, value in self._asdict().items() if value is None}
+        return self._replace(**{n: v for n, v in other._asdict().items() if n in open_ones})
 
 
 AS_SUGGESTED = ArrayOptions()

@@ -3,6 +3,7 @@ suggested by its shape, its name and the fit with the ground truth, and put into
 
 from __future__ import annotations
 
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,7 +28,7 @@ from poselab.io.json_text import shortened
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.formats.arrays.axes import Axes
@@ -73,14 +74,14 @@ def predictions_of_arrays(
     arrays = numeric_arrays(content)
     options = _with_hint(options, source, arrays, annotations)
     reading = _choose(list(_readings(content, arrays, source, annotations, options)), annotations)
-    names = named_joints(content, options.joints, annotations.skeleton)
     measured = fit(reading.poses[..., :2], reading.rows, annotations)
     _check_order(measured, reading, options, annotations)
     count = reading.poses.shape[1]
+    names = named_joints(content, options.joints, annotations.skeleton)
     joints, about_joints = (
-        match_joints(measured, count, annotations.skeleton, options.joints)
-        if names is None
-        else (joints_of_names(names, annotations.skeleton), "")
+        (joints_of_names(names, annotations.skeleton), "")
+        if names is not None and len(names) == count
+        else match_joints(measured, count, annotations.skeleton, options.joints)
     )
     origin, about_origin = suggest_origin(measured, joints, annotations, options.origin)
     scores = find_scores(reading.poses, arrays)
@@ -100,7 +101,8 @@ def predictions_of_arrays(
         about_origin,
         about_joints,
         scores.words,
-        f"{missing} joints are NaN and count as wrong" * bool(missing),
+        f"joints that are NaN count as wrong: {missing}" * bool(missing),
+        "these poses are the ground truth itself" * _is_ground_truth(measured),
     )
     return ReadArrays(found, tuple(note for note in notes if note))
 
@@ -146,9 +148,10 @@ def _readings(
     orders = _row_orders(content, source, annotations, options)
     names = named_joints(content, options.joints, annotations.skeleton)
     wanted = len(annotations.skeleton) if names is None else len(names)
+    told = options.joints is not None and names is not None
     people = {len(rows.people) for rows in orders}
     found = False
-    for joints in (wanted, None) if names is None else (wanted,):
+    for joints in (wanted,) if told else (wanted, len(annotations.skeleton), None):
         for key, array in arrays.items():
             for axes in possible_axes(array.shape, people, joints, options):
                 poses = joints_of_segments(in_order(array, axes), annotations.skeleton)
@@ -205,16 +208,14 @@ def _choose(readings: Sequence[Reading], annotations: Annotations) -> Reading:
     fitted = [(r, fit(r.poses[..., :2], r.rows, annotations)) for r in readings]
     copies = {reading.key for reading, measured in fitted if _is_ground_truth(measured)}
     fitted = [one for one in fitted if one[0].key not in copies] or fitted
-    groups: dict[tuple[str, Axes], list[tuple[Reading, Fit]]] = {}
-    for one in fitted:
-        groups.setdefault(one[0][:2], []).append(one)
-    best, *others = sorted(map(_usual_or_better, groups.values()), key=lambda one: one[1].error)
-    rivals = [other[0] for other in others if other[1].error * CLEARLY <= best[1].error]
-    if not rivals:
-        return best[0]
-    option, named = "--key", [reading.key for reading in (best[0], *rivals)]
+    ordered = any(np.isfinite(measured.ordered_error) for _, measured in fitted)
+    for measure in ("ordered_error", "error")[not ordered :]:
+        best, rivals = _best_and_rivals(fitted, attrgetter(measure))
+        if not rivals:
+            return best
+    option, named = "--key", [reading.key for reading in (best, *rivals)]
     if len(set(named)) == 1:
-        option, named = "--axes", [",".join(reading.axes) for reading in (best[0], *rivals)]
+        option, named = "--axes", [",".join(reading.axes) for reading in (best, *rivals)]
     choices = list(dict.fromkeys(named))
     raise InputError(
         f"expected one array of poses that fits the people of {annotations.source}, got "
@@ -223,10 +224,22 @@ def _choose(readings: Sequence[Reading], annotations: Annotations) -> Reading:
     )
 
 
-def _usual_or_better(same_axes: Sequence[tuple[Reading, Fit]]) -> tuple[Reading, Fit]:
-    """The first, usual order of rows, unless another fits far better."""
-    best = min(same_axes, key=lambda one: one[1].error)
-    return best if best[1].error < CLEARLY * same_axes[0][1].error else same_axes[0]
+def _best_and_rivals(
+    fitted: Sequence[tuple[Reading, Fit]], measure: Callable[[Fit], float]
+) -> tuple[Reading, list[Reading]]:
+    """The reading of the smallest error, and those of other arrays or axes that are about as good.
+
+    Of several orders of rows the first, which is usual, stands unless another fits far better.
+    """
+    groups: dict[tuple[str, Axes], list[tuple[float, Reading]]] = {}
+    for reading, measured in fitted:
+        groups.setdefault(reading[:2], []).append((measure(measured), reading))
+    of_groups = []
+    for orders in groups.values():
+        best = min(orders, key=itemgetter(0))
+        of_groups.append(best if best[0] < CLEARLY * orders[0][0] else orders[0])
+    (error, chosen), *others = sorted(of_groups, key=itemgetter(0))
+    return chosen, [reading for other, reading in others if not error < CLEARLY * other]
 
 
 def _is_ground_truth(measured: Fit) -> bool:
@@ -255,7 +268,7 @@ def _check_order(
 def _placed(poses: Floats, joints: Ints, origin: int) -> tuple[Floats, int]:
     """Keypoints (N, K, 2) in the skeleton's order and 0-based pixels, and how many are NaN."""
     keypoints = poses[:, joints, :2].astype(np.float64) - origin
-    nowhere = np.isnan(keypoints).any(axis=2)
+    nowhere = np.asarray(np.isnan(keypoints).any(axis=2))
     missing = int(nowhere[:, joints >= 0].sum())
     keypoints[nowhere | (joints < 0)] = ABSENT
     return keypoints, missing

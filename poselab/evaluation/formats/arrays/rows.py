@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from poselab.structures import Ints
 
 ANNOTATION_KEYS = ("annotation_ids", "annotation_id", "ann_ids", "ann_id", "anno_ids")
-IMAGE_KEYS = ("image_ids", "image_id", "img_ids", "img_id", "file_names", "file_name", "imgnames")
-IMAGE_KEYS += ("imgname", "image_names", "image_name")
+IMAGE_KEYS = (
+    *("image_ids", "image_id", "img_ids", "img_id"),
+    *("file_names", "file_name", "imgnames", "imgname", "image_names", "image_name"),
+)
 
 
 class Rows(NamedTuple):
@@ -62,7 +64,7 @@ def rows_of_ids(
     if given == ORDER:
         return None
     if given is None:
-        known = [name for name in ANNOTATION_KEYS if np.ndim(content.get(name)) == 1]
+        known = [name for name in ANNOTATION_KEYS if np.ndim(content.get(name, 0)) == 1]
         return _of_annotations(content[known[0]], annotations, known[0]) if known else None
     prefix, _, name = given.rpartition(":")
     if prefix not in ("", "annotation", "image"):
