@@ -14,7 +14,7 @@ from math import erfc, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.special import ndtri, stdtr, stdtrit  # type: ignore[import-untyped]
+from scipy.special import ndtri, stdtr, stdtrit
 
 from poselab.evaluation.accumulator import metrics_of, point_values
 from poselab.structures import InputError
