@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from poselab.evaluation.predictions import read_predictions
 from poselab.evaluation.record import Metrics
+from poselab.experiments.config.trust import trusting
 from poselab.experiments.runs import (
     best_checkpoint,
     is_finished,
@@ -17,6 +18,7 @@ from poselab.experiments.runs import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from omegaconf import DictConfig
@@ -80,11 +82,15 @@ class Run:
         """
         return read_predictions(self.folder / "predictions" / "val.json", categories=None)
 
-    def module(self) -> PoseModule:
-        """The Lightning module of the best checkpoint, on the CPU, in evaluation mode."""
+    def module(self, trust: str | Sequence[str] | None = None) -> PoseModule:
+        """The Lightning module of the best checkpoint, on the CPU, in evaluation mode.
+
+        trust: modules of your own whose classes it may name, as in :func:`poselab.load`.
+        """
         from poselab.experiments import build
 
-        return build.load(self.checkpoint)[0]
+        with trusting(trust):
+            return build.load(self.checkpoint)[0]
 
     def __str__(self) -> str:
         if not self.is_finished:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hydra.utils import get_method
+from omegaconf import OmegaConf
 
 from poselab import cli
 from poselab.annotations.formats.detections import read_detections
@@ -46,7 +47,8 @@ def run(instances: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", detector_names())
 def test_every_shipped_detector_composes(name: str) -> None:
     config, _ = compose("detect", [f"detector={name}", "detector.rules.max_boxes=7"])
-    assert build.instantiate_section(config.detector, "rules")().max_boxes == 7
+    rules = OmegaConf.create({"detector": config.detector.rules})
+    assert build.instantiate_section(rules, "detector")().max_boxes == 7
     assert config.detector.make["_target_"].startswith("poselab.detection.")
     assert inspect.signature(get_method(config.detector.make["_target_"])).parameters.keys() >= {
         "table",
@@ -178,3 +180,11 @@ def test_predict_runs_a_detector(
     assert "no --detector" not in capsys.readouterr().err
     assert cli.main([*given, "--detector", "ground_truth"]) == 1
     assert "annotated people" in capsys.readouterr().err
+
+
+def test_files_that_can_run_code_need_trust(
+    tmp_path: Path, instances: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["detect", str(instances / "val2017"), "--out", str(tmp_path / "boxes.json")]
+    assert cli.main([*words, "--detector", "ultralytics,weights=net.pt"]) == 1
+    assert "expected the word trust=ultralytics" in capsys.readouterr().err

@@ -80,7 +80,7 @@ def test_a_refusal_says_where_what_and_how_to_allow_it() -> None:
         find_target("my_method.ConeHead", "method.head")
     assert str(error.value) == (
         "expected method.head._target_ to be a class that PoseLab has for `method`, got "
-        "my_method.ConeHead, whose code this would run; if it is your own, add trust=my_method"
+        "'my_method.ConeHead', whose code this would run; if it is your own, add trust=my_method"
     )
 
 
@@ -125,7 +125,7 @@ def test_references_to_targets_are_resolved_before_they_are_checked(monkeypatch:
         config = OmegaConf.create(
             {"name": "os.system", "augment": {"_target_": value, "other": "os.system"}}
         )
-        with pytest.raises(InputError, match=r"got os\.system"):
+        with pytest.raises(InputError, match=r"got 'os\.system'"):
             build.instantiate_section(config, "augment")
 
 

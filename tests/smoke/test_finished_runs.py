@@ -10,11 +10,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from poselab.annotations import fingerprint_of, open_annotations
 from poselab.experiments import runs
+from poselab.experiments.config.stored import stored_config
 from poselab.structures import InputError
 from poselab.synthetic import Settings, generate
 
-CONFIG = OmegaConf.create({"seed": 1, "runs": "here"})
-assert isinstance(CONFIG, DictConfig)
+SECTIONS = (
+    *("data", "framing", "augment", "backbone", "method", "module", "postprocess", "optimizer"),
+    *("schedule", "trainer", "evaluator"),
+)
+VALUES = {**{name: {} for name in SECTIONS}, "seed": 1, "flip_test": True, "runs": "here"}
+CONFIG = stored_config(VALUES, "a test")
 
 
 @pytest.fixture

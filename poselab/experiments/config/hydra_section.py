@@ -40,15 +40,12 @@ class _CheckedLoader(ConfigLoaderImpl):
         super().__init__(config_search_path)
         self.expected = expected
 
-    def load_configuration(self, *args: Any, **kwargs: Any) -> DictConfig:
-        return self._checked(super().load_configuration(*args, **kwargs))
-
-    def load_sweep_config(self, *args: Any, **kwargs: Any) -> DictConfig:
-        return self._checked(super().load_sweep_config(*args, **kwargs))
-
-    def _checked(self, config: DictConfig) -> DictConfig:
+    def load_configuration(self, *args: Any, from_shell: bool = True, **kw: Any) -> DictConfig:
+        config = super().load_configuration(*args, from_shell=from_shell, **kw)
+        if not from_shell:  # composed within a job, which does without Hydra's section
+            return config
         found = _settings(config.hydra)
-        for key in sorted(found.keys() | self.expected.keys()):
+        for key in (*found, *self.expected):
             if found.get(key) != self.expected.get(key):
                 raise InputError(
                     f"expected settings of Hydra on the command line, got hydra.{key} in a config "

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import reprlib
 from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped]
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from poselab.io.json_text import shortened
 from poselab.io.yaml_text import MOST_LEVELS, MOST_VALUES, check_yaml, not_yaml
 from poselab.structures import InputError, Skeleton
 
@@ -28,14 +28,14 @@ _DEFAULTS: dict[str, Any] = {
 }
 """Keys that older runs may lack."""
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys((*_SECTIONS, "logger", "published"), (dict,)),
-    "report": (dict, type(None)),
-    "seed": (int,),
-    "flip_test": (bool,),
-    "ema": (int, float, type(None)),
-    "runs": (str,),
-    **dict.fromkeys(("batch", "weights", "folder"), (str, type(None))),
+_TYPES: dict[str, tuple[str, Any]] = {
+    **dict.fromkeys((*_SECTIONS, "logger", "published"), ("a section", dict)),
+    "report": ("a section or null", dict | None),
+    "seed": ("a whole number", int),
+    "flip_test": ("true or false", bool),
+    "ema": ("a number or null", int | float | None),
+    "runs": ("text", str),
+    **dict.fromkeys(("batch", "weights", "folder"), ("text or null", str | None)),
 }
 
 
@@ -48,18 +48,17 @@ def stored_config(content: Any, source: Path | str) -> DictConfig:
     """
     _check_plain(content, source)
     if not isinstance(content, dict):
-        raise _error(source, "a mapping of sections", content)
+        raise _error(source, "a mapping of sections", shortened(content))
     config = {**_DEFAULTS, **content}
-    for key, types in _TYPES.items():
+    for key, (words, types) in _TYPES.items():
         value = config.get(key)
-        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            words = " or ".join("null" if kind is type(None) else kind.__name__ for kind in types)
-            found = reprlib.repr(value) if key in config else "nothing"
-            raise _error(source, f"`{key}` as {words.replace('dict', 'a section')}", found)
+        if not isinstance(value, types) or (isinstance(value, bool) and types is not bool):
+            found = shortened(value) if key in config else "nothing"
+            raise _error(source, f"`{key}` as {words}", found)
     try:
         return OmegaConf.create(config)
     except OmegaConfBaseException as error:
-        raise _error(source, "plain values", str(error).splitlines()[0][:100]) from None
+        raise _error(source, "plain values", shortened(str(error).splitlines()[0])) from None
 
 
 def read_stored_config(text: bytes, source: Path | str) -> DictConfig:
@@ -82,9 +81,11 @@ def stored_skeleton(record: Any, source: Path | str) -> Skeleton:
     try:
         skeleton = Skeleton.from_record(record)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise _error(source, "keypoints and limbs under `skeleton`", str(error)[:100]) from None
+        raise _error(
+            source, "keypoints and limbs under `skeleton`", shortened(str(error))
+        ) from None
     if not (isinstance(skeleton.name, str) and skeleton.keypoints):
-        raise _error(source, "keypoints under `skeleton`", record)
+        raise _error(source, "keypoints under `skeleton`", shortened(record))
     return skeleton
 
 
@@ -100,10 +101,10 @@ def _check_plain(content: Any, source: Path | str) -> None:
         if not isinstance(value, str | int | float | dict | list | tuple | None):
             raise _error(source, "plain values", type(value).__name__)
         if isinstance(value, str) and ("${" in value or value == "???"):
-            raise _error(source, "the values themselves", value)
+            raise _error(source, "the values themselves", shortened(value))
         if isinstance(value, dict) and not all(isinstance(key, str) for key in value):
             other = next(key for key in value if not isinstance(key, str))
-            raise _error(source, "names as keys", other)
+            raise _error(source, "names as keys", shortened(other))
 
 
 def _values(content: Any) -> Iterator[tuple[Any, int]]:
@@ -117,9 +118,8 @@ def _values(content: Any) -> Iterator[tuple[Any, int]]:
             pending += [(part, level + 1) for part in inner]
 
 
-def _error(source: Path | str, expected: str, found: Any) -> InputError:
-    shown = found if isinstance(found, str) else reprlib.repr(found)
+def _error(source: Path | str, expected: str, found: str) -> InputError:
     return InputError(
-        f"expected {expected} in the config of {source}, got {shown[:100]}; give a run or a "
-        "checkpoint that PoseLab made"
+        f"expected {expected} in the config of {source}, got {found}; give a run or a checkpoint "
+        "that PoseLab made"
     )

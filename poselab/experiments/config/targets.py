@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from poselab.experiments.config.trust import trusted_modules
+from poselab.io.json_text import shortened
 from poselab.structures import InputError
 
 _PIXELS = (
@@ -88,7 +89,7 @@ def instantiate(node: Any, key: str) -> Any:
     target = find_target(node["_target_"], key)
     if unknown := [name for name in values if name in _UNKNOWN or not isinstance(name, str)]:
         raise InputError(
-            f"expected names of arguments in `{key}`, got {str(unknown[0])[:60]}; remove it"
+            f"expected names of arguments in `{key}`, got {shortened(unknown[0])}; remove it"
         )
     return partial(target, **values) if node.get("_partial_") is True else target(**values)
 
@@ -101,7 +102,7 @@ def find_target(name: Any, key: str) -> Any:
     """
     if not isinstance(name, str):
         raise InputError(
-            f"expected {key}._target_ as MODULE.NAME, got {str(name)[:60]}; correct it"
+            f"expected {key}._target_ as MODULE.NAME, got {shortened(name)}; correct it"
         )
     module, _, last = name.rpartition(".")
     if not _is_allowed(name, key):
@@ -111,7 +112,7 @@ def find_target(name: Any, key: str) -> Any:
     except Exception as error:  # a module that is imported may raise any error
         reason = " ".join(str(error).split())[:150]
         raise InputError(
-            f"expected {key}._target_ to be there, got {name[:100]}, but {reason}; correct it"
+            f"expected {key}._target_ to be there, got {shortened(name)}, but {reason}; correct it"
         ) from error
     defined = f"{getattr(found, '__module__', '')}.{getattr(found, '__qualname__', '')}"
     same_package = defined.partition(".")[0] == name.partition(".")[0]
@@ -142,6 +143,6 @@ def _refusal(name: str, key: str, module: str) -> InputError:
     section = key.partition(".")[0]
     return InputError(
         f"expected {key}._target_ to be a class that PoseLab has for `{section}`, got "
-        f"{name[:100]}, whose code this would run; if it is your own, add "
-        f"trust={module[:60] or 'MODULE'}"
+        f"{shortened(name)}, whose code this would run; if it is your own, add "
+        f"trust={module if module.replace('.', '').isidentifier() else 'MODULE'}"
     )

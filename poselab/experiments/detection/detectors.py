@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from poselab.experiments.config.names import config_names
+from poselab.experiments.config.trust import trusted_modules
 from poselab.experiments.detection.overrides import detector_overrides
 from poselab.experiments.device import usable_device
 from poselab.structures import InputError
@@ -23,7 +24,8 @@ with changes after commas, such as fasterrcnn,weights=FILE or jittered,iou=0.7,m
 (conf/detector/ holds all keys), or a file: .json a detections file, .onnx a YOLO network (needs
 onnxruntime), .ckpt or a folder what `poselab detect train` made. Weights of torchvision's networks
 come from its hub unless weights=FILE says otherwise. ultralytics is under the AGPL-3.0, no part of
-PoseLab, and used only if you installed it and name it."""
+PoseLab, and used only if you installed it and name it; its files can run code of their authors, so
+that it needs the word trust=ultralytics."""
 
 
 def detector_names() -> list[str]:
@@ -76,6 +78,12 @@ def _instantiated(detector: str, rules: Mapping[str, float]) -> Any:
     overrides = detector_overrides(detector, detector_names())
     config = compose("detect", [*overrides, *changes])[0]
     _check_complete(config, detector)
+    if "ultralytics" in config.detector.make["_target_"] and "ultralytics" not in trusted_modules():
+        raise InputError(
+            f"expected the word trust=ultralytics for the detector {detector}, because files of "
+            "ultralytics can run their author's code; add it if you trust the file, or export the "
+            "network to ONNX"
+        )
     return build.instantiate_section(config, "detector")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 import orjson
@@ -53,13 +54,18 @@ def outputs_key(checkpoint: Path, settings: Any) -> str:
 
 
 def read_outputs(folder: Path) -> RawOutputs | None:
-    """The outputs in ``folder``; None unless they are complete."""
+    """The outputs in ``folder``; None unless they are complete and whole."""
     files = folder / "outputs.npy", folder / _FRAMES
     if not all(file.exists() for file in files):
         return None
-    with np.load(files[1]) as parts:
-        frame = Frame(*(parts[name] for name in Frame._fields))
-    return RawOutputs(np.load(files[0], mmap_mode="r"), frame)
+    try:
+        with np.load(files[1]) as parts:
+            frame = Frame(*(parts[name] for name in Frame._fields))
+        heatmaps = np.load(files[0], mmap_mode="r")
+    except (ValueError, OSError, EOFError, KeyError, BadZipFile):
+        return None
+    whole = heatmaps.ndim == 4 and all(len(part) == len(heatmaps) for part in frame)
+    return RawOutputs(heatmaps, frame) if whole else None
 
 
 def write_outputs(
@@ -84,7 +90,9 @@ def write_outputs(
                 raise InputError("expected a method whose output is heatmaps, got another kind")
             values = output.cpu().numpy().astype(precision)
             if stored is None:
-                stored = _empty_array(temporary, len(samples), values)
+                # Mapped from disk: heatmaps of all validation images do not fit into memory.
+                shape = (len(samples), *values.shape[1:])
+                stored = np.lib.format.open_memmap(temporary, "w+", values.dtype, shape)
             stored[row : row + len(values)] = values
             row += len(values)
             frames.append(batch.frame)
@@ -93,12 +101,6 @@ def write_outputs(
     outputs = read_outputs(folder)
     assert outputs is not None
     return outputs
-
-
-def _empty_array(file: Path, rows: int, like: Any) -> Any:
-    """A memory-mapped array for the outputs of ``rows`` inputs."""
-    shape = (rows, *like.shape[1:])
-    return np.lib.format.open_memmap(file, mode="w+", dtype=like.dtype, shape=shape)
 
 
 def _write_frames(file: Path, frames: list[Frame[Tensor]]) -> None:
