@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HEADER, _TAG, _COMPRESSED = 128, 8, 15
+_HDF5 = b"\x89HDF"
 _CELL = 8  # bytes of an element at least: a number, or a pointer to a struct or cell
 
 
@@ -59,6 +60,18 @@ def matlab_variables(path: Path, content: bytes, plain: bool = True) -> dict[str
     return loaded
 
 
+def matlab_arrays(path: Path, content: bytes) -> dict[str, Any]:
+    """The variables of a MATLAB file of any version; of v7.3, which is HDF5, the arrays alone.
+
+    Raises:
+        InputError: it is neither, or takes more memory than is allowed.
+    """
+    if _HDF5 not in (content[: len(_HDF5)], content[512 : 512 + len(_HDF5)]):
+        return matlab_variables(path, content)
+    arrays = hdf5_arrays(path, content)
+    return {name: array.T for name, array in arrays.items() if not name.startswith("#")}
+
+
 def _broken_matlab(path: Path, error: Exception) -> InputError:
     reason = " ".join(str(error).split())[:120] or type(error).__name__
     return InputError(
@@ -93,7 +106,7 @@ def _stream_size(packed: bytes, limit: int) -> int:
 
 
 def hdf5_arrays(path: Path, content: bytes) -> dict[str, Any]:
-    """The arrays of numbers and texts at the top of an HDF5 file; groups and others are left out.
+    """The arrays of numbers and texts of an HDF5 file, those in groups as GROUP/NAME.
 
     Raises:
         InputError: it is not an HDF5 file, or takes more memory than is allowed.
@@ -103,6 +116,9 @@ def hdf5_arrays(path: Path, content: bytes) -> dict[str, Any]:
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             found = {name: file.get(name) for name in file if not _is_link(file, name)}
+            for name, group in list(found.items()):
+                if isinstance(group, h5py.Group):
+                    group.visititems(lambda n, inner, of=name: found.update({f"{of}/{n}": inner}))
             sets = {
                 name: found[name]
                 for name in found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from poselab.io.array_files import hdf5_arrays, matlab_variables
+from poselab.io.array_files import hdf5_arrays, matlab_arrays
 from poselab.io.files import read_bytes
 from poselab.io.numpy_files import npy_array, npz_arrays
 from poselab.io.text_arrays import csv_arrays, json_arrays
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _READERS: dict[str, Callable[[Path, bytes], dict[str, Any]]] = {
-    ".mat": matlab_variables,
+    ".mat": matlab_arrays,
     ".h5": hdf5_arrays,
     ".hdf5": hdf5_arrays,
     ".npy": npy_array,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,12 @@ _BYTES_PER_CHARACTER = 24
 """Memory of a parsed table per character of its text, at most about."""
 
 _DELIMITERS = ",;\t"
+_OWN_COLUMNS = frozenset(
+    f"{of}{what}"
+    for what in ("id", "ids", "score", "scores")
+    for of in ("", "image_", "img_", "annotation_", "ann_", "pose_", "instance_")
+)
+"""Titles, in lower case, of columns that are no coordinates of joints."""
 _INDEX_NAMES = ("", "index", "Unnamed: 0")
 """Names of the column that pandas numbers rows in."""
 
@@ -93,26 +100,30 @@ def _rows(text: str) -> list[list[str]]:
 
 def _columns(rows: Sequence[Sequence[str]], header: Sequence[str] | None) -> dict[str, Any]:
     columns: list[Any] = []
+    titles: list[str] = []
     named: dict[str, Any] = {}
     for place, cells in enumerate(zip(*rows, strict=True)):
         numbers = [_number(cell) for cell in cells]
         name = header[place] if header else ""
         if None in numbers:
             named[name or f"column {place + 1}"] = np.array(cells)
-            continue
-        column = np.array(numbers, np.float64)
-        if header and name in _INDEX_NAMES:
-            continue
-        if header and _is_id_or_score(name):
-            named[name] = column
-        else:
-            columns.append(column)
+        elif name.lower() in _OWN_COLUMNS:
+            named[name] = np.array(numbers, np.float64)
+        elif not (header and name in _INDEX_NAMES):
+            columns.append(np.array(numbers, np.float64))
+            titles.append(name)
+    if joints := _joint_names(titles):
+        named["joint_names"] = np.array(joints)
     return named | ({"array": np.stack(columns, axis=1)} if columns else {})
 
 
-def _is_id_or_score(name: str) -> bool:
-    words = name.lower().replace("-", "_").split("_")
-    return words[-1] in ("id", "ids", "score", "scores") and "x" not in words
+def _joint_names(titles: Sequence[str]) -> list[str]:
+    """The joints of columns such as nose_x, nose_y, eye_x, eye_y; none for other titles."""
+    parts = [re.fullmatch(r"(.+)[ _.-]([xyXY]|\w+)", title) for title in titles]
+    joints = list(dict.fromkeys(part[1] for part in parts if part))
+    last = {part[2].lower() for part in parts if part}
+    regular = None not in parts and {"x", "y"} <= last and len(last) * len(joints) == len(titles)
+    return joints if regular else []
 
 
 def _number(cell: str) -> float | None:

@@ -276,6 +276,36 @@ def test_joint_names_in_the_file_are_heeded(make_table: Make, tmp_path: Path) ->
     assert not any("nearest" in note for note in found.notes)
 
 
+def test_titles_of_a_table_name_ids_and_joints(make_table: Make, tmp_path: Path) -> None:
+    """Columns of ids, an index as pandas writes it, and nose_x, nose_y, ... in another order."""
+    table = people_in_sight(make_table)
+    order, rows = np.random.default_rng(3).permutation(17), [4, 2, 11, 0]
+    poses = predicted(table)[rows][:, order]
+    titles = ["", "annotation_id", *(f"{COCO17.keypoints[k]}_{c}" for k in order for c in "xy")]
+    lines = [",".join(titles)]
+    for n, (row, pose) in enumerate(zip(rows, poses, strict=True)):
+        lines.append(",".join(map(str, [n, table.annotation_ids[row], *pose.ravel()])))
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    found = open_predictions(tmp_path / "a.csv", table)
+    assert_read(found, table, "N,K2", "annotation id of annotation_id")
+    assert not any("nearest" in note for note in found.notes)
+
+
+def test_arrays_in_groups_structs_and_new_matlab_files(make_table: Make, tmp_path: Path) -> None:
+    table = people_in_sight(make_table)
+    poses = predicted(table)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["results/model/poses"] = poses
+    found = open_predictions(tmp_path / "a.h5", table)
+    assert_read(found, table, "`results/model/poses` is read with axes N,K,2")
+    savemat(tmp_path / "a.mat", {"results": {"about": "a method", "poses": poses}})
+    found = open_predictions(tmp_path / "a.mat", table)
+    assert_read(found, table, "`results.poses` is read with axes N,K,2")
+    with h5py.File(tmp_path / "new.mat", "w", userblock_size=512) as file:
+        file["poses"] = poses.T  # MATLAB's v7.3 is HDF5 with axes reversed
+    assert_read(open_predictions(tmp_path / "new.mat", table), table, "axes N,K,2")
+
+
 def test_swapped_sides_are_a_question(make_table: Make) -> None:
     table = people_in_sight(make_table)
     flipped = predicted(table)[:, list(COCO17.flip_index)]

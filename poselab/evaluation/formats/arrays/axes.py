@@ -30,10 +30,19 @@ ORDERS: tuple[Axes, ...] = tuple(
 
 
 def numeric_arrays(content: Mapping[str, Any]) -> dict[str, Floats]:
-    """The arrays of numbers, without axes of length 1 where there are too many, and MATLAB's cells
-    of arrays of one shape as one array."""
-    arrays = {name: _numeric(value) for name, value in content.items()}
+    """The arrays of numbers, without axes of length 1 where there are too many, MATLAB's cells of
+    arrays of one shape as one array, and fields of its structs as NAME.FIELD."""
+    arrays = {name: _numeric(value) for name, value in _with_fields(content)}
     return {name: array for name, array in arrays.items() if array is not None}
+
+
+def _with_fields(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in content.items():
+        fields = getattr(getattr(value, "dtype", None), "names", None) or ()
+        if not fields:
+            yield name, value
+        columns = {f"{name}.{field}": value[field] for field in fields}
+        yield from _with_fields({n: c.item() if c.size == 1 else c for n, c in columns.items()})
 
 
 def _numeric(value: Any) -> Floats | None:
