@@ -255,7 +255,7 @@ def test_fewer_or_more_joints(make_table: Make) -> None:
     table = people_in_sight(make_table)
     poses = predicted(table)
     fewer = open_predictions(poses[:, 1:], table)
-    assert "nose are not among them and count as wrong" in "\n".join(fewer.notes)
+    assert "nose are not among its joints and count as wrong" in "\n".join(fewer.notes)
     assert (fewer.predictions.keypoints[:, 0] == ABSENT).all()
     assert np.allclose(fewer.predictions.keypoints[:, 1:], poses[:, 1:])
     sides = poses[:, 1:].max(axis=1) - poses[:, 1:].min(axis=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -172,6 +173,17 @@ def tompson_files(folder: Path) -> None:
     np.savez(folder / "preds.npz", predictions=people(16) + 1, scores=np.ones((4, 16)))
     rows = (people(16) + 1).reshape(4, -1)
     np.savetxt(folder / "preds.csv", rows, "%.1f", ",")
+    write_json(folder / "preds.json", {"poses": (people(16) + 1).tolist(), "scores": [0.5] * 4})
+    found = [
+        {
+            "keypoints": pose[None] - 1,
+            "keypoint_scores": np.ones((1, 16)),
+            "bbox_scores": np.ones(1),
+        }
+        for pose in people(16)
+    ]
+    samples = [{"id": n, "img_id": n + 1, "pred_instances": f} for n, f in enumerate(found)]
+    (folder / "dump.pkl").write_bytes(pickle.dumps(samples))
     results_by_person(folder, 16)
 
 
@@ -520,6 +532,20 @@ FORMATS = {
             ("preds.csv",),
             texts.mutated_text,
             (f"evaluate preds.csv {_TOMPSON}",),
+        ),
+        Format(
+            "arrays .json",
+            tompson_files,
+            ("preds.json",),
+            texts.mutated_json,
+            (f"evaluate preds.json {_TOMPSON}",),
+        ),
+        Format(
+            "dump of mmpose",
+            tompson_files,
+            ("dump.pkl",),
+            arrays.mutated_pickle,
+            (f"evaluate dump.pkl {_TOMPSON}",),
         ),
         Format(
             "cache",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 from mutate_bytes import damaged
+from mutate_values import mutated_tree
 from scipy.io import loadmat, savemat
 
 _TYPES = ["f2", ">f8", "i1", "u8", "?", "c16", "S3", "U3", "O"]
@@ -194,6 +196,19 @@ def mutated_npz(content: bytes, random: Random) -> bytes:
     }
     np.savez(file, allow_pickle=True, **arrays)
     return file.getvalue()
+
+
+def mutated_pickle(content: bytes, random: Random) -> bytes:
+    """A pickle of lists and dicts with an odd value or array, or damaged."""
+    if random.randrange(4) == 0:
+        return damaged(content, random)
+    tree = pickle.loads(content)
+    if random.randrange(2):
+        return pickle.dumps(mutated_tree(tree, random, any_keys=True), random.choice([2, 5]))
+    parent = random.choice(tree)["pred_instances"]
+    name = random.choice(sorted(parent))
+    parent[name] = mutated_array(parent[name], random)
+    return pickle.dumps(tree)
 
 
 def write_mat(path: Path, variables: dict[str, Any]) -> None:

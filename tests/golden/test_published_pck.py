@@ -120,7 +120,7 @@ def test_results_of_other_joints_are_matched(shared_data: Data) -> None:
     annotations = open_annotations(shared_data(f"{FOLDER}/gt/flic-joints-oc.mat"), cache=False)
     file = shared_data(f"{FOLDER}/results/FLIC/pred_keypoints_flic_oc.mat")
     found = open_predictions(file, annotations)
-    assert any("left_eye, right_eye are not among them" in note for note in found.notes)
+    assert any("left_eye, right_eye are not among its joints" in note for note in found.notes)
     values = PckEvaluator()(found.predictions, annotations).values
     assert {key: f"{100 * values[key]:.1f}" for key in FLIC} == FLIC
 

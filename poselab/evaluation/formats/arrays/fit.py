@@ -52,7 +52,8 @@ def fit(poses: Floats, rows: Rows, annotations: Annotations) -> Fit:
     errors = np.nanmedian(distances.min(axis=1), axis=1)
     order = np.lexsort((errors, person))
     best = order[np.unique(person[order], return_index=True)[1]]
-    pose, person, distances, offsets = (a[best] for a in (pose, person, distances, offsets))
+    pose, person = pose[best], person[best]
+    distances, offsets = distances[best], offsets[best]
     ordered = np.inf
     if distances.shape[1] == distances.shape[2]:
         ordered = np.median(np.nanmedian(np.einsum("skk->sk", distances), axis=1))

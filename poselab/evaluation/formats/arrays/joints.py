@@ -76,7 +76,7 @@ def _checked(given: Sequence[str], skeleton: Skeleton) -> list[str]:
     for name, found in zip(given, spelled, strict=True):
         if found == OTHER and name != OTHER:
             raise InputError(
-                f"expected --joints of {skeleton.name} ({', '.join(skeleton.keypoints)[:400]}), or "
+                f"expected --joints of {skeleton.name} ({', '.join(skeleton.keypoints)[:200]}), or "
                 f"- for others, got {shortened(name)}"
             )
         if found != OTHER and spelled.count(found) > 1:
@@ -88,6 +88,12 @@ def joints_of_names(names: Sequence[str], skeleton: Skeleton) -> Ints:
     """Of each joint of the skeleton (Kg,) its place among these names, -1 for none."""
     places = [names.index(name) if name in names else -1 for name in skeleton.keypoints]
     return np.array(places, np.int64)
+
+
+def missing_joints(joints: Ints, skeleton: Skeleton) -> str:
+    """The sentence about joints of the skeleton that an array lacks; "" where it lacks none."""
+    missing = [name for name, place in zip(skeleton.keypoints, joints, strict=True) if place < 0]
+    return f"{', '.join(missing)} are not among its joints and count as wrong" * bool(missing)
 
 
 def match_joints(
@@ -157,20 +163,16 @@ def _with_the_rest(nearest: Ints, labelled: Mask) -> Ints:
 
 
 def _described(nearest: Ints, count: int, skeleton: Skeleton) -> str:
-    """The names as the user could give them, and what is missing."""
+    """The joints in the array's order, as the user could name them."""
     names = [OTHER] * count
     for name, place in zip(skeleton.keypoints, nearest, strict=True):
         if place >= 0:
             names[place] = name
-    missing = [n for n, place in zip(skeleton.keypoints, nearest, strict=True) if place < 0]
-    words = f"in the order {','.join(names)}"
-    if not missing:
-        return words
-    return f"{words}; {', '.join(missing)} are not among them and count as wrong"
+    return f"in the order {','.join(names)}"
 
 
 def _ask(nearest: Ints, count: int, skeleton: Skeleton, reason: str) -> InputError:
-    found = shortened(_described(nearest, count, skeleton), 400)[1:-1]
+    found = shortened(_described(nearest, count, skeleton), 240)[1:-1]
     return InputError(
         f"expected joints in the order of {skeleton.name}, but the nearest are {found}{reason}; "
         f"choose with --joints {SAME}, --joints {NEAREST} or --joints NAME,NAME,..."

@@ -12,7 +12,12 @@ import numpy as np
 from poselab.evaluation.formats.arrays.axes import in_order, numeric_arrays, possible_axes
 from poselab.evaluation.formats.arrays.fit import Fit, fit, fits_in_order
 from poselab.evaluation.formats.arrays.hints import KNOWN_ARRAYS, KNOWN_IN
-from poselab.evaluation.formats.arrays.joints import joints_of_names, match_joints, named_joints
+from poselab.evaluation.formats.arrays.joints import (
+    joints_of_names,
+    match_joints,
+    missing_joints,
+    named_joints,
+)
 from poselab.evaluation.formats.arrays.options import (
     AS_SUGGESTED,
     ORDER,
@@ -94,12 +99,13 @@ def predictions_of_arrays(
         scores.of_poses,
         _boxes(keypoints) if (keypoints == ABSENT).any() else None,
     )
-    axes = ",".join(reading.axes)
+    key, axes = shortened(reading.key, 60)[1:-1], ",".join(reading.axes)
     notes = (
-        f"{Path(source).name}: `{reading.key}` is read with axes {axes}, one pose for each of "
+        f"{Path(source).name}: `{key}` is read with axes {axes}, one pose for each of "
         f"{reading.rows.words}",
         about_origin,
         about_joints,
+        missing_joints(joints, annotations.skeleton),
         scores.words,
         f"joints that are NaN count as wrong: {missing}" * bool(missing),
         "these poses are the ground truth itself" * _is_ground_truth(measured),
@@ -191,10 +197,10 @@ def _row_orders(
 def _shapes(arrays: Mapping[str, Floats]) -> str:
     """The arrays with their shapes, a few of them."""
     shapes = [
-        f"{shortened(name, 40)[1:-1]} of {' x '.join(map(str, array.shape))}"
+        f"{shortened(name, 30)[1:-1]} of {' x '.join(map(str, array.shape))}"
         for name, array in arrays.items()
     ]
-    return ", ".join(shapes[:6]) + ", ..." * (len(shapes) > 6) if shapes else "no array of numbers"
+    return ", ".join(shapes[:4]) + ", ..." * (len(shapes) > 4) if shapes else "no array of numbers"
 
 
 def _choose(readings: Sequence[Reading], annotations: Annotations) -> Reading:
