@@ -176,15 +176,22 @@ def compare_methods(
 def _accumulate(
     runs: Sequence[PredictionsFile], annotations: Annotations, evaluator: Evaluator
 ) -> list[Accumulator]:
-    """The accumulator of every run; of large runs, a second process matches one half."""
+    """The accumulator of every run; large runs are matched by two other processes.
+
+    None is matched here, so that what an engine needs meanwhile leaves no gaps in this process's
+    memory, nor threads that would forbid more processes later.
+    """
 
     def match(some: Sequence[PredictionsFile]) -> list[Accumulator]:
         return [evaluator.accumulate(run.predictions, annotations) for run in some]
 
     half = len(runs) // 2
-    large = sum(len(run.predictions) for run in runs[half:]) >= MANY
-    with in_background(partial(match, runs[half:]), worth_it=large and half > 0) as others:
-        return [*match(runs[:half]), *others()]
+    large = half > 0 and sum(len(run.predictions) for run in runs[half:]) >= MANY
+    with (
+        in_background(partial(match, runs[:half]), worth_it=large) as first,
+        in_background(partial(match, runs[half:]), worth_it=large) as others,
+    ):
+        return [*first(), *others()]
 
 
 def _pairs(methods: Sequence[Method], place: int) -> tuple[Pair, ...]:

@@ -10,11 +10,14 @@ import numpy as np
 from poselab.evaluation.accumulator import JointAccumulator
 from poselab.evaluation.diagnosis import diagnose, error_costs
 from poselab.evaluation.matching.instances import match_instances
+from poselab.evaluation.matching.pairs import scorable_pairs
 from poselab.evaluation.metrics.breakdown import OVERLAPS, SIZES, breakdowns
 from poselab.evaluation.metrics.calibration import calibration_of_matches
 from poselab.evaluation.metrics.crowding import overlaps
+from poselab.evaluation.metrics.hotcoco_streaming import MANY
 from poselab.evaluation.metrics.joints import similarities_of_matches
 from poselab.evaluation.metrics.oks import OksEvaluator
+from poselab.io.background import in_background
 from poselab.report.plots import MAX_DRAWN
 
 if TYPE_CHECKING:
@@ -59,10 +62,25 @@ class Analysis(NamedTuple):
 
 
 def analyse(comparison: Comparison) -> tuple[Analysis, ...]:
-    """All methods in the comparison's order."""
+    """All methods in the comparison's order; of large ones, a second process analyses one half."""
+    methods = list(enumerate(comparison.methods))
+    poses = [len(method.runs[0].predictions) for method in comparison.methods]
+
+    def analyse_some(some: Sequence[tuple[int, Method]]) -> list[Analysis]:
+        return [_analyse_method(m, comparison.annotations, n < MAX_DRAWN) for n, m in some]
+
+    def without_predictions() -> list[Analysis]:  # this process has them
+        return [
+            one._replace(predictions=one.predictions.take(slice(0)))
+            for one in analyse_some(methods[1::2])
+        ]
+
+    with in_background(without_predictions, worth_it=sum(poses[1::2]) >= MANY) as others:
+        analyses: list[Any] = [None] * len(methods)
+        analyses[::2], analyses[1::2] = analyse_some(methods[::2]), others()
     return tuple(
-        _analyse_method(method, comparison.annotations, with_breakdowns=n < MAX_DRAWN)
-        for n, method in enumerate(comparison.methods)
+        one._replace(predictions=method.runs[0].predictions)
+        for one, method in zip(analyses, comparison.methods, strict=True)
     )
 
 
@@ -71,11 +89,15 @@ def _analyse_method(method: Method, annotations: Annotations, with_breakdowns: b
     evaluator = _oks_evaluator(record)
     sigmas = None if evaluator is None else evaluator.sigmas
     most = MAX_DETECTIONS if evaluator is None else evaluator.max_detections
-    matches = match_instances(predictions, annotations, None, str(record.get("match", "best_oks")))
+    skeleton_sigmas = annotations.skeleton.oks_sigmas
+    pairs = scorable_pairs(predictions, annotations, skeleton_sigmas if sigmas is None else sigmas)
+    of_skeleton = pairs if sigmas is None or tuple(sigmas) == tuple(skeleton_sigmas) else None
+    rule = str(record.get("match", "best_oks"))
+    matches = match_instances(predictions, annotations, None, rule, pairs=of_skeleton)
     analysis = Analysis(
         name=method.name,
         predictions=predictions,
-        diagnosis=diagnose(predictions, annotations, None, sigmas, most),
+        diagnosis=diagnose(predictions, annotations, None, sigmas, most, pairs),
         joints=similarities_of_matches(matches, predictions, annotations, sigmas=sigmas),
         calibration=calibration_of_matches(matches, predictions, annotations, sigmas),
     )
@@ -83,8 +105,10 @@ def _analyse_method(method: Method, annotations: Annotations, with_breakdowns: b
         return analysis
     return analysis._replace(
         precision=_precision(method.accumulators[0]),
-        costs=error_costs(predictions, annotations, analysis.diagnosis, evaluator),
-        breakdowns=breakdowns(evaluator, predictions, annotations) if with_breakdowns else (),
+        costs=error_costs(predictions, annotations, analysis.diagnosis, evaluator, pairs=pairs),
+        breakdowns=breakdowns(evaluator, predictions, annotations, pairs=pairs)
+        if with_breakdowns
+        else (),
     )
 
 

@@ -22,7 +22,7 @@ from poselab.report.error_plots import (
     joint_rows,
     similarity_plot,
 )
-from poselab.report.page_data import MAX_IMAGES, MAX_UNMATCHED, by_disagreement, page_data
+from poselab.report.page_data import MAX_UNMATCHED, by_disagreement, page_data
 from poselab.report.page_tables import (
     comparability_rows,
     linked_costs,
@@ -109,7 +109,7 @@ def write_page(
         **_section_content(comparison, analyses, sections(analyses)),
         "title": title or _title(comparison),
         "lead": _lead(comparison),
-        "about": _about_images(comparison, len(images)),
+        "about": _about_images(comparison, len(data["images"]["id"]), len(data["pixels"])),
         "groups": list(groups),
         "data": json_in_script(data),
     }
@@ -232,13 +232,13 @@ def _lead(comparison: Comparison) -> str:
     )
 
 
-def _about_images(comparison: Comparison, embedded: int) -> str:
+def _about_images(comparison: Comparison, held: int, embedded: int) -> str:
     """What the image browser shows and what it leaves out."""
-    held = min(len(comparison.annotations), MAX_IMAGES)
     everything = len(comparison.annotations)
+    which = "on which methods differ most" if comparison.pairs else "with the worst poses"
     shown = f"{held:,} images"
     if held < everything:
-        shown = f"{held:,} of {everything:,} images shown, those with the largest errors"
+        shown = f"{held:,} of {everything:,} images shown, those {which}"
     text = (
         f"{shown}: the ground truth, the pose matched to each instance, and the "
         f"unmatched poses with the highest scores, at most {MAX_UNMATCHED} per image and method "
@@ -247,7 +247,6 @@ def _about_images(comparison: Comparison, embedded: int) -> str:
     if comparison.pairs:
         text += " Disagreement: the widest spread of one instance's OKS over the methods shown."
     if embedded:
-        which = "on which methods differ most" if comparison.pairs else "with the worst poses"
         text += (
             f" The {embedded} images of the given folder {which} are embedded in the page, with a "
             f"long side of {LONG_SIDE} pixels."

@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 UNITS, ABSENT = 8192, -32768
 MAX_IMAGES = 5000
+MAX_BYTES = 8_000_000
+"""Of what the page holds of images, so that a browser still draws it: all instances and poses, and
+the embedded images."""
 MAX_UNMATCHED = 3
 """Unmatched poses that are drawn, per image and method."""
+_NAME_AND_SIZE = 80  # bytes of an image's id, file name and size as text
 GROUPING_BIT = 8
 """Added to an error's code where the keypoint lies in another pose."""
 
@@ -56,7 +60,8 @@ def page_data(
 
     ``statuses`` are the names of the keypoint statuses' codes, ``images`` data URIs by image row.
     """
-    selection = _select(annotations, analyses)
+    embedded = sum(map(len, images.values()))
+    selection = _select(annotations, analyses, max(MAX_BYTES - embedded, MAX_BYTES // 4))
     skeleton = annotations.skeleton
     positions = {int(row): n for n, row in enumerate(selection.images)}
     return {
@@ -87,10 +92,13 @@ def by_disagreement(annotations: Annotations, analyses: Sequence[Analysis]) -> I
     return np.lexsort((-total, -np.round(widest, 2)))
 
 
-def _select(annotations: Annotations, analyses: Sequence[Analysis]) -> _Selection:
+def _select(annotations: Annotations, analyses: Sequence[Analysis], max_bytes: int) -> _Selection:
     images = np.arange(len(annotations))
-    if len(images) > MAX_IMAGES:
-        images = np.sort(by_disagreement(annotations, analyses)[:MAX_IMAGES])
+    needed = _bytes_of_images(annotations, analyses)
+    if len(images) > MAX_IMAGES or needed.sum() > max_bytes:
+        order = by_disagreement(annotations, analyses)[:MAX_IMAGES]
+        fitting = np.searchsorted(np.cumsum(needed[order]), max_bytes, side="right")
+        images = np.sort(order[: max(1, int(fitting))])
     rows = [np.array(annotations.rows(row), np.int64) for row in images.tolist()]
     instances = np.concatenate(rows)
     counts = np.diff(annotations.first_person)[images]
@@ -101,6 +109,23 @@ def _select(annotations: Annotations, analyses: Sequence[Analysis]) -> _Selectio
     for n in np.flatnonzero(sizes.min(axis=1) <= 0):  # the annotations lack their size
         frames[n] = _frame_of_keypoints(annotations, instances[first[n] : first[n + 1]])
     return _Selection(images, instances, first, frames)
+
+
+def _bytes_of_images(annotations: Annotations, analyses: Sequence[Analysis]) -> Ints:
+    """About how many bytes (N,) of the page each image takes, with its instances and poses."""
+    joints, instances = len(annotations.skeleton), np.diff(annotations.first_person)
+    image_of = annotations.image_of()
+    pose, status = 4 * joints + 4, joints + 9  # 16-bit coordinates, a score; codes, OKS and row
+    needed = instances * (5 * joints + 10 + len(analyses) * status)
+    for analysis in analyses:
+        diagnosis = analysis.diagnosis
+        matched = np.bincount(image_of[diagnosis.pose_of >= 0], minlength=len(annotations))
+        ids = analysis.predictions.image_ids[diagnosis.background]
+        rows = rows_of(annotations.image_ids, ids)
+        unmatched = np.bincount(rows[rows >= 0], minlength=len(annotations))
+        needed += pose * (matched + np.minimum(unmatched, MAX_UNMATCHED))
+    as_base64 = needed * 4 // 3
+    return np.asarray(_NAME_AND_SIZE + 8 * len(analyses) + as_base64)
 
 
 def _frame_of_keypoints(annotations: Annotations, instances: Ints) -> Floats:

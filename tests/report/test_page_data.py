@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,20 @@ def test_of_many_images_those_that_differ_stay(
     assert UNDETECTED in data["images"]["id"]
     assert len(data["images"]["id"]) == 2
     assert len(unpacked(data["instances"]["points"], "<i2")) == 2 * 2 * 17 * 2
+
+
+@pytest.mark.parametrize("embedded", [0, 5_000])
+def test_the_page_holds_as_many_images_as_fit(
+    comparison: Comparison, monkeypatch: pytest.MonkeyPatch, embedded: int
+) -> None:
+    monkeypatch.setattr(page_data, "MAX_BYTES", 12_000)
+    table, analyses = comparison.annotations, analyse(comparison)
+    pixels = {int(table.image_ids.tolist().index(UNDETECTED)): "x" * embedded}
+    data = page_data.page_data(table, analyses, instance_groups(table), STATUSES, pixels)
+    assert UNDETECTED in data["images"]["id"]
+    assert len(data["images"]["id"]) < len(table)
+    packed = [data[name] for name in ("images", "instances", "methods", "pixels")]
+    assert 6_000 < len(json.dumps(packed)) < 13_000
 
 
 def test_keypoints_that_a_file_leaves_out_are_absent() -> None:

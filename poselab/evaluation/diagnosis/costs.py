@@ -20,15 +20,15 @@ from poselab.evaluation.matching.candidates import (
     match_candidates,
     pairs_to_match,
 )
-from poselab.evaluation.matching.pairs import Pairs
 from poselab.evaluation.metrics.average_precision import OksAccumulator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.diagnosis.diagnosis import Diagnosis
     from poselab.evaluation.images import ImageIds
+    from poselab.evaluation.matching.pairs import Pairs
     from poselab.evaluation.metrics.oks import OksEvaluator
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints, Mask
@@ -40,11 +40,16 @@ FALSE_NEGATIVE, GROUPING = "false negative", "grouping"
 
 
 class Corrected(NamedTuple):
-    """Poses and people after a correction, and the rows (N,) that the poses had before it."""
+    """What a correction changes, None for what it leaves.
 
-    predictions: Predictions
-    annotations: Annotations
-    rows: Ints
+    moved: rows (n,) of poses and their keypoints (n, K, 2); scores (N,) of all poses; removed (N,)
+    poses; annotations, in which the evaluator ignores some instances.
+    """
+
+    moved: tuple[Ints, Floats] | None = None
+    scores: Floats | None = None
+    removed: Mask | None = None
+    annotations: Annotations | None = None
 
 
 class ErrorCost(NamedTuple):
@@ -67,10 +72,12 @@ def error_costs(
     diagnosis: Diagnosis,
     evaluator: OksEvaluator,
     image_ids: ImageIds = None,
+    pairs: Pairs | None = None,
 ) -> list[ErrorCost]:
     """The AP gained when one type of error alone is corrected, for each type.
 
-    Arguments must be those that were diagnosed. Corrections are the least ones that remove an
+    Arguments must be those that were diagnosed; ``pairs`` are all scorable ones, if they are known.
+    Corrections are the least ones that remove an
     error, after Ronchi and Perona (ICCV 2017): a keypoint moves towards its ground truth until its
     similarity is 0.85 for a jitter, 0.5 for a miss (which is then a jitter), and for an inversion
     or a swap as great as it was to the wrong keypoint. Poses get ``diagnosis.optimal_scores``;
@@ -83,14 +90,25 @@ def error_costs(
     of COCO's sigmas), ranks by the OKS with the most similar instance and soft suppression, and
     counts as background, threshold by threshold, whatever was not matched.
     """
-    pairs = pairs_to_match(predictions, annotations, diagnosis.sigmas)
+    pairs = pairs_to_match(predictions, annotations, diagnosis.sigmas, pairs)
     images = images_to_score(annotations, image_ids)
+    most = evaluator.max_detections
+    found = candidates(predictions, annotations, pairs, images, most)
 
     def ap(corrected: Corrected) -> float:
-        known = _pairs_after(corrected, pairs, predictions, diagnosis.sigmas)
-        return _average_precision(corrected, known, images, evaluator.max_detections)
+        now = found
+        if corrected.scores is not None:
+            ranked = replace(predictions, scores=corrected.scores)
+            now = candidates(ranked, annotations, pairs, images, most)
+        if corrected.moved is not None:
+            rows, keypoints = corrected.moved
+            poses = replace(predictions.take(rows), keypoints=keypoints)
+            now = now.moved(rows, poses, pairs_to_match(poses, annotations, diagnosis.sigmas))
+        fewer = annotations if corrected.annotations is None else corrected.annotations
+        matching = match_candidates(now, fewer, corrected.removed)
+        return point_values(OksAccumulator(matching))["AP"]
 
-    before = ap(Corrected(predictions, annotations, np.arange(len(predictions))))
+    before = ap(Corrected())
     costs = []
     for error, correct in CORRECTIONS.items():
         count = _count(error, diagnosis)
@@ -99,28 +117,6 @@ def error_costs(
         after = ap(correct(predictions, annotations, diagnosis)) if changes else before
         costs.append(ErrorCost(str(error), count, after, after - before))
     return costs
-
-
-def _pairs_after(
-    corrected: Corrected, pairs: Pairs, before: Predictions, sigmas: Sequence[float]
-) -> Pairs:
-    """The pairs of corrected poses: those of before, compared anew only where a pose moved."""
-    now, annotations, rows = corrected
-    moved = (now.keypoints != before.keypoints[rows]).any(axis=(1, 2))
-    new = pairs_to_match(now, annotations, sigmas, np.flatnonzero(moved))
-    row_now = np.full(len(before), -1)
-    row_now[rows[~moved]] = np.flatnonzero(~moved)
-    old = pairs._replace(pose=row_now[pairs.pose])
-    return Pairs(*map(np.concatenate, zip(old.take(old.pose >= 0), new, strict=True)))
-
-
-def _average_precision(
-    corrected: Corrected, pairs: Pairs, images: Mask, max_detections: int
-) -> float:
-    """AP to the digit that the evaluator gives, whose OKS engine would compare all pairs."""
-    predictions, annotations, _ = corrected
-    found = candidates(predictions, annotations, pairs, images, max_detections)
-    return point_values(OksAccumulator(match_candidates(found, annotations)))["AP"]
 
 
 def _count(error: str, diagnosis: Diagnosis) -> int:
@@ -148,49 +144,39 @@ def _correct_keypoints(status: KeypointStatus) -> Correction:
         distance = spread * np.sqrt(-2 * np.log(similarity) * annotations.areas[instance])
         offset = predictions.keypoints[row, joint] - target
         offset *= (INSIDE * distance / np.hypot(offset[:, 0], offset[:, 1]))[:, None]
-        return _with_keypoints(predictions, annotations, (row, joint), target + offset)
+        return _with_keypoints(predictions, row, joint, target + offset)
 
     return correct
 
 
-def _with_keypoints(
-    predictions: Predictions, annotations: Annotations, where: tuple[Ints, Ints], points: Floats
-) -> Corrected:
+def _with_keypoints(predictions: Predictions, row: Ints, joint: Ints, points: Floats) -> Corrected:
     """Other coordinates (n, 2) of some keypoints, given by their rows (n,) and joints (n,)."""
-    keypoints = predictions.keypoints.copy()
-    keypoints[where] = points
-    moved = replace(predictions, keypoints=keypoints)
-    return Corrected(moved, annotations, np.arange(len(predictions)))
+    rows, place = np.unique(row, return_inverse=True)
+    keypoints = predictions.keypoints[rows]
+    keypoints[place, joint] = points
+    return Corrected(moved=(rows, keypoints))
 
 
-def _correct_grouping(
-    predictions: Predictions, annotations: Annotations, diagnosis: Diagnosis
-) -> Corrected:
+def _correct_grouping(predictions: Predictions, _: Annotations, diagnosis: Diagnosis) -> Corrected:
     instance, joint = np.nonzero(diagnosis.grouping_errors)
     points = predictions.keypoints[diagnosis.keypoints.grouped_into[instance, joint], joint]
-    return _with_keypoints(predictions, annotations, (diagnosis.pose_of[instance], joint), points)
+    return _with_keypoints(predictions, diagnosis.pose_of[instance], joint, points)
 
 
-def _correct_scores(
-    predictions: Predictions, annotations: Annotations, diagnosis: Diagnosis
-) -> Corrected:
-    ranked = replace(predictions, scores=diagnosis.optimal_scores)
-    return Corrected(ranked, annotations, np.arange(len(predictions)))
+def _correct_scores(_: Predictions, __: Annotations, diagnosis: Diagnosis) -> Corrected:
+    return Corrected(scores=diagnosis.optimal_scores)
 
 
-def _remove_background(
-    predictions: Predictions, annotations: Annotations, diagnosis: Diagnosis
-) -> Corrected:
-    kept = diagnosis.evaluated.copy()
-    kept[diagnosis.background] = False
-    return Corrected(predictions.take(kept), annotations, np.flatnonzero(kept))
+def _remove_background(predictions: Predictions, _: Annotations, diagnosis: Diagnosis) -> Corrected:
+    removed = np.zeros(len(predictions), dtype=bool)
+    removed[diagnosis.background] = True
+    return Corrected(removed=removed)
 
 
 def _ignore_false_negatives(
-    predictions: Predictions, annotations: Annotations, diagnosis: Diagnosis
+    _: Predictions, annotations: Annotations, diagnosis: Diagnosis
 ) -> Corrected:
-    fewer = ignoring_instances(annotations, diagnosis.false_negatives)
-    return Corrected(predictions, fewer, np.arange(len(predictions)))
+    return Corrected(annotations=ignoring_instances(annotations, diagnosis.false_negatives))
 
 
 INSIDE = 1 - 1e-6

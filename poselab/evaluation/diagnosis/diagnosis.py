@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.images import ImageIds
+    from poselab.evaluation.matching.pairs import Pairs
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints, Mask
 
@@ -96,8 +97,10 @@ def diagnose(
     image_ids: ImageIds = None,
     sigmas: Sequence[float] | None = None,
     max_detections: int = 20,
+    pairs: Pairs | None = None,
 ) -> Diagnosis:
     """Diagnose all images, or only those of ``image_ids``; ``sigmas`` replace the skeleton's.
+    ``pairs`` are all scorable ones, if they are known.
 
     Poses and instances are matched once: in the order of their scores, each pose of an image takes
     the unmatched instance of greatest OKS, if it is 0.1 or more. A pose that is similar to a crowd
@@ -111,7 +114,7 @@ def diagnose(
     selection = select(predictions, annotations, image_ids, max_detections)
     if not len(predictions):  # an empty file has no axis of keypoints
         predictions = replace(predictions, keypoints=np.empty((0, len(oks_sigmas), 2)))
-    matches = match_poses(predictions, annotations, selection, oks_sigmas)
+    matches = match_poses(predictions, annotations, selection, oks_sigmas, pairs)
     return Diagnosis(
         scored=selection.scored,
         pose_of=matches.pose_of,

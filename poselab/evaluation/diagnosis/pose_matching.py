@@ -14,6 +14,7 @@ from poselab.evaluation.matching.pairs import (
     most_similar_pairs,
     oks_of_pairs,
     same_image_pairs,
+    scorable_pairs,
     score_ranks,
 )
 from poselab.evaluation.matching.similarity import oks_of_regions
@@ -95,11 +96,13 @@ def match_poses(
     annotations: Annotations,
     selection: Selection,
     sigmas: Sequence[float],
+    known: Pairs | None = None,
 ) -> PoseMatches:
-    """Match poses to instances once, the best score first."""
-    instances, poses = np.flatnonzero(selection.scored), np.flatnonzero(selection.in_chosen_images)
-    rows = same_image_pairs(poses, selection.image[poses], instances, annotations)
-    all_pairs = oks_of_pairs(rows, predictions, annotations, sigmas)
+    """Match poses to instances once, the best score first; ``known`` are all scorable pairs."""
+    if known is None:
+        known = scorable_pairs(predictions, annotations, sigmas)
+    chosen = selection.scored[known.person] & selection.in_chosen_images[known.pose]
+    all_pairs = known.take(chosen)
     optimal, score_errors = _ranking(all_pairs.take(all_pairs.oks >= MIN_OKS), selection)
     pairs = all_pairs.take(selection.evaluated[all_pairs.pose])
     similar = pairs.take(pairs.oks >= MIN_OKS)

@@ -8,6 +8,7 @@ hold them to both engines'.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from poselab.evaluation.matching.pairs import (
     Pairs,
     oks_of_pairs,
     same_image_pairs,
+    scorable_pairs,
     score_ranks,
     slices_of_pairs,
 )
@@ -34,40 +36,58 @@ if TYPE_CHECKING:
 class Candidates(NamedTuple):
     """The D best poses of the chosen images in COCO's order, and the people they can be matched to.
 
-    row (D,) of the predictions, image (D,) row among image_ids (N,), scores (D,), outside (D,):
-    larger than COCO's area range "all", so that it is ignored if unmatched. The pairs' poses are
-    places among these D; pairs are sorted by rank of the pose in its image, pose, OKS and
-    person, and ``ranks`` are the bounds of each rank's pairs.
+    row (D,) of the predictions, image (D,) row among image_ids (N,), scores (D,), rank (D,) in the
+    image; outside (D,): larger than COCO's area range "all", so that it is ignored if unmatched.
+    The pairs' poses are places among these D; pairs are sorted by rank, pose, OKS and person.
     """
 
     row: Ints
     image: Ints
     scores: Floats
+    rank: Ints
     outside: Mask
     image_ids: Ints
     pairs: Pairs
-    ranks: Ints
+
+    def moved(self, rows: Ints, poses: Predictions, pairs: Pairs) -> Candidates:
+        """The same when some of the predictions, by their rows (n,), are now these poses (n) with
+        these pairs."""
+        place = np.full(max(rows.max(initial=-1), self.row.max(initial=-1)) + 1, -1)
+        place[self.row] = np.arange(len(self.row))
+        places = place[rows]
+        outside = self.outside.copy()
+        outside[places[places >= 0]] = _poses_out_of_range(poses)[places >= 0]
+        old = self.pairs.take(~np.isin(self.pairs.pose, places))
+        new = pairs._replace(pose=places[pairs.pose])
+        return self._replace(outside=outside, pairs=_in_order([old, new], self.rank))
 
 
 def pairs_to_match(
     predictions: Predictions,
     annotations: Annotations,
     sigmas: Sequence[float],
-    poses: Ints | None = None,
+    scorable: Pairs | None = None,
 ) -> Pairs:
-    """The pairs of all or some poses (n,) with any person of their image, ignored ones too, whose
-    OKS reaches COCO's lowest threshold."""
+    """The pairs of a pose and any person of its image, ignored ones too, whose OKS reaches COCO's
+    lowest threshold; ``scorable`` are those of :func:`scorable_pairs`, if they are known."""
+    if scorable is None:
+        scorable = scorable_pairs(predictions, annotations, sigmas)
     image = rows_of(annotations.image_ids, predictions.image_ids)
-    chosen = np.flatnonzero(image >= 0) if poses is None else poses[image[poses] >= 0]
-    everyone = np.arange(annotations.num_instances)
-    rows = same_image_pairs(chosen, image[chosen], everyone, annotations)
-    pairs = oks_of_pairs(rows, predictions, annotations, sigmas)
-    labelled = (annotations.visibility > 0).any(axis=1)
-    for part in slices_of_pairs(len(pairs.pose), len(sigmas)):
-        regions = np.flatnonzero(~labelled[pairs.person[part]]) + part.start
-        keypoints = predictions.keypoints[pairs.pose[regions]]
-        pairs.oks[regions] = oks_of_regions(keypoints, annotations, pairs.person[regions], sigmas)
-    return pairs.take(pairs.oks >= THRESHOLDS[0])
+    poses = np.flatnonzero(image >= 0)
+    labelled = np.asarray((annotations.visibility > 0).any(axis=1))
+
+    def rows(people: Mask) -> tuple[Ints, Ints]:
+        return same_image_pairs(poses, image[poses], np.flatnonzero(people), annotations)
+
+    crowds = oks_of_pairs(rows(labelled & annotations.crowd), predictions, annotations, sigmas)
+    pose, region = rows(~labelled)
+    oks = np.empty(len(pose))
+    for part in slices_of_pairs(len(pose), len(sigmas)):
+        keypoints = predictions.keypoints[pose[part]]
+        oks[part] = oks_of_regions(keypoints, annotations, region[part], sigmas)
+    parts = (scorable, crowds, Pairs(pose, region, oks))
+    similar = [pairs.take(pairs.oks >= THRESHOLDS[0]) for pairs in parts]
+    return Pairs(*(np.concatenate(columns) for columns in zip(*similar, strict=True)))
 
 
 def candidates(
@@ -88,19 +108,23 @@ def candidates(
     rows, rank = rows[order], rank[order]
     place = np.full(len(predictions), -1)
     place[rows] = np.arange(len(rows))
-    pairs = pairs._replace(pose=place[pairs.pose])
-    pairs = pairs.take(pairs.pose >= 0)
-    pairs = pairs.take(np.lexsort((pairs.person, pairs.oks, pairs.pose, rank[pairs.pose])))
-    ranks = np.searchsorted(rank[pairs.pose], np.arange(rank.max(initial=-1) + 2))
     return Candidates(
         row=rows,
         image=image[rows],
         scores=predictions.scores[rows],
-        outside=_out_of_range(predictions.take(rows).areas()),
+        rank=rank,
+        outside=_poses_out_of_range(predictions)[rows],
         image_ids=image_ids,
-        pairs=pairs,
-        ranks=ranks,
+        pairs=_in_order([pairs._replace(pose=place[pairs.pose])], rank),
     )
+
+
+def _in_order(parts: Sequence[Pairs], rank: Ints) -> Pairs:
+    """The pairs of all parts in the candidates' order, without those whose pose is no candidate
+    (-1); ``rank`` (D,) is that of the poses."""
+    pose, person, oks = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    order = np.lexsort((person, oks, pose, rank[pose]))
+    return Pairs(pose, person, oks).take(order[pose[order] >= 0])
 
 
 def match_candidates(
@@ -134,6 +158,16 @@ def _out_of_range(areas: Floats) -> Mask:
     return np.asarray((areas < low) | (areas > high))
 
 
+def _poses_out_of_range(predictions: Predictions) -> Mask:
+    """Which poses (N,) are not in COCO's range "all"."""
+    keypoints = predictions.keypoints
+    if predictions.boxes is None and keypoints.size:
+        widest = keypoints.max() - keypoints.min()
+        if widest**2 <= AREAS["all"][1]:  # no pose is that wide
+            return np.zeros(len(predictions), dtype=bool)
+    return _out_of_range(predictions.areas())
+
+
 def ignoring_instances(annotations: Annotations, instances: Mask) -> Annotations:
     """The annotations in which the evaluator ignores these instances (M,)."""
     # COCO's metric ignores instances that have 0 keypoints on record.
@@ -154,9 +188,8 @@ def _persons(found: Candidates, ignored: Mask, crowd: Mask) -> Ints:
     similar = oks >= THRESHOLDS[:, None]
     taken = np.zeros((len(THRESHOLDS), len(ignored)), dtype=bool)
     person_of = np.full((len(THRESHOLDS), len(found.row)), -1, np.int32)
-    for begin, end in zip(found.ranks[:-1].tolist(), found.ranks[1:].tolist(), strict=True):
-        if begin == end:
-            continue
+    _, begins = np.unique(found.rank[pose], return_index=True)
+    for begin, end in pairwise([*begins.tolist(), len(pose)]):
         of_rank = slice(begin, end)
         free = similar[:, of_rank] & (~taken[:, person[of_rank]] | crowd[person[of_rank]])
         first = np.flatnonzero(np.diff(pose[of_rank], prepend=-1))

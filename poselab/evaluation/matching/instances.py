@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.images import image_rows, images_to_score, instances_to_score
+from poselab.evaluation.images import (
+    check_image_ids,
+    image_rows,
+    images_to_score,
+    instances_to_score,
+)
 from poselab.evaluation.matching.pairs import (
     match_greedily,
-    oks_of_pairs,
-    same_image_pairs,
+    scorable_pairs,
     score_ranks,
 )
 from poselab.structures import InputError
@@ -18,6 +22,7 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
     from poselab.evaluation.images import ImageIds
+    from poselab.evaluation.matching.pairs import Pairs
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Ints, Mask
 
@@ -45,10 +50,12 @@ def match_instances(
     image_ids: ImageIds,
     rule: str,
     measurable: Mask | None = None,
+    pairs: Pairs | None = None,
 ) -> InstanceMatches:
     """Match the people of the chosen images, else those held out for testing, else all.
 
     ``rule`` is one of :data:`MATCH_RULES`; people who are not ``measurable`` (M,) are left out.
+    ``pairs`` are all scorable ones by the skeleton's sigmas, if they are known.
 
     Raises:
         InputError: predictions that the rule cannot match, or an image that is not annotated.
@@ -56,6 +63,8 @@ def match_instances(
     wanted = instances_to_score(annotations, image_ids)
     rows = np.flatnonzero(wanted if measurable is None else wanted & measurable)
     images = np.sort(annotations.image_ids[images_to_score(annotations, image_ids)])
+    if rule == "best_oks" and pairs is not None:
+        return InstanceMatches(rows, _match(pairs, predictions, annotations)[rows], images)
     return InstanceMatches(rows, MATCH_RULES[rule](predictions, annotations)[rows], images)
 
 
@@ -96,11 +105,14 @@ def match_by_best_oks(predictions: Predictions, annotations: Annotations) -> Int
     Raises:
         InputError: a pose of an image that is not annotated.
     """
-    image = image_rows(annotations, predictions.image_ids)
-    instances = np.flatnonzero(annotations.scorable())
-    rows = same_image_pairs(np.arange(len(predictions)), image, instances, annotations)
-    pairs = oks_of_pairs(rows, predictions, annotations, annotations.skeleton.oks_sigmas)
+    check_image_ids(annotations, predictions.image_ids)
+    pairs = scorable_pairs(predictions, annotations, annotations.skeleton.oks_sigmas)
+    return _match(pairs, predictions, annotations)
+
+
+def _match(pairs: Pairs, predictions: Predictions, annotations: Annotations) -> Ints:
     pairs = pairs.take(pairs.oks > 0)
+    image = image_rows(annotations, predictions.image_ids)
     rank = score_ranks(predictions.scores, image)[pairs.pose]
     return match_greedily(pairs, rank, annotations.num_instances)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from poselab.annotations.columns import rows_of
 from poselab.evaluation.matching.similarity import oks
 
 if TYPE_CHECKING:
@@ -68,6 +69,16 @@ def oks_of_pairs(
     return Pairs(pose, person, similar)
 
 
+def scorable_pairs(
+    predictions: Predictions, annotations: Annotations, sigmas: Sequence[float]
+) -> Pairs:
+    """All pairs of a pose and a scorable person of its image; poses of other images have none."""
+    image = rows_of(annotations.image_ids, predictions.image_ids)
+    poses, instances = np.flatnonzero(image >= 0), np.flatnonzero(annotations.scorable())
+    rows = same_image_pairs(poses, image[poses], instances, annotations)
+    return oks_of_pairs(rows, predictions, annotations, sigmas)
+
+
 def slices_of_pairs(pairs: int, joints: int) -> Iterator[slice]:
     """Slices of so many pairs at a time that arrays of their joints stay small."""
     step = max(1, JOINTS_AT_ONCE // joints)
@@ -97,10 +108,14 @@ def match_greedily(pairs: Pairs, rank: Ints, instances: int) -> Ints:
 def most_similar_people(pairs: Pairs, num_poses: int) -> Ints:
     """The person (N,) of greatest OKS of each pose, of equals the first, -1 if every OKS is 0."""
     person_of = np.full(num_poses, -1)
-    order = np.lexsort((pairs.person, -pairs.oks))
-    similar = order[pairs.oks[order] > 0]
-    poses, first = np.unique(pairs.pose[similar], return_index=True)
-    person_of[poses] = pairs.person[similar[first]]
+    similar = pairs.take(pairs.oks > 0)
+    if len(similar.pose):
+        first = np.flatnonzero(np.diff(similar.pose, prepend=-1))
+        greatest = np.repeat(
+            np.maximum.reduceat(similar.oks, first), np.diff(first, append=len(similar.pose))
+        )
+        best = similar.take(similar.oks == greatest)
+        person_of[best.pose[::-1]] = best.person[::-1]  # the first is assigned last
     return person_of
 
 

@@ -24,7 +24,9 @@ def joint_similarity(
     ``instances`` (...) are person rows and broadcast against the poses. exp(-d² / (2·(2σ)²·area))
     at labelled keypoints, 0 elsewhere; to a person without area only exact keypoints are similar.
     """
-    squared = np.square(keypoints - annotations.keypoints[instances]).sum(axis=-1)
+    offset = keypoints - annotations.keypoints[instances]
+    np.square(offset, out=offset)
+    squared = offset[..., 0] + offset[..., 1]  # far faster than a sum over an axis of two
     oks_sigmas = annotations.skeleton.oks_sigmas if sigmas is None else sigmas
     spread = (2 * np.array(oks_sigmas)) ** 2  # COCO's k is twice the annotators' deviation sigma
     # The epsilon is pycocotools'. Areas are those of masks, about half of a person's box.

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from poselab.annotations.columns import rows_of
 from poselab.evaluation.accumulator import point_values
 from poselab.evaluation.images import images_to_score
 from poselab.evaluation.matching.candidates import (
@@ -19,7 +18,7 @@ from poselab.evaluation.matching.candidates import (
     match_candidates,
     pairs_to_match,
 )
-from poselab.evaluation.matching.pairs import most_similar_people, oks_of_pairs, same_image_pairs
+from poselab.evaluation.matching.pairs import most_similar_people, scorable_pairs
 from poselab.evaluation.metrics.average_precision import OksAccumulator
 from poselab.evaluation.metrics.crowding import overlaps
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from poselab.evaluation.images import ImageIds
     from poselab.evaluation.matching.candidates import Candidates
     from poselab.evaluation.matching.coco import Matching
+    from poselab.evaluation.matching.pairs import Pairs
     from poselab.evaluation.metrics.oks import OksEvaluator
     from poselab.evaluation.predictions import Predictions
     from poselab.structures import Floats, Ints, Mask
@@ -74,19 +74,16 @@ def compare_poses(
     predictions: Predictions,
     annotations: Annotations,
     image_ids: ImageIds = None,
+    pairs: Pairs | None = None,
 ) -> ComparedPoses:
-    """Compare all poses by the evaluator's sigmas."""
+    """Compare all poses by the evaluator's sigmas, unless all scorable ``pairs`` are known."""
     sigmas = evaluator.sigmas_for(annotations)
-    image = rows_of(annotations.image_ids, predictions.image_ids)
-    poses, instances = np.flatnonzero(image >= 0), np.flatnonzero(annotations.scorable())
-    rows = same_image_pairs(poses, image[poses], instances, annotations)
-    person_of = most_similar_people(
-        oks_of_pairs(rows, predictions, annotations, sigmas), len(predictions)
-    )
-    pairs = pairs_to_match(predictions, annotations, sigmas)
+    if pairs is None:
+        pairs = scorable_pairs(predictions, annotations, sigmas)
+    similar = pairs_to_match(predictions, annotations, sigmas, pairs)
     images = images_to_score(annotations, image_ids)
-    found = candidates(predictions, annotations, pairs, images, evaluator.max_detections)
-    return ComparedPoses(found, person_of)
+    found = candidates(predictions, annotations, similar, images, evaluator.max_detections)
+    return ComparedPoses(found, most_similar_people(pairs, len(predictions)))
 
 
 def matching_within(compared: ComparedPoses, annotations: Annotations, chosen: Bin) -> Matching:
@@ -104,10 +101,12 @@ def breakdowns(
     predictions: Predictions,
     annotations: Annotations,
     image_ids: ImageIds = None,
+    pairs: Pairs | None = None,
 ) -> list[Breakdown]:
-    """By size, by crowding and by labelled joints, of poses that are compared once."""
+    """By size, by crowding and by labelled joints, of poses that are compared once, or whose
+    scorable ``pairs`` are known."""
     scored = (evaluator, predictions, annotations, image_ids)
-    compared = compare_poses(*scored)
+    compared = compare_poses(*scored, pairs)
     kinds = (by_size, by_crowding, by_labelled_joints)
     return [by(*scored, compared=compared) for by in kinds]
 
