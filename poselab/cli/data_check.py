@@ -31,7 +31,8 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "root",
         type=path,
-        help="folder in the layout of COCO, MPII, LSP, FLIC or PARSE, or an annotation file",
+        help="folder in the layout of COCO, MPII, LSP, FLIC or PARSE, an export of Roboflow or "
+        "CVAT, or an annotation file",
     )
     arguments.add_argument(
         "--layout", help="of the folder or file: coco, mpii, ... (default: recognise it)"

@@ -90,9 +90,15 @@ class SplitFiles:
         if not self.images.is_dir():
             raise InputError(
                 f"expected a folder of images at {self.images}, found none; set data.sources."
-                "root, or see `poselab data check` and `poselab data synth`"
+                "root, or the files of your own annotations (data=custom, see `poselab train "
+                "--help`), or see `poselab data check` and `poselab data synth`"
             )
         file = self.annotation_file() or self.annotations[0]
+        if not file.exists() and (others := _like(file)):
+            raise InputError(
+                f"expected annotations at {file}, found only {others[:200]} there; set "
+                "data.sources.train and data.sources.val"
+            )
         table = open_annotations(file, layout=self.layout, category=category)
         table = replace(table, outside_images=outside_images)
         rows = np.arange(len(table))
@@ -114,6 +120,11 @@ class SplitFiles:
             return layout_of(file) == self.layout
         except InputError:
             return False
+
+
+def _like(file: Path) -> str:
+    """The files beside an absent one that are of its kind."""
+    return ", ".join(sorted(path.name for path in file.parent.glob(f"*{file.suffix}")))
 
 
 class DatasetFiles(NamedTuple):

@@ -67,7 +67,8 @@ def check_folder(
         layouts = ", ".join(_layout(each.TITLE, each.files(root)) for each in known.values())
         raise InputError(
             f"expected a dataset in its official layout under {root} ({layouts}), found none of "
-            f"them; {how_to_get(root)}"
+            "them; annotations of your own are checked by `poselab data check FILE --images FOLDER`"
+            f" and trained on by data=custom (see `poselab train --help`); {how_to_get(root)}"
         )
     # Splits that are image rows of one file, such as LSP's, are checked once.
     splits = {(split.annotations, split.images): split for split in known[name].files(root)}

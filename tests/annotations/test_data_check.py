@@ -191,7 +191,10 @@ def test_a_single_file_with_images_elsewhere(root, capsys):
 def test_an_unknown_dataset_is_an_error(root, capsys):
     status, printed = checked(capsys, root, "--layout", "mpi")
     assert status == 1
-    assert "expected a dataset out of coco, flic, lsp, mpii, parse, got 'mpi'" in printed
+    assert (
+        "expected a dataset out of coco, cvat, flic, lsp, mpii, parse, roboflow, got 'mpi'"
+        in printed
+    )
 
 
 ODD = {

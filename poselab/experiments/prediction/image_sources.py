@@ -29,11 +29,15 @@ def image_split(inputs: Sequence[Path], skeleton: Skeleton = COCO17) -> Split:
 
 
 def annotated_split(
-    inputs: Sequence[Path], annotations: Path, outside_images: bool = False
+    inputs: Sequence[Path],
+    annotations: Path,
+    category: str | None = None,
+    outside_images: bool = False,
 ) -> Split:
     """The images of one folder with their annotations; images without a file are left out.
 
-    ``outside_images``: the annotations may name files outside of the folder.
+    ``category`` is the only one to open; ``outside_images``: the annotations may name files outside
+    of the folder.
 
     Raises:
         InputError: several folders, a missing file, or annotations of other images.
@@ -44,7 +48,7 @@ def annotated_split(
             "the folder that the annotations' file names start from"
         )
     files = SplitFiles("", (annotations,), inputs[0], present_only=True)
-    return files.open(outside_images=outside_images)
+    return files.open(category, outside_images)
 
 
 def common_folder(images: Sequence[Path]) -> Path:
