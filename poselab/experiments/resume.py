@@ -23,9 +23,11 @@ _TRAINER = (
     *("accelerator", "devices", "num_nodes", "strategy", "benchmark"),
     *("enable_progress_bar", "enable_model_summary", "profiler", "detect_anomaly"),
 )
+_CUSTOM = ("annotations", "images")
 RESUMABLE = (
     *(f"trainer.{key}" for key in _TRAINER),
     *("data.workers", "data.sources.root", "data.outside_images"),
+    *(f"data.sources.{split}.{file}" for split in ("train", "val") for file in _CUSTOM),
     *("logger", "report", "runs", "published"),
 )
 """Keys, with all below them, of a run's epochs, devices, workers, logging and reports.
