@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from coco_labels import coco, person
+from image_kinds import photo, pixel_bomb
 from scipy.io import savemat
 
 from poselab.annotations import check, open_annotations
@@ -281,3 +282,35 @@ def test_one_of_several_categories_is_checked(root, capsys):
     status, printed = checked(capsys, file, "--category", "card")
     assert status == 0
     assert "custom2" in printed
+
+
+def test_photos_with_an_orientation_tag_are_counted(root, capsys):
+    upright = np.random.default_rng(0).integers(0, 255, (100, 120, 3), np.uint8)
+    folder = root / "train2017"
+    (folder / "001.jpg").write_bytes(photo(6, upright))
+    (folder / "002.jpg").write_bytes(photo(8, np.rot90(upright)))  # stored as annotated
+    (folder / "003.jpg").write_bytes(photo(3, upright))
+    status, printed = checked(capsys, root)
+    assert status == 0
+    assert (
+        "COCO train2017: 3 of 3 images carry an orientation tag: 2 are turned upright, 1 kept as "
+        "stored, which their annotated size fits; the size of 1 turned ones is the same" in printed
+    )
+    assert "COCO val2017: " not in printed
+    (folder / "001.jpg").write_bytes(photo(6, upright[:90]))
+    status, printed = checked(capsys, root)
+    assert status == 1
+    assert "001.jpg is 120 × 90 pixels, annotated as 120 × 100" in printed
+
+
+def test_each_impossible_image_is_one_finding(root, capsys):
+    folder = root / "train2017"
+    (folder / "001.jpg").write_bytes(pixel_bomb())
+    (folder / "002.jpg").unlink()
+    (folder / "002.jpg").mkdir()
+    (folder / "003.jpg").write_bytes(b"\xff\xd8\xff\xd9")
+    status, printed = checked(capsys, root)
+    assert status == 1
+    assert printed.count("error: ") == 3
+    assert "found a folder" in printed
+    assert "million pixels" in printed

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from image_kinds import UPRIGHT, photo
 
-from poselab.datasets.image_folder import find_images
+from poselab.data import PoseDataset, WholeImage
+from poselab.datasets.image_folder import find_images, unannotated_split
+from poselab.skeletons import COCO17
 from poselab.structures import InputError
 
 
@@ -55,3 +59,16 @@ def test_a_folder_without_images_raises(photos: Path) -> None:
     (photos / "empty").mkdir()
     with pytest.raises(InputError, match="expected images"):
         find_images([photos / "empty"])
+
+
+def test_folders_that_are_called_like_images_are_no_images(photos: Path) -> None:
+    (photos / "g.jpg").mkdir()
+    assert "g.jpg" not in names(find_images([photos]), photos)
+
+
+def test_photos_are_predicted_as_they_are_shown(tmp_path: Path) -> None:
+    (tmp_path / "phone.jpg").write_bytes(photo(6))
+    split = unannotated_split([tmp_path / "phone.jpg"], tmp_path, COCO17)
+    assert split.annotations.image_size(0) == UPRIGHT.shape[:2]
+    sample = PoseDataset(split, WholeImage(UPRIGHT.shape[:2]))[0]
+    np.testing.assert_array_equal(sample.image.transpose(1, 2, 0), UPRIGHT)

@@ -95,7 +95,7 @@ def _hash_all(
             return _hash_file(files[name], known.get(name))
         except FileNotFoundError:
             return MISSING
-        except (OSError, SyntaxError, ValueError) as error:
+        except (OSError, ValueError) as error:
             not_an_image = "cannot identify" in str(error)
             return f"cannot be decoded ({'not an image' if not_an_image else error})"
 
@@ -133,7 +133,9 @@ def thumbnail(content: bytes, side: int = _SIDE) -> Floats:
             grey = (image.point(lambda value: value / 256) if deep else image).convert("L")
             small = grey.resize((side, side), Image.Resampling.BOX)
             small = ImageOps.exif_transpose(small)
-    except (SyntaxError, ValueError, MemoryError, Image.DecompressionBombError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # decoders raise errors of many kinds for damaged files
         raise OSError(str(error)) from error
     return np.asarray(small, dtype=np.float64)
 
