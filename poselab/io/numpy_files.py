@@ -67,7 +67,7 @@ def _parsed(where: str, content: bytes) -> Any:
         size = math.prod(shape) * dtype.itemsize
         check_memory(size, where)
         if dtype.hasobject:
-            raise ValueError("it holds Python objects, which are not read; save plain numbers")
+            raise ValueError("it holds Python objects, which are not read")
         if min(shape, default=0) < 0 or size > len(content) - file.tell():
             raise ValueError(f"it declares shape {shape} and ends too early")
         file.seek(0)
@@ -80,4 +80,4 @@ def _parsed(where: str, content: bytes) -> Any:
 
 def _broken(where: str, error: Exception) -> InputError:
     reason = shortened(str(error) or type(error).__name__, 120).strip("'\"")
-    return InputError(f"expected NumPy arrays of numbers in {where}, but {reason}")
+    return InputError(f"expected NumPy arrays of numbers in {where}, but {reason}; save them again")

@@ -16,6 +16,7 @@ from poselab.evaluation.formats.arrays.joints import SHORT_NAMES
 from poselab.evaluation.formats.arrays.options import ArrayOptions
 from poselab.evaluation.predictions import ABSENT
 from poselab.evaluation.predictions_file import open_predictions
+from poselab.evaluation.validation.checks import validate_predictions
 from poselab.skeletons import COCO17, FLIC10, LSP14, MPII16, PARSE14
 from poselab.structures import InputError
 
@@ -394,6 +395,15 @@ def test_rows_in_another_order_are_a_question(make_table: Make) -> None:
         open_predictions(shuffled, table)
     as_told = open_predictions(shuffled, table, ArrayOptions(ids="order"))
     assert np.allclose(as_told.predictions.keypoints, shuffled)
+
+
+def test_rows_before_columns_are_left_to_the_warning(make_table: Make) -> None:
+    """Swapped coordinates are not taken for rows in another order, and are not repaired."""
+    table = people_in_sight(make_table, count=40)
+    found = open_predictions(predicted(table)[..., ::-1], table)
+    assert np.allclose(found.predictions.keypoints, predicted(table)[..., ::-1])
+    warnings = validate_predictions(found.predictions, table, ranked_by_oks=False)
+    assert any("x and y swapped" in warning for warning in warnings)
 
 
 def test_nan_is_a_missing_joint_and_scores_have_names(make_table: Make, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -172,7 +173,7 @@ def _described(nearest: Ints, count: int, skeleton: Skeleton) -> str:
 
 
 def _ask(nearest: Ints, count: int, skeleton: Skeleton, reason: str) -> InputError:
-    found = shortened(_described(nearest, count, skeleton), 240)[1:-1]
+    found = textwrap.shorten(_described(nearest, count, skeleton).replace(",", ", "), 140)
     return InputError(
         f"expected joints in the order of {skeleton.name}, but the nearest are {found}{reason}; "
         f"choose with --joints {SAME}, --joints {NEAREST} or --joints NAME,NAME,..."

@@ -259,11 +259,17 @@ def _is_ground_truth(measured: Fit) -> bool:
 def _check_order(
     measured: Fit, reading: Reading, options: ArrayOptions, annotations: Annotations
 ) -> None:
+    """Refuse poses that fit other people as well, unless a warning about coordinates will say why.
+
+    Raises:
+        InputError: the rows seem to be in another order.
+    """
+    points = reading.poses[..., :2]
     known = bool((reading.rows.people >= 0).all())
-    fractions = np.nanmax(np.abs(reading.poses[..., :2]), initial=0.0) <= 2  # said later, in pixels
+    fractions = np.nanmax(np.abs(points), initial=0.0) <= 2
     if options.ids is not None or not known or fractions:
         return
-    if not fits_in_order(measured, reading.poses[..., :2], annotations):
+    if not any(fits_in_order(measured, p, annotations) for p in (points, points[..., ::-1])):
         raise InputError(
             f"expected one pose for each of {reading.rows.words}, but the poses fit other people "
             "about as well; say which rows the array has with --ids NAME, or --ids order if they "
