@@ -22,7 +22,7 @@ from poselab.experiments.fine_tuning import start_from_weights
 from poselab.experiments.manifest import check_same_annotations, start_run
 from poselab.experiments.prediction.pose_sheet import KEYPOINT_THRESHOLD
 from poselab.experiments.reporting import write_report
-from poselab.io.checkpoints import LatestBestCheckpoint, read_checkpoint
+from poselab.io.checkpoints import LatestBestCheckpoint, epochs_trained, read_checkpoint
 from poselab.io.files import read_json, write_json
 from poselab.io.folders import only_writer
 from poselab.report.draw import draw_poses
@@ -133,9 +133,7 @@ def _initial_module(config: DictConfig, data: PoseData, folder: Path) -> PoseMod
     """
     if not config.get("weights"):
         return build.module(config, data.skeleton)
-    for key in ("pretrained", "weights"):  # the run's weights replace them
-        if config.backbone.get(key):
-            config.backbone[key] = None if key == "weights" else False
+    build.leave_out_pretrained(config)  # the run's weights replace them
     module = build.module(config, data.skeleton)
     if not _last_checkpoint(folder).exists():
         start_from_weights(Path(config.weights), module, config)
@@ -206,7 +204,7 @@ def _resume_from_last(module: PoseModule, data: PoseData, folder: Path) -> Path 
         return None
     content = read_checkpoint(last, build.CHECKPOINT_KEY)
     build.restore(module, content["state_dict"], last)
-    data.first_epoch = content["epoch"] + 1
+    data.first_epoch = epochs_trained(content, last)
     return last
 
 

@@ -11,6 +11,7 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from poselab.io.files import read_tensors, write_bytes
+from poselab.io.json_text import shortened
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -108,6 +109,21 @@ def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
             "checkpoint that PoseLab made"
         )
     return content
+
+
+def epochs_trained(content: dict[str, Any], path: Path) -> int:
+    """The number of epochs after which a checkpoint of training was written.
+
+    Raises:
+        InputError: it holds no such number.
+    """
+    epoch = content.get("epoch")
+    if not isinstance(epoch, int) or not 0 <= epoch < 2**31:
+        raise InputError(
+            f"expected the number of its epoch in {path}, got {shortened(epoch)}; give a "
+            "checkpoint of training that PoseLab made"
+        )
+    return epoch + 1
 
 
 def _is_state_dict(value: Any) -> bool:

@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
+from packaging.version import InvalidVersion
 from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +33,7 @@ def fit(trainer: pl.Trainer, module: PoseModule, data: PoseData, checkpoint: Pat
     """Train, from a checkpoint if there is one; ends the process group afterwards.
 
     Raises:
+        InputError: the checkpoint holds no state of training, or a broken one.
         FloatingPointError: the loss is not finite.
         KeyboardInterrupt: the user interrupted it.
         SystemExit: the system ended it by SIGTERM.
@@ -39,6 +43,16 @@ def fit(trainer: pl.Trainer, module: PoseModule, data: PoseData, checkpoint: Pat
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
     except SIGTERMException:  # has no exit status of its own
         raise SystemExit(128 + signal.SIGTERM) from None
+    except Exception as error:
+        restoring = trainer._checkpoint_connector._loaded_checkpoint  # emptied once it is restored
+        if not (restoring or isinstance(error, InvalidVersion)):
+            raise
+        reason = (str(error).splitlines() or [""])[0]
+        raise InputError(
+            f"expected a checkpoint from which training can resume at {checkpoint}, but "
+            f"{type(error).__name__}: {reason[:100]}; train a new run, with weights={checkpoint} "
+            "if these are whole"
+        ) from error
     except SystemExit as stop:
         if trainer.interrupted and stop.code == 1:  # Lightning's answer to Ctrl-C
             raise KeyboardInterrupt from None

@@ -321,3 +321,29 @@ def test_io_bytes_of_a_pickle_run_nothing(place: Path, capsys: pytest.CaptureFix
     torch.save({"state_dict": {}, KEY: {"config": Harm()}}, buffer)
     (place / "run" / "checkpoints" / "best.ckpt").write_bytes(buffer.getvalue())
     assert "which are not read" in refusal(COMMANDS["predict"], capsys)
+
+
+def last_checkpoint(place: Path) -> dict[str, Any]:
+    """What Lightning keeps of a run after its first epoch, as far as it is needed here."""
+    content = torch.load(place / "run" / "checkpoints" / "best.ckpt", weights_only=True)
+    training = {"epoch": 0, "global_step": 1, "pytorch-lightning_version": "2.0.0", "callbacks": {}}
+    return dict(content | training | {"loops": {}, "optimizer_states": [], "lr_schedulers": []})
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"epoch": None},
+        {"epoch": 10**30},
+        {"pytorch-lightning_version": "evil"},
+        {"optimizer_states": 3},
+        {"loops": [1]},
+        {"callbacks": []},
+    ],
+)
+def test_broken_states_of_training_are_one_sentence(
+    broken: dict[str, Any], place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    last = place / "run" / "checkpoints" / "last.ckpt"
+    torch.save(last_checkpoint(place) | broken, last)
+    assert "last.ckpt" in refusal([*COMMANDS["resume"], "trainer.max_epochs=2"], capsys)

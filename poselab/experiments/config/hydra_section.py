@@ -19,6 +19,7 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hydra.types import RunMode
     from omegaconf import DictConfig
 
 _BY_JOB = ("mode", "runtime", "overrides", "job.name", "job.num", "job.id", "job.override_dirname")
@@ -40,8 +41,17 @@ class _CheckedLoader(ConfigLoaderImpl):
         super().__init__(config_search_path)
         self.expected = expected
 
-    def load_configuration(self, *args: Any, from_shell: bool = True, **kw: Any) -> DictConfig:
-        config = super().load_configuration(*args, from_shell=from_shell, **kw)
+    def load_configuration(
+        self,
+        config_name: str | None,
+        overrides: list[str],
+        run_mode: RunMode,
+        from_shell: bool = True,
+        validate_sweep_overrides: bool = True,
+    ) -> DictConfig:
+        config = super().load_configuration(
+            config_name, overrides, run_mode, from_shell, validate_sweep_overrides
+        )
         if not from_shell:  # composed within a job, which does without Hydra's section
             return config
         found = _settings(config.hydra)
