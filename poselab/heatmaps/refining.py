@@ -35,7 +35,9 @@ def dark_refine(heatmaps: Tensor, cells: Tensor, kernel_size: int = 11) -> Tenso
     raw = windows(heatmaps.float(), cells, 2 + kernel_size // 2, "zero")
     window = blur_valid(raw, blur_kernel(kernel_size))
     # The scale only shifts the logarithm; it matters where values are cut off at epsilon.
-    scale = raw.amax((-2, -1)) / window.amax((-2, -1)).clamp(min=_EPSILON)
+    top = window.amax((-2, -1))
+    # Below zero all values are cut off alike, and the cell stays.
+    scale = torch.where(top > 0, raw.amax((-2, -1)) / top.clamp(min=_EPSILON), 1.0)
     log = (window * scale[..., None, None]).clamp(min=_EPSILON).log()
     slope = torch.stack([log[..., 2, 3] - log[..., 2, 1], log[..., 3, 2] - log[..., 1, 2]], -1) / 2
     # Second differences over two cells, as in the authors' code.
@@ -45,11 +47,12 @@ def dark_refine(heatmaps: Tensor, cells: Tensor, kernel_size: int = 11) -> Tenso
     return cells + _newton_step(slope, xx, yy, xy) * inside(heatmaps, cells, 2)
 
 
-def udp_refine(heatmaps: Tensor, cells: Tensor, kernel_size: int = 3) -> Tensor:
+def udp_refine(heatmaps: Tensor, cells: Tensor, kernel_size: int = 11) -> Tensor:
     """Sub-cell maxima as in :func:`dark_refine` with the differences of UDP's code.
 
     The blur reflects borders, values are clipped to [1e-3, 50], differences are one cell wide and
-    borders are repeated. Source: UDP, Huang et al. 2020, reference implementation.
+    borders are repeated. Source: UDP, Huang et al. 2020, reference implementation, whose blur is 7
+    cells wide; mmpose and ViTPose blur by 11.
     """
     low, high = _UDP_RANGE
     window = windows(heatmaps.float(), cells, 1 + kernel_size // 2, "reflect")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -182,13 +183,9 @@ def dark_by_loops(heatmap: np.ndarray, kernel: int) -> tuple[float, float]:
     return x + step[0], y + step[1]
 
 
-def udp_by_loops(heatmap: np.ndarray) -> tuple[float, float]:
+def udp_by_loops(heatmap: np.ndarray, kernel: int) -> tuple[float, float]:
     """UDP's refinement of one heatmap, from the description of its code."""
-    h, w = heatmap.shape
-    taps = np.array([0.25, 0.5, 0.25])
-    smooth = np.pad(heatmap, 1, mode="reflect")
-    smooth = sum(taps[i] * smooth[i : i + h] for i in range(3))
-    smooth = sum(taps[i] * smooth[:, i : i + w] for i in range(3))
+    smooth = cv2.GaussianBlur(heatmap, (kernel, kernel), 0, borderType=cv2.BORDER_REFLECT_101)
     m = np.pad(np.log(np.clip(smooth, 1e-3, 50)), 1, mode="edge")
     y, x = np.unravel_index(heatmap.argmax(), heatmap.shape)
     c = m[y : y + 3, x : x + 3]
@@ -219,10 +216,19 @@ def test_dark_is_the_authors_formula(kernel: int) -> None:
     np.testing.assert_allclose(ours.flatten(0, 1).numpy(), theirs, atol=2e-3)
 
 
-def test_udp_refinement_is_the_authors_formula() -> None:
+def test_dark_leaves_a_peak_below_zero_alone() -> None:
+    """As networks' heatmaps may be; the authors' logarithm is flat there."""
+    heatmap = -1 - torch.rand(1, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+    cells = torch.tensor([[[6.0, 5.0]]])
+    for kernel in (1, 11):
+        assert torch.equal(heatmaps.dark_refine(heatmap, cells, kernel), cells)
+
+
+@pytest.mark.parametrize("kernel", [3, 7, 11])
+def test_udp_refinement_is_the_authors_formula(kernel: int) -> None:
     heatmap = uneven_heatmaps()
-    ours = heatmaps.udp_refine(heatmap, heatmaps.peaks(heatmap)[0])
-    theirs = np.array([udp_by_loops(one.double().numpy()) for one in heatmap.flatten(0, 1)])
+    ours = heatmaps.udp_refine(heatmap, heatmaps.peaks(heatmap)[0], kernel)
+    theirs = np.array([udp_by_loops(one.double().numpy(), kernel) for one in heatmap.flatten(0, 1)])
     assert np.ptp(theirs - heatmaps.peaks(heatmap)[0].flatten(0, 1).numpy()) > 0.5
     np.testing.assert_allclose(ours.flatten(0, 1).numpy(), theirs, atol=2e-3)
 

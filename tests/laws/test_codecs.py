@@ -159,6 +159,8 @@ def test_a_border_costs_at_most_a_cell(case: Case) -> None:
     grid = case.codec.grid
     lost = 0.5 if grid.pixels.name == "hrnet" else 0.0
     discs = 3.5 if isinstance(case.codec, UdpOffsetCodec) else 1.0
+    if getattr(case.codec, "decoder", "") == "udp":
+        discs = 1.25  # its blur reflects what lies inside the border
     if getattr(case.codec, "decoder", "") in ("soft_argmax", "local_soft_argmax"):
         discs = 0.9 * case.codec.sigma  # the mean of less than half a Gaussian
     error = (poses.keypoints[:, :1] - keypoints).abs().max().item()

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from poselab.models.blocks import heatmap_layer
+from poselab.models.heads import full_precision
 from poselab.outputs import AxisLogits
 
 if TYPE_CHECKING:
@@ -37,8 +38,7 @@ class SimccHead(nn.Module):
         self.y = nn.Linear(cells[0] * cells[1], bins[0])
 
     def forward(self, features: list[Tensor]) -> AxisLogits:
-        flat = self.final_layer(features[-1]).flatten(2)
-        return AxisLogits(x=self.x(flat), y=self.y(flat))
+        return _axis_logits(self.x, self.y, self.final_layer(features[-1]).flatten(2))
 
 
 class RtmccHead(nn.Module):
@@ -71,7 +71,13 @@ class RtmccHead(nn.Module):
     def forward(self, features: list[Tensor]) -> AxisLogits:
         flat = self.final_layer(features[-1]).flatten(2)
         tokens = self.attention(self.tokens(self.norm(flat)))
-        return AxisLogits(x=self.x(tokens), y=self.y(tokens))
+        return _axis_logits(self.x, self.y, tokens)
+
+
+def _axis_logits(x: nn.Linear, y: nn.Linear, tokens: Tensor) -> AxisLogits:
+    """Logits in full precision: in bfloat16 neighbouring bins tie, and the first of them wins."""
+    with full_precision(tokens.device.type):
+        return AxisLogits(x=x(tokens.float()), y=y(tokens.float()))
 
 
 class ScaleNorm(nn.Module):
