@@ -64,11 +64,10 @@ def check_folder(
         raise InputError(f"expected a dataset out of {', '.join(known)}, got {dataset!r}")
     name = dataset or dataset_in(root)
     if name is None:
-        layouts = ", ".join(_layout(each.TITLE, each.files(root)) for each in known.values())
         raise InputError(
-            f"expected a dataset in its official layout under {root} ({layouts}), found none of "
-            "them; annotations of your own are checked by `poselab data check FILE --images FOLDER`"
-            f" and trained on by data=custom (see `poselab train --help`); {how_to_get(root)}"
+            f"expected a dataset in its official layout under {root}, found none; annotations of "
+            "your own are checked by `poselab data check FILE --images FOLDER` and trained on by "
+            f"data=custom (see `poselab train --help`), or {how_to_get(root)}"
         )
     # Splits that are image rows of one file, such as LSP's, are checked once.
     splits = {(split.annotations, split.images): split for split in known[name].files(root)}
@@ -87,18 +86,18 @@ def check_file(
 
 
 def how_to_get(root: Path) -> str:
-    """Where every known dataset can be downloaded, a line for each."""
+    """The folders of every known dataset, and where it can be downloaded, a line for each."""
     places = []
     for dataset in all_datasets().values():
         splits = dataset.files(root)
         urls = dict.fromkeys(url for s in splits for url in (s.annotations_url, s.images_url))
-        places.append(f"{dataset.TITLE} from {', '.join(urls)}")
+        places.append(f"{_layout(dataset.TITLE, splits)} from {', '.join(urls)}")
     return "get\n  " + "\n  ".join(places)
 
 
 def _layout(title: str, splits: tuple[SplitFiles, ...]) -> str:
     names = [name for split in splits for name in (_place(split), split.images.name)]
-    return f"{title}: {' + '.join(dict.fromkeys(names))}"
+    return f"{title} ({' + '.join(dict.fromkeys(names))})"
 
 
 def _place(split: SplitFiles) -> str:

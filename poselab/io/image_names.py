@@ -37,10 +37,14 @@ def image_path(folder: Path, name: str, outside: bool = False) -> Path:
 
 def missing_image(name: str, outside: bool = False) -> str:
     """What to say after the path of an image of that name that is not there."""
-    absolute = PurePath(name).is_absolute()
-    if absolute and outside:
-        return "is missing, an absolute name of the annotations; fetch the images or correct it"
+    if outside and PurePath(name).is_absolute():
+        return f"is missing, an absolute name of the annotations; {what_to_do(name, outside)}"
     joined = f"is missing ({shortened(name)} of the annotations joined to the folder of images)"
-    if absolute:
-        return f"{joined}; if you trust the annotations to name files anywhere: {PERMISSION}"
-    return f"{joined}; fetch the images of the dataset"
+    return f"{joined}; {what_to_do(name, outside)}"
+
+
+def what_to_do(name: str, outside: bool = False) -> str:
+    """What to do where an image of that name is not there."""
+    if PurePath(name).is_absolute() and not outside:
+        return f"if you trust the annotations to name files anywhere: {PERMISSION}"
+    return "fetch the images of the dataset"

@@ -130,7 +130,8 @@ def decode(path: Path, content: bytes, reduction: int = 1) -> Image:
         image = None
     if image is None:
         raise _unreadable(path, OSError("its pixels are cut off, damaged, or no colours"))
-    return image if reduction == 1 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+    image = image if reduction == 1 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+    return np.asarray(image, dtype=np.uint8)
 
 
 def _check_whole(path: Path, content: bytes) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poselab.io.image_names import missing_image
+from poselab.io.image_names import what_to_do
+from poselab.io.json_text import shortened
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -40,10 +41,10 @@ def embed_images(
             uris[row] = _uri(path, annotations.image_size(row))
     if most and len(annotations) and not uris:
         name = annotations.file_name(0)
-        missing = missing_image(name, annotations.outside_images)
+        such = f"such as {shortened(name)}" if name else "named by the annotations"
         raise InputError(
-            f"expected images such as {name or 'named by the annotations'} in {folder}, found none "
-            f"of {len(annotations)}: the first {missing}"
+            f"expected images {such} in {folder}, found none of {len(annotations)}; give the "
+            f"folder that holds them, or {what_to_do(name, annotations.outside_images)}"
         )
     return uris
 

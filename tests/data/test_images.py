@@ -56,8 +56,8 @@ def test_a_turned_photo_is_warped_as_an_upright_one(
     tmp_path: Path, orientation: int, zoom: float
 ) -> None:
     rows, columns = np.mgrid[0:203, 0:317]
-    scene = np.stack([rows, columns * 0.7, (rows - columns) % 200], axis=2).astype(np.uint8)
-    scene = cv2.GaussianBlur(scene, (0, 0), 6)
+    drawn = np.stack([rows, columns * 0.7, (rows - columns) % 200], axis=2).astype(np.uint8)
+    scene = cv2.GaussianBlur(drawn, (0, 0), 6)
     (tmp_path / "photo.jpg").write_bytes(photo(orientation, scene, "JPEG", quality=98))
     (tmp_path / "upright.png").write_bytes(encoded(scene))
     matrix = geometry.compose(

@@ -193,7 +193,7 @@ def test_missing_sizes_are_read_from_the_images(
 
 
 def test_a_folder_without_these_images_raises(comparison: Comparison, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"expected images such as 100\.jpg"):
+    with pytest.raises(InputError, match=r"expected images such as '100\.jpg'"):
         write_page(comparison, tmp_path / "page.html", image_folder=tmp_path)
     assert not (tmp_path / "page.html").exists()
 
