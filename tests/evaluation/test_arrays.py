@@ -352,6 +352,19 @@ def test_the_origin_of_the_annotations_is_taken_where_the_fit_does_not_tell(
         assert np.allclose(chosen.predictions.keypoints, biased - 1)
 
 
+def test_a_well_known_name_does_not_overrule_the_fit(make_table: Make, tmp_path: Path) -> None:
+    """HRNet's `preds` count from 1; somebody else's of that name, which lie on the people, not."""
+    table = people_in_sight(make_table)
+    file = write(tmp_path / "a.mat", predicted(table), "preds")
+    assert_read(open_predictions(file, table), table, "from 0")
+    order = np.random.default_rng(3).permutation(17)
+    shuffled = write(tmp_path / "c.mat", predicted(table)[:, order], "preds")
+    assert_read(open_predictions(shuffled, table), table, "its joints are the nearest ones")
+    biased = write(tmp_path / "b.mat", predicted(table) + np.array([2.5, 1.0]), "preds")
+    found = open_predictions(biased, table)
+    assert "from 1, as its authors write it; the fit does not tell" in found.notes[1]
+
+
 def test_rows_are_what_their_ids_say(make_table: Make, tmp_path: Path) -> None:
     """Ids of annotations or of images, or names of images, in the file or beside it."""
     table = people_in_sight(make_table)

@@ -98,10 +98,12 @@ def missing_joints(joints: Ints, skeleton: Skeleton) -> str:
 
 
 def match_joints(
-    measured: Fit, count: int, skeleton: Skeleton, given: str | None
+    measured: Fit, count: int, skeleton: Skeleton, given: str | None, known: bool = False
 ) -> tuple[Ints, str]:
     """Of each joint of the skeleton (Kg,) the place among the array's ``count``, -1 for none, and
     the words that say so where it is not the skeleton's order.
+
+    Where the nearest joints do not tell it clearly, a ``known`` array has the skeleton's.
 
     Raises:
         InputError: the nearest joints do not tell the order.
@@ -117,13 +119,14 @@ def match_joints(
         if given is None and (not moved.any() or other.mean() > BETTER * own.mean()):
             return identity, ""
         nearest = _with_the_rest(nearest, np.isfinite(distances.min(axis=0)))
-    if given is None and count == len(skeleton):
-        flip = np.array(skeleton.flip_index)
-        if (nearest == np.where(nearest == identity, identity, flip)).all():
-            raise _ask(nearest, count, skeleton, _SIDES)
     matched = int((nearest >= 0).sum())
-    if matched < min(count, len(skeleton)) // 2 or (count == len(skeleton) and matched < count):
-        raise _ask(nearest, count, skeleton, "")
+    unclear = matched < (count if count == len(skeleton) else min(count, len(skeleton)) // 2)
+    sides = np.where(nearest == identity, identity, np.array(skeleton.flip_index))
+    only_sides = given is None and count == len(skeleton) and bool((nearest == sides).all())
+    if known and count == len(skeleton) and (unclear or only_sides):
+        return identity, ""
+    if unclear or only_sides:
+        raise _ask(nearest, count, skeleton, _SIDES * only_sides)
     return nearest, "its joints are the nearest ones, " + _described(nearest, count, skeleton)
 
 

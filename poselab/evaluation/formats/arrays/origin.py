@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poselab.annotations.open import READERS
+from poselab.evaluation.formats.arrays.hints import KNOWN_ORIGIN
 
 if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
@@ -18,10 +19,12 @@ NEAR = 0.25
 
 
 def suggest_origin(
-    measured: Fit, joints: Ints, annotations: Annotations, given: int | None
+    measured: Fit, joints: Ints, annotations: Annotations, given: int | None, known: bool
 ) -> tuple[int, str]:
     """The origin and why: ``given``, or that of a median offset near 0 or 1, or else that of the
-    annotations: many methods are biased by a pixel or more, which hides it.
+    ``known`` arrays, or of the annotations.
+
+    Many methods are biased by a pixel or more, which hides it.
 
     ``joints`` (Kg,) are the joints of the poses, -1 for none, for those of the ground truth.
     """
@@ -30,10 +33,12 @@ def suggest_origin(
     kept = np.flatnonzero(joints >= 0)
     offsets = measured.offsets[:, joints[kept], kept]
     offsets = offsets[np.isfinite(measured.distances[:, joints[kept], kept])]
-    usual = READERS[annotations.layout][1] if annotations.layout in READERS else 0
-    as_annotated = f"pixels count from {usual}, as in the annotations"
+    usual, why = KNOWN_ORIGIN, "as its authors write it"
+    if not known:
+        usual = READERS[annotations.layout][1] if annotations.layout in READERS else 0
+        why = "as in the annotations"
     if not len(offsets):
-        return usual, as_annotated
+        return usual, f"pixels count from {usual}, {why}"
     middle = np.median(offsets, axis=0)
     spread = 1.4826 * np.median(np.abs(offsets - middle), axis=0)
     uncertainty = 1.25 * spread / np.sqrt(len(offsets))  # standard error of a median
@@ -42,5 +47,6 @@ def suggest_origin(
         if (np.abs(middle - origin) + uncertainty < NEAR).all():
             return origin, f"pixels count from {origin}: {where}"
     return usual, (
-        f"{as_annotated}; the fit does not tell ({where}); choose with --origin 0 or --origin 1"
+        f"pixels count from {usual}, {why}; the fit does not tell ({where}); choose with "
+        "--origin 0 or --origin 1"
     )

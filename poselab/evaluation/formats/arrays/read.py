@@ -77,7 +77,8 @@ def predictions_of_arrays(
     """
     check_array_options(options)
     arrays = numeric_arrays(content)
-    options = _with_hint(options, source, arrays, annotations)
+    given, options = options, _with_hint(options, source, arrays, annotations)
+    known = options != given
     reading = _choose(list(_readings(content, arrays, source, annotations, options)), annotations)
     measured = fit(reading.poses[..., :2], reading.rows, annotations)
     _check_order(measured, reading, options, annotations)
@@ -86,9 +87,9 @@ def predictions_of_arrays(
     joints, about_joints = (
         (joints_of_names(names, annotations.skeleton), "")
         if names is not None and len(names) == count
-        else match_joints(measured, count, annotations.skeleton, options.joints)
+        else match_joints(measured, count, annotations.skeleton, options.joints, known)
     )
-    origin, about_origin = suggest_origin(measured, joints, annotations, options.origin)
+    origin, about_origin = suggest_origin(measured, joints, annotations, options.origin, known)
     scores = find_scores(reading.poses, arrays)
     keypoints, missing = _placed(reading.poses, joints, origin)
     found = Predictions(
@@ -125,10 +126,8 @@ def _with_hint(
             continue
         for axes in (known.axes or "", (known.axes or "").replace("2", "3")):
             hinted = options.or_else(known._replace(axes=axes))
-            for order in possible_axes(arrays[key].shape, people, None, hinted):
-                poses = joints_of_segments(in_order(arrays[key], order), annotations.skeleton)
-                same = poses.shape[1] == len(annotations.skeleton)
-                return hinted if same else hinted._replace(joints=options.joints)
+            if any(True for _ in possible_axes(arrays[key].shape, people, None, hinted)):
+                return hinted
     return options
 
 
