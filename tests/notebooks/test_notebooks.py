@@ -30,7 +30,7 @@ def main_module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_there_are_notebooks() -> None:
-    guides = {"bench", "errors", "first_comparison", "own_method", "speed"}
+    guides = {"bench", "errors", "first_comparison", "intervals", "own_method", "speed"}
     assert {path.stem for path in NOTEBOOKS} == guides
 
 
