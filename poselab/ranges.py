@@ -34,13 +34,14 @@ def check_seed(value: Any) -> None:
 
 
 def check_number(name: str, value: Any, low: float, high: float = math.inf) -> None:
-    """Check a number.
+    """Check a finite number.
 
     Raises:
         InputError: it is not a number, or not from ``low`` to ``high``.
     """
     reach = f"from {low:g} up" if high == math.inf else f"from {low:g} to {high:g}"
-    _check(_is(value, Real) and low <= value <= high, name, f"a number {reach}", value)
+    fits = _is(value, Real) and math.isfinite(value) and low <= value <= high
+    _check(fits, name, "a finite number" if low == -math.inf else f"a number {reach}", value)
 
 
 def check_positive(name: str, value: Any) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import poselab
 from poselab.experiments.config.trust import split_trust, trusting
+from poselab.io.json_text import shortened
 from poselab.structures import InputError
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM}
@@ -49,17 +50,27 @@ COMMANDS = {
     "data browse": "draw a contact sheet of training samples",
 }
 
+HYDRA_GRAMMAR = ("train", "check", "report", "suite", "ablate")
+"""Commands whose words are overrides of a config."""
+
 
 def main(words: list[str] | None = None) -> int:
     """Run ``poselab`` with these words (default: the process's).
 
-    Returns the exit status: 0 success, 1 failure, 2 usage error.
+    Returns the exit status: 0 success; 1 a failed check or run, or input that cannot be used, such
+    as a file or a config; 2 words that the command does not take; 130 and 143 interrupted.
     """
     own_process = words is None
     words = sys.argv[1:] if words is None else words
     if words[:1] == ["--version"]:
         print(poselab.__version__)
         return 0
+    if wrong := [word for word in words if not _is_unicode(word)]:
+        print(
+            f"poselab: expected words in UTF-8, got {wrong[0][:80]!a}; rename what it names",
+            file=sys.stderr,
+        )
+        return 2
     name, rest = _split(words)
     if own_process:  # else Python would end at once, with locks and files left behind
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(_TERMINATED))
@@ -96,9 +107,16 @@ def _interrupted(name: str | None, status: int) -> int:
     return status
 
 
+def _is_unicode(word: str) -> bool:
+    """Whether a word has no bytes of other encodings, which no JSON or YAML file could hold."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in word)
+
+
 def _sentence(error: Exception) -> str | None:
     """An error as one sentence for a person; None where only a traceback helps."""
     if isinstance(error, OSError):
+        if error.errno == errno.ENAMETOOLONG:
+            return f"expected a path, got {shortened(str(error.filename))} (too long); correct it"
         if error.errno not in _DISK:
             return None
         place = f"to write {error.filename}" if error.filename else "room to write"

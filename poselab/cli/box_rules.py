@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from poselab.cli.arguments import number, whole
+
 if TYPE_CHECKING:
     import argparse
 
 
 def add_box_rules(arguments: argparse.ArgumentParser) -> None:
     """Add the options to those of a command."""
-    arguments.add_argument("--threshold", type=float, help="minimum score of a box (0.05)")
+    arguments.add_argument("--threshold", type=number(0, 1), help="minimum score of a box (0.05)")
     arguments.add_argument(
-        "--nms", type=float, help="IoU above which the worse box is dropped (0.65)"
+        "--nms", type=number(0, 1), help="IoU above which the worse box is dropped (0.65)"
     )
-    arguments.add_argument("--max-boxes", type=int, help="maximum number of boxes per image (100)")
+    arguments.add_argument(
+        "--max-boxes", type=whole(1), help="maximum number of boxes per image (100)"
+    )
 
 
 def box_rules(arguments: argparse.Namespace) -> dict[str, float]:

@@ -122,6 +122,14 @@ def _progress(total: int) -> Iterator[Callable[[int], Any]]:
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("resampling images", total=total)
-        yield lambda done: bar.advance(task, done)
+    bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+    task = bar.add_task("resampling images", total=total)
+
+    def advance(done: int) -> None:
+        bar.start()  # not before: its thread would forbid second processes
+        bar.advance(task, done)
+
+    try:
+        yield advance
+    finally:
+        bar.stop()

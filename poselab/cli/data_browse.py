@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from poselab.cli.arguments import Arguments, output_file, whole
+from poselab.ranges import MOST_SEED
+
 _DESCRIPTION = """Draw a contact sheet of augmented training samples with their keypoints.
 
   poselab data browse experiment=quickstart/heatmap --out sheet.png
@@ -17,13 +20,17 @@ Regions that the loss of a whole-image method leaves out (crowds) are darkened."
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    arguments = argparse.ArgumentParser(
+    arguments = Arguments(
         description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument("overrides", nargs="*", help="the experiment, as for `poselab train`")
-    arguments.add_argument("--out", type=Path, default=Path("browse.png"), help="(browse.png)")
-    arguments.add_argument("--count", type=int, default=24, help="number of samples (24)")
-    arguments.add_argument("--epoch", type=int, default=0, help="epoch of the augmentation (0)")
+    arguments.add_argument(
+        "--out", type=output_file, default=Path("browse.png"), help="(browse.png)"
+    )
+    arguments.add_argument("--count", type=whole(1), default=24, help="number of samples (24)")
+    arguments.add_argument(
+        "--epoch", type=whole(0, MOST_SEED), default=0, help="epoch of the augmentation (0)"
+    )
     return arguments
 
 
@@ -38,8 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
     from poselab.report.draw import contact_sheet, draw_poses
     from poselab.structures import InputError
 
-    if arguments.count < 1:
-        raise InputError(f"expected --count of 1 or more, got {arguments.count}; 24 is usual")
     if not cv2.haveImageWriter(arguments.out.name):
         raise InputError(f"expected an image's name such as sheet.png, got --out {arguments.out}")
     config, _ = compose("train", arguments.overrides)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poselab.cli.annotation_words import add_category, add_outside_images
+from poselab.cli.arguments import Arguments, output_file, path, whole
 from poselab.cli.progress_bar import track
-from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from poselab.datasets.leaks.find import Leaks
@@ -41,7 +40,7 @@ annotation cache, so that a second or an interrupted scan is quick."""
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    arguments = argparse.ArgumentParser(
+    arguments = Arguments(
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Exit status: 0 nothing is shared, 1 something is shared (or the sets cannot be "
@@ -49,16 +48,16 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument(
         "train",
-        type=Path,
+        type=path,
         metavar="TRAIN",
         help="annotation file, or folder in the official COCO or MPII layout",
     )
     arguments.add_argument(
-        "val", type=Path, metavar="VAL", nargs="?", help="the same (default: val split of TRAIN)"
+        "val", type=path, metavar="VAL", nargs="?", help="the same (default: val split of TRAIN)"
     )
     arguments.add_argument(
         "--images",
-        type=Path,
+        type=path,
         nargs="+",
         default=[],
         metavar="DIR",
@@ -71,12 +70,14 @@ def parser() -> argparse.ArgumentParser:
     add_outside_images(arguments)
     arguments.add_argument(
         "--distance",
-        type=int,
+        type=whole(0, 32),
         default=14,
         help="of the 64 bits of a hash, how many may differ (14)",
     )
-    arguments.add_argument("--json", type=Path, metavar="OUT", help="also write all pairs")
-    arguments.add_argument("--sheet", type=Path, metavar="OUT.png", help="draw pairs side by side")
+    arguments.add_argument("--json", type=output_file, metavar="OUT", help="also write all pairs")
+    arguments.add_argument(
+        "--sheet", type=output_file, metavar="OUT.png", help="draw pairs side by side"
+    )
     return arguments
 
 
@@ -87,8 +88,6 @@ def run(arguments: argparse.Namespace) -> int:
     from poselab.io.files import write_json
     from poselab.report.leaks import draw_leaks
 
-    if not 0 <= arguments.distance <= 32:
-        raise InputError(f"expected a distance of 0 to 32 bits, got {arguments.distance}")
     how = Opening(arguments.layout, arguments.category, arguments.outside_images)
     sets = open_image_sets(arguments.train, arguments.val, arguments.images, how)
     leaks = find_leaks(*sets, arguments.distance, track)

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poselab.cli.annotation_words import add_category
+from poselab.cli.arguments import Arguments, output_file, path
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
     from poselab.annotations import Annotations
     from poselab.evaluation.statistics.sigmas import SigmaEstimate
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    arguments = argparse.ArgumentParser(
+    arguments = Arguments(
         description="Estimate OKS sigmas: by COCO's rule from people annotated several times, or "
         "from the residuals of a model's poses. If both are given, `sigmas` in the JSON are those "
         "of the repeated annotations.",
     )
-    arguments.add_argument("annotations", type=Path, metavar="ANNOTATIONS")
+    arguments.add_argument("annotations", type=path, metavar="ANNOTATIONS")
     arguments.add_argument(
         "--repeated",
-        type=Path,
+        type=path,
         metavar="OTHER",
         nargs="+",
         default=[],
@@ -34,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument(
         "--residuals",
-        type=Path,
+        type=path,
         metavar="PREDICTIONS",
         help="a predictions file or run folder, of people the model was not trained on",
     )
@@ -42,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         "--layout", default="auto", help="of ANNOTATIONS and OTHER (default: auto)"
     )
     add_category(arguments)
-    arguments.add_argument("--json", type=Path, metavar="OUT", help="also write the sigmas")
+    arguments.add_argument("--json", type=output_file, metavar="OUT", help="also write the sigmas")
     return arguments
 
 

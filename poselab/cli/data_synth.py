@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from poselab.cli.arguments import Arguments, output_folder, whole
 from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    arguments = argparse.ArgumentParser(
+    arguments = Arguments(
         description="Generate images of people with exact annotations, in the official COCO or "
         "MPII layout. The same seed always gives the same bytes; an interrupted call resumes."
     )
     add = arguments.add_argument
-    add("out", metavar="OUT", type=Path, help="folder of the dataset")
+    add("out", metavar="OUT", type=output_folder, help="folder of the dataset")
     add("--images", type=int, default=1000, help="training images (default 1000)")
     add(
         "--val", default="0.2", help="validation images: a number, or a share such as 0.2 (default)"
@@ -31,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
         default=180.0,
         help="degrees by which people may turn from the camera (default 180)",
     )
-    add("--workers", type=int, help="processes (default: one per core)")
+    add("--workers", type=whole(1), help="processes (default: one per core)")
     return arguments
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from poselab.cli.scoring import check_replicates
+from poselab.cli.arguments import Arguments, output_folder, path, seed, whole
+from poselab.evaluation.statistics import MOST_REPLICATES
 from poselab.experiments.device import add_device
+from poselab.io.folders import only_writer
 
 _DESCRIPTION = """Compare decoders of heatmaps on a finished run.
 
@@ -24,21 +25,24 @@ it into --out."""
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    arguments = argparse.ArgumentParser(
+    arguments = Arguments(
         description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    arguments.add_argument("run", type=Path, help="a run's folder")
+    arguments.add_argument("run", type=path, help="a run's folder")
     names = "argmax quarter dark udp soft_argmax local_soft_argmax"
     arguments.add_argument("decoders", nargs="*", help=names)
-    arguments.add_argument("--out", type=Path, help="folder to write everything to")
+    arguments.add_argument("--out", type=output_folder, help="folder to write everything to")
     arguments.add_argument("--boxes", help="detections file in place of the run's own boxes")
     arguments.add_argument("--precision", choices=["float32", "float16"], default="float32")
-    arguments.add_argument("--batch-size", type=int, default=32)
+    arguments.add_argument("--batch-size", type=whole(1), default=32)
     add_device(arguments)
     arguments.add_argument(
-        "--replicates", type=int, default=1000, help="bootstrap replicates (1000)"
+        "--replicates",
+        type=whole(1, MOST_REPLICATES),
+        default=1000,
+        help="bootstrap replicates (1000)",
     )
-    arguments.add_argument("--seed", type=int, default=0, help="of the bootstrap (0)")
+    arguments.add_argument("--seed", type=seed, default=0, help="of the bootstrap (0)")
     return arguments
 
 
@@ -46,17 +50,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the network once, decode in every way, print the table."""
     from poselab.experiments.prediction.decoders import DecodingOptions, compare_decoders
 
-    check_replicates(arguments)
     options = DecodingOptions(
         arguments.boxes, arguments.precision, arguments.batch_size, arguments.device
     )
-    compare_decoders(
-        arguments.run,
-        arguments.decoders,
-        arguments.out,
-        options,
-        arguments.replicates,
-        arguments.seed,
-    )
+    with only_writer(arguments.out or arguments.run):
+        compare_decoders(
+            arguments.run,
+            arguments.decoders,
+            arguments.out,
+            options,
+            arguments.replicates,
+            arguments.seed,
+        )
     print(f"tables: {arguments.out or arguments.run / 'decoders'}")
     return 0

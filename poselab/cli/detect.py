@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from poselab.cli.annotation_words import add_category, add_outside_images
+from poselab.cli.arguments import Arguments, output_file, path, whole
 from poselab.cli.box_rules import add_box_rules, box_rules
 from poselab.experiments.detection import detectors
 from poselab.experiments.device import add_device
@@ -27,24 +27,24 @@ With --annotations it also prints the person AP of the boxes, and image ids are 
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    arguments = argparse.ArgumentParser(
+    arguments = Arguments(
         description=_DESCRIPTION + detectors.help_text(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    arguments.add_argument("source", type=Path, nargs="+", help="images, or folders of them")
+    arguments.add_argument("source", type=path, nargs="+", help="images, or folders of them")
     arguments.add_argument(
         "--detector", required=True, help="a detector's name, or a file; see above"
     )
     arguments.add_argument(
-        "--out", type=Path, required=True, help="detections file to write (.json)"
+        "--out", type=output_file, required=True, help="detections file to write (.json)"
     )
     arguments.add_argument(
-        "--annotations", type=Path, help="annotations of the images in SOURCE's folder"
+        "--annotations", type=path, help="annotations of the images in SOURCE's folder"
     )
     add_category(arguments)
     add_outside_images(arguments)
     add_box_rules(arguments)
-    arguments.add_argument("--batch-size", type=int, default=8)
+    arguments.add_argument("--batch-size", type=whole(1), default=8)
     add_device(arguments)
     return arguments
 

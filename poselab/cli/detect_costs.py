@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poselab.cli.arguments import Arguments, output_folder, path, whole
 from poselab.cli.box_rules import add_box_rules, box_rules
-from poselab.cli.scoring import check_replicates
+from poselab.evaluation.statistics import MOST_REPLICATES
 from poselab.experiments.detection import detectors
 from poselab.experiments.device import add_device, usable_device
+from poselab.io.folders import only_writer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from poselab.annotations.formats.detections import Detections
     from poselab.datasets.base import Split
 
@@ -37,24 +40,36 @@ OUT/NAME.json (poses in the COCO results format) and, except for ground truth, O
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    arguments = argparse.ArgumentParser(
+    arguments = Arguments(
         description=_DESCRIPTION + detectors.help_text(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    arguments.add_argument("run", type=Path, help="a top-down run's folder, or a checkpoint file")
+    arguments.add_argument("run", type=path, help="a top-down run's folder, or a checkpoint file")
     arguments.add_argument("--boxes", nargs="+", default=["jittered"], metavar="DETECTOR")
-    arguments.add_argument("--out", type=Path, help="folder to write to (RUN/boxes)")
+    arguments.add_argument("--out", type=output_folder, help="folder to write to (RUN/boxes)")
     add_box_rules(arguments)
     arguments.add_argument(
-        "--replicates", type=int, default=1000, help="bootstrap replicates (1000)"
+        "--replicates",
+        type=whole(1, MOST_REPLICATES),
+        default=1000,
+        help="bootstrap replicates (1000)",
     )
-    arguments.add_argument("--batch-size", type=int, default=16)
+    arguments.add_argument("--batch-size", type=whole(1), default=16)
     add_device(arguments)
     return arguments
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Predict in every source of boxes, score, print the table, write the report."""
+    folder = arguments.run if arguments.run.is_dir() else arguments.run.parent
+    out = arguments.out or folder / "boxes"
+    with only_writer(out):
+        print(f"report: {_write_costs(arguments, out, folder.name)}")
+    return 0
+
+
+def _write_costs(arguments: argparse.Namespace, out: Path, name: str) -> Path:
+    """Predict, score, write all that the help lists; the page's path."""
     from poselab.evaluation.diagnosis.detection_costs import detection_costs
     from poselab.evaluation.metrics.oks import OksEvaluator
     from poselab.experiments.detection.costs import (
@@ -66,9 +81,6 @@ def run(arguments: argparse.Namespace) -> int:
     from poselab.report.detection_costs import detection_costs_section
     from poselab.report.page import write_page
 
-    check_replicates(arguments)
-    folder = arguments.run if arguments.run.is_dir() else arguments.run.parent
-    out = arguments.out or folder / "boxes"
     device = usable_device(arguments.device)
     top_down = load_top_down_run(arguments.run, arguments.batch_size, device)
     names = list(dict.fromkeys([GROUND_TRUTH, *arguments.boxes]))
@@ -80,15 +92,13 @@ def run(arguments: argparse.Namespace) -> int:
     write_detection_costs(costs, out)
     print(f"tables: {out}")
     print("drawing the report ...", file=sys.stderr)
-    page = write_page(
+    return write_page(
         comparison,
         out / "index.html",
         top_down.split.images,
-        title=f"What detected boxes cost {folder.name}",
+        title=f"What detected boxes cost {name}",
         sections=detection_costs_section(costs, annotations, evaluator),
     )
-    print(f"report: {page}")
-    return 0
 
 
 def _detect(name: str, split: Split, arguments: argparse.Namespace) -> Detections:

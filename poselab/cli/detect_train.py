@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from poselab.cli.arguments import Arguments, output_folder, path, seed, whole
 from poselab.experiments.device import add_device
+from poselab.io.folders import only_writer
 
 _DESCRIPTION = """Train a small detector of people (CenterNet-like, 0.5 M parameters) from scratch.
 
@@ -16,19 +17,19 @@ OUT/detector.ckpt, which `--detector OUT` reads, and OUT/metrics.json with its p
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    arguments = argparse.ArgumentParser(
+    arguments = Arguments(
         description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument(
-        "data", type=Path, nargs="?", help="folder of a dataset in COCO's layout"
+        "data", type=path, nargs="?", help="folder of a dataset in COCO's layout"
     )
-    arguments.add_argument("--out", type=Path, required=True, help="folder to write to")
-    arguments.add_argument("--epochs", type=int, default=8)
-    arguments.add_argument("--batch-size", type=int, default=16)
+    arguments.add_argument("--out", type=output_folder, required=True, help="folder to write to")
+    arguments.add_argument("--epochs", type=whole(1), default=8)
+    arguments.add_argument("--batch-size", type=whole(1), default=16)
     arguments.add_argument(
-        "--size", type=int, default=128, help="side of the input in pixels (128)"
+        "--size", type=whole(32, 2048), default=128, help="side of the input in pixels (128)"
     )
-    arguments.add_argument("--seed", type=int, default=0)
+    arguments.add_argument("--seed", type=seed, default=0)
     add_device(arguments)
     return arguments
 
@@ -41,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     recipe = DetectorRecipe(
         arguments.epochs, arguments.batch_size, arguments.size, arguments.seed, arguments.device
     )
-    trained = train_detector(arguments.data, arguments.out, recipe)
+    with only_writer(arguments.out):
+        trained = train_detector(arguments.data, arguments.out, recipe)
     print(
         f"{person_ap_line(trained.person_ap)}  on {trained.images} images, trained in "
         f"{trained.seconds:.0f} s"

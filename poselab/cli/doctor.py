@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
+
+from poselab.cli.arguments import Arguments, output_folder
 
 _DESCRIPTION = """Encode keypoints with every codec, decode them, and report the errors.
 
@@ -17,11 +18,11 @@ Writes OUT/round_trips.csv and OUT/round_trips.png where --out is given."""
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    arguments = argparse.ArgumentParser(
+    arguments = Arguments(
         description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for the table and the plot"
+        "--out", type=output_folder, metavar="DIR", help="folder for the table and the plot"
     )
     return arguments
 

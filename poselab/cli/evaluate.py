@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poselab.cli import scoring
+from poselab.cli.arguments import Arguments, output_file, path, whole
 from poselab.cli.garbage_collection import garbage_collection_paused
+from poselab.evaluation.statistics import MOST_REPLICATES
 
 if TYPE_CHECKING:
+    import argparse
+
     from poselab.evaluation.record import Metrics
 
 LIGHT = True
@@ -18,27 +20,28 @@ LIGHT = True
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    arguments = argparse.ArgumentParser(
+    arguments = Arguments(
         description="Score a predictions file against annotations; the table is in percent.",
     )
     arguments.add_argument(
         "predictions",
-        type=Path,
+        type=path,
         metavar="PREDICTIONS",
         help="a run folder; COCO or COCO-WholeBody results (JSON; pckh and pck need annotation_id "
-        "or --match); or any array of poses, one for each labelled person, such as the MPII, LSP, "
-        "FLIC and PARSE results of other codes (.mat, .h5, .npy, .npz, .csv, .json)",
+        "or --match), also as ultralytics, RF-DETR and Detectron2 write them (.json, .pth); a dump "
+        "of mmpose (.pkl); or any array of poses, one for each labelled person, such as the MPII, "
+        "LSP, FLIC and PARSE results of other codes (.mat, .h5, .npy, .npz, .csv, .json)",
     )
     scoring.add_scoring_options(arguments)
     arguments.add_argument(
         "--replicates",
-        type=int,
+        type=whole(0, MOST_REPLICATES),
         default=0,
         metavar="N",
         help="also give 95 %% confidence intervals, from N bootstrap replicates over images (1000)",
     )
     arguments.add_argument(
-        "--json", type=Path, metavar="OUT", help="also write values as fractions"
+        "--json", type=output_file, metavar="OUT", help="also write values as fractions"
     )
     return arguments
 
@@ -48,10 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
     with garbage_collection_paused():
         from poselab.evaluation.api import evaluate
 
+        evaluator = scoring.evaluator_of(arguments)
         metrics = evaluate(
             arguments.predictions,
             scoring.annotations_of(arguments),
-            scoring.evaluator_of(arguments),
+            evaluator,
             arguments.replicates,
             array=scoring.array_options_of(arguments),
         )

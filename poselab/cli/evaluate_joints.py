@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poselab.cli import scoring
+from poselab.cli.arguments import Arguments, output_file, path
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from poselab.annotations import Annotations
     from poselab.evaluation.metrics.calibration import Calibration
     from poselab.evaluation.predictions import Predictions
@@ -25,23 +29,24 @@ mean over labelled people, 0 where no pose is matched; the columns after it say 
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    arguments = argparse.ArgumentParser(
+    arguments = Arguments(
         description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument(
         "predictions",
-        type=Path,
+        type=path,
         metavar="PREDICTIONS",
         help="a file or run that `poselab evaluate` reads",
     )
-    arguments.add_argument("--annotations", type=Path, required=True, metavar="GT")
+    arguments.add_argument("--annotations", type=path, required=True, metavar="GT")
     arguments.add_argument(
         "--layout", default="auto", help="of GT: coco, mpii, ... (default: auto)"
     )
     arguments.add_argument("--engine", choices=["hotcoco", "pycocotools"], default="hotcoco")
     arguments.add_argument(
-        "--json", type=Path, metavar="OUT", help="also write values as fractions"
+        "--json", type=output_file, metavar="OUT", help="also write values as fractions"
     )
+    scoring.add_array_options(arguments)
     return arguments
 
 
@@ -54,7 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
     from poselab.report.tables import print_table
 
     annotations = open_table(arguments.annotations, arguments.layout)
-    predictions = open_predictions(arguments.predictions, annotations).predictions
+    file = open_predictions(arguments.predictions, annotations, scoring.array_options_of(arguments))
+    predictions = file.predictions
+    for note in file.notes:
+        print(f"note: {note}", file=sys.stderr)
     for warning in validate_predictions(predictions, annotations):
         print(f"warning: {warning}", file=sys.stderr)
     joints = _joints(predictions, annotations, arguments.engine)

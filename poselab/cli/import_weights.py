@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from poselab.cli.arguments import Arguments, output_folder, path
 from poselab.experiments.pretrained.models import MODELS
 
 _DESCRIPTION = f"""Turn a checkpoint of another model zoo into a run of PoseLab.
@@ -29,13 +29,16 @@ ViTPose+ and Caffe-style ResNets cannot be imported; their names print the reaso
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    arguments = argparse.ArgumentParser(
+    arguments = Arguments(
         description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    arguments.add_argument("file", type=Path, help=".pth, .pt, .bin or .safetensors")
+    arguments.add_argument("file", type=path, help=".pth, .pt, .bin or .safetensors")
     arguments.add_argument("--model", required=True, metavar="NAME", help="the model in the file")
     arguments.add_argument(
-        "--out", type=Path, metavar="RUN", help="the new run's folder (runs/imported/NAME/...)"
+        "--out",
+        type=output_folder,
+        metavar="RUN",
+        help="the new run's folder (runs/imported/NAME/...)",
     )
     arguments.add_argument(
         "--set",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poselab.cli.arguments import Arguments, path
 from poselab.experiments.config.listing import KINDS, listing
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 LIGHT = True
@@ -19,7 +19,7 @@ LIGHT = True
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    arguments = argparse.ArgumentParser(
+    arguments = Arguments(
         description="List experiments, methods, backbones and so on. Experiments come with their "
         "paper, the published value in percent, input size, parameters and the data they need.",
         epilog="example: poselab list experiments 'coco/*rle*'",
@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument("--json", action="store_true", help="print all columns in full, as JSON")
     arguments.add_argument(
-        "--config-dir", type=Path, action="append", default=[], help="a folder of your own configs"
+        "--config-dir", type=path, action="append", default=[], help="a folder of your own configs"
     )
     return arguments
 

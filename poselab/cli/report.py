@@ -15,7 +15,7 @@ without a report.
   poselab report runs/quickstart/heatmap/2026-01-31_12-00-00 report.replicates=2000
   poselab report runs/coco/hrnet data.sources.root=/data/coco
 
-Keys: report.replicates (bootstrap replicates; 0: neither intervals nor a page), data.sources.root,
+Keys: report.replicates (bootstrap replicates; 0: neither intervals nor a page), data.sources.*,
 data.workers and trainer.accelerator.
 
 In Python: poselab.write_report(RUN, {"report.replicates": 2000})

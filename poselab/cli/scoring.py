@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poselab.evaluation.statistics import MOST_REPLICATES
-from poselab.io.json_text import shortened
-from poselab.structures import InputError
+from poselab.cli.arguments import path, whole
 
 if TYPE_CHECKING:
     from poselab.annotations.table import Annotations
@@ -18,7 +15,7 @@ if TYPE_CHECKING:
 
 def add_scoring_options(words: argparse.ArgumentParser) -> None:
     """Add the options that say how to score."""
-    words.add_argument("--annotations", type=Path, required=True, metavar="GT")
+    words.add_argument("--annotations", type=path, required=True, metavar="GT")
     words.add_argument(
         "--metric",
         type=_metric,
@@ -59,10 +56,10 @@ def add_scoring_options(words: argparse.ArgumentParser) -> None:
         help="of people whose area in GT is 0, with which OKS counts every pose as wrong: box "
         "(0.53 of their box), or a number of pixels² (default: as a run was trained, else 0)",
     )
-    _add_array_options(words)
+    add_array_options(words)
 
 
-def _add_array_options(words: argparse.ArgumentParser) -> None:
+def add_array_options(words: argparse.ArgumentParser) -> None:
     """Add the options that say how to read an array of poses."""
     arrays = words.add_argument_group(
         "arrays of poses (.mat .h5 .npy .npz .csv .json)",
@@ -76,7 +73,9 @@ def _add_array_options(words: argparse.ArgumentParser) -> None:
         help="the order of its axes: people N, joints K, coordinates 2 (or 3, with a score): N,K,2 "
         "or 2,K,N; N,K2 is a row x y x y ... a person",
     )
-    arrays.add_argument("--origin", type=int, help="the coordinate of the first pixel, 0 or 1")
+    arrays.add_argument(
+        "--origin", type=whole(0, 1), help="the coordinate of the first pixel, 0 or 1"
+    )
     arrays.add_argument(
         "--joints",
         metavar="NAME,...",
@@ -107,8 +106,9 @@ def annotations_of(arguments: argparse.Namespace) -> Annotations:
     from poselab.annotations.options import annotation_options, with_options
     from poselab.evaluation.api import open_table
 
+    options = annotation_options(arguments.sigmas, area=arguments.area)
     table = open_table(arguments.annotations, arguments.layout, arguments.category)
-    return with_options(table, annotation_options(arguments.sigmas, area=arguments.area))
+    return with_options(table, options)
 
 
 def _metric(name: str) -> str:
@@ -130,18 +130,3 @@ def evaluator_of(arguments: argparse.Namespace) -> Evaluator:
 
     settings = Settings(arguments.engine, arguments.match, arguments.reference)
     return named_evaluator(arguments.metric, settings)
-
-
-def check_replicates(arguments: argparse.Namespace) -> None:
-    """Check ``--replicates`` and ``--seed`` of a command that compares.
-
-    Raises:
-        InputError: one of them is out of range.
-    """
-    if not 1 <= arguments.replicates <= MOST_REPLICATES:
-        raise InputError(
-            f"expected 1 to {MOST_REPLICATES:,} replicates, got {shortened(arguments.replicates)}; "
-            "1000 is usual"
-        )
-    if getattr(arguments, "seed", 0) < 0:
-        raise InputError(f"expected --seed of 0 or more, got {shortened(arguments.seed)}")

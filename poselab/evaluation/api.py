@@ -11,11 +11,9 @@ from poselab.annotations.options import with_options
 from poselab.evaluation.formats.arrays.options import AS_SUGGESTED, ArrayOptions
 from poselab.evaluation.metrics.named import named_evaluator
 from poselab.evaluation.predictions_file import open_predictions
-from poselab.evaluation.statistics import MOST_REPLICATES
+from poselab.evaluation.statistics import check_replicates
 from poselab.evaluation.validation.checks import check_predictions, prediction_warnings
 from poselab.io.background import in_background
-from poselab.io.json_text import shortened
-from poselab.structures import InputError
 
 if TYPE_CHECKING:
     import os
@@ -64,11 +62,7 @@ def evaluate(
     Raises:
         InputError: files that cannot be read, or predictions that cannot be scored.
     """
-    if not 0 <= replicates <= MOST_REPLICATES:
-        raise InputError(
-            f"expected 0 to {MOST_REPLICATES:,} replicates, got {shortened(replicates)}; 1000 is "
-            "usual"
-        )
+    check_replicates("replicates", replicates, least=0)
     table = open_table(annotations, layout, category)
     file = open_predictions(predictions, table, array)
     check_predictions(file.predictions, table)

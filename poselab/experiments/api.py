@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from poselab.experiments import runs
 from poselab.experiments.config.compose import compose
+from poselab.experiments.config.overrides import quoted
 from poselab.experiments.config.trust import trusting
 from poselab.experiments.library_messages import hide_library_messages
 from poselab.experiments.prediction.predictor import load
@@ -144,5 +145,4 @@ def _word(value: Any) -> str:
         return "[" + ",".join(map(_word, value)) + "]"
     if isinstance(value, (int, float)):
         return str(value)
-    escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    return quoted(str(value))

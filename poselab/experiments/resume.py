@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from poselab.experiments.config.checks import check_config
 from poselab.experiments.config.close_names import keys_of, unknown_key
+from poselab.experiments.config.overrides import override_value
 from poselab.experiments.runs import has_trained, load_run
 from poselab.io.files import read_json
 from poselab.structures import InputError
@@ -35,7 +36,7 @@ RESUMABLE = (
 The data's folder is one of them, because a resumed run compares the annotations themselves.
 """
 
-REPORTABLE = ("report", "data.sources.root", "data.workers", "trainer.accelerator")
+REPORTABLE = ("report", "data.sources", "data.workers", "trainer.accelerator")
 """Those that a run can be reported with."""
 
 
@@ -88,7 +89,8 @@ def with_changes(
     for change in changes:
         _check_single_value(folder, config, change)
     try:
-        config.merge_with_dotlist(list(changes))
+        for change in changes:
+            OmegaConf.update(config, change.partition("=")[0], override_value(change))
     except OmegaConfBaseException as error:
         raise InputError(
             f"expected values that fit {folder / 'config.yaml'}, but {str(error).splitlines()[0]}; "
@@ -142,10 +144,12 @@ def _check_allowed(
 def _check_epochs_ahead(folder: Path, wanted: int) -> None:
     """A run must not end before the epoch that it has reached."""
     from poselab.experiments import build
-    from poselab.io.checkpoints import read_checkpoint
+    from poselab.io.checkpoints import epochs_trained, read_checkpoint
 
     last = folder / "checkpoints" / "last.ckpt"
-    trained = read_checkpoint(last, build.CHECKPOINT_KEY)["epoch"] + 1 if last.exists() else 0
+    if not last.exists():
+        return
+    trained = epochs_trained(read_checkpoint(last, build.CHECKPOINT_KEY), last)
     if wanted < trained:
         raise InputError(
             f"expected trainer.max_epochs of {trained} or more, the epochs that {folder} has "

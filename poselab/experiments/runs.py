@@ -14,7 +14,8 @@ from poselab.annotations import fingerprint_of
 from poselab.experiments.config.stored import read_stored_config
 from poselab.experiments.device import count_devices
 from poselab.io.files import read_bytes, read_json
-from poselab.io.folders import make_new
+from poselab.io.folders import check_output_folder, make_new
+from poselab.io.json_text import shortened
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ def new_folder(config: DictConfig, experiment: str) -> Path:
     """
     if "LOCAL_RANK" in os.environ or int(os.environ.get("SLURM_NTASKS", "1")) > 1:
         return _folder_of_all_ranks(config)
+    for key in ("runs", "folder"):
+        if not isinstance(name := config.get(key), str | None) or name == "":
+            raise InputError(
+                f"expected {key} to be the path of a folder, got {shortened(name)}; correct it"
+            )
     if config.folder is None:
         stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
         named = Path(config.runs) / re.sub(r"[^\w/.-]+", "-", experiment) / stamp
@@ -52,8 +58,7 @@ def new_folder(config: DictConfig, experiment: str) -> Path:
 
 
 def _check_new(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"expected a new run folder, found a file at {folder}; choose another")
+    check_output_folder(folder)
     if folder.exists() and any(folder.iterdir()):
         raise InputError(
             f"expected a new run folder, found {folder} with files in it; continue that run with "

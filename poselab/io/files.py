@@ -19,15 +19,22 @@ if TYPE_CHECKING:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder that takes the final name when the block succeeds.
 
+    A terminal or another device is written directly.
+
     Raises:
         InputError: the folder cannot be written, or the disk is full.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        yield path
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # In the same folder: only within one file system is renaming atomic.
         handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
+            dir=path.parent, prefix=f".{path.name[:40]}.", suffix=path.suffix
         )
         os.close(handle)
+        # mkstemp makes files that nobody else can read.
         Path(name).chmod(0o666 & ~_umask())
     except OSError as error:
         raise _unwritable(path, error) from error
@@ -124,8 +131,9 @@ def read_bytes(path: Path, what: str) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"expected {what} at {path}, found no such file; check the path") from None
-    except OSError as error:
-        raise InputError(f"expected {what} at {path}, but {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"expected {what} at {path}, but {reason}; check the path") from error
 
 
 def read_json(path: Path, what: str) -> Any:

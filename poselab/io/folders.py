@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -42,19 +43,55 @@ def only_writer(folder: Path) -> Iterator[None]:
     is kept from writing.
 
     Raises:
-        InputError: another process writes to the folder, or it cannot be made.
+        InputError: another process writes to the folder, or it cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        raise _unusable(folder, error) from None
+    made = _make_writable(folder)
     handle = _locked(folder)
     try:
         yield
     finally:
         if handle is not None:
             os.close(handle)
-        with suppress(OSError):  # it has files in it
+        _remove_empty(made or [folder])
+
+
+def check_output_folder(folder: Path) -> None:
+    """Check that files can be written to a folder, which would be made if needed.
+
+    Raises:
+        InputError: they cannot.
+    """
+    _remove_empty(_make_writable(folder))
+
+
+def check_output_file(file: Path) -> None:
+    """Check that a file can be written, in a folder that would be made if needed.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if file.is_dir():
+        raise InputError(f"expected a file to write to, got the folder {file}; name a file in it")
+    if file.is_file() or not file.exists():  # no terminal or other device
+        check_output_folder(file.parent)
+
+
+def _make_writable(folder: Path) -> list[Path]:
+    """Make a folder and those above it, and try to write there; those made, the innermost first."""
+    made: list[Path] = []
+    try:
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return made
+    except (OSError, ValueError) as error:
+        _remove_empty(made)
+        raise _unusable(folder, error) from None
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    with suppress(OSError):  # there are files in it, or it was never made
+        for folder in folders:
             folder.rmdir()
 
 

@@ -12,10 +12,12 @@ from poselab.evaluation.comparison import Comparison, compare_methods
 from poselab.evaluation.formats.arrays.options import AS_SUGGESTED, ArrayOptions
 from poselab.evaluation.metrics.named import named_evaluator
 from poselab.evaluation.predictions_file import open_predictions
+from poselab.evaluation.statistics import check_replicates
 from poselab.evaluation.statistics.bootstrap import REPLICATES
 from poselab.evaluation.validation.checks import validate_predictions
 from poselab.io.files import write_bytes, write_json
 from poselab.io.json_text import shortened
+from poselab.ranges import check_seed
 from poselab.report import comparison_table
 from poselab.report.tables import csv_text, latex, markdown, table_text
 from poselab.structures import InputError
@@ -100,8 +102,8 @@ def compare(
     Raises:
         InputError: files that cannot be read, or predictions that cannot be scored or compared.
     """
-    if replicates < 1:
-        raise InputError(f"expected 1 replicate or more, got {replicates}; 1000 is usual")
+    check_replicates("replicates", replicates)
+    check_seed(seed)
     table = open_table(annotations, layout)
     files = {
         name: [open_predictions(source, table, array) for source in _sources(given)]

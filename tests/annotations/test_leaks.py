@@ -152,7 +152,6 @@ def test_files_with_images_elsewhere(root: Path, tmp_path: Path, capsys: Any) ->
         ),
         (["{root}/train2017"], "expected annotations of a training and a validation split under"),
         (["{root}", "--images", "nowhere"], "expected a folder of images at nowhere"),
-        (["{root}", "--distance", "40"], "expected a distance of 0 to 32 bits, got 40"),
         (["{root}", "--images", "a", "b", "c"], "expected one or two folders"),
     ],
 )

@@ -172,22 +172,27 @@ def test_methods_are_named_by_their_paths_or_the_user() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "status", "sentence"),
     [
-        (["absent.json"], "expected predictions at absent.json, found no such file"),
-        (["{fine}", "--replicates", "0"], "expected 1 to 100,000 replicates, got 0"),
-        (["{fine}", "{fine}"], "expected methods of different names"),
-        (["{fine}", "--metric", "pckh"], "expected head boxes"),
+        (["absent.json"], 1, "expected predictions at absent.json, found no such file"),
+        (["{fine}", "--replicates", "0"], 2, "a whole number from 1 to 100,000, got 0"),
+        (["{fine}", "{fine}"], 1, "expected methods of different names"),
+        (["{fine}", "--metric", "pckh"], 1, "expected head boxes"),
+        (["{fine}", "--metric", "os.path.joint"], 1, "got 'os.path.joint' (\"module"),
+        (["{fine}", "--metric", "collections.OrderedDict"], 1, "no primary_metric"),
     ],
 )
 def test_wrong_arguments_are_one_sentence(
-    files: dict[str, Path], capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+    files: dict[str, Path],
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    status: int,
+    sentence: str,
 ) -> None:
     out = str(files["ground_truth"].parent / "out")
     filled = [word.format(**files) for word in words]
-    assert (
-        main(["compare", "--annotations", str(files["ground_truth"]), "--out", out, *filled]) == 1
-    )
+    given = ["compare", "--annotations", str(files["ground_truth"]), "--out", out, *filled]
+    assert main(given) == status
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert sentence in said

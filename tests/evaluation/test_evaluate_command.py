@@ -152,7 +152,7 @@ def test_usage_errors_exit_with_status_2(files: dict[str, Any]) -> None:
 
 def test_an_unwritable_json_fails(files: dict[str, Any]) -> None:
     (files["folder"] / "file").write_text("")
-    assert main([*files["words"], "--json", str(files["folder"] / "file" / "m.json")]) == 1
+    assert main([*files["words"], "--json", str(files["folder"] / "file" / "m.json")]) == 2
 
 
 def test_nothing_heavy_is_imported(files: dict[str, Any]) -> None:
@@ -186,5 +186,23 @@ def test_results_may_use_the_category_id_of_the_annotations(
 def test_a_negative_number_of_replicates_fails(
     files: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*files["words"], "--replicates", "-1"]) == 1
-    assert "expected 0 to 100,000 replicates" in capsys.readouterr().err
+    assert main([*files["words"], "--replicates", "-1"]) == 2
+    assert "a whole number from 0 to 100,000, got -1" in capsys.readouterr().err
+
+
+def test_an_array_of_poses(files: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    """It scores as the records do, and how it was read is printed and recorded."""
+    poses = np.array([record["keypoints"] for record in files["found"]]).reshape(6, 17, 3)
+    np.save(files["folder"] / "poses.npy", poses[..., :2].transpose(2, 0, 1) + 1)
+    words = ["evaluate", str(files["folder"] / "poses.npy"), *files["words"][2:]]
+    out = files["folder"] / "metrics.json"
+    assert main([*words, "--metric", "pck", "--json", str(out)]) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert "`array` is read with axes 2,N,K, one pose for each of 6 people" in notes[0]
+    assert "pixels count from 1" in notes[1]
+    record = json.loads(out.read_text())
+    assert record["PCK@0.2"] == 1.0
+    assert record["comparability"]["read_as"] == [note.removeprefix("note: ") for note in notes]
+    assert main([*words, "--axes", "N,K,2"]) == 1
+    assert "poselab evaluate: expected 6 poses of 17 keypoints" in capsys.readouterr().err
+    assert main([*words, "--origin", "2"]) == 2

@@ -126,7 +126,7 @@ def test_resuming_without_a_run(tmp_path: Path, fails: Any) -> None:
     (tmp_path / "run.json").write_text("{}")
     assert "config.yaml" in fails(["train", f"resume={tmp_path}"])
     (tmp_path / "config.yaml").write_text("a: [1")
-    assert "broken" in fails(["train", f"resume={tmp_path}"])
+    assert "expected YAML" in fails(["train", f"resume={tmp_path}"])
 
 
 @pytest.fixture
@@ -189,8 +189,8 @@ def test_predicting_without_images_or_weights(
     assert "boxes.json" in fails(
         ["predict", str(run), images, *out, "--boxes", str(tmp_path / "boxes.json")]
     )
-    for wrong in (["--device", "quantum"], ["--device", "cuda:99"], ["--batch-size", "0"]):
-        assert wrong[1] in fails(["predict", str(run), images, *out, *wrong])
+    for device in ("quantum", "cuda:99"):
+        assert device in fails(["predict", str(run), images, *out, "--device", device])
     assert not (tmp_path / "out" / "predictions.json").exists()
 
 

@@ -149,9 +149,11 @@ def test_the_package_runs_as_the_command() -> None:
     assert message.strip() == poselab.__version__
 
 
-@pytest.mark.parametrize("wrong", [["--count", "0"], ["--out", "sheet.sheet"]])
-def test_browse_checks_its_arguments(wrong: list[str], capsys: Any) -> None:
-    assert cli.main(["data", "browse", *wrong]) == 1
+@pytest.mark.parametrize(
+    ("wrong", "status"), [(["--count", "0"], 2), (["--out", "sheet.sheet"], 1)]
+)
+def test_browse_checks_its_arguments(wrong: list[str], status: int, capsys: Any) -> None:
+    assert cli.main(["data", "browse", *wrong]) == status
     (message,) = capsys.readouterr().err.splitlines()
     assert message.startswith("poselab data browse: expected ")
     assert wrong[1] in message

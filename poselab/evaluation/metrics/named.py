@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from poselab.io.json_text import shortened
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -40,14 +41,19 @@ def named_evaluator(metric: str, settings: Settings = DEFAULTS) -> Evaluator:
         return METRICS[metric](settings)
     module, _, name = metric.rpartition(".")
     try:
-        evaluator_class: Callable[[], Evaluator] = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        reason = f" ({error})" if module else ""
-        raise InputError(
-            f"expected a metric out of {', '.join(METRICS)}, or PACKAGE.MODULE.CLASS of an "
-            f"evaluator, got {metric!r}{reason}"
-        ) from error
-    return evaluator_class()
+        evaluator: Evaluator = getattr(importlib.import_module(module), name)()
+    except Exception as error:  # anybody's module may raise anything
+        raise _no_evaluator(metric, str(error) if module else "no dot in it") from error
+    if not (hasattr(evaluator, "primary_metric") and hasattr(evaluator, "accumulate")):
+        raise _no_evaluator(metric, "it has no primary_metric or no accumulate()")
+    return evaluator
+
+
+def _no_evaluator(metric: str, reason: str) -> InputError:
+    return InputError(
+        f"expected a metric out of {', '.join(METRICS)}, or PACKAGE.MODULE.CLASS of an evaluator, "
+        f"got {shortened(metric)} ({shortened(reason, 200)}); correct it"
+    )
 
 
 def _oks(settings: Settings) -> OksEvaluator:

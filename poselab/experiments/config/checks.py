@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 
 from poselab.data.datamodule import check_loader
+from poselab.evaluation.statistics import check_replicates
 from poselab.experiments import build
 from poselab.experiments.config.close_names import unknown_key
 from poselab.experiments.config.targets import find_target
-from poselab.ranges import check_number, check_whole
+from poselab.io.json_text import shortened
+from poselab.ranges import check_number, check_seed, check_whole
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ def check_config(config: DictConfig) -> None:
     Raises:
         InputError: a value is of the wrong type or out of range, or a key of framing is unknown.
     """
-    check_whole("seed", config.get("seed"), 0)
+    check_seed(config.get("seed"))
+    _check_report(config.get("report"))
     check_whole("trainer.max_epochs", config.trainer.get("max_epochs"), 1)
     if (clip := config.trainer.get("gradient_clip_val")) is not None:
         check_number("trainer.gradient_clip_val", clip, 0.0)
@@ -55,6 +58,18 @@ def check_config(config: DictConfig) -> None:
     _check_framing_keys(config)
     for key in ("framing", "augment"):
         build.instantiate_section(config, key)
+
+
+def _check_report(report: Any) -> None:
+    """``null``, or a section with a number of replicates."""
+    if report is None:
+        return
+    if not OmegaConf.is_dict(report):
+        raise InputError(
+            f"expected report to be null or a section, got {shortened(report)}; write "
+            "report.replicates=1000"
+        )
+    check_replicates("report.replicates", report.get("replicates"), least=0)
 
 
 def _check_every_image_is_validated(config: DictConfig) -> None:

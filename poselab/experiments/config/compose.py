@@ -23,6 +23,7 @@ from poselab.experiments.config.close_names import (
 )
 from poselab.experiments.config.hydra_section import fixed_section
 from poselab.experiments.config.names import conf_folder, split_config_dirs
+from poselab.experiments.config.overrides import one_value, quoted, several_values, with_quotes
 from poselab.experiments.config.stored_rows import heatmap_sigma, store_rows
 from poselab.experiments.config.total_batch import scale_total_batch
 from poselab.structures import InputError
@@ -85,6 +86,8 @@ def _composition_error(error: Exception, name: str, words: Sequence[str]) -> Inp
         return unknown_option(option[1], option[2], split_config_dirs(words)[0])
     if key := UNKNOWN_KEY.search(str(error)):
         return unknown_key(key[1], _known(name, words, key[1]))
+    if several := several_values(error):
+        return one_value(several)
     reason = "; ".join(line.strip() for line in str(error).splitlines()[:2] if line.strip())[:200]
     return InputError(
         f"expected overrides that compose, but {reason} (all configs are in {conf_folder()})"
@@ -113,13 +116,13 @@ def _with_search_path(words: Sequence[str]) -> list[str]:
     folders, rest = split_config_dirs(words)
     own = [search_path_override([f"file://{folder}" for folder in folders])] if folders else []
     overrides = [w for w in rest if w[:1] == "~" or ("=" in w and w[:1] != "-")]
-    return [*own, *overrides, *(word for word in rest if word not in overrides)]
+    flags = [word for word in rest if word not in overrides]
+    return [*own, *map(with_quotes, overrides), *flags]
 
 
 def search_path_override(places: Sequence[str]) -> str:
     """The override that adds config folders, whatever characters their names have."""
-    quoted = ["'" + place.replace("\\", "\\\\").replace("'", "\\'") + "'" for place in places]
-    return f"hydra.searchpath=[{','.join(quoted)}]"
+    return f"hydra.searchpath=[{','.join(map(quoted, places))}]"
 
 
 def wants_hydra(words: Sequence[str]) -> bool:
