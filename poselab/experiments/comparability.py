@@ -27,10 +27,12 @@ def run_comparability(data: PoseData, module: PoseModule) -> dict[str, Any]:
     Raises:
         InputError: a detections file no longer exists.
     """
+    train, val = (image_files(s.annotations, s.images) for s in (data.train, data.val))
+    count, how = count_shared_images(train, val)
     return {
         **sample_comparability(data.val_samples, module),
         "training": _training_record(data.train),
-        "overlap": _overlap(data),
+        "overlap": {"images": count, "decided_by": how},
     }
 
 
@@ -77,10 +79,3 @@ def _training_record(split: Split) -> dict[str, Any]:
         "instances": table.num_instances,
         "image_set": image_set(table.image_ids),
     }
-
-
-def _overlap(data: PoseData) -> dict[str, Any]:
-    """How many evaluation images were trained on, and how that was decided."""
-    train, val = (image_files(s.annotations, s.images) for s in (data.train, data.val))
-    count, how = count_shared_images(train, val)
-    return {"images": count, "decided_by": how}

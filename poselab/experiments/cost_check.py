@@ -103,7 +103,10 @@ def check_experiment(overrides: Sequence[str]) -> CostEstimate:
     prediction = images_per_second(module, val_batch, device)
     batches = max(len(data.train_samples) // data.batch_size, 1)
     epochs = int(config.trainer.max_epochs)
-    epoch_seconds = batches * _batch_seconds(data, step_seconds, loading)
+    load_seconds = data.batch_size / loading
+    # Workers load while the network trains.
+    together = max(step_seconds, load_seconds) if data.workers else step_seconds + load_seconds
+    epoch_seconds = batches * together
     val_seconds = len(data.val_samples) * (1 + bool(module.flip_test)) / prediction
     validations = epochs // int(config.trainer.check_val_every_n_epoch)
     cost = cost_record(config, module)
@@ -139,12 +142,6 @@ def _load_batch(config: DictConfig, data: PoseData) -> tuple[Sample[Tensor], flo
     return batch, workers * len(keys) / seconds
 
 
-def _batch_seconds(data: PoseData, step: float, loading: float) -> float:
-    """Seconds for a batch: workers load while the network trains."""
-    load = data.batch_size / loading
-    return max(step, load) if data.workers else step + load
-
-
 def _train(config: DictConfig, module: PoseModule, batch: Sample[Tensor]) -> tuple[float, str, int]:
     """Seconds per training step, the device that it ran on, and the peak memory in bytes."""
     changes = {
@@ -163,6 +160,7 @@ def _train(config: DictConfig, module: PoseModule, batch: Sample[Tensor]) -> tup
     device = trainer.strategy.root_device.type
     if device == "cuda":
         return timer.seconds(), device, torch.cuda.max_memory_allocated()
+    # Kilobytes, but bytes on macOS.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return timer.seconds(), device, peak if sys.platform == "darwin" else 1024 * peak
 

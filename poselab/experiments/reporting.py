@@ -52,8 +52,11 @@ def write_report(
     """
     predictions = read_predictions(folder / "predictions" / "val.json", categories=None)
     evaluator = build.evaluator(config)
-    if evaluator.primary_metric == "AP":
-        _warn_of_ranking(config, predictions, data)
+    if evaluator.primary_metric == "AP":  # which needs scores that rank the poses
+        above = config.postprocess.get("keypoint_threshold")
+        rule = f" (it counts keypoints above postprocess.keypoint_threshold={above})"
+        for warning in ranking_warnings(predictions, data.val.annotations):
+            print(f"warning: {warning}{'' if above is None else rule}", file=sys.stderr)
     write_pose_sheet(data.val, predictions, folder / "predictions" / "images.jpg")
     draw_curves(read_curves(folder), evaluator.primary_metric, folder / "curves.png", experiment)
     replicates = config.report.replicates if config.get("report") else 0
@@ -83,11 +86,3 @@ def _scored(
     sections = learning_section(read_curves(folder), comparison.primary_metric)
     write_page(comparison, folder / "index.html", image_folder=split.images, sections=sections)
     return comparison.methods[0].metrics(comparison.seed)
-
-
-def _warn_of_ranking(config: DictConfig, predictions: Predictions, data: PoseData) -> None:
-    """Warn where scores do not rank the poses, which AP needs."""
-    above = config.postprocess.get("keypoint_threshold")
-    rule = f" (it counts keypoints above postprocess.keypoint_threshold={above})"
-    for warning in ranking_warnings(predictions, data.val.annotations):
-        print(f"warning: {warning}{'' if above is None else rule}", file=sys.stderr)

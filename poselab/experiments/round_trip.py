@@ -123,18 +123,15 @@ def lattice(size: Size, border: float) -> Tensor:
 
 
 def _encoded_and_decoded(codec: Any, points: Tensor, size: Size, flip: bool) -> Tensor:
-    encoded = _flipped(points, size) if flip else points
+    encoded = points
+    if flip:
+        x, y = points[:, :, list(COCO17.flip_index)].unbind(-1)
+        encoded = torch.stack([size[1] - 1 - x, y], dim=-1)
     visibility = torch.full(points.shape[:-1], 2, dtype=torch.uint8)
     target = codec.encode(encoded, visibility, torch.ones(len(points), 1, 1, dtype=torch.uint8))
     output = perfect_output(target)
     decoded: Tensor = codec.decode(codec.unflip(output) if flip else output).keypoints[:, :1]
     return decoded
-
-
-def _flipped(points: Tensor, size: Size) -> Tensor:
-    """The keypoints of the flipped input."""
-    x, y = points[:, :, list(COCO17.flip_index)].unbind(-1)
-    return torch.stack([size[1] - 1 - x, y], dim=-1)
 
 
 def _flip_shift_error(codec: Any, size: Size) -> float:

@@ -33,6 +33,7 @@ def images_per_second(
         while best == float("inf") or time.perf_counter() - started < seconds:
             before = time.perf_counter()
             module.predict_step(ready, 0)
+            # The best, because other programs only ever make it slower.
             best = min(best, time.perf_counter() - before)
     module.flip_test = flip_test
     return len(batch.image) / best

@@ -50,7 +50,9 @@ def generate(out: Path, settings: Settings, workers: int | None = None) -> Path:
     if is_finished(out, settings):
         return out
     remaining = [chunk for chunk in all_chunks(settings) if not chunk.is_done(out, settings.layout)]
-    _make_folders(out, settings)
+    for split in SPLITS:
+        for image in Chunk(split, 0, 1).images(out, settings.layout):
+            image.parent.mkdir(parents=True, exist_ok=True)
     done = _render_chunks(out, settings, remaining, min(workers, len(remaining)))
     _track(done, settings, remaining)
     write_annotations(out, settings)
@@ -87,6 +89,7 @@ def render_images(
     from poselab.synthetic.labels import labels_of
     from poselab.synthetic.scene import sample_scenes
 
+    # A seed for each image, so that it is the same in any chunk and any process.
     seeds = ([settings.seed, SPLITS.index(split), number] for number in numbers)
     rngs = [np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed))) for seed in seeds]
     images = []
@@ -133,13 +136,6 @@ def _one_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _make_folders(out: Path, settings: Settings) -> None:
-    """Make the folders of images."""
-    for split in SPLITS:
-        for image in Chunk(split, 0, 1).images(out, settings.layout):
-            image.parent.mkdir(parents=True, exist_ok=True)
-
-
 def _render_chunks(
     out: Path, settings: Settings, remaining: list[Chunk], workers: int
 ) -> Iterator[int]:
@@ -150,7 +146,10 @@ def _render_chunks(
         return
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
     if method == "fork":
-        _share_textures()
+        from poselab.synthetic.background import textures
+
+        with _one_thread():
+            textures()  # before forking, so that all workers read the same copy
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context(method))
     try:
         for done in as_completed([pool.submit(render_chunk, out, settings, c) for c in remaining]):
@@ -164,14 +163,6 @@ def _render_chunks(
         pool.shutdown(cancel_futures=True)
 
 
-def _share_textures() -> None:
-    """Make the textures before forking, so that all workers read the same copy."""
-    from poselab.synthetic.background import textures
-
-    with _one_thread():
-        textures()
-
-
 def _track(rendered: Iterator[int], settings: Settings, remaining: list[Chunk]) -> None:
     """Show a progress bar on a terminal; elsewhere print a line every few seconds."""
     from rich.console import Console
@@ -180,20 +171,15 @@ def _track(rendered: Iterator[int], settings: Settings, remaining: list[Chunk]) 
     console = Console(stderr=True)
     total = sum(chunk.stop - chunk.start for chunk in remaining)
     if not console.is_terminal:
-        _print_progress(rendered, total)
+        done, printed = 0, -math.inf
+        for images in rendered:
+            done += images
+            if time.monotonic() - printed >= _SECONDS_BETWEEN_LINES:
+                print(f"generating images of people: {done}/{total}", file=sys.stderr, flush=True)
+                printed = time.monotonic()
         return
     columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(f"people, seed {settings.seed}", total=total)
         for images in rendered:
             bar.advance(task, images)
-
-
-def _print_progress(rendered: Iterator[int], total: int) -> None:
-    """Print to stderr how many images are done, at once and then every few seconds."""
-    done, printed = 0, -math.inf
-    for images in rendered:
-        done += images
-        if time.monotonic() - printed >= _SECONDS_BETWEEN_LINES:
-            print(f"generating images of people: {done}/{total}", file=sys.stderr, flush=True)
-            printed = time.monotonic()

@@ -98,7 +98,8 @@ def box_source(name: str, detections: Detections, run: TopDownRun, out: Path) ->
     from poselab.data.boxes import detected_instances
     from poselab.detection.detect import write_detections
 
-    annotations, file = run.split.annotations, out / f"{_file_stem(name)}.json"
+    stem = re.sub(r"[^\w.=-]+", "-", name).strip("-.")
+    annotations, file = run.split.annotations, out / f"{stem}.json"
     boxes_file = file.with_suffix(".boxes.json")
     if name != GROUND_TRUTH:
         # Read again, so that everything can be computed again from the file, which rounds.
@@ -159,7 +160,3 @@ def _ground_truth_boxes(instances: Ints, scores: Floats, split: Split) -> Items:
         boxes=items.boxes[rows],
         scores=np.full(len(rows), score),
     )
-
-
-def _file_stem(name: str) -> str:
-    return re.sub(r"[^\w.=-]+", "-", name).strip("-.")

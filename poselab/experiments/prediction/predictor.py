@@ -98,13 +98,19 @@ class Predictor:
             InputError: an image is missing or broken, the model takes no boxes, or the detector
                 finds no person.
         """
-        if boxes is not None or detector is not None:
-            self._check_takes_boxes()
+        if (boxes is not None or detector is not None) and not self.top_down:
+            raise InputError(
+                "expected a top-down run with --detector or --boxes, got one of "
+                f"{type(self.module).__name__}, which finds people by itself; leave them out"
+            )
         temporary = TemporaryDirectory(prefix="poselab-")
         split = image_split(_files(images, Path(temporary.name)), self.skeleton)
         detections = None if detector is None else self._detect(detector, split)
         if detections is not None:
-            boxes = _write_boxes(detections, Path(temporary.name))
+            from poselab.detection.detect import write_detections
+
+            boxes = Path(temporary.name) / "boxes.json"
+            write_detections(boxes, detections)
         samples = samples_of(split, self.framing, None if boxes is None else Path(boxes))
         made = sample_comparability(samples, self.module) | self._training()
         if detector is not None:
@@ -118,13 +124,6 @@ class Predictor:
     def top_down(self) -> bool:
         """Whether the model sees one person at a time, and so needs boxes."""
         return not self.module.multi_person
-
-    def _check_takes_boxes(self) -> None:
-        if not self.top_down:
-            raise InputError(
-                "expected a top-down run with --detector or --boxes, got one of "
-                f"{type(self.module).__name__}, which finds people by itself; leave them out"
-            )
 
     def _detect(self, detector: str, split: Split) -> Detections:
         from poselab.experiments.detection.detectors import detect_people
@@ -162,12 +161,4 @@ def _array_file(image: Image, file: Path) -> Path:
             "convert it to RGB from 0 to 255"
         )
     cv2.imwrite(str(file), image[:, :, ::-1])
-    return file
-
-
-def _write_boxes(detections: Detections, folder: Path) -> Path:
-    from poselab.detection.detect import write_detections
-
-    file = folder / "boxes.json"
-    write_detections(file, detections)
     return file

@@ -77,8 +77,12 @@ class SoftArgmaxHead(nn.Module):
             confidence = scaled.detach().amax((-2, -1)).sigmoid()
         else:
             confidence = _peak_probability(log_weights.detach())
-        by_mean = self.position == "soft_argmax"
-        xy = soft_argmax(log_weights) if by_mean else _argmax(heatmaps)
+        if self.position == "soft_argmax":
+            xy = soft_argmax(log_weights)
+        else:
+            cells, _ = peaks(heatmaps.detach())
+            size = cells.new_tensor([heatmaps.shape[-1], heatmaps.shape[-2]])
+            xy = (cells + 0.5) / size - 0.5
         return SoftArgmaxCoordinates(xy, confidence, heatmaps, log_weights)
 
 
@@ -87,12 +91,6 @@ def _peak_probability(logits: Tensor) -> Tensor:
     probability = logits.flatten(-2).softmax(dim=-1).view_as(logits)
     # Nine times the mean is the sum, also at borders, where padding counts as zeros.
     return 9 * functional.avg_pool2d(probability, 3, 1, 1).amax(dim=(-2, -1))
-
-
-def _argmax(heatmaps: Tensor) -> Tensor:
-    """The highest cells (B, K, 2) in the units of Coordinates."""
-    cells, _ = peaks(heatmaps.detach())
-    return (cells + 0.5) / cells.new_tensor([heatmaps.shape[-1], heatmaps.shape[-2]]) - 0.5
 
 
 def _log_without_background(logits: Tensor) -> Tensor:
