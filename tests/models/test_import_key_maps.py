@@ -202,3 +202,29 @@ def test_a_file_of_anything_else_is_reported_in_one_line(
     with pytest.raises(InputError, match=f"expected a checkpoint at .*, but {said}"):
         read_checkpoint(tmp_path / "x.pth", "poselab")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_listed_name_is_its_models(name: str) -> None:
+    assert pretrained_model(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("td-hm_hrnet-w48_8xb32-210e_coco-256x192", "mmpose_hrnet_w48_256x192"),
+        ("td-hm_hrnet-w32_dark-8xb64-210e_coco-384x288", "mmpose_dark_w32_384x288"),
+        ("td-hm_hrnet-w32_udp-regress-8xb64-210e_coco-256x192", "mmpose_udp_offset_w32_256x192"),
+        ("td-hm_res152_8xb32-210e_coco-384x288", "mmpose_heatmap_r152_384x288"),
+        (
+            "td-hm_ViTPose-small-simple_8xb64-210e_coco-256x192",
+            "mmpose_vitpose_small_simple_256x192",
+        ),
+        ("td-reg_res50_rle-8xb64-210e_coco-256x192", "mmpose_rle_r50_256x192"),
+        ("simcc_res50_8xb64-210e_coco-256x192", "mmpose_simcc_r50_256x192"),
+        ("rtmpose-tiny_8xb256-420e_coco-256x192", "rtmpose_t_256x192"),
+        ("pose_hrnet_w32_256x192", "hrnet_w32_256x192"),
+    ],
+)
+def test_names_of_configs_and_files_are_known(theirs: str, ours: str) -> None:
+    assert pretrained_model(theirs).name == ours

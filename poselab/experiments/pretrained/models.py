@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING
 
 from poselab.structures import InputError
@@ -50,21 +51,38 @@ _NAMES_OF_FILES = {
     "cspnext_tiny": "cspnext_t",
     "keypointrcnn_resnet50_fpn": "keypoint_rcnn_r50",
 }
-"""Names that the authors give their files, and ours."""
+"""Beginnings of names that the authors give their files, and ours."""
+
+_MMPOSE_CONFIG = r"_\d+xb\d+_\d+e_coco_(\d+x\d+)(?:_.*)?"
+_NAMES_OF_MMPOSE = (
+    (r"td_hm_hrnet_(w\d+)", r"mmpose_hrnet_\1"),
+    (r"td_hm_hrnet_(w\d+)_(dark|udp)", r"mmpose_\2_\1"),
+    (r"td_hm_hrnet_(w\d+)_udp_regress", r"mmpose_udp_offset_\1"),
+    (r"td_hm_res(\d+)", r"mmpose_heatmap_r\1"),
+    (r"td_hm_res(\d+)_dark", r"mmpose_dark_r\1"),
+    (r"td_hm_(vitpose_[a-z]+(?:_simple)?)", r"mmpose_\1"),
+    (r"td_reg_res(\d+)", r"mmpose_deeppose_r\1"),
+    (r"td_reg_res(\d+)_rle", r"mmpose_rle_r\1"),
+    (r"simcc_res(\d+)", r"mmpose_simcc_r\1"),
+    (r"rtmpose_(tiny|t|s|m|l)", r"rtmpose_\1"),
+    (r"cspnext_(tiny|t|s|m|l)_udp", r"mmpose_cspnext_\1"),
+)
+"""Names of mmpose's configs without batch size, epochs, data and size, and ours."""
 
 
 def pretrained_model(name: str) -> PretrainedModel:
-    """The catalogue's entry of a model; 256x192 may be left out, the authors' file names work too.
+    """The catalogue's entry of a model.
+
+    256x192 may be left out; the authors' names of files and mmpose's of configs work too.
 
     Raises:
         InputError: there is no such model, or its weights fit no network here.
     """
     from poselab.models.pretrained import CATALOGUE, UNSUPPORTED
 
-    wanted = name.lower().replace("-", "_").replace("+", "_plus")
-    for theirs, ours in _NAMES_OF_FILES.items():
-        wanted = wanted.replace(theirs, ours)
-    for full in (wanted, f"{wanted}_256x192"):
+    given = name.lower().replace("-", "_").replace("+", "_plus")
+    wanted = _ours(given)
+    for full in (given, f"{given}_256x192", wanted, f"{wanted}_256x192"):
         if full in CATALOGUE:
             return CATALOGUE[full]
     for word, reason in UNSUPPORTED.items():
@@ -76,3 +94,14 @@ def pretrained_model(name: str) -> PretrainedModel:
         f"expected the name of a pretrained model, got {name!r}; {advice}`poselab import-weights "
         "--help` lists all"
     )
+
+
+def _ours(name: str) -> str:
+    """Our name for the authors' name of a file or of mmpose's config."""
+    for pattern, ours in _NAMES_OF_MMPOSE:
+        if found := re.fullmatch(pattern + _MMPOSE_CONFIG, name):
+            return f"{found.expand(ours)}_{found[found.lastindex or 0]}".replace("_tiny_", "_t_")
+    for theirs, ours in _NAMES_OF_FILES.items():
+        if name.startswith(theirs):
+            return ours + name.removeprefix(theirs)
+    return name
