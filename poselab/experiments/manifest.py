@@ -57,7 +57,10 @@ def start_run(
     if (folder / "run.json").exists():
         before = read_manifest(folder)
         check_same_annotations(folder, before, data)
-        manifest |= {"started": before["started"], "seconds": seconds_trained(folder)}
+        manifest |= {
+            "started": before.get("started", manifest["started"]),
+            "seconds": seconds_trained(folder),
+        }
     for unfinished in (folder / "checkpoints").glob(".*.ckpt"):  # left by a killed process
         unfinished.unlink(missing_ok=True)
     write_run(folder, config, manifest)
@@ -138,7 +141,10 @@ def check_same_annotations(folder: Path, manifest: Mapping[str, Any], data: Pose
     before = manifest.get("data") or {}
     for split, found in _data_record(data).items():
         trained = before.get(split) or found
-        if any(trained[key] != found[key] for key in ("fingerprint", "images", "instances")):
+        if any(
+            trained.get(key, found[key]) != found[key]
+            for key in ("fingerprint", "images", "instances")
+        ):
             raise InputError(
                 f"expected the {split} annotations with which {folder} was trained "
                 f"({_in_words(trained)}), found others in {found['annotations']} "
@@ -147,10 +153,8 @@ def check_same_annotations(folder: Path, manifest: Mapping[str, Any], data: Pose
 
 
 def _in_words(record: Mapping[str, Any]) -> str:
-    return (
-        f"{record['instances']} instances in {record['images']} images, fingerprint "
-        f"{record['fingerprint']}"
-    )
+    instances, images = record.get("instances", "?"), record.get("images", "?")
+    return f"{instances} instances in {images} images, fingerprint {record.get('fingerprint')}"
 
 
 def _git_revision() -> dict[str, Any] | None:

@@ -11,8 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from poselab.experiments.config.checks import check_config
 from poselab.experiments.config.close_names import keys_of, unknown_key
 from poselab.experiments.config.overrides import override_value
-from poselab.experiments.runs import has_trained, load_run
-from poselab.io.files import read_json
+from poselab.experiments.runs import has_trained, load_run, read_manifest
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -46,8 +45,8 @@ def check_trained_here(folder: Path) -> None:
     Raises:
         InputError: the weights were imported; the message says how to fine-tune them.
     """
-    manifest = read_json(folder / "run.json", "a run's manifest")
-    if not isinstance(manifest, dict) or manifest.get("state") != "imported":
+    manifest = read_manifest(folder)
+    if manifest.get("state") != "imported":
         return
     origin = manifest.get("imported", {})
     words = [f"experiment={origin.get('experiment')}", *origin.get("changes", ())]

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 
 from poselab.annotations import fingerprint_of
+from poselab.evaluation.run_record import read_metrics_record, read_run_record
 from poselab.experiments.config.stored import read_stored_config
 from poselab.experiments.device import count_devices
-from poselab.io.files import read_bytes, read_json
+from poselab.io.files import read_bytes
 from poselab.io.folders import check_output_folder, make_new
 from poselab.io.json_text import shortened
 from poselab.structures import InputError
@@ -87,18 +88,16 @@ def load_run(folder: Path) -> tuple[DictConfig, str]:
     config = read_stored_config(
         read_bytes(folder / "config.yaml", "a run's config"), folder / "config.yaml"
     )
-    if not isinstance(manifest, dict):
-        raise InputError(f"expected a run's run.json in {folder}, found it broken")
     return config, str(manifest.get("experiment", "custom"))
 
 
-def read_manifest(folder: Path) -> Any:
+def read_manifest(folder: Path) -> dict[str, Any]:
     """The content of a run's ``run.json``.
 
     Raises:
-        InputError: there is none, or it is not JSON.
+        InputError: there is none, or it is no record of a run.
     """
-    return read_json(folder / "run.json", "a run's manifest")
+    return read_run_record(folder / "run.json")
 
 
 def best_checkpoint(folder: Path) -> Path:
@@ -146,7 +145,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
             f"expected a finished run, found {folder} interrupted; go on with `poselab train "
             f"resume={folder}`"
         )
-    return dict(read_json(folder / "metrics.json", "metrics"))
+    return read_metrics_record(folder / "metrics.json")
 
 
 def finished_metrics(config: DictConfig, folder: Path) -> dict[str, Any] | None:
@@ -183,7 +182,9 @@ def _defining_config(config: DictConfig) -> Mapping[str, Any]:
 
 
 def _check_annotations_unchanged(folder: Path) -> None:
-    for split, record in (read_manifest(folder).get("data") or {}).items():
+    for split, record in read_manifest(folder).get("data", {}).items():
+        if not {"annotations", "fingerprint"} <= record.keys():
+            continue
         now = fingerprint_of(Path(record["annotations"]))
         if now not in (None, record["fingerprint"]):
             raise InputError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from poselab.evaluation.run_record import recorded
 from poselab.evaluation.statistics.estimate import Estimate
 from poselab.experiments import build, runs
 from poselab.experiments.config.compose import compose
@@ -86,16 +87,18 @@ def _row(config: DictConfig, folder: Path, name: str) -> Row:
     """A finished run's row of the table."""
     record = runs.read_metrics(folder)
     manifest = runs.read_manifest(folder)
-    cost = manifest["cost"]
+    file = folder / "run.json"
+    seconds, cost = recorded(manifest, "seconds", file), recorded(manifest, "cost", file)
+    parameters, gmacs = recorded(cost, "parameters", file), recorded(cost, "gmacs", file)
     return {
         "method": name.rpartition("/")[2],
         **{key: _metric_cell(key, record) for key in _METRICS},
         "AP untrained": (manifest.get("untrained") or {}).get("AP"),
         "epochs": _quantity(config.trainer.max_epochs, ".0f"),
-        "parameters": Quantity(cost["parameters"], f"{cost['parameters'] / 1e6:.2f} M"),
-        "GMACs": _quantity(cost["gmacs"], ".3f"),
+        "parameters": Quantity(parameters, f"{parameters / 1e6:.2f} M"),
+        "GMACs": _quantity(gmacs, ".3f"),
         "images/s": _quantity(_measured_speed(folder, manifest), ".0f"),
-        "seconds": _quantity(manifest["seconds"], ".0f"),
+        "seconds": _quantity(seconds, ".0f"),
     }
 
 

@@ -76,7 +76,7 @@ def report_run(config: DictConfig, folder: Path, experiment: str) -> dict[str, A
     evaluator, data = build.evaluator(config), build.data(config)
     manifest = runs.read_manifest(folder)
     check_same_annotations(folder, manifest, data)
-    evaluation = _evaluation(evaluator, data, folder, manifest["comparability"])
+    evaluation = _evaluation(evaluator, data, folder, manifest.get("comparability", {}))
     if not evaluation.file.exists():
         module = _initial_module(config, data, folder)
         _predict_last_checkpoint(config, data, module, evaluation, folder)

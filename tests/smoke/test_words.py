@@ -124,9 +124,13 @@ def test_an_output_is_checked_without_a_trace(tmp_path: Path) -> None:
     check_output_folder(tmp_path / "a" / "b")
     check_output_file(tmp_path / "a" / "b.json")
     check_output_file(Path("/dev/null"))
-    with only_writer(tmp_path / "a" / "b"), pytest.raises(InputError, match="no other process"):
-        with only_writer(tmp_path / "a" / "b"):
-            pass
+    folder = tmp_path / "a" / "b"
+    with (
+        only_writer(folder),
+        pytest.raises(InputError, match="no other process"),
+        only_writer(folder),
+    ):
+        pass
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("")
     for wrong in (tmp_path / "file", tmp_path / "file" / "b", tmp_path / LONG):

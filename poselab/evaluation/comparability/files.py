@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from poselab.annotations.options import AnnotationOptions, annotation_options
 from poselab.evaluation.comparability.fields import RUN
-from poselab.io.files import read_json, write_json
+from poselab.evaluation.run_record import read_run_record
+from poselab.io.files import write_json
 
 if TYPE_CHECKING:
     from poselab.evaluation.comparability.fields import ComparabilityRecord
@@ -23,8 +24,7 @@ def read_comparability(path: Path) -> dict[str, Any]:
         InputError: the run's manifest or the file's record is broken.
     """
     file = _record_file(Path(path))
-    content = read_json(file, "a run's comparability record") if file else None
-    recorded = content.get("comparability") if isinstance(content, dict) else None
+    recorded = read_run_record(file).get("comparability") if file else None
     return {RUN: recorded} if recorded else {}
 
 
@@ -35,10 +35,7 @@ def read_options(path: Path) -> AnnotationOptions:
         InputError: the run's manifest or the file's record is broken.
     """
     file = _record_file(Path(path))
-    content = read_json(file, "a run's comparability record") if file else None
-    recorded = content.get("annotation_options") if isinstance(content, dict) else None
-    if not isinstance(recorded, dict):
-        return AnnotationOptions()
+    recorded = read_run_record(file).get("annotation_options", {}) if file else {}
     return annotation_options(**{key: recorded.get(key) for key in AnnotationOptions._fields})
 
 
