@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from poselab.structures import Floats, Ints, Mask
 
 ROWS_AT_ONCE = 1024  # Python objects of so few poses at a time, never of a whole file
+POSES_AT_ONCE = 1 << 16  # whose coordinates are copied at once: 18 MB of 17 keypoints
 GZIP = b"\x1f\x8b"
 
 ABSENT = -1e6
@@ -71,11 +72,15 @@ def extents(keypoints: Floats) -> Floats:
     """Areas (N,) of the upright rectangles around poses (N, K, 2)."""
     if keypoints.size == 0:
         return np.zeros(len(keypoints))
-    # Far faster than a reduction over few columns of many rows.
-    columns = np.ascontiguousarray(keypoints.reshape(len(keypoints), -1).T)
-    x, y = columns[0::2], columns[1::2]
-    area: Floats = (x.max(axis=0) - x.min(axis=0)) * (y.max(axis=0) - y.min(axis=0))
-    return area
+    areas = np.empty(len(keypoints))
+    for start in range(0, len(keypoints), POSES_AT_ONCE):
+        part = keypoints[start : start + POSES_AT_ONCE]
+        # Far faster than a reduction over few columns of many rows.
+        columns = np.ascontiguousarray(part.reshape(len(part), -1).T)
+        x, y = columns[0::2], columns[1::2]
+        width, height = x.max(axis=0) - x.min(axis=0), y.max(axis=0) - y.min(axis=0)
+        areas[start : start + POSES_AT_ONCE] = width * height
+    return areas
 
 
 def read_predictions(

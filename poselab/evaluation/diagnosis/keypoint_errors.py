@@ -79,18 +79,22 @@ def diagnose_keypoints(
     shape = annotations.visibility.shape
     own, flipped = np.zeros(shape), np.zeros(shape)
     matched = np.flatnonzero(pose_of >= 0)
-    own[matched], flipped[matched] = _own_and_flipped_similarity(
-        keypoints[pose_of[matched]], annotations, matched, sigmas
-    )
+    for part in slices_of_pairs(len(matched), len(sigmas)):
+        rows = matched[part]
+        own[rows], flipped[rows] = _own_and_flipped_similarity(
+            keypoints[pose_of[rows]], annotations, rows, sigmas
+        )
     instance_of = _inverse(pose_of, len(keypoints))
     others, other = _similarity_to_others(keypoints, instance_of, pairs, annotations, sigmas)
     status = _statuses(own, flipped, others)
     status[(annotations.visibility == 0) | (pose_of < 0)[:, None]] = UNKNOWN
+    np.maximum(flipped, others, out=others)
+    other[status != KeypointStatus.SWAP.code] = -1
     return KeypointDiagnosis(
         status=status,
         similarity=own,
-        best_similarity=np.maximum(own, np.maximum(flipped, others)),
-        swapped_with=np.where(status == KeypointStatus.SWAP.code, other, -1),
+        best_similarity=np.maximum(own, others, out=others),
+        swapped_with=other,
         grouped_into=grouped_into_other_pose(
             keypoints, status, pose_of, pairs, annotations, sigmas
         ),
@@ -142,7 +146,7 @@ def _row_maxima(
 ) -> tuple[Floats, Ints]:
     """Maximum (M, K) over the similarities (Q, K) that belong to each of ``rows`` (Q,), and the
     candidate (Q,) that has it: the last one of equals, -1 where all are 0."""
-    greatest, which = np.zeros(shape), np.full(shape, -1)
+    greatest, which = np.zeros(shape), np.full(shape, -1, np.int32)
     for part in slices_of_pairs(len(rows), shape[1]):
         similar, of = similarity(part), rows[part]
         np.maximum.at(greatest, of, similar)

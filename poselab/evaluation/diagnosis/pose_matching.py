@@ -102,9 +102,8 @@ def match_poses(
     if known is None:
         known = scorable_pairs(predictions, annotations, sigmas)
     chosen = selection.scored[known.person] & selection.in_chosen_images[known.pose]
-    all_pairs = known.take(chosen)
-    optimal, score_errors = _ranking(all_pairs.take(all_pairs.oks >= MIN_OKS), selection)
-    pairs = all_pairs.take(selection.evaluated[all_pairs.pose])
+    optimal, score_errors = _ranking(known.take(chosen & (known.oks >= MIN_OKS)), selection)
+    pairs = known.take(chosen & selection.evaluated[known.pose])
     similar = pairs.take(pairs.oks >= MIN_OKS)
     pose_of = match_greedily(similar, selection.rank[similar.pose], annotations.num_instances)
     oks = np.where(selection.scored, 0.0, np.nan)

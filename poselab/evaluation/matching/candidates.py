@@ -136,7 +136,8 @@ def match_candidates(
     """
     ignored = annotations.crowd | (annotations.labelled() == 0) | _out_of_range(annotations.areas)
     person = _persons(found, ignored, annotations.crowd)
-    ignored_pose = np.append(ignored, False)[person]  # -1 for no person takes the last
+    or_none = np.append(ignored, False)  # -1 for no person takes the last
+    ignored_pose = np.stack([or_none[of_threshold] for of_threshold in person])
     not_counted = found.outside if outside is None else found.outside | outside[found.row]
     ignored_pose |= (person < 0) & not_counted
     image_of_person = rows_of(found.image_ids, annotations.image_ids)[annotations.image_of()]

@@ -52,7 +52,8 @@ def same_image_pairs(
     counts = end - begin
     before = np.cumsum(counts) - counts
     place = np.arange(counts.sum()) + np.repeat(begin - before, counts)
-    return np.repeat(poses, counts), instances[place]
+    # Millions of pairs: short integers halve what they take.
+    return np.repeat(poses.astype(np.int32), counts), instances.astype(np.int32)[place]
 
 
 def oks_of_pairs(
@@ -108,13 +109,11 @@ def match_greedily(pairs: Pairs, rank: Ints, instances: int) -> Ints:
 def most_similar_people(pairs: Pairs, num_poses: int) -> Ints:
     """The person (N,) of greatest OKS of each pose, of equals the first, -1 if every OKS is 0."""
     person_of = np.full(num_poses, -1)
-    similar = pairs.take(pairs.oks > 0)
-    if len(similar.pose):
-        first = np.flatnonzero(np.diff(similar.pose, prepend=-1))
-        greatest = np.repeat(
-            np.maximum.reduceat(similar.oks, first), np.diff(first, append=len(similar.pose))
-        )
-        best = similar.take(similar.oks == greatest)
+    if len(pairs.pose):
+        first = np.append(0, np.flatnonzero(pairs.pose[1:] != pairs.pose[:-1]) + 1)
+        greatest = np.maximum.reduceat(pairs.oks, first)
+        of_pair = np.repeat(greatest, np.diff(first, append=len(pairs.pose)))
+        best = pairs.take((pairs.oks == of_pair) & (pairs.oks > 0))
         person_of[best.pose[::-1]] = best.person[::-1]  # the first is assigned last
     return person_of
 

@@ -188,11 +188,14 @@ def broken_down(
     what: str, bins: Sequence[Bin], compared: ComparedPoses, annotations: Annotations
 ) -> Breakdown:
     """The metrics of any bins, which may overlap."""
-    matchings = [matching_within(compared, annotations, chosen) for chosen in bins]
-    values = [point_values(OksAccumulator(matching)) for matching in matchings]
+    instances, values = [], []
+    for chosen in bins:
+        matching = matching_within(compared, annotations, chosen)
+        instances.append(matching.counts[0].sum())
+        values.append(point_values(OksAccumulator(matching)))
     return Breakdown(
         what,
         tuple(chosen.name for chosen in bins),
-        np.array([matching.counts[0].sum() for matching in matchings]),
+        np.array(instances),
         *(np.array([of_bin[key] for of_bin in values]) for key in ("AP", "AP50", "AP75", "AR")),
     )

@@ -10,6 +10,7 @@ import numpy as np
 from poselab.evaluation.accumulator import point_values
 from poselab.evaluation.fractions import fraction
 from poselab.evaluation.matching.instances import match_instances
+from poselab.evaluation.matching.pairs import slices_of_pairs
 from poselab.evaluation.matching.similarity import joint_similarity
 from poselab.evaluation.metrics.average_precision import OksAccumulator
 
@@ -71,9 +72,11 @@ def similarities_of_matches(
     similar = np.zeros((len(matches.instances), len(annotations.skeleton)))
     instances, poses = matches.matched()
     if len(poses):  # an empty file has no axis of keypoints
-        similar[matches.poses >= 0] = joint_similarity(
-            predictions.keypoints[poses], annotations, instances, sigmas
-        )
+        rows = np.flatnonzero(matches.poses >= 0)
+        for part in slices_of_pairs(len(rows), similar.shape[1]):
+            similar[rows[part]] = joint_similarity(
+                predictions.keypoints[poses[part]], annotations, instances[part], sigmas
+            )
     labelled = annotations.visibility[matches.instances] > 0
     counts = labelled.sum(axis=0)
     reached = np.stack([((similar >= t) & labelled).sum(axis=0) for t in thresholds], axis=1)
