@@ -22,15 +22,11 @@ Train one experiment; every key of its config can be overridden (Hydra's grammar
   poselab train resume=runs/quickstart/heatmap/2026-01-31_12-00-00
   poselab train experiment=coco/hrnet_w32_256x192 weights=runs/imported/w32 optimizer.lr=1e-4
 
-Annotations of your own: data=roboflow or data=cvat with data.sources.root=EXPORT, or files of any
-layout that `poselab data check FILE` reads:
-
-  poselab train experiment=... data=custom \\
-      data.sources.train.annotations=train.json data.sources.train.images=photos \\
-      data.sources.val.annotations=val.json data.sources.val.images=photos
-
-data.category chooses one of several categories; data.outside_images=true uses images that
-annotations name absolutely or by `..`.
+Annotations of your own: data=roboflow or data=cvat with data.sources.root=EXPORT, or data=custom
+with data.sources.train.annotations=FILE (of any layout that `poselab data check FILE` reads),
+data.sources.train.images=FOLDER, and the same two of data.sources.val. data.category=NAME chooses
+one of several categories; data.outside_images=true uses images that annotations name absolutely or
+by `..`.
 
 weights=RUN starts a new run from the best weights of another run, trained or imported;
 weights=FILE from those of a checkpoint file.
