@@ -142,6 +142,13 @@ def test_no_image_outside_the_folder_is_shown(coco: Path, name: str) -> None:
     _assert_not_shown(judge(f"{COMPARE} --images images".split(), coco), coco)
 
 
+def test_an_image_outside_is_shown_where_the_user_permits_it(coco: Path) -> None:
+    secret_image(coco)
+    label_names(coco, "../secret.png")
+    assert judge(f"{COMPARE} --images images --outside-images".split(), coco).kind != "fault"
+    assert "data:image/jpeg" in (coco / "out" / "index.html").read_text()
+
+
 def test_a_link_in_the_folder_ends_well(coco: Path) -> None:
     """A link in one's own folder is one's own choice; a name in somebody's file is not."""
     (coco / "images" / "link.png").symlink_to(secret_image(coco))
