@@ -103,6 +103,14 @@ def test_categories_numbered_from_0_or_1(table: Annotations, tmp_path: Path, fir
         open_predictions(written(tmp_path / "p.json", records(table, category_id=9)), table)
 
 
+@pytest.mark.parametrize("odd", [{}, [1], None, 1.5, "person"])
+def test_odd_ids_end_in_a_sentence(table: Annotations, tmp_path: Path, odd: Any) -> None:
+    for field in ("category_id", "image_id"):
+        listed = [*records(table), *records(table, **{field: odd})]
+        with pytest.raises(InputError, match="expected"):
+            open_predictions(written(tmp_path / "p.json", listed), table)
+
+
 def test_keypoints_in_pairs_or_nested(table: Annotations, tmp_path: Path) -> None:
     pairs, nested = records(table), records(table)
     for record, pose in zip(pairs, table.keypoints, strict=True):
@@ -220,7 +228,7 @@ def test_a_tensor_in_a_pickle_cannot_hide_code(table: Annotations, tmp_path: Pat
     """torch unpickles a tensor's storage from bytes, without limits of its own."""
     from torch.storage import _load_from_bytes
 
-    hidden = Code(_load_from_bytes, pickle.dumps(Code(os.system, f"touch {tmp_path}/ran")))
+    hidden = Code(_load_from_bytes, pickle.dumps(Code(os.system, f"touch {tmp_path}/ran"), 2))
     (tmp_path / "dump.pkl").write_bytes(pickle.dumps(hidden))
     with pytest.raises(InputError, match="expected a pickle"):
         open_predictions(tmp_path / "dump.pkl", table)
@@ -232,6 +240,7 @@ def test_damaged_dumps_end_in_a_sentence(table: Annotations, tmp_path: Path) -> 
     odd: list[Any] = [
         [samples[0], None],
         [samples[0] | {"img_id": "x"}],
+        [samples[0] | {"id": 10**30}],
         [samples[0] | {"pred_instances": {"keypoints": [[1, 2]], "keypoint_scores": [1]}}],
         [samples[0] | {"pred_instances": {"keypoints": np.zeros((1, 17)), "keypoint_scores": 1}}],
     ]

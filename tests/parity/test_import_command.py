@@ -66,6 +66,7 @@ def test_the_run_validates_at_once(file: Path, tmp_path: Path) -> None:
     assert cli.main([*words, "--set", f"data.sources.root={instances}", "data.workers=0"]) == 0
     comparability = json.loads((run / "run.json").read_text())["comparability"]
     assert (comparability["flip_shift"], comparability["pixels"]) == (1, "hrnet")
+    assert not {"training", "overlap"} & comparability.keys()  # the authors trained elsewhere
     assert cli.main(["decode", str(run), "quarter", "argmax", "--replicates", "10"]) == 0
     found = read_predictions(run / "predictions" / "quarter.json")
     labels = json.loads((instances / "annotations/person_keypoints_val2017.json").read_text())

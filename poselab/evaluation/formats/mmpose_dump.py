@@ -95,7 +95,7 @@ def _kind(value: Any) -> str:
 
 def _whole(value: Any, source: str) -> int:
     single = value.item() if getattr(value, "size", 0) == 1 else value
-    if not isinstance(single, int):
+    if not isinstance(single, int) or abs(single) >= 1 << 63:
         raise InputError(f"expected whole numbers as ids in {source}, got {_kind(value)}")
     return single
 

@@ -93,8 +93,11 @@ def _numbered_images(records: Sequence[dict[str, Any]], annotations: Annotations
 def _numbered_categories(records: Sequence[dict[str, Any]], annotations: Annotations) -> str:
     """Give the records the annotations' category ids where they are numbered from 0 or 1."""
     known = sorted(annotations.categories)
-    ids = {record.get("category_id") for record in records}
-    if not all(type(number) is int for number in ids) or ids <= {coco_results.PERSON, *known}:
+    numbers = [record.get("category_id") for record in records]
+    if not all(type(number) is int for number in numbers):
+        return ""
+    ids = set(numbers)
+    if ids <= {coco_results.PERSON, *known}:
         return ""
     for first in (0, 1):
         if ids <= set(range(first, first + len(known))):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poselab import __version__
 from poselab.experiments import build, manifest, runs
-from poselab.experiments.comparability import run_comparability
+from poselab.experiments.comparability import sample_comparability
 from poselab.experiments.config.compose import compose
 from poselab.experiments.pretrained.models import pretrained_model
 from poselab.io.checkpoints import AtomicCheckpointIO
@@ -139,9 +139,12 @@ def _write(folder: Path, imported: ImportedModel, source: dict[str, Any]) -> Non
 
 
 def _comparability(config: DictConfig, module: PoseModule) -> dict[str, Any] | None:
-    """The comparability record; None where the run's dataset is missing."""
+    """The comparability record; None where the run's dataset is missing.
+
+    It says nothing of training: the authors' images are not the local training file.
+    """
     try:
-        return run_comparability(build.data(config), module)
+        return sample_comparability(build.data(config).val_samples, module)
     except InputError as error:
         print(f"the run can predict, but not validate yet: {error}", file=sys.stderr)
         return None
