@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_TEXT, _NUMBER, _SECTION = (str,), (int, float), (dict,)
+_Kind = tuple[type, ...]
+_TEXT: _Kind = (str,)
+_NUMBER: _Kind = (int, float)
+_SECTION: _Kind = (dict,)
 _IN_WORDS = {_TEXT: "a text", _NUMBER: "a number", _SECTION: "an object"}
 _RUN = {
     **dict.fromkeys(("experiment", "state", "started"), _TEXT),
@@ -65,7 +68,7 @@ def recorded(record: Mapping[str, Any], key: str, file: Path) -> Any:
     return record[key]
 
 
-def _typed(content: Any, kinds: Mapping[str, tuple[type, ...]], file: Path) -> dict[str, Any]:
+def _typed(content: Any, kinds: Mapping[str, _Kind], file: Path) -> dict[str, Any]:
     """The content without nulls, after checking the types of known keys."""
     if not isinstance(content, dict):
         raise InputError(
