@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from omegaconf import DictConfig
 
-    from poselab.report.tables import Cell, Row
+    from poselab.report.tables import Row
 
 _METRICS = ("AP", "AP50", "AP75", "AR", "PCKh@0.5")
 _WITH_INTERVAL = ("AP", "PCKh@0.5")
@@ -53,7 +53,9 @@ def run_suite(experiments: Sequence[str], overrides: Sequence[str]) -> Path:
         _row(config, place / name, name) for name, config in zip(experiments, configs, strict=True)
     ]
     folder = place / experiments[0].rpartition("/")[0]
-    _write_tables(rows, folder)
+    print_table(rows, _CAPTION)
+    write_bytes(folder / "table.md", markdown(rows).encode())
+    write_bytes(folder / "table.csv", csv_text(rows).encode())
     if configs[0].get("report") and len(experiments) > 1:
         _write_page(configs[0], {name: place / name for name in experiments}, folder)
     return folder
@@ -90,9 +92,12 @@ def _row(config: DictConfig, folder: Path, name: str) -> Row:
     file = folder / "run.json"
     seconds, cost = recorded(manifest, "seconds", file), recorded(manifest, "cost", file)
     parameters, gmacs = recorded(cost, "parameters", file), recorded(cost, "gmacs", file)
+    metrics: Row = {key: record.get(key) for key in _METRICS}
+    for key in {*_WITH_INTERVAL} & {*(record.get("interval") or {})}:
+        metrics[key] = Estimate(record[key], *record["interval"][key])
     return {
         "method": name.rpartition("/")[2],
-        **{key: _metric_cell(key, record) for key in _METRICS},
+        **metrics,
         "AP untrained": (manifest.get("untrained") or {}).get("AP"),
         "epochs": _quantity(config.trainer.max_epochs, ".0f"),
         "parameters": Quantity(parameters, f"{parameters / 1e6:.2f} M"),
@@ -106,13 +111,6 @@ def _quantity(value: float, form: str) -> Quantity:
     return Quantity(value, format(value, form))
 
 
-def _metric_cell(key: str, record: Mapping[str, Any]) -> Cell:
-    interval = (record.get("interval") or {}).get(key)
-    if key not in _WITH_INTERVAL or interval is None:
-        return record.get(key)
-    return Estimate(record[key], *interval)
-
-
 def _measured_speed(folder: Path, manifest: dict[str, Any]) -> float:
     """Images per second that a finished run predicts, measured once and kept in its manifest."""
     if "images_per_second" not in manifest:
@@ -123,12 +121,6 @@ def _measured_speed(folder: Path, manifest: dict[str, Any]) -> float:
         manifest["images_per_second"] = speed
         write_json(folder / "run.json", manifest)
     return float(manifest["images_per_second"])
-
-
-def _write_tables(rows: list[Row], folder: Path) -> None:
-    print_table(rows, _CAPTION)
-    for name, text in (("table.md", markdown(rows)), ("table.csv", csv_text(rows))):
-        write_bytes(folder / name, text.encode())
 
 
 def _write_page(config: DictConfig, folders: Mapping[str, Path], out: Path) -> None:
