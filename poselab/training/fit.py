@@ -6,10 +6,10 @@ import os
 import signal
 import sys
 from contextlib import contextmanager
+from traceback import walk_tb
 from typing import TYPE_CHECKING
 
 import torch
-from packaging.version import InvalidVersion
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from poselab.structures import InputError
@@ -44,8 +44,7 @@ def fit(trainer: pl.Trainer, module: PoseModule, data: PoseData, checkpoint: Pat
     except SIGTERMException:  # has no exit status of its own
         raise SystemExit(128 + signal.SIGTERM) from None
     except Exception as error:
-        restoring = trainer._checkpoint_connector._loaded_checkpoint  # emptied once it is restored
-        if not (restoring or isinstance(error, InvalidVersion)):
+        if isinstance(error, InputError) or not _is_restoring(error):
             raise
         reason = (str(error).splitlines() or [""])[0]
         raise InputError(
@@ -63,6 +62,16 @@ def fit(trainer: pl.Trainer, module: PoseModule, data: PoseData, checkpoint: Pat
         for name in _LAUNCHER_VARIABLES:
             if name not in before:
                 os.environ.pop(name, None)
+
+
+def _is_restoring(error: Exception) -> bool:
+    """Whether an error comes from Lightning's reading of a checkpoint's state of training."""
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    return any(
+        frame.f_globals.get("__name__", "").endswith(".checkpoint_connector")
+        and frame.f_code.co_name.lstrip("_").startswith(("resume", "restore"))
+        for frame in frames
+    )
 
 
 @contextmanager

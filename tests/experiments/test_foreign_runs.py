@@ -336,6 +336,7 @@ def last_checkpoint(place: Path) -> dict[str, Any]:
         {"epoch": None},
         {"epoch": 10**30},
         {"pytorch-lightning_version": "evil"},
+        {"pytorch-lightning_version": None},
         {"optimizer_states": 3},
         {"loops": [1]},
         {"callbacks": []},

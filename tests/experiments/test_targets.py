@@ -113,7 +113,7 @@ def test_targets_inside_others_are_found(wrap: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["_args_", "_recursive_"])
 def test_keys_of_hydra_that_no_config_has(key: str) -> None:
     node = {"_target_": "poselab.data.Augment", key: []}
-    with pytest.raises(InputError, match=f"names of arguments in `augment`, got {key}"):
+    with pytest.raises(InputError, match=f"names of arguments in `augment`, got '{key}'"):
         instantiate(node, "augment")
     with pytest.raises(InputError, match="names of arguments"):
         instantiate({"_target_": "poselab.data.Augment", 3: 4}, "augment")
