@@ -22,3 +22,10 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(autouse=True)
+def no_fork_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its children would write to the standard output of the test that started it."""
+    module = "poselab.experiments.training_processes"
+    monkeypatch.setattr(f"{module}.start_fork_server", lambda: None)

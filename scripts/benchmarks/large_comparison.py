@@ -4,8 +4,9 @@
 
 `poselab compare`, from its start to the page, (1) of two files of 500,000 detections and (2) of 50
 methods on the first 300 images. The first may take no longer than one evaluation of one of its
-files by pycocotools, timed in the same run, which has no interval, no diagnosis and no page. Exit status 1 where that, the limits of seconds (on two free cores), of memory or of the
-page's size are exceeded.
+files by pycocotools, timed in the same run, which has no interval, no diagnosis and no page. Exit
+status 1 where that, the limits of seconds (on two free cores), of memory or of the page's size are
+exceeded.
 """
 
 from __future__ import annotations
