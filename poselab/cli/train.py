@@ -36,6 +36,8 @@ logger.* and report.*; any other change needs a new run. `poselab report` writes
 
   --cfg job         print the config instead of training
   --config-dir DIR  also look for configs in a folder of your own
+  trust=MODULE,...  also build classes of these modules of your own, which configs may name; without
+                    it, a config, a run or a checkpoint runs no code but PoseLab's
   --multirun        one run for each combination of comma-separated values
 
 The run folder holds config.yaml, run.json (seed, environment, data fingerprint), checkpoints/

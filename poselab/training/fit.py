@@ -44,7 +44,7 @@ def fit(trainer: pl.Trainer, module: PoseModule, data: PoseData, checkpoint: Pat
     except SIGTERMException:  # has no exit status of its own
         raise SystemExit(128 + signal.SIGTERM) from None
     except Exception as error:
-        if isinstance(error, InputError) or not _is_restoring(error):
+        if checkpoint is None or isinstance(error, InputError) or not _is_of_state(error):
             raise
         reason = (str(error).splitlines() or [""])[0]
         raise InputError(
@@ -64,13 +64,17 @@ def fit(trainer: pl.Trainer, module: PoseModule, data: PoseData, checkpoint: Pat
                 os.environ.pop(name, None)
 
 
-def _is_restoring(error: Exception) -> bool:
-    """Whether an error comes from Lightning's reading of a checkpoint's state of training."""
-    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+def _is_of_state(error: Exception) -> bool:
+    """Whether an error comes from Lightning's reading of a checkpoint's state of training, or from
+    an optimiser, whose state is not checked before its first step."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    names = [(f.f_globals.get("__name__", ""), f.f_code.co_name.lstrip("_")) for f in frames]
+    if any(name == "wrap_closure" for _, name in names):  # the optimiser calls the training step
+        return False
     return any(
-        frame.f_globals.get("__name__", "").endswith(".checkpoint_connector")
-        and frame.f_code.co_name.lstrip("_").startswith(("resume", "restore"))
-        for frame in frames
+        module.startswith("torch.optim.")
+        or (module.endswith(".checkpoint_connector") and name.startswith(("resume", "restore")))
+        for module, name in names
     )
 
 
