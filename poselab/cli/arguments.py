@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -27,7 +28,9 @@ class Arguments(argparse.ArgumentParser):
     """A command's arguments."""
 
     def error(self, message: str) -> NoReturn:
-        """Print one sentence, without the usage, and exit with status 2."""
+        """Print one sentence, and the usage only where words are missing; exit with status 2."""
+        if message.startswith("the following arguments are required"):
+            self.print_usage(sys.stderr)
         named = re.fullmatch(r"argument (.+?): (expected .*)", message, re.DOTALL)
         if named:
             sentence = named[2].replace(_OPTION, named[1])
