@@ -120,7 +120,13 @@ def forest_plot(comparison: Comparison) -> Plot | None:
         axes = figure.subplots()
         axes.axvline(0, color=MUTED, linewidth=1)
         for row, pair in enumerate(pairs):
-            _draw_difference(axes, row, pair, place, tooltips)
+            value, low, high = (100 * part[place] for part in pair.difference[:3])
+            to = pair_link(pair)
+            interval = f"[{low:+.1f}, {high:+.1f}]"
+            tooltips[to] = f"{pair.first} minus {pair.second}: {value:+.1f} {interval}"
+            fill = INK if pair.p_corrected < SIGNIFICANCE_LEVEL else "none"
+            axes.plot([low, high], [row, row], color=INK, linewidth=2, url=to)
+            axes.plot([value], [row], "o", color=INK, markerfacecolor=fill, markersize=8, url=to)
         names = [f"{shorten(pair.first, 20)} − {shorten(pair.second, 20)}" for pair in pairs]
         label_rows(axes, names, f"difference in {comparison.primary_metric} (points)")
         return figure
@@ -139,15 +145,6 @@ def pair_link(pair: Pair) -> str:
         + "&"
         + browser_link(show=pair.second)[1:]
     )
-
-
-def _draw_difference(axes: Axes, row: int, pair: Pair, place: int, tooltips: Tooltips) -> None:
-    value, low, high = (100 * part[place] for part in pair.difference[:3])
-    to = pair_link(pair)
-    tooltips[to] = f"{pair.first} minus {pair.second}: {value:+.1f} [{low:+.1f}, {high:+.1f}]"
-    inside = INK if pair.p_corrected < SIGNIFICANCE_LEVEL else "none"
-    axes.plot([low, high], [row, row], color=INK, linewidth=2, url=to)
-    axes.plot([value], [row], "o", color=INK, markerfacecolor=inside, markersize=8, url=to)
 
 
 def precision_recall_plot(analyses: Sequence[Analysis]) -> Plot | None:
