@@ -79,9 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
         for warning in comparison.warnings:
             print(f"warning: {warning}", file=sys.stderr)
         print(comparison)
-        print(f"tables: {arguments.out}")
         print("drawing the page ...", file=sys.stderr)
-        print(f"page: {comparison.write(arguments.out, arguments.images)}")
+        page = comparison.write(arguments.out, arguments.images)
+        print(f"tables: {arguments.out}\npage: {page}")
     return 0
 
 

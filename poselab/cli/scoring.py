@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from poselab.evaluation.formats.arrays.options import ArrayOptions
 
 
-def add_scoring_options(words: argparse.ArgumentParser) -> None:
+def add_scoring_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how to score."""
-    words.add_argument("--annotations", type=path, required=True, metavar="GT")
-    words.add_argument(
+    parser.add_argument("--annotations", type=path, required=True, metavar="GT")
+    parser.add_argument(
         "--metric",
         type=_metric,
         default="oks",
@@ -24,39 +24,39 @@ def add_scoring_options(words: argparse.ArgumentParser) -> None:
         "wholebody: also AP and AR of body, feet, face and hands; pckh: MPII's; pck: LSP's and "
         "FLIC's; or PACKAGE.MODULE.CLASS of an evaluator of your own (default: oks)",
     )
-    words.add_argument("--engine", choices=["hotcoco", "pycocotools"], default="hotcoco")
-    words.add_argument(
+    parser.add_argument("--engine", choices=["hotcoco", "pycocotools"], default="hotcoco")
+    parser.add_argument(
         "--match",
         choices=["annotation_id", "best_oks"],
         default="annotation_id",
         help="how pckh and pck match predictions to people: by the annotation_id in the "
         "predictions, or greedily by OKS, best score first (default: annotation_id)",
     )
-    words.add_argument(
+    parser.add_argument(
         "--reference",
         choices=["torso", "box"],
         default="torso",
         help="the size that pck divides distances by (default: torso)",
     )
-    words.add_argument("--layout", default="auto", help="of GT: coco, mpii, ... (default: auto)")
-    words.add_argument(
+    parser.add_argument("--layout", default="auto", help="of GT: coco, mpii, ... (default: auto)")
+    parser.add_argument(
         "--category",
         metavar="NAME",
         help="name or id of the category of GT to score (default: all that share their keypoints)",
     )
-    words.add_argument(
+    parser.add_argument(
         "--sigmas",
         metavar="S",
         help="OKS sigmas: a number for all keypoints, one for each with commas, or the JSON of "
         "`poselab data sigmas` (default: those that a run was trained with, else the skeleton's)",
     )
-    words.add_argument(
+    parser.add_argument(
         "--area",
         metavar="A",
         help="of people whose area in GT is 0, with which OKS counts every pose as wrong: box "
         "(0.53 of their box), or a number of pixels² (default: as a run was trained, else 0)",
     )
-    add_array_options(words)
+    add_array_options(parser)
 
 
 def add_array_options(words: argparse.ArgumentParser) -> None:

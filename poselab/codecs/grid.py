@@ -129,7 +129,9 @@ class GridCodec(CodecDefaults):
 @lru_cache(maxsize=64)
 def flip_indices(skeleton: Skeleton, device: torch.device) -> Tensor:
     """``skeleton.flip_index`` as a tensor, sent to each device once."""
-    return torch.tensor(skeleton.flip_index, device=device)
+    # The cached tensor outlives this call, and a later caller may need gradients through it.
+    with torch.inference_mode(False):
+        return torch.tensor(skeleton.flip_index, device=device)
 
 
 def single_person(keypoints: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor]:

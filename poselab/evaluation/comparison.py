@@ -160,7 +160,7 @@ def compare_methods(
         InputError: predictions that the evaluator cannot score.
     """
     runs = list(methods.values())
-    flat = iter(_accumulate([run for group in runs for run in group], annotations, evaluator))
+    flat = iter(_match_runs([run for group in runs for run in group], annotations, evaluator))
     accumulators = [tuple(next(flat) for _ in group) for group in runs]
     replicated = resample(accumulators, replicates, seed, progress)
     scored = [
@@ -173,7 +173,7 @@ def compare_methods(
     return Comparison(annotations, evaluator.primary_metric, tuple(scored), pairs, replicates, seed)
 
 
-def _accumulate(
+def _match_runs(
     runs: Sequence[PredictionsFile], annotations: Annotations, evaluator: Evaluator
 ) -> list[Accumulator]:
     """The accumulator of every run; large runs are matched by two other processes.

@@ -8,6 +8,7 @@ import torch
 from networks import BlockMeans, codec, frames, heatmap_regression, poses, top_down
 
 from poselab.codecs.coordinate import CoordinateCodec
+from poselab.codecs.grid import flip_indices
 from poselab.evaluation.predictions import Predictions
 from poselab.losses.heatmaps import HeatmapLoss
 from poselab.methods.associative_embedding.codec import TagCodec
@@ -21,6 +22,15 @@ def test_images_are_normalised_by_imagenet_statistics() -> None:
     grey = torch.full((1, 3, 32, 24), 128, dtype=torch.uint8)
     seen = heatmap_regression()(grey)[0, 0, 0, 0]
     assert seen.item() == pytest.approx((128 / 255 - 0.485) / 0.229, abs=1e-6)
+
+
+def test_gradients_pass_a_flip_that_was_first_made_for_inference() -> None:
+    """What the first call keeps for later ones must not forbid them gradients."""
+    flip_indices.cache_clear()
+    module = heatmap_regression()
+    with torch.inference_mode():
+        module.codec.unflip(module(IMAGES))
+    module.codec.unflip(module(IMAGES)).sum().backward()
 
 
 def test_flip_test_averages_with_the_unflipped_flip_output() -> None:

@@ -146,5 +146,5 @@ def test_callbacks_travel_to_spawned_processes(instances: Path, tmp_path: Path) 
 
     config, _ = compose("train", words(instances, tmp_path / "run")[1:])
     data = build.data(config)
-    evaluation = training._evaluation(config, data, tmp_path, {})
+    evaluation = training._evaluation(build.evaluator(config), data, tmp_path, {})
     pickle.dumps(training._callbacks(config, data, tmp_path, evaluation))

@@ -18,16 +18,18 @@ if TYPE_CHECKING:
     from poselab.structures import Floats, Ints
 
 ANY, AT_50, AT_75 = slice(None), slice(0, 1), slice(5, 6)
+ALL, MEDIUM, LARGE = (list(AREAS).index(area) for area in ("all", "medium", "large"))
 KEYS = {
-    f"A{what[0].upper()}{suffix}": (what, at, list(AREAS).index(area))
-    for what in ("precision", "recall")
-    for suffix, at, area in (
-        ("", ANY, "all"),
-        ("50", AT_50, "all"),
-        ("75", AT_75, "all"),
-        ("M", ANY, "medium"),
-        ("L", ANY, "large"),
-    )
+    "AP": ("precision", ANY, ALL),
+    "AP50": ("precision", AT_50, ALL),
+    "AP75": ("precision", AT_75, ALL),
+    "APM": ("precision", ANY, MEDIUM),
+    "APL": ("precision", ANY, LARGE),
+    "AR": ("recall", ANY, ALL),
+    "AR50": ("recall", AT_50, ALL),
+    "AR75": ("recall", AT_75, ALL),
+    "ARM": ("recall", ANY, MEDIUM),
+    "ARL": ("recall", ANY, LARGE),
 }
 """What each metric averages, over which thresholds, in which area range."""
 
@@ -66,7 +68,7 @@ class OksAccumulator:
 
     def precision_recall(self) -> PrecisionRecall:
         """Precision and recall of the set itself: R is 1."""
-        return self._accumulate(np.ones((1, len(self.image_ids)), np.int64))
+        return self._precision_recall(np.ones((1, len(self.image_ids)), np.int64))
 
     def _chunks(self, weights: Ints) -> Iterator[PrecisionRecall]:
         cores = len(os.sched_getaffinity(0))
@@ -74,14 +76,14 @@ class OksAccumulator:
             _FEWEST_SETS, min(_CELLS // max(self._num_poses, 1), -(-len(weights) // cores))
         )
         if len(weights) <= at_once:
-            yield self._accumulate(weights)
+            yield self._precision_recall(weights)
             return
         chunks = [weights[start : start + at_once] for start in range(0, len(weights), at_once)]
         # NumPy works on arrays of this size without Python's lock.
         with ThreadPoolExecutor(cores) as pool:
-            yield from pool.map(self._accumulate, chunks)
+            yield from pool.map(self._precision_recall, chunks)
 
-    def _accumulate(self, weights: Ints) -> PrecisionRecall:
+    def _precision_recall(self, weights: Ints) -> PrecisionRecall:
         """All area ranges for a few sets."""
         of_image = np.ascontiguousarray(weights.T, np.float32)
         instances = weights @ self._instances.T  # R A

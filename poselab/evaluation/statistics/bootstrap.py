@@ -34,7 +34,7 @@ _FEWEST_ROWS = 32  # replicates drawn and scored together
 _CELLS = 100_000  # of few images more, as long as their weights are so few
 _MANY_IMAGES = 2_000_000  # of all replicates and methods, which two processes resample faster
 _POWER = 0.8
-_MANY = 1e6  # degrees of freedom of a law that is normal
+_NORMAL = 1e6  # degrees of freedom with which Student's t is normal
 
 
 class PairedDifference(NamedTuple):
@@ -64,8 +64,9 @@ class PairedDifference(NamedTuple):
 class RunSpread(NamedTuple):
     """How far a mean (F,) over S training runs varies with the runs.
 
-    ``variance`` (F,) is that of the mean; ``in_samples`` (F,) the part of it that the samples of
-    images show too, because runs err on other images; ``freedom`` is S - 1.
+    ``variance`` (F,) is that of the mean. Runs also differ in which images they get right; this
+    part of it, ``in_samples`` (F,), is in the variance over resampled images already. ``freedom``
+    is S - 1.
     """
 
     variance: Floats
@@ -252,14 +253,14 @@ def _interval(
     low, high = _percentiles(samples, level)
     of_images = _variance(samples)
     if not spreads:
-        return low, high, np.sqrt(of_images), np.full(len(values), _MANY)
+        return low, high, np.sqrt(of_images), np.full(len(values), _NORMAL)
     of_runs = np.sum([spread.variance for spread in spreads], axis=0)
     # Where runs err on other images, samples of images show a part of the variance between runs.
     shared = np.maximum(of_images - np.sum([spread.in_samples for spread in spreads], axis=0), 0)
     few = np.sum([spread.variance**2 / spread.freedom for spread in spreads], axis=0)
-    freedom = np.full(len(values), _MANY)
+    freedom = np.full(len(values), _NORMAL)
     np.divide((shared + of_runs) ** 2, few, out=freedom, where=few > 0)
-    freedom = np.minimum(freedom, _MANY)
+    freedom = np.minimum(freedom, _NORMAL)
     share = np.divide(shared, of_images, out=np.zeros_like(shared), where=of_images > 0)
     normal = ndtri((1 + level) / 2)
     below, above = (

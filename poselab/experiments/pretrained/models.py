@@ -51,7 +51,7 @@ _NAMES_OF_FILES = {
     "cspnext_tiny": "cspnext_t",
     "keypointrcnn_resnet50_fpn": "keypoint_rcnn_r50",
 }
-"""Beginnings of names that the authors give their files, and ours."""
+"""Parts of the names that the authors give their files, and ours."""
 
 _MMPOSE_CONFIG = r"_\d+xb\d+_\d+e_coco_(\d+x\d+)(?:_.*)?"
 _NAMES_OF_MMPOSE = (
@@ -102,6 +102,5 @@ def _ours(name: str) -> str:
         if found := re.fullmatch(pattern + _MMPOSE_CONFIG, name):
             return f"{found.expand(ours)}_{found[found.lastindex or 0]}".replace("_tiny_", "_t_")
     for theirs, ours in _NAMES_OF_FILES.items():
-        if name.startswith(theirs):
-            return ours + name.removeprefix(theirs)
+        name = name.replace(theirs, ours)
     return name

@@ -89,13 +89,15 @@ def bones(xy: Tensor, parents: Tensor) -> Tensor:
 @lru_cache(maxsize=64)
 def _tensors(parents: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor]:
     """Parents (K,) and paths (K, K), sent to each device once."""
-    paths = torch.zeros(len(parents), len(parents))
-    for joint in range(len(parents)):
-        bone = joint
-        while bone >= 0:
-            paths[joint, bone] = 1
-            bone = parents[bone]
-    return torch.tensor(parents, device=device), paths.to(device)
+    # Cached tensors outlive this call, and a later caller may need gradients through them.
+    with torch.inference_mode(False):
+        paths = torch.zeros(len(parents), len(parents))
+        for joint in range(len(parents)):
+            bone = joint
+            while bone >= 0:
+                paths[joint, bone] = 1
+                bone = parents[bone]
+        return torch.tensor(parents, device=device), paths.to(device)
 
 
 def tree(skeleton: Skeleton, root: int) -> tuple[int, ...]:
