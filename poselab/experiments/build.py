@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 CHECKPOINT_KEY = "poselab"
 """Where a checkpoint keeps the resolved config and the skeleton it was trained with."""
 
+_OF_SEVERAL = ("method", "logger")
+"""Sections that describe several objects, each under a key of its own."""
+
 
 def instantiate_section(config: DictConfig, key: str) -> Any:
     """The object that one section of the config describes.
@@ -48,6 +51,8 @@ def instantiate_section(config: DictConfig, key: str) -> Any:
         node = config[key]
         if OmegaConf.is_config(node):
             node = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+        if isinstance(node, dict) and "_target_" not in node and key not in _OF_SEVERAL:
+            raise InputError(f"expected a class as `{key}._target_`, got none; see its config")
         return instantiate(node, key)
     except (InputError, MemoryError):
         raise

@@ -222,6 +222,13 @@ def test_broken_configs_are_one_sentence(
         assert len(said) < 400
 
 
+def test_a_section_without_a_class_is_one_sentence(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(place, lambda config: config["data"].pop("_target_"))
+    assert "expected a class as `data._target_`" in refusal(COMMANDS["resume"], capsys)
+
+
 @pytest.mark.parametrize("text", [bomb(), "a: &a [*a]\n", "a: &a {b: *a}\n", "[" * 10_000])
 def test_yaml_bombs_are_counted(text: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "run" / "config.yaml").write_text(text)

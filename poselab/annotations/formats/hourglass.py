@@ -95,6 +95,11 @@ def _names(source: SourceFile, content: dict[str, Any]) -> list[str]:
         raise InputError(
             f"expected {source.path.stem}_images.txt beside {source.path}, found none; fetch it too"
         )
+    if names.shape != (count,):
+        raise InputError(
+            f"expected {count} names in the dataset 'imgname' of {source.path}, got shape "
+            f"{names.shape}; is it an hourglass annotation file?"
+        )
     return [name.decode() for name in names]
 
 
