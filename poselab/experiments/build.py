@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 CHECKPOINT_KEY = "poselab"
 """Where a checkpoint keeps the resolved config and the skeleton it was trained with."""
 
-_OF_SEVERAL = ("method", "logger")
+_OF_SEVERAL = ("method", "logger", "detector")
 """Sections that describe several objects, each under a key of its own."""
 
 
