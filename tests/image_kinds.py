@@ -31,8 +31,8 @@ STORED_AS = {
 def encoded(image: Any = UPRIGHT, kind: str = "PNG", **options: Any) -> bytes:
     """An image file."""
     file = io.BytesIO()
-    picture = Encoder.fromarray(image) if isinstance(image, np.ndarray) else image
-    picture.save(file, format=kind, **options)
+    as_image = Encoder.fromarray(image) if isinstance(image, np.ndarray) else image
+    as_image.save(file, format=kind, **options)
     return file.getvalue()
 
 

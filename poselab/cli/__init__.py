@@ -50,9 +50,6 @@ COMMANDS = {
     "data browse": "draw a contact sheet of training samples",
 }
 
-HYDRA_GRAMMAR = ("train", "check", "report", "suite", "ablate")
-"""Commands whose words are overrides of a config."""
-
 
 def main(words: list[str] | None = None) -> int:
     """Run ``poselab`` with these words (default: the process's).

@@ -178,7 +178,7 @@ def _match_runs(
 ) -> list[Accumulator]:
     """The accumulator of every run; large runs are matched by two other processes.
 
-    None is matched here, so that what an engine needs meanwhile leaves no gaps in this process's
+    None is matched here, so that what an engine needs for a while leaves no gaps in this process's
     memory, nor threads that would forbid more processes later.
     """
 

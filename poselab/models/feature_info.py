@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 
 class FeatureInfo(NamedTuple):
-    """A feature map (B, channels, H / reduction, W / reduction)."""
+    """A feature map (B, channels, H / reduction, W / reduction).
+
+    The ``feature_info`` of a backbone or neck has one for each map that it returns, in order. Heads
+    read the last one, so its reduction is the stride of a method's heatmaps.
+    """
 
     channels: int
     reduction: int
-
-
-class FeatureSource(Protocol):
-    """A backbone or neck: ``forward`` returns one feature map per ``feature_info``, in order.
-
-    Heads read the last one, so its reduction is the stride of a method's heatmaps.
-    """
-
-    feature_info: tuple[FeatureInfo, ...]

@@ -1,4 +1,4 @@
-"""What a config may build: each section only what it needs, so that no config runs foreign code.
+"""What a config may build: each section only what it needs, so that it runs no code of its author.
 
 A config comes from anybody, with a checkpoint or a run. Its ``_target_`` keys name what is called,
 so that each section has a list of what it may name; the user's own modules are added by trust=.
