@@ -18,6 +18,7 @@ from poselab.experiments.config.trust import trusted_modules, trusting
 from poselab.experiments.library_messages import hide_library_messages
 from poselab.experiments.train import train_run
 from poselab.experiments.training_processes import process_context
+from poselab.io.processes import end_with_parent
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def train_in_parallel(
     """
     threads = max(1, torch.get_num_threads() // processes)
     width = max(len(_short(name)) for name in folders)
-    pool = ProcessPoolExecutor(processes, process_context())
+    pool = ProcessPoolExecutor(processes, process_context(), initializer=end_with_parent)
     try:
         started = [
             pool.submit(_train, name, folder, [*overrides], threads, width, trusted_modules())

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from poselab.datasets import coco, mpii
 from poselab.io.files import write_bytes
+from poselab.io.processes import end_with_parent
 from poselab.structures import InputError
 from poselab.synthetic.plan import (
     Chunk,
@@ -150,7 +151,8 @@ def _render_chunks(
 
         with _one_thread():
             textures()  # before forking, so that all workers read the same copy
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context(method))
+    context = multiprocessing.get_context(method)
+    pool = ProcessPoolExecutor(workers, context, initializer=end_with_parent)
     try:
         for done in as_completed([pool.submit(render_chunk, out, settings, c) for c in remaining]):
             yield done.result()
