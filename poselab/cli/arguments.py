@@ -45,7 +45,7 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
 
     def whole_number(word: str) -> int:
         value = int(word) if re.fullmatch(r"[+-]?\d{1,99}", word) else word
-        with _argument_errors():
+        with argument_errors():
             check_whole(_OPTION, value, least, most)
         return int(value)
 
@@ -63,7 +63,7 @@ def number(low: float = -math.inf, high: float = math.inf) -> Callable[[str], fl
             value: float | str = float(word)
         except ValueError:
             value = word
-        with _argument_errors():
+        with argument_errors():
             check_number(_OPTION, value, low, high)
         return float(value)
 
@@ -89,7 +89,7 @@ def path(word: str) -> Path:
 def output_file(word: str) -> Path:
     """The path of a file that can be written."""
     file = path(word)
-    with _argument_errors():
+    with argument_errors():
         check_output_file(file)
     return file
 
@@ -97,13 +97,13 @@ def output_file(word: str) -> Path:
 def output_folder(word: str) -> Path:
     """The path of a folder that can be written, or made."""
     folder = path(word)
-    with _argument_errors():
+    with argument_errors():
         check_output_folder(folder)
     return folder
 
 
 @contextmanager
-def _argument_errors() -> Iterator[None]:
+def argument_errors() -> Iterator[None]:
     """Pass on the sentence of an InputError, which argparse would replace by one of its own."""
     try:
         yield

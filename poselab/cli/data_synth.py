@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from poselab.cli.arguments import Arguments, output_folder, whole
-from poselab.structures import InputError
+from poselab.cli.arguments import (
+    Arguments,
+    argument_errors,
+    number,
+    output_folder,
+    seed,
+    whole,
+)
 
 if TYPE_CHECKING:
     import argparse
+
+    from poselab.structures import Size
+
+Value = TypeVar("Value")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -20,17 +29,22 @@ def parser() -> argparse.ArgumentParser:
     )
     add = arguments.add_argument
     add("out", metavar="OUT", type=output_folder, help="folder of the dataset")
-    add("--images", type=int, default=1000, help="training images (default 1000)")
+    add("--images", type=_images, default=1000, help="training images (default 1000)")
     add(
-        "--val", default="0.2", help="validation images: a number, or a share such as 0.2 (default)"
+        "--val",
+        type=_val,
+        default="0.2",
+        help="validation images: a number, or a share such as 0.2 (default)",
     )
-    add("--seed", type=int, default=0, help="seed of the images (default 0)")
+    add("--seed", type=seed, default=0, help="seed of the images (default 0)")
     add("--format", default="coco", choices=("coco", "mpii"), help="layout")
-    add("--size", default="256x256", help="HEIGHTxWIDTH (default 256x256)")
-    add("--instances-per-image", default="1-4", help="MIN-MAX people (default 1-4)")
+    add("--size", type=_size, default="256x256", help="HEIGHTxWIDTH (default 256x256)")
+    add(
+        "--instances-per-image", type=_instances, default="1-4", help="MIN-MAX people (default 1-4)"
+    )
     add(
         "--turn",
-        type=float,
+        type=number(0, 180),
         default=180.0,
         help="degrees by which people may turn from the camera (default 180)",
     )
@@ -42,14 +56,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Generate, and print the folder."""
     from poselab.synthetic import Settings, generate
 
-    span = "--instances-per-image MIN-MAX"
+    images, val = arguments.images, arguments.val
     settings = Settings(
-        arguments.images,
-        val=_val(arguments.val, arguments.images),
+        images,
+        val=round(val * images) if isinstance(val, float) else val,
         seed=arguments.seed,
         layout=arguments.format,
-        size=_pair(arguments.size, "x", "--size HEIGHTxWIDTH"),
-        instances_per_image=_pair(arguments.instances_per_image, "-", span),
+        size=arguments.size,
+        instances_per_image=arguments.instances_per_image,
         turn=arguments.turn,
     )
     out = generate(arguments.out, settings, arguments.workers)
@@ -57,22 +71,34 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _pair(text: str, separator: str, what: str) -> tuple[int, int]:
+def _images(word: str) -> int:
+    return _checked("images", whole(1)(word))
+
+
+def _size(word: str) -> Size:
+    return _checked("size", _pair(word, "x"))
+
+
+def _instances(word: str) -> tuple[int, int]:
+    return _checked("instances_per_image", _pair(word, "-"))
+
+
+def _val(word: str) -> float:
+    """A number of images, or as a fraction the share of the training images."""
+    return _checked("val", int(word)) if word.isdecimal() else number(0, 1)(word)
+
+
+def _pair(word: str, separator: str) -> tuple[int, int]:
     """Two whole numbers; one stands for both."""
-    match = re.fullmatch(rf"(\d+)(?:{separator}(\d+))?", text.strip())
-    if not match:
-        raise InputError(f"expected {what} in whole numbers, got {text!r}; correct the value")
-    return int(match[1]), int(match[2] or match[1])
+    first, found, second = word.partition(separator)
+    return whole(0)(first), whole(0)(second if found else first)
 
 
-def _val(text: str, images: int) -> int:
-    """A number of images, also where it is given as a share of the training images."""
-    if text.isdigit():
-        return int(text)
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0.0 <= share <= 1.0:
-        raise InputError(f"expected --val as a number or a share up to 1, got {text!r}; correct it")
-    return round(share * images)
+def _checked(name: str, value: Value) -> Value:
+    """A value of one of the settings, within their range."""
+    from poselab.synthetic import Settings
+
+    others_as_usual: dict[str, Any] = {"images": 1, name: value}
+    with argument_errors():
+        Settings(**others_as_usual)
+    return value

@@ -36,7 +36,8 @@ class Settings:
     renderer: int = RENDERER
 
     def __post_init__(self) -> None:
-        _check(1 <= self.images < FIRST_VAL_ID, "1 or more images", self.images)
+        most = f"1 or more images, below {FIRST_VAL_ID}"
+        _check(1 <= self.images < FIRST_VAL_ID, most, self.images)
         _check(self.val >= 0, "0 or more validation images", self.val)
         _check(0 <= self.seed < 2**63, "a seed of 0 or more, below 2^63", self.seed)
         _check(self.layout in LAYOUTS, f"a layout out of {', '.join(LAYOUTS)}", self.layout)

@@ -271,10 +271,26 @@ def test_the_command_makes_a_dataset_and_says_where(tmp_path, capsys):
     assert err.split()[-1].endswith("/6")
     assert len(list((tmp_path / "d/val2017").iterdir())) == 2
     assert cv2.imread(str(tmp_path / "d/train2017/000000000001.jpg")).shape == (64, 96, 3)
-    assert main(["data", "synth", str(tmp_path / "e"), "--size", "big"]) == 1
-    assert "expected --size" in capsys.readouterr().err
-    assert main(["data", "synth", str(tmp_path / "e"), "--val", "much"]) == 1
-    assert main(["data", "synth", str(tmp_path / "e"), "--format", "lsp"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "word", "sentence"),
+    [
+        ("--size", "big", "expected --size to be a whole number from 0 up, got 'big'"),
+        ("--size", "64x", "expected --size to be a whole number from 0 up, got ''"),
+        ("--size", "10x10", "expected a height and a width of 64 to 2048 pixels, got (10, 10)"),
+        ("--val", "much", "expected --val to be a number from 0 to 1, got 'much'"),
+        ("--images", "0", "expected --images to be a whole number from 1 up, got 0"),
+        ("--images", "9" * 12, "expected 1 or more images, below 100000001, got"),
+        ("--turn", "181", "expected --turn to be a number from 0 to 180, got 181"),
+        ("--instances-per-image", "4-1", "expected 0 to 30 people per image, the minimum first"),
+        ("--format", "lsp", "invalid choice"),
+    ],
+)
+def test_a_word_that_makes_no_dataset_is_one_sentence(tmp_path, capsys, option, word, sentence):
+    assert main(["data", "synth", str(tmp_path / "e"), option, word]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "e").exists()
 
 
 def test_a_dataset_may_have_no_people(tmp_path):
