@@ -174,6 +174,42 @@ def test_a_dump_of_mmpose(table: Annotations, tmp_path: Path, protocol: int, ten
     assert np.allclose(found.predictions.scores, 0.5 * 0.6)
 
 
+def batches(table: Annotations) -> list[dict[str, Any]]:
+    """Two batches as mmpose 0.x writes them; boxes are numbered within their image."""
+    of_joints = np.full((len(table.keypoints), 17, 1), 0.6, np.float32)
+    of_joints[:, 3] = 0.1
+    preds = np.concatenate([table.keypoints + 0.5, of_joints], axis=2)
+    names = [f"data/val/{table.file_name(row)}" for row in table.image_of()]
+    boxes = np.tile(np.array([1, 1, 1, 1, 40000, 0.5], np.float32), (len(preds), 1))
+    numbers = [names[:place].count(name) for place, name in enumerate(names)]
+    return [
+        {"preds": preds[part], "boxes": boxes[part], "image_paths": names[part]}
+        | {"bbox_ids": numbers[part], "output_heatmap": None}
+        for part in (slice(0, 3), slice(3, None))
+    ]
+
+
+def test_batches_of_mmpose_0(table: Annotations, tmp_path: Path) -> None:
+    """Images are found by the ends of their paths; padding of the last batch is dropped."""
+    first, last = batches(table)
+    (tmp_path / "out.pkl").write_bytes(pickle.dumps([first, last, first]))
+    found = open_predictions(tmp_path / "out.pkl", table)
+    assert_found(found, table, "before its NMS")
+    assert np.allclose(found.predictions.scores, 0.5 * 0.6)
+    odd = [
+        (first | {"image_paths": ["elsewhere.jpg"] * 3}, "expected images of .* 'elsewhere.jpg'"),
+        (first | {"image_paths": 3}, "expected lists of n image_paths"),
+        (first | {"bbox_ids": [0]}, "expected lists of n image_paths"),
+        (first | {"bbox_ids": ["x", 1, 2]}, "expected whole numbers as ids"),
+        (first | {"boxes": np.zeros((3, 4))}, r"boxes \(3, 4\)"),
+        (first | {"preds": [[1.0]]}, "expected arrays of numbers"),
+    ]
+    for batch, sentence in odd:
+        (tmp_path / "out.pkl").write_bytes(pickle.dumps([batch]))
+        with pytest.raises(InputError, match=sentence):
+            open_predictions(tmp_path / "out.pkl", table)
+
+
 def test_people_of_a_dump(table: Annotations, tmp_path: Path) -> None:
     """Numbers from 0 in the order of annotation ids, as for MPII; of detections, none are told."""
     order = np.argsort(np.argsort(IDS))

@@ -1,6 +1,6 @@
-"""The dump of mmpose 1.x (``tools/test.py --dump``): a list of samples with their predictions.
+"""What mmpose dumps: samples (1.x, ``tools/test.py --dump``) or batches (0.x, ``--out x.pkl``).
 
-mmengine's DumpResults writes it before mmpose's metric rescores poses and removes duplicates.
+Both write it before mmpose's metric rescores poses and removes duplicates.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from poselab.io.memory import check_memory
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from poselab.annotations.table import Annotations
     from poselab.structures import Floats, Ints
@@ -26,20 +26,20 @@ LEAST_SCORE = 0.2
 """Of the keypoints whose mean multiplies a box's score: CocoMetric's ``keypoint_score_thr``."""
 
 
+_LONGEST = 4096  # letters of a path
+_BATCH = {"preds", "boxes", "image_paths", "bbox_ids"}
+
+
 def is_dump(tree: Any) -> bool:
     """Whether an unpickled file is such a list."""
-    return (
-        isinstance(tree, list)
-        and bool(tree)
-        and isinstance(tree[0], dict)
-        and ("pred_instances" in tree[0])
-    )
+    first = tree[0] if isinstance(tree, list) and tree else None
+    return isinstance(first, dict) and ("pred_instances" in first or first.keys() >= _BATCH)
 
 
 def predictions_of_dump(
     samples: Sequence[Any], source: str, annotations: Annotations
 ) -> ReadRecords:
-    """The predictions of a dump, with the scores that CocoMetric gives by default.
+    """The predictions of a dump, with the scores that mmpose's metric gives by default.
 
     A pose names its person where the samples' ids are those of the annotations, or their numbers
     from 0 in the order of their ids, as MpiiDataset counts.
@@ -47,22 +47,28 @@ def predictions_of_dump(
     Raises:
         InputError: a sample lacks or misshapes a field, or its image is unknown.
     """
+    if "pred_instances" not in samples[0]:
+        samples = list(_samples_of_batches(samples, source))
     first: dict[tuple[Any, Any], dict[str, Any]] = {}
     for sample in samples:
         image, number = _field(sample, "img_id", source), _field(sample, "id", source)
-        first.setdefault((_whole(image, source), _whole(number, source)), sample)
+        image = image if isinstance(image, str) else _whole(image, source)
+        first.setdefault((image, _whole(number, source)), sample)
     instances = [_instances(sample, source) for sample in first.values()]
     check_memory(sum(a.nbytes for arrays in instances for a in arrays), source)
     counts = [len(arrays[0]) for arrays in instances]
-    images, numbers = (
-        np.repeat(np.array(ids, np.int64), counts) for ids in zip(*first, strict=True)
-    )
+    images, numbers = (np.repeat(np.array(ids), counts) for ids in zip(*first, strict=True))
     keypoints, of_joints, of_boxes = (
         _joined(column, source) for column in zip(*instances, strict=True)
     )
     good = of_joints > LEAST_SCORE
     means = (of_joints * good).sum(axis=1) / np.maximum(good.sum(axis=1), 1)
     rows = of_images(images, annotations, "img_id")
+    if rows is None and images.dtype.kind != "i":
+        raise InputError(
+            f"expected images of {annotations.source} in {source}, got "
+            f"{shortened(str(images[0]))}; give the annotations that they are of"
+        )
     named = annotations.image_ids[rows.images] if rows else images
     found = Predictions(
         named, _people(named, numbers, counts, annotations), keypoints, of_joints, of_boxes * means
@@ -71,17 +77,37 @@ def predictions_of_dump(
         found,
         (
             f"scores of poses are their box's times the mean of their keypoints' above "
-            f"{LEAST_SCORE:g}, as mmpose's CocoMetric has by default",
+            f"{LEAST_SCORE:g}, as mmpose's metrics have by default",
             "mmpose dumps poses before its NMS: duplicates are scored as they are",
         ),
     )
+
+
+def _samples_of_batches(batches: Sequence[Any], source: str) -> Iterator[dict[str, Any]]:
+    """Batches of mmpose 0.x as samples of 1.x; a box is centre, scale, area and score."""
+    for batch in batches:
+        paths = _field(batch, "image_paths", source)
+        poses = _array(_field(batch, "preds", source), source)
+        boxes = _array(_field(batch, "boxes", source), source)
+        numbers = _field(batch, "bbox_ids", source)
+        lists = isinstance(paths, list) and isinstance(numbers, list)
+        count = len(paths) if lists and len(paths) == len(numbers) else -1
+        if poses.shape != (count, *poses.shape[1:2], 3) or boxes.shape != (count, 6):
+            raise InputError(
+                f"expected lists of n image_paths and bbox_ids, preds (n, K, 3) and boxes (n, 6) "
+                f"in every batch of {source}, got preds {poses.shape} and boxes {boxes.shape}"
+            )
+        for path, number, pose, box in zip(paths, numbers, poses, boxes, strict=True):
+            instances = {"keypoints": pose[None, :, :2], "keypoint_scores": pose[None, :, 2]}
+            instances["bbox_scores"] = box[-1:]
+            yield {"img_id": str(path)[:_LONGEST], "id": number, "pred_instances": instances}
 
 
 def _field(sample: Any, name: str, source: str) -> Any:
     if not isinstance(sample, dict) or name not in sample:
         raise InputError(
             f"expected {name} in every sample of {source}, got {_kind(sample)}; is it a dump of "
-            "mmpose 1?"
+            "mmpose?"
         )
     return sample[name]
 
@@ -124,7 +150,7 @@ def _array(value: Any, source: str) -> Floats:
     array = value.detach().numpy() if hasattr(value, "detach") else value
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
         raise InputError(
-            f"expected arrays of numbers in pred_instances of {source}, got {_kind(value)}"
+            f"expected arrays of numbers as predictions in {source}, got {_kind(value)}"
         )
     return array
 
