@@ -133,10 +133,11 @@ class Frame(NamedTuple, Generic[Array]):
 class Sample(NamedTuple, Generic[Array]):
     """One network input with its annotations; collating adds a leading B and keeps the type.
 
-    image (3, H, W) uint8 RGB; keypoints (P, K, 2) float32 input pixels; visibility (P, K) uint8,
-    zero for padding and for keypoints outside the input; loss_mask (H, W) or (1, 1) uint8, zero on
-    crowds and unlabelled people, where the target is unknown; boxes (P, 4) float32 x y w h in
-    input pixels, of zero size for padding, or None.
+    image (3, H, W) uint8 RGB; keypoints (P, K, 2) float32 input pixels, which may lie outside the
+    input: what is learnt there is the codec's choice; visibility (P, K) uint8 as annotated, zero
+    for padding; loss_mask (H, W) or (1, 1) uint8, zero on crowds and unlabelled people, where the
+    target is unknown; boxes (P, 4) float32 x y w h in input pixels, of zero size for padding, or
+    None.
     """
 
     image: Array
@@ -149,9 +150,11 @@ class Sample(NamedTuple, Generic[Array]):
 
 class Poses(NamedTuple):
     """Decoded poses: keypoints (B, P, K, 2) input pixels, their scores (B, P, K), valid (B, P)
-    bool, and box_scores (B, P) for methods that also detect boxes."""
+    bool, box_scores (B, P) for methods that also detect boxes, and detected (B, P, K) bool, false
+    for keypoints that were filled in after grouping (None: all were detected)."""
 
     keypoints: Tensor
     scores: Tensor
     valid: Tensor
     box_scores: Tensor | None = None
+    detected: Tensor | None = None

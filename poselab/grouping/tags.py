@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # start people, so they should be the ones that are seldom hidden or confused.
 _BODY_PARTS = (
     *("nose", "eye", "ear", "head", "neck", "thorax", "shoulder", "hip", "pelvis"),
-    *("elbow", "knee", "wrist", "ankle"),
+    *("elbow", "wrist", "knee", "ankle"),
 )
 _FORBIDDEN = 1e10  # cost of a column that represents no person
 
@@ -27,7 +27,7 @@ class TagGrouping:
 
     detection_threshold: lowest score of a joint. tag_threshold: largest distance of its tag from
     the mean tag of a person. max_instances: the number of candidates per joint, and of people that
-    are kept, best mean score first. adjust: quarter offset to the higher neighbour. refine: place
+    are kept, best score first: the mean over all joints, missing ones zero. adjust: quarter offset to the higher neighbour. refine: place
     missing joints where heatmap and tag fit best.
 
     Raises:
@@ -82,9 +82,7 @@ def group(scores: Floats, tags: Floats, order: tuple[int, ...], rules: TagGroupi
         instances[owner, k] = candidates
         sums[owner] += tags[k, candidates]
         counts[owner] += 1
-    present = instances >= 0
-    joint_scores = np.where(present, scores[np.arange(joints), instances], 0.0)
-    mean = joint_scores.sum(axis=1) / np.maximum(present.sum(axis=1), 1)
+    mean = np.where(instances >= 0, scores[np.arange(joints), instances], 0.0).mean(axis=1)
     return instances[np.argsort(-mean, kind="stable")[: rules.max_instances]]
 
 

@@ -13,10 +13,9 @@ RULES = TagGrouping()
 
 
 def test_joints_are_grouped_from_head_and_torso_outwards() -> None:
-    """For COCO this is the order of Newell's code."""
-    names = [COCO17.keypoints[k].split("_")[-1] for k in joint_order(COCO17)]
-    places = ("nose", "eye", "ear", "shoulder", "hip", "elbow", "knee", "wrist", "ankle")
-    assert list(dict.fromkeys(names)) == list(places)
+    """For COCO this is the order of Newell's code (pose-ae-train, utils/group.py), from one."""
+    authors = [1, 2, 3, 4, 5, 6, 7, 12, 13, 8, 9, 10, 11, 14, 15, 16, 17]
+    assert [k + 1 for k in joint_order(COCO17)] == authors
     for skeleton in SKELETONS.values():
         assert sorted(joint_order(skeleton)) == list(range(len(skeleton)))
 
@@ -58,6 +57,14 @@ def test_people_are_limited_to_the_best() -> None:
     scores = np.array([[0.3, 0.9, 0.6]])
     tags = np.array([[0.0, 10.0, 20.0]])[..., None]
     assert group(scores, tags, (0,), TagGrouping(max_instances=2)).tolist() == [[1], [2]]
+
+
+def test_the_best_people_are_those_of_the_highest_mean_over_all_joints() -> None:
+    """Three joints of 0.5 before one of 0.9, as poses are scored."""
+    scores = np.array([[0.9, 0.5], [0.5, 0.0], [0.5, 0.0]])
+    tags = np.array([[0.0, 10.0], [10.0, 0.0], [10.0, 0.0]])[..., None]
+    expected = [[1, 0, 0], [0, -1, -1]]
+    assert group(scores, tags, (0, 1, 2), TagGrouping(max_instances=2)).tolist() == expected
 
 
 def test_no_poses() -> None:

@@ -145,6 +145,9 @@ def test_refinement_finds_a_joint_below_the_threshold() -> None:
     assert int((without.scores[0, :2] > 0).sum()) == 33
     poses = this.decode(faint_output)
     assert sorted(matched(poses, keypoints, visibility)) == [0, 1]
+    assert poses.detected is not None
+    filled = (~poses.detected & poses.valid[..., None]).nonzero().tolist()
+    assert [place[2] for place in filled] == [wrist]
 
 
 def test_adjusting_lowers_the_error() -> None:

@@ -31,7 +31,8 @@ class TagCodec(GridCodec):
     The head outputs ``channels`` heatmaps and as many tag maps. sigma is in heatmap cells;
     ``grouping`` defines how decoding groups joints into people. Poses are ordered best first; a
     missing joint has score zero and lies at the mean of its person's joints. Two people whose
-    joints of one kind fall into the same cell share it.
+    joints of one kind fall into the same cell share it. Joints outside the heatmap have neither
+    Gaussian nor tag, as in the authors' code.
 
     Raises:
         InputError: a sigma not above zero, an unknown convention, or a stride that does not divide
@@ -61,7 +62,7 @@ class TagCodec(GridCodec):
         present = labelled & self.grid.within(nearest, 0)
         column, row = nearest.where(present[..., None], 0.0).long().unbind(-1)
         return TagTarget(
-            heatmaps=max_gaussians(cells, labelled, self.grid.size, self.sigma),
+            heatmaps=max_gaussians(cells, present, self.grid.size, self.sigma),
             weight=self.grid.downsample_mask(loss_mask),
             cell=row * self.grid.size[1] + column,
             present=present,
@@ -84,7 +85,7 @@ class TagCodec(GridCodec):
             spread = chosen[:, None].expand(-1, depth, -1, -1)
             joint_tags = candidate_tags.gather(-1, spread).mT  # B T P K
             scores, where = _place_missing(heatmaps, tags, joint_tags, detected, scores, where)
-        return self._poses(heatmaps, where, scores, detected.any(-1))
+        return self._poses(heatmaps, where, scores, detected)
 
     def _group(self, values: Tensor, tags: Tensor) -> Tensor:
         """The candidate (B, max_instances, K) of each person's joints, -1 for none."""
@@ -95,14 +96,15 @@ class TagCodec(GridCodec):
             row[: len(instances)] = torch.from_numpy(instances)
         return members
 
-    def _poses(self, heatmaps: Tensor, where: Tensor, scores: Tensor, valid: Tensor) -> Poses:
+    def _poses(self, heatmaps: Tensor, where: Tensor, scores: Tensor, detected: Tensor) -> Poses:
         """Poses of joints at flat cells (B, P, K); a score of zero means a missing joint."""
         cells = index_to_cells(where, heatmaps.shape[-1])
         if self.grouping.adjust:
             cells = quarter_offset(heatmaps, cells.transpose(1, 2)).transpose(1, 2)
-        detected = (scores > 0)[..., None]
-        mean = (cells * detected).sum(2, keepdim=True) / detected.sum(2, keepdim=True).clamp(min=1)
-        return Poses(self.grid.to_pixels(torch.where(detected, cells, mean)), scores, valid)
+        found = (scores > 0)[..., None]
+        mean = (cells * found).sum(2, keepdim=True) / found.sum(2, keepdim=True).clamp(min=1)
+        points = self.grid.to_pixels(torch.where(found, cells, mean))
+        return Poses(points, scores, valid=detected.any(-1), detected=detected)
 
     def unflip(self, output: TaggedHeatmaps) -> TaggedHeatmaps:
         """Flip, swap left and right, and shift as the pixel convention requires."""

@@ -18,7 +18,8 @@ class RealNVP(nn.Module):
 
     Each coupling scales and shifts one axis by two small networks of the other; axes alternate.
     A network has ``layers`` linear layers, ``hidden`` wide, with leaky ReLUs between; that of the
-    scale ends in tanh. The flow starts close to the identity.
+    scale ends in tanh. Linear layers start as PyTorch makes them: the authors' ``_init``, a
+    hundredth of that, is defined and never called (mmpose starts close to the identity).
     Source: RealNVP, Dinh et al. 2017, equations 7 and 8, in the size that residual log-likelihood
     estimation uses (Li et al. 2021, table 6: 3 x 64), as in their code.
 
@@ -61,8 +62,8 @@ def _network(layers: int, hidden: int) -> nn.Sequential:
     widths = [1, *[hidden] * (layers - 1), 1]
     steps: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
-        layer = nn.Linear(inputs, outputs)
-        nn.init.xavier_uniform_(layer.weight, gain=0.01)
-        steps += [layer, nn.LeakyReLU()]
-    nn.init.zeros_(layer.bias)
+        steps += [nn.Linear(inputs, outputs), nn.LeakyReLU()]
+    for parameter in steps[0].parameters():
+        # The authors' first layer has a second input, always zero, that narrows PyTorch's range.
+        nn.init.uniform_(parameter, -math.sqrt(0.5), math.sqrt(0.5))
     return nn.Sequential(*steps[:-1])
