@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 import torch
 
-from poselab.io.files import read_tensors
+from poselab.io.weight_files import read_weights
 from poselab.models.pretrained.key_map import listed
 from poselab.structures import InputError
 
@@ -56,8 +56,13 @@ def load_strictly(
     return tuple(unused)
 
 
+# Averages of the weights come first, as timm evaluates them. mmengine's `ema_state_dict` is not
+# among them: its runner saves the averages under `state_dict`, and there what they replace.
+_WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model")
+
+
 def read_state(file: Path, what: str) -> State:
-    """The tensors of a .safetensors file or of a pickle of weights, arrays and plain values.
+    """The tensors of a .safetensors file, of a file of weights, or of a whole state of training.
 
     Raises:
         InputError: no such file, or no state dict in it.
@@ -65,18 +70,24 @@ def read_state(file: Path, what: str) -> State:
     if not file.is_file():
         raise InputError(f"expected weights of {what} at {file}, found no such file; check it")
     try:
-        content = _read_safetensors(file) if file.suffix == ".safetensors" else read_tensors(file)
+        content = _read_safetensors(file) if file.suffix == ".safetensors" else read_weights(file)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"expected a state dict of {what} in {file}, but {reason}") from error
-    for wrapper in ("state_dict", "model"):
-        content = content.get(wrapper, content) if isinstance(content, dict) else content
-    if not isinstance(content, dict) or not all(
-        isinstance(v, torch.Tensor) for v in content.values()
-    ):
-        raise InputError(f"expected a state dict of {what} in {file}, got something else")
+    if isinstance(content, dict):
+        inner = (content[name] for name in _WRAPPERS if isinstance(content.get(name), dict))
+        content = next(inner, content)
+    if not (isinstance(content, dict) and content and all(map(_is_weight, content.items()))):
+        raise InputError(
+            f"expected a state dict of {what} in {file}, found other values; save state_dict() of "
+            "the network"
+        )
     # DataParallel's prefix, which some published checkpoints have.
     return {key.removeprefix("module."): value for key, value in content.items()}
+
+
+def _is_weight(item: tuple[Any, Any]) -> bool:
+    return isinstance(item[0], str) and isinstance(item[1], torch.Tensor)
 
 
 def _read_safetensors(file: Path) -> State:
