@@ -159,7 +159,7 @@ class VitposeCodec(ReferenceHeatmapCodec):
     empty_cell: ClassVar[float] = -1.0
 
     def _reference(self, heatmaps: Tensor, cells: Tensor) -> Tensor:
-        return udp_refine(heatmaps, cells, self.kernel_size)
+        return udp_refine(heatmaps, cells, self.kernel_size, "reflect")
 
 
 class TransformersVitposeCodec(VitposeCodec):

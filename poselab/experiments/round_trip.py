@@ -82,7 +82,7 @@ def codec_cases() -> list[CodecCase]:
         for name in decoders:
             make = partial(heatmap, encoding=encoding, decoder=name)
             cases.append(CodecCase(f"heatmap {encoding} {name}", make, reach))
-    cases.append(CodecCase("udp offset", UdpOffsetCodec, 7.0 * STRIDE))
+    cases.append(CodecCase("udp offset", UdpOffsetCodec, 0.0))
     for smoothing, split in (("equal", 2.0), ("gaussian", 2.0), ("laplace", 3.0)):
         classes = partial(_simcc, smoothing=smoothing, split=split, sigma=2.0)
         cases.append(CodecCase(f"simcc {smoothing} k={split:g}", classes, 4.0))

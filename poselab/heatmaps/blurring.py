@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from poselab.heatmaps.windows import reflected, windows
+
+if TYPE_CHECKING:
+    from typing import Literal
 
 _SMALL_KERNELS = {  # OpenCV's fixed kernels for a size given without a sigma
     3: (0.25, 0.5, 0.25),
@@ -49,17 +54,22 @@ def blur_at(heatmaps: Tensor, cells: Tensor, size: int) -> Tensor:
     return blur_valid(window, blur_kernel(size))[..., 0, 0]
 
 
-def blur_same(heatmaps: Tensor, kernel: tuple[float, ...]) -> Tensor:
-    """Blur (…, h, w) to the same size, the border reflected as OpenCV does by default.
+def blur_same(
+    heatmaps: Tensor, kernel: tuple[float, ...], border: Literal["reflect", "zero"] = "reflect"
+) -> Tensor:
+    """Blur (…, h, w) to the same size, the border reflected as OpenCV does by default, or zeros
+    outside.
 
     On CPUs this multiplies with banded matrices, 20 times as fast, unless the user allows matrix
     products of reduced precision.
     """
     if heatmaps.device.type == "cpu" and torch.get_float32_matmul_precision() != "medium":
-        rows, columns = (_band(n, kernel).to(heatmaps.dtype) for n in heatmaps.shape[-2:])
+        rows, columns = (_band(n, kernel, border).to(heatmaps.dtype) for n in heatmaps.shape[-2:])
         with torch.autocast("cpu", enabled=False):
             return rows @ (heatmaps @ columns.T)
     half = len(kernel) // 2
+    if border == "zero":
+        return blur_valid(functional.pad(heatmaps, [half] * 4), kernel)
     for axis in (-2, -1):
         length = heatmaps.shape[axis]
         steps = torch.arange(-half, length + half, device=heatmaps.device)
@@ -68,12 +78,13 @@ def blur_same(heatmaps: Tensor, kernel: tuple[float, ...]) -> Tensor:
 
 
 @lru_cache(maxsize=32)
-def _band(length: int, kernel: tuple[float, ...]) -> Tensor:
-    """The matrix (n, n) float64 that blurs a row of n cells with reflected borders."""
+def _band(length: int, kernel: tuple[float, ...], border: str) -> Tensor:
+    """The matrix (n, n) float64 that blurs a row of n cells."""
     # The cached tensor outlives this call, and a later caller may need gradients through it.
     with torch.inference_mode(False):
         steps = torch.arange(length)
         matrix = torch.zeros(length, length, dtype=torch.float64)
         for i, tap in enumerate(kernel, start=-(len(kernel) // 2)):
-            matrix[steps, reflected(steps + i, length)] += tap
+            known = (steps + i >= 0) & (steps + i < length) if border == "zero" else True
+            matrix[steps, reflected(steps + i, length)] += tap * known
     return matrix

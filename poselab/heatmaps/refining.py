@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from poselab.heatmaps.blurring import blur_kernel, blur_valid
 from poselab.heatmaps.windows import inside, repeat_border, windows
+
+if TYPE_CHECKING:
+    from poselab.heatmaps.windows import Border
 
 _EPSILON = 1e-10  # keeps logarithms finite; the value of DARK's and UDP's code
 _UDP_RANGE = (1e-3, 50.0)
@@ -47,15 +52,19 @@ def dark_refine(heatmaps: Tensor, cells: Tensor, kernel_size: int = 11) -> Tenso
     return cells + _newton_step(slope, xx, yy, xy) * inside(heatmaps, cells, 2)
 
 
-def udp_refine(heatmaps: Tensor, cells: Tensor, kernel_size: int = 11) -> Tensor:
+def udp_refine(
+    heatmaps: Tensor, cells: Tensor, kernel_size: int = 11, border: Border = "zero"
+) -> Tensor:
     """Sub-cell maxima as in :func:`dark_refine` with the differences of UDP's code.
 
-    The blur reflects borders, values are clipped to [1e-3, 50], differences are one cell wide and
-    borders are repeated. Source: UDP, Huang et al. 2020, reference implementation, whose blur is 7
-    cells wide; mmpose and ViTPose blur by 11.
+    Values are clipped to [1e-3, 50], differences are one cell wide and borders are repeated.
+    border: what the blur finds outside, zeros in mmpose 1.x. In UDP's code, whose blur is 7 cells
+    wide, and in ViTPose's, of 11 cells, borders are reflected, which moves a peak that is nearer
+    to one than half the blur by up to a cell and a half.
+    Source: UDP, Huang et al. 2020, reference implementation; mmpose and ViTPose.
     """
     low, high = _UDP_RANGE
-    window = windows(heatmaps.float(), cells, 1 + kernel_size // 2, "reflect")
+    window = windows(heatmaps.float(), cells, 1 + kernel_size // 2, border)
     window = blur_valid(window, blur_kernel(kernel_size))
     log = repeat_border(window.clamp(low, high).log(), heatmaps, cells)
     middle = log[..., 1, 1]

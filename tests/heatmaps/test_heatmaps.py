@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -136,6 +137,9 @@ def test_blur_is_opencvs(width: int) -> None:
     image = np.random.default_rng(0).random((20, 24), dtype=np.float32)
     ours = heatmaps.blur_same(torch.from_numpy(image), heatmaps.blur_kernel(width)).numpy()
     np.testing.assert_allclose(ours, cv2.GaussianBlur(image, (width, width), 0), atol=1e-6)
+    zeros = heatmaps.blur_same(torch.from_numpy(image), heatmaps.blur_kernel(width), "zero").numpy()
+    theirs = cv2.GaussianBlur(image, (width, width), 0, borderType=cv2.BORDER_CONSTANT)
+    np.testing.assert_allclose(zeros, theirs, atol=1e-6)
     at = torch.tensor([1.0, 18.0])
     assert heatmaps.blur_at(torch.from_numpy(image), at, width).item() == pytest.approx(ours[18, 1])
 
@@ -148,7 +152,11 @@ def test_blur_is_the_same_where_matrix_products_may_be_coarse() -> None:
         for precision in ("high", "medium"):
             torch.set_float32_matmul_precision(precision)
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                found.append(heatmaps.blur_same(heatmap, heatmaps.blur_kernel(15)))
+                blurred = [
+                    heatmaps.blur_same(heatmap, heatmaps.blur_kernel(15), border)
+                    for border in ("reflect", "zero")
+                ]
+                found.append(torch.stack(blurred))
     finally:
         torch.set_float32_matmul_precision(before)
     torch.testing.assert_close(found[0], found[1], rtol=0, atol=1e-6)
@@ -183,9 +191,10 @@ def dark_by_loops(heatmap: np.ndarray, kernel: int) -> tuple[float, float]:
     return x + step[0], y + step[1]
 
 
-def udp_by_loops(heatmap: np.ndarray, kernel: int) -> tuple[float, float]:
+def udp_by_loops(heatmap: np.ndarray, kernel: int, border: str) -> tuple[float, float]:
     """UDP's refinement of one heatmap, from the description of its code."""
-    smooth = cv2.GaussianBlur(heatmap, (kernel, kernel), 0, borderType=cv2.BORDER_REFLECT_101)
+    outside = {"zero": cv2.BORDER_CONSTANT, "reflect": cv2.BORDER_REFLECT_101}[border]
+    smooth = cv2.GaussianBlur(heatmap, (kernel, kernel), 0, borderType=outside)
     m = np.pad(np.log(np.clip(smooth, 1e-3, 50)), 1, mode="edge")
     y, x = np.unravel_index(heatmap.argmax(), heatmap.shape)
     c = m[y : y + 3, x : x + 3]
@@ -224,11 +233,13 @@ def test_dark_leaves_a_peak_below_zero_alone() -> None:
         assert torch.equal(heatmaps.dark_refine(heatmap, cells, kernel), cells)
 
 
+@pytest.mark.parametrize("border", ["reflect", "zero"])
 @pytest.mark.parametrize("kernel", [3, 7, 11])
-def test_udp_refinement_is_the_authors_formula(kernel: int) -> None:
+def test_udp_refinement_is_the_authors_formula(kernel: int, border: Any) -> None:
     heatmap = uneven_heatmaps()
-    ours = heatmaps.udp_refine(heatmap, heatmaps.peaks(heatmap)[0], kernel)
-    theirs = np.array([udp_by_loops(one.double().numpy(), kernel) for one in heatmap.flatten(0, 1)])
+    ours = heatmaps.udp_refine(heatmap, heatmaps.peaks(heatmap)[0], kernel, border)
+    alone = [one.double().numpy() for one in heatmap.flatten(0, 1)]
+    theirs = np.array([udp_by_loops(one, kernel, border) for one in alone])
     assert np.ptp(theirs - heatmaps.peaks(heatmap)[0].flatten(0, 1).numpy()) > 0.5
     np.testing.assert_allclose(ours.flatten(0, 1).numpy(), theirs, atol=2e-3)
 

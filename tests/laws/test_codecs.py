@@ -1,18 +1,21 @@
-"""The three laws of codecs, over every codec, pixel convention and input size.
+"""The four laws of codecs, over every codec, pixel convention and input size.
 
 1. decode∘encode is the identity within the codec's resolution.
 2. unflip∘encode∘flip is encode.
 3. Unlabelled keypoints weigh nothing.
+4. A labelled keypoint outside the input weighs what its codec states.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
 import torch
 
-from poselab.codecs.coordinate import CoordinateCodec
+from poselab.codecs.coordinate import CoordinateCodec, HrnetCoordinateCodec
 from poselab.codecs.heatmap import HeatmapCodec
 from poselab.grouping.tags import TagGrouping
 from poselab.losses.coordinates import CoordinateLoss
@@ -63,7 +66,7 @@ def cases() -> list[Any]:
                 text = f"heatmap-{encoding}-{decoder}-{pixels}-{name}"
                 found.append(case(text, codec, HeatmapLoss(), 4.5 * stride))
             offsets = UdpOffsetCodec(**where)
-            found.append(case(f"offset-{pixels}-{name}", offsets, HeatmapLoss(), 7.0 * stride))
+            found.append(case(f"offset-{pixels}-{name}", offsets, HeatmapLoss(), 0))
             for smoothing, split, sigma in SIMCC:
                 bins = SimccCodec(**where, smoothing=smoothing, split=split, sigma=sigma, share=0.0)
                 text = f"simcc-{smoothing}-{split:g}-{pixels}-{name}"
@@ -158,9 +161,7 @@ def test_a_border_costs_at_most_a_cell(case: Case) -> None:
         return
     grid = case.codec.grid
     lost = 0.5 if grid.pixels.name == "hrnet" else 0.0
-    discs = 3.5 if isinstance(case.codec, UdpOffsetCodec) else 1.0
-    if getattr(case.codec, "decoder", "") == "udp":
-        discs = 1.25  # its blur reflects what lies inside the border
+    discs = 1.0
     if getattr(case.codec, "decoder", "") in ("soft_argmax", "local_soft_argmax"):
         discs = 0.9 * case.codec.sigma  # the mean of less than half a Gaussian
     error = (poses.keypoints[:, :1] - keypoints).abs().max().item()
@@ -220,6 +221,108 @@ def test_unlabelled_keypoints_weigh_nothing(case: Case) -> None:
         untouched = first[1].reshape(BATCH, 17, -1)[visibility[:, 0] == 0]
         assert untouched.numel() > 0
         assert (untouched == 0).all()
+
+
+def stated_reach(codec: Any) -> list[tuple[float, float]]:
+    """Along x and y, the pixels between which a labelled keypoint has a weight."""
+    if isinstance(codec, TagCodec):
+        return [(-0.5, length - 0.5) for length in codec.input_size[::-1]]
+    if isinstance(codec, SimccCodec):
+        scales, lengths = codec._bin_to_pixel(), codec.bins[::-1]
+        cells = 0.5 if codec.smoothing == "equal" else 3 * codec.sigma
+    elif isinstance(codec, HeatmapCodec):
+        scales, lengths = codec.grid._cell_to_pixel(), codec.grid.size[::-1]
+        cells = 0.5 + (1 if codec.encoding == "one_hot" else math.floor(codec.reach * codec.sigma))
+    else:
+        return [(-math.inf, math.inf)] * 2
+    return [
+        (offset - cells * scale, offset + (length - 1 + cells) * scale)
+        for (scale, offset), length in zip(scales, lengths, strict=True)
+    ]
+
+
+def weights(target: Any) -> torch.Tensor:
+    """The greatest weight (B, K) of every keypoint, or whether it has a Gaussian among people's."""
+    if hasattr(target, "present"):
+        return (target.heatmaps.amax((-2, -1)) > 0).float()
+    per_keypoint = target.weight.flatten(2) if target.weight.ndim > 2 else target.weight[..., None]
+    return per_keypoint.unflatten(1, (17, -1)).amax((-2, -1))
+
+
+@family
+def test_a_keypoint_outside_the_input_weighs_what_its_codec_states(case: Case) -> None:
+    height, width = getattr(case.codec, "grid", case.codec).input_size
+    for axis, (low, high) in enumerate(stated_reach(case.codec)):
+        places = [(-999.0, math.isinf(low)), (999.0, math.isinf(high))]
+        if not math.isinf(low):
+            places += [
+                (low - 0.1, False),
+                (low + 0.1, True),
+                (high - 0.1, True),
+                (high + 0.1, False),
+            ]
+        keypoints = torch.tensor([width / 2, height / 2]).repeat(len(places), 1, 17, 1)
+        keypoints[..., axis] = torch.tensor([place for place, _ in places])[:, None, None]
+        expected = torch.tensor([float(weighs) for _, weighs in places])[:, None].expand(-1, 17)
+        weight = weights(encode(case.codec, keypoints))
+        torch.testing.assert_close(weight, expected, rtol=0, atol=0)
+
+
+AUTHORS = {"skeleton": COCO17, "input_size": (256, 192), "stride": 4}
+HRNET = HeatmapCodec(**AUTHORS, pixels="hrnet")
+
+
+@pytest.mark.parametrize(
+    ("codec", "weighs", "weighs_not"),
+    [
+        # 3 sigma of 2 cells; HRNet's cells lie at 4 x, the nearest to -25 is -6, of 48 the last 47
+        pytest.param(HRNET, [-25.0, 213.0], [-27.0, 215.0], id="HRNet"),
+        pytest.param(replace(HRNET, reach=0.0), [-1.0, 189.0], [-3.0, 191.0], id="CPN"),
+        pytest.param(replace(HRNET, reach=math.inf), [-999.0, 999.0], [], id="hourglass"),
+        pytest.param(UdpOffsetCodec(**AUTHORS), [-999.0, 999.0], [], id="UDP offsets"),
+        pytest.param(HrnetCoordinateCodec(**AUTHORS), [-999.0, 999.0], [], id="RLE"),
+        pytest.param(
+            CoordinateCodec(**AUTHORS, learn_outside=False),
+            [-0.4, 191.4],
+            [-0.6, 191.6],
+            id="DSNT, mmpose",
+        ),
+        pytest.param(SimccCodec(**AUTHORS), [-0.4, 191.4], [-0.6, 191.6], id="SimCC"),
+        # RTMPose: 3 sigma of 4.9 bins are 7.35 pixels; bins lie at 2 x
+        pytest.param(
+            SimccCodec(**AUTHORS, smoothing="gaussian", sigma=(4.9, 5.66), pixels="hrnet"),
+            [-7.3, 198.8],
+            [-7.4, 198.9],
+            id="RTMPose",
+        ),
+        pytest.param(TagCodec(**AUTHORS), [-0.4, 191.4], [-0.6, 191.6], id="AE"),
+    ],
+)
+def test_keypoints_outside_weigh_as_in_the_authors_code(
+    codec: Any, weighs: list[float], weighs_not: list[float]
+) -> None:
+    x = torch.tensor(weighs + weighs_not)
+    keypoints = torch.stack([x, torch.full_like(x, 100.0)], dim=-1)[:, None, None]
+    weight = weights(encode(codec, keypoints.repeat(1, 1, 17, 1)))
+    assert (weight[: len(weighs)] == 1).all()
+    assert (weight[len(weighs) :] == 0).all()
+
+
+def test_offsets_of_a_keypoint_outside_are_an_empty_disc() -> None:
+    codec = UdpOffsetCodec(**AUTHORS)
+    keypoints = torch.full((1, 1, 17, 2), -500.0)
+    heatmaps, weight = encode(codec, keypoints)
+    assert (heatmaps == 0).all()
+    by_keypoint = weight.unflatten(1, (17, 3))
+    assert (by_keypoint[:, :, 0] == 1).all()
+    assert (by_keypoint[:, :, 1:] == 0).all()
+
+
+def test_joints_outside_the_input_have_neither_gaussian_nor_tag() -> None:
+    keypoints = torch.full((1, 1, 17, 2), -0.6)
+    target = encode(TagCodec(**AUTHORS, pixels="hrnet"), keypoints)
+    assert (target.heatmaps == 0).all()
+    assert not target.present.any()
 
 
 def noise_like(output: Any) -> Any:

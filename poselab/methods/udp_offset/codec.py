@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from poselab.codecs.grid import GridCodec, single_person, single_pose
-from poselab.heatmaps import blur_at, blur_kernel, blur_same, peaks
+from poselab.heatmaps import blur_kernel, blur_same, blur_valid, peaks
+from poselab.heatmaps.windows import windows
 from poselab.outputs import HeatmapTarget
 from poselab.structures import InputError, Poses
 
-_RESOLUTION = 0.25  # cells, measured: the blur of the offsets reaches past the disc of radius 3
+_RESOLUTION = 1e-4  # cells, of float32
+_NO_WEIGHT = 1e-6
 
 
 @dataclass(kw_only=True, eq=False)
@@ -21,7 +23,8 @@ class UdpOffsetCodec(GridCodec):
     """Three heatmaps per keypoint: a disc of ``radius`` cells, x and y offset divided by radius.
 
     They are ordered disc, x, y of the first keypoint, then the next, as in the authors' code.
-    Offsets are supervised within the disc only.
+    Offsets are supervised within the disc only. A labelled keypoint has weight one however far
+    outside the heatmap it lies: an empty disc is learnt, as in the authors' code.
     Source: UDP, Huang et al. 2020, section 3.3; radius 3.5 and the blurs from its code.
 
     Raises:
@@ -42,22 +45,21 @@ class UdpOffsetCodec(GridCodec):
 
     @property
     def resolution(self) -> float:
-        """Largest error in input pixels two radii inside the heatmap, else up to a radius."""
+        """Largest error in input pixels, of float32."""
         return _RESOLUTION * self.grid.cell_size
 
     def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> HeatmapTarget:
         """Heatmaps and weight (B, 3K, h, w)."""
         points, labelled = single_person(keypoints, visibility)
         cells = self.grid.to_cells(points)
-        counts = labelled & self.grid.within(cells, self.radius)
         h, w = self.grid.size
         x = (cells[..., 0, None] - torch.arange(w, device=cells.device)) / self.radius
         y = (cells[..., 1, None] - torch.arange(h, device=cells.device)) / self.radius
         near = x.square()[..., None, :] + y.square()[..., :, None] <= 1
-        disc = (near & counts[..., None, None]).float()
+        disc = (near & labelled[..., None, None]).float()
         heatmaps = torch.stack([disc, disc * x[..., None, :], disc * y[..., :, None]], dim=2)
         # Offsets count in the disc only, the disc everywhere.
-        known = counts.float()[..., None, None].expand_as(disc)
+        known = labelled.float()[..., None, None].expand_as(disc)
         weight = torch.stack([known, disc, disc], dim=2)
         weight *= self.grid.downsample_mask(loss_mask)[:, :, None]
         return HeatmapTarget(heatmaps.flatten(1, 2), weight.flatten(1, 2))
@@ -65,15 +67,33 @@ class UdpOffsetCodec(GridCodec):
     def decode(self, output: Tensor) -> Poses:
         """Poses whose scores are the blurred discs' highest values."""
         disc, x, y = _split(output.float().contiguous()).unbind(2)
-        cells, scores = peaks(blur_same(disc, blur_kernel(self.disc_kernel_size)))
-        cells = self._start(cells, scores)
-        offset = torch.stack([blur_at(o, cells, self.offset_kernel_size) for o in (x, y)], dim=-1)
-        return single_pose(self.grid.to_pixels(cells + offset * self.radius), scores)
+        cells, scores = self._peaks(disc)
+        return single_pose(self.grid.to_pixels(self._keypoints(disc, x, y, cells)), scores)
 
-    def _start(self, cells: Tensor, scores: Tensor) -> Tensor:
-        """The cells (B, K, 2) at which offsets are read: the peaks, whatever their score (B, K)."""
-        del scores
-        return cells
+    def _peaks(self, disc: Tensor) -> tuple[Tensor, Tensor]:
+        """The highest cells (B, K, 2) of the blurred discs, and how much of the blur they fill."""
+        kernel = blur_kernel(self.disc_kernel_size)
+        cells, heights = peaks(blur_same(disc, kernel, "zero"))
+        share = blur_same(torch.ones_like(disc[:1, :1]), kernel, "zero")
+        index = (cells[..., 1] * disc.shape[-1] + cells[..., 0]).long()
+        return cells, heights / share.flatten()[index]
+
+    def _keypoints(self, disc: Tensor, x: Tensor, y: Tensor, cells: Tensor) -> Tensor:
+        """The keypoints (B, K, 2), in cells, that the cells around a peak point to.
+
+        Their mean, weighed by the disc and a blur. The authors blur the offsets alone, which at
+        borders, where no cells on the other side balance them, moves a keypoint by up to a radius.
+        """
+        size = self.offset_kernel_size
+        kernel = blur_kernel(size)
+        steps = torch.arange(size, device=disc.device, dtype=disc.dtype) - size // 2
+        weight = windows(disc, cells, size // 2, "zero").clamp(min=0)
+        total = blur_valid(weight, kernel)[..., 0, 0].clamp(min=_NO_WEIGHT)
+        moved = [
+            blur_valid(weight * (windows(o, cells, size // 2, "zero") * self.radius + step), kernel)
+            for o, step in ((x, steps), (y, steps[:, None]))
+        ]
+        return cells + torch.stack([m[..., 0, 0] / total for m in moved], dim=-1)
 
     def unflip(self, output: Tensor) -> Tensor:
         """Flip, swap left and right, negate x offsets, shift as the pixel convention requires."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
+from poselab.heatmaps import blur_at, blur_kernel, blur_same, peaks
 from poselab.methods.udp_offset.codec import UdpOffsetCodec
 
 if TYPE_CHECKING:
@@ -20,8 +21,14 @@ class UdpPoseCodec(UdpOffsetCodec):
 
     empty_cell: ClassVar[float] = 0.0
 
-    def _start(self, cells: Tensor, scores: Tensor) -> Tensor:
-        return torch.where(scores[..., None] > 0, cells, self.empty_cell)
+    def _peaks(self, disc: Tensor) -> tuple[Tensor, Tensor]:
+        cells, heights = peaks(blur_same(disc, blur_kernel(self.disc_kernel_size)))
+        return torch.where(heights[..., None] > 0, cells, self.empty_cell), heights
+
+    def _keypoints(self, disc: Tensor, x: Tensor, y: Tensor, cells: Tensor) -> Tensor:
+        """The cells, moved by the blurred offsets at them."""
+        offset = torch.stack([blur_at(o, cells, self.offset_kernel_size) for o in (x, y)], dim=-1)
+        return cells + offset * self.radius
 
 
 class MmposeUdpOffsetCodec(UdpPoseCodec):
