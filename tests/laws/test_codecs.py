@@ -17,6 +17,7 @@ import torch
 
 from poselab.codecs.coordinate import CoordinateCodec, HrnetCoordinateCodec
 from poselab.codecs.heatmap import HeatmapCodec
+from poselab.grouping.limbs import LimbGrouping
 from poselab.grouping.tags import TagGrouping
 from poselab.losses.coordinates import CoordinateLoss
 from poselab.losses.heatmaps import HeatmapLoss
@@ -24,6 +25,9 @@ from poselab.methods.associative_embedding.codec import TagCodec
 from poselab.methods.associative_embedding.loss import TagLoss
 from poselab.methods.compositional.codec import BoneCodec, bones
 from poselab.methods.compositional.loss import CompositionalLoss
+from poselab.methods.part_affinity.codec import PartAffinityCodec
+from poselab.methods.part_affinity.fields import PartFields
+from poselab.methods.part_affinity.loss import PartAffinityLoss
 from poselab.methods.simcc.codec import SimccCodec
 from poselab.methods.simcc.loss import AxisLoss
 from poselab.methods.udp_offset.codec import UdpOffsetCodec
@@ -73,6 +77,10 @@ def cases() -> list[Any]:
                 found.append(case(text, bins, AxisLoss(), 4 * sigma / split))
             tags = TagCodec(**where, grouping=TagGrouping(max_instances=3))
             found.append(case(f"tags-{pixels}-{name}", tags, TagLoss(), 2.0 * stride))
+            limbs = PartAffinityCodec(
+                **where, grouping=LimbGrouping(long_limb=None, max_instances=3)
+            )
+            found.append(case(f"limbs-{pixels}-{name}", limbs, PartAffinityLoss(), 2.0 * stride))
     return found
 
 
@@ -115,6 +123,8 @@ def encode(codec: Any, keypoints: torch.Tensor, visibility: torch.Tensor | None 
 
 def ideal(target: Any) -> Any:
     """The output of a network that makes no mistake."""
+    if hasattr(target, "fields"):
+        return PartFields(target.heatmaps, target.fields)
     if hasattr(target, "cell"):
         return TaggedHeatmaps(target.heatmaps, torch.zeros_like(target.heatmaps)[:, None])
     if isinstance(target, AxisTarget):
@@ -217,7 +227,7 @@ def test_unlabelled_keypoints_weigh_nothing(case: Case) -> None:
     torch.testing.assert_close(first, second, rtol=0, atol=0)
     assert torch.isfinite(first[0])
     # tag maps must be empty where nobody is; joints beyond an unlabelled one need its bone
-    if not isinstance(codec, (TagCodec, BoneCodec)):
+    if not isinstance(codec, (TagCodec, PartAffinityCodec, BoneCodec)):
         untouched = first[1].reshape(BATCH, 17, -1)[visibility[:, 0] == 0]
         assert untouched.numel() > 0
         assert (untouched == 0).all()
@@ -225,7 +235,7 @@ def test_unlabelled_keypoints_weigh_nothing(case: Case) -> None:
 
 def stated_reach(codec: Any) -> list[tuple[float, float]]:
     """Along x and y, the pixels between which a labelled keypoint has a weight."""
-    if isinstance(codec, TagCodec):
+    if isinstance(codec, (TagCodec, PartAffinityCodec)):
         return [(-0.5, length - 0.5) for length in codec.input_size[::-1]]
     if isinstance(codec, SimccCodec):
         scales, lengths = codec._bin_to_pixel(), codec.bins[::-1]
@@ -311,9 +321,9 @@ def test_keypoints_outside_weigh_as_in_the_authors_code(
 def test_offsets_of_a_keypoint_outside_are_an_empty_disc() -> None:
     codec = UdpOffsetCodec(**AUTHORS)
     keypoints = torch.full((1, 1, 17, 2), -500.0)
-    heatmaps, weight = encode(codec, keypoints)
-    assert (heatmaps == 0).all()
-    by_keypoint = weight.unflatten(1, (17, 3))
+    target = encode(codec, keypoints)
+    assert (target.heatmaps == 0).all()
+    by_keypoint = target.weight.unflatten(1, (17, 3))
     assert (by_keypoint[:, :, 0] == 1).all()
     assert (by_keypoint[:, :, 1:] == 0).all()
 

@@ -8,13 +8,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from poselab.codecs.grid import GridCodec
+from poselab.codecs.candidates import candidates, of_members, poses_at
+from poselab.codecs.grid import GridCodec, inside_input
 from poselab.grouping.tags import TagGrouping, group, joint_order
 from poselab.heatmaps import (
     index_to_cells,
     max_gaussians,
     nearest_cell,
-    non_maximum_suppression,
     quarter_offset,
     values_at,
 )
@@ -31,7 +31,7 @@ class TagCodec(GridCodec):
     The head outputs ``channels`` heatmaps and as many tag maps. sigma is in heatmap cells;
     ``grouping`` defines how decoding groups joints into people. Poses are ordered best first; a
     missing joint has score zero and lies at the mean of its person's joints. Two people whose
-    joints of one kind fall into the same cell share it. Joints outside the heatmap have neither
+    joints of one kind fall into the same cell share it. Joints outside the input have neither
     Gaussian nor tag, as in the authors' code.
 
     Raises:
@@ -56,13 +56,13 @@ class TagCodec(GridCodec):
 
     def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> TagTarget:
         """Heatmaps (B, K, h, w), weight (B, 1, h, w) or (B, 1, 1, 1), cell, present (B, P, K)."""
-        labelled = visibility > 0
-        cells = self.grid.to_cells(keypoints.float().where(labelled[..., None], 0.0))
+        drawn = (visibility > 0) & inside_input(keypoints, self.input_size)
+        cells = self.grid.to_cells(keypoints.float().where(drawn[..., None], 0.0))
         nearest = nearest_cell(cells)
-        present = labelled & self.grid.within(nearest, 0)
+        present = drawn & self.grid.within(nearest, 0)
         column, row = nearest.where(present[..., None], 0.0).long().unbind(-1)
         return TagTarget(
-            heatmaps=max_gaussians(cells, present, self.grid.size, self.sigma),
+            heatmaps=max_gaussians(cells, drawn, self.grid.size, self.sigma),
             weight=self.grid.downsample_mask(loss_mask),
             cell=row * self.grid.size[1] + column,
             present=present,
@@ -72,20 +72,22 @@ class TagCodec(GridCodec):
         """Poses padded to ``grouping.max_instances``; scores are the heatmaps at the joints."""
         heatmaps, tags = output.heatmaps.float(), output.tags.float()
         depth = tags.shape[1]
-        maxima = non_maximum_suppression(heatmaps).flatten(-2)
-        count = min(self.grouping.max_instances, maxima.shape[-1])
-        values, index = maxima.topk(count, dim=-1)  # candidates (B, K, M)
-        candidate_tags = values_at(tags, index[:, None].expand(-1, depth, -1, -1))
-        members = self._group(values, candidate_tags).to(heatmaps.device)  # B P K
+        found = candidates(heatmaps, self.grouping.max_instances)
+        candidate_tags = values_at(tags, found.where[:, None].expand(-1, depth, -1, -1))
+        members = self._group(found.values, candidate_tags).to(heatmaps.device)  # B P K
         detected = members >= 0
-        chosen = members.clamp(min=0).mT  # B K P
-        scores = values.gather(-1, chosen).mT * detected
-        where = index.gather(-1, chosen).mT
+        scores, where = (
+            of_members(found.values, members) * detected,
+            of_members(found.where, members),
+        )
         if self.grouping.refine:
-            spread = chosen[:, None].expand(-1, depth, -1, -1)
+            spread = members.clamp(min=0).mT[:, None].expand(-1, depth, -1, -1)
             joint_tags = candidate_tags.gather(-1, spread).mT  # B T P K
             scores, where = _place_missing(heatmaps, tags, joint_tags, detected, scores, where)
-        return self._poses(heatmaps, where, scores, detected)
+        cells = index_to_cells(where, heatmaps.shape[-1])
+        if self.grouping.adjust:
+            cells = quarter_offset(heatmaps, cells.transpose(1, 2)).transpose(1, 2)
+        return poses_at(self.grid, cells, scores, detected)
 
     def _group(self, values: Tensor, tags: Tensor) -> Tensor:
         """The candidate (B, max_instances, K) of each person's joints, -1 for none."""
@@ -95,16 +97,6 @@ class TagCodec(GridCodec):
             instances = group(image[0], image[1:].transpose(1, 2, 0), self.order, self.grouping)
             row[: len(instances)] = torch.from_numpy(instances)
         return members
-
-    def _poses(self, heatmaps: Tensor, where: Tensor, scores: Tensor, detected: Tensor) -> Poses:
-        """Poses of joints at flat cells (B, P, K); a score of zero means a missing joint."""
-        cells = index_to_cells(where, heatmaps.shape[-1])
-        if self.grouping.adjust:
-            cells = quarter_offset(heatmaps, cells.transpose(1, 2)).transpose(1, 2)
-        found = (scores > 0)[..., None]
-        mean = (cells * found).sum(2, keepdim=True) / found.sum(2, keepdim=True).clamp(min=1)
-        points = self.grid.to_pixels(torch.where(found, cells, mean))
-        return Poses(points, scores, valid=detected.any(-1), detected=detected)
 
     def unflip(self, output: TaggedHeatmaps) -> TaggedHeatmaps:
         """Flip, swap left and right, and shift as the pixel convention requires."""
