@@ -25,6 +25,8 @@ from poselab.methods.associative_embedding.codec import TagCodec
 from poselab.methods.associative_embedding.loss import TagLoss
 from poselab.methods.compositional.codec import BoneCodec, bones
 from poselab.methods.compositional.loss import CompositionalLoss
+from poselab.methods.higher_hrnet.codec import HigherHrnetCodec, TwoResolutions
+from poselab.methods.higher_hrnet.loss import HigherHrnetLoss
 from poselab.methods.part_affinity.codec import PartAffinityCodec
 from poselab.methods.part_affinity.fields import PartFields
 from poselab.methods.part_affinity.loss import PartAffinityLoss
@@ -77,6 +79,10 @@ def cases() -> list[Any]:
                 found.append(case(text, bins, AxisLoss(), 4 * sigma / split))
             tags = TagCodec(**where, grouping=TagGrouping(max_instances=3))
             found.append(case(f"tags-{pixels}-{name}", tags, TagLoss(), 2.0 * stride))
+            if stride > 1:
+                both = HigherHrnetCodec(**where, grouping=TagGrouping(max_instances=3))
+                text = f"two-resolutions-{pixels}-{name}"
+                found.append(case(text, both, HigherHrnetLoss(), 3.0 * stride))
             limbs = PartAffinityCodec(
                 **where, grouping=LimbGrouping(long_limb=None, max_instances=3)
             )
@@ -125,6 +131,8 @@ def ideal(target: Any) -> Any:
     """The output of a network that makes no mistake."""
     if hasattr(target, "fields"):
         return PartFields(target.heatmaps, target.fields)
+    if hasattr(target, "high"):
+        return TwoResolutions(ideal(target.low), target.high.heatmaps)
     if hasattr(target, "cell"):
         return TaggedHeatmaps(target.heatmaps, torch.zeros_like(target.heatmaps)[:, None])
     if isinstance(target, AxisTarget):
@@ -146,7 +154,14 @@ def flipped(codec: Any, keypoints: torch.Tensor) -> torch.Tensor:
 
 def maps_of(output: Any) -> torch.Tensor:
     """The part of an output that holds its positions."""
-    return next(part for part in (output if isinstance(output, tuple) else (output,)))
+    return maps_of(output[0]) if isinstance(output, tuple) else output
+
+
+def with_maps(output: Any, maps: torch.Tensor) -> Any:
+    """The same output with another part that holds its positions."""
+    if not isinstance(output, tuple):
+        return maps
+    return type(output)(with_maps(output[0], maps), *output[1:])
 
 
 @family
@@ -253,6 +268,7 @@ def stated_reach(codec: Any) -> list[tuple[float, float]]:
 
 def weights(target: Any) -> torch.Tensor:
     """The greatest weight (B, K) of every keypoint, or whether it has a Gaussian among people's."""
+    target = getattr(target, "low", target)
     if hasattr(target, "present"):
         return (target.heatmaps.amax((-2, -1)) > 0).float()
     per_keypoint = target.weight.flatten(2) if target.weight.ndim > 2 else target.weight[..., None]
@@ -345,8 +361,7 @@ def noise_like(output: Any) -> Any:
 def total_and_gradient(loss: Any, output: Any, target: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """The summed loss, and its gradient in the part of the output that holds positions."""
     leaf = maps_of(output).clone().requires_grad_()
-    whole = type(output)(leaf, *output[1:]) if isinstance(output, tuple) else leaf
-    total = sum(loss(whole, target).values())
+    total = sum(loss(with_maps(output, leaf), target).values())
     total.backward()
     return total.detach(), leaf.grad
 

@@ -76,10 +76,8 @@ class TagCodec(GridCodec):
         candidate_tags = values_at(tags, found.where[:, None].expand(-1, depth, -1, -1))
         members = self._group(found.values, candidate_tags).to(heatmaps.device)  # B P K
         detected = members >= 0
-        scores, where = (
-            of_members(found.values, members) * detected,
-            of_members(found.where, members),
-        )
+        scores = of_members(found.values, members) * detected
+        where = of_members(found.where, members)
         if self.grouping.refine:
             spread = members.clamp(min=0).mT[:, None].expand(-1, depth, -1, -1)
             joint_tags = candidate_tags.gather(-1, spread).mT  # B T P K
