@@ -34,10 +34,12 @@ class CoordinateTarget(NamedTuple):
 
 
 class HeatmapTarget(NamedTuple):
-    """heatmaps (B, C, h, w); weight broadcastable to it, zero for cells without loss."""
+    """heatmaps (B, C, h, w); weight broadcastable to it, zero for cells without loss; visible
+    (B, C) bool where known: labelled and not occluded."""
 
     heatmaps: Tensor
     weight: Tensor
+    visible: Tensor | None = None
 
 
 class AxisLogits(NamedTuple):

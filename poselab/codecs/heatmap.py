@@ -58,9 +58,12 @@ class HeatmapCodec(GridCodec):
     activation: what turns the network's output into heatmaps: "identity"; "softmax" over all cells,
     scaled to the height of the targets; or "sigmoid".
 
-    A keypoint has weight zero where it is not labelled or its Gaussian, cut at 3 sigma, does not
-    touch the heatmap; one-hot targets reach one cell outside. Under the pixel convention "hrnet"
-    the last half stride of the input has no cell.
+    reach: a labelled keypoint has a weight if its nearest cell lies at most this many sigma outside
+    the heatmap along either axis: 3 in SimpleBaseline's, HRNet's, DARK's and UDP's code, where
+    Gaussians are cut (to the left and the top theirs reach one cell more, which stays empty); 0 in
+    CPN's. One-hot targets reach one cell.
+
+    Under the pixel convention "hrnet" the last half stride of the input has no cell.
 
     Raises:
         InputError: an unknown encoding, decoder, activation or convention, or a stride that does
@@ -74,10 +77,13 @@ class HeatmapCodec(GridCodec):
     decoder: Decoder = "quarter"
     blur: int | None = None
     activation: Activation = "identity"
+    reach: float = 3.0
 
     def __post_init__(self) -> None:
         if not self.sigma > 0:
             raise InputError(f"expected a sigma above 0 heatmap cells, got {self.sigma}")
+        if not self.reach >= 0:
+            raise InputError(f"expected codec.reach of 0 sigma or more, got {self.reach}")
         if self.blur is not None and (self.blur < 1 or self.blur % 2 == 0):
             raise InputError(f"expected codec.blur as an odd number of cells, got {self.blur}")
         super().__post_init__()
@@ -104,10 +110,11 @@ class HeatmapCodec(GridCodec):
         return replace(self, decoder=decoder)
 
     def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> HeatmapTarget:
-        """Heatmaps (B, K, h, w), zero where unlabelled; weight (B, K, 1, 1) or (B, K, h, w)."""
+        """Heatmaps (B, K, h, w), zero where unlabelled; weight (B, K, 1, 1) or (B, K, h, w);
+        visible (B, K)."""
         points, labelled = single_person(keypoints, visibility)
         cells, size = self.grid.to_cells(points), self.grid.size
-        reach = 1.0 if self.encoding == "one_hot" else 3 * self.sigma
+        reach = 1.0 if self.encoding == "one_hot" else self.reach * self.sigma
         weight = (labelled & self.grid.within(nearest_cell(cells), reach)).float()
         if self.encoding == "one_hot":
             inside = [cells[..., axis].clamp(0, size[1 - axis] - 1) for axis in (0, 1)]
@@ -116,7 +123,7 @@ class HeatmapCodec(GridCodec):
             biased = self.encoding == "biased"
             heatmaps = gaussians(cells, size, self.sigma, biased=biased, height=weight)
         mask = self.grid.downsample_mask(loss_mask)
-        return HeatmapTarget(heatmaps, weight[..., None, None] * mask)
+        return HeatmapTarget(heatmaps, weight[..., None, None] * mask, visibility[:, 0] == 2)
 
     def decode(self, output: Tensor) -> Poses:
         """Poses whose scores are the heatmaps' highest values, at most one after a softmax."""

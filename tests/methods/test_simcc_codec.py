@@ -86,7 +86,26 @@ def test_raw_scores_are_the_smaller_logit() -> None:
     assert poses.keypoints[0, 0, 0].tolist() == [1.25, 1.75]
 
 
-def test_flip_test_takes_the_mean_probability() -> None:
+def test_equal_smoothing_takes_the_surer_axis_the_others_the_less_sure_one() -> None:
+    """validate_simdr and validate_sa_simdr of the authors, on probabilities 0.8 and 0.4."""
+    x, y = torch.full((1, 17, 24), 0.2 / 23), torch.full((1, 17, 32), 0.6 / 31)
+    x[..., 3], y[..., 4] = 0.8, 0.4
+    output = AxisLogits(x.log(), y.log())
+    surer = codec(share=0.1).decode(output).scores[0, 0, 0].item()
+    assert surer == pytest.approx(0.8 / 0.9)
+    less_sure = codec(smoothing="gaussian", sigma=2.0).decode(output).scores[0, 0, 0].item()
+    assert less_sure == pytest.approx(0.4 * 2 * math.sqrt(2 * math.pi))  # above one, as theirs
+
+
+@pytest.mark.parametrize("smoothing", ["gaussian", "laplace"])
+def test_flip_test_of_smoothed_bins_takes_the_mean_logit(smoothing: str) -> None:
+    """validate_sa_simdr: softmax((output + flipped) / 2)."""
+    first, second = (AxisLogits(*torch.randn(2, 1, 17, 24)) for _ in range(2))
+    merged = codec(smoothing=smoothing).merge(first, second)
+    torch.testing.assert_close(merged.x, (first.x + second.x) / 2)
+
+
+def test_flip_test_of_equal_smoothing_takes_the_mean_probability() -> None:
     first = AxisLogits(torch.randn(1, 17, 24), torch.randn(1, 17, 32))
     second = AxisLogits(torch.randn(1, 17, 24), torch.randn(1, 17, 32))
     merged = codec().merge(first, second)

@@ -44,6 +44,20 @@ def test_is_the_authors_formula(beta: float, soften: bool) -> None:
     assert total == pytest.approx(by_loops(output, target, beta, soften), rel=1e-5)
 
 
+def test_sums_are_the_authors() -> None:
+    """NMTCritierion sums over bins and keypoints, mmpose's KLDiscretLoss over the batch."""
+    output, target = case()
+    mean = by_loops(output, target, beta=1.0, soften=False)
+    batch = AxisLoss(mean_over_bins=True, sum_over_batch=True)(output, target)
+    assert sum(batch.values()).item() == pytest.approx(2 * mean, rel=1e-5)
+    ours = AxisLoss()(output, target)
+    for axis in ("x", "y"):
+        log_p, t = getattr(output, axis).log_softmax(-1), getattr(target, axis)
+        by_keypoint = torch.nn.functional.kl_div(log_p, t, reduction="none").sum(-1)
+        expected = (by_keypoint * target.weight).sum() / len(t)
+        torch.testing.assert_close(ours[axis], expected)
+
+
 def test_one_hot_is_cross_entropy_with_its_gradient() -> None:
     """Two bins, logits log 3 and 0: p = 3/4, 1/4; t is the second: loss log 4, gradient p - t."""
     logits = torch.tensor([[[math.log(3.0), 0.0]]], requires_grad=True)

@@ -25,7 +25,9 @@ class Feedback:
     corrects, those of a network without errors ("target", fixed path consolidation) or the
     network's own ("predicted"); epochs: after how many epochs each further step is added, 0 to
     train all steps from the start.
-    Source: Carreira et al. 2016; four steps, 20 pixels and three epochs are theirs.
+    Source: Carreira et al. 2016; four steps, 20 pixels and three epochs are theirs. The paper gives
+    no sigma; the default of their layer, exp(-0.001·d²) on 224×224 pixels, has 22.4
+    (pulkitag/ief, src/layers/python_ief.py).
 
     Raises:
         InputError: an unknown path, or a number out of range.
@@ -33,7 +35,7 @@ class Feedback:
 
     steps: int = 4
     bound: float = 20.0
-    sigma: float = 6.0
+    sigma: float = 22.4
     path: Literal["target", "predicted"] = "target"
     epochs: int = 3
 

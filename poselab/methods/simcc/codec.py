@@ -34,9 +34,11 @@ class SimccCodec(CodecDefaults):
     "gaussian" and "laplace" spread the target by sigma bins (or one number along x and one along
     y) around the exact position. Those sum to one, or have the height ``peak`` (1 in RTMPose, whose
     loss takes their softmax).
-    score: "probability", that of the more probable bin of the two axes relative to a perfect
-    output, at most one; or "logit", the smaller of the two highest logits (RTMPose).
-    Source: SimCC, Li et al. 2022, section 3; sigma 6 and share 0.1 from its code and paper.
+    score: "probability", that of the highest bin relative to a perfect output's, with equal
+    smoothing of the axis where it is higher, else of the one where it is lower; or "logit", the
+    smaller of the two highest logits (RTMPose).
+    Source: SimCC, Li et al. 2022, section 3; sigma 6 and share 0.1 from its code and paper, scores
+    and flip test from validate_simdr and validate_sa_simdr of its code (lib/core/function.py).
 
     Raises:
         InputError: split, sigma or peak not above 0, a share outside [0, 1), an unknown smoothing,
@@ -93,14 +95,16 @@ class SimccCodec(CodecDefaults):
     def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> AxisTarget:
         """Targets of both axes; ``loss_mask`` is ignored, as for coordinates.
 
-        A keypoint has weight zero where it is not labelled or too far outside the bins: half a
-        pixel beyond the first or last one with equal smoothing, else 3 sigma.
+        A keypoint has weight zero where it is not labelled or, along either axis, too far outside
+        the bins: with equal smoothing where its nearest bin does not exist, else from 3 sigma on,
+        both as in mmpose (SimCC's code counts 3 sigma in pixels, where the target is as good as
+        empty).
         """
         points, labelled = single_person(keypoints, visibility)
         positions = [(points[..., a] - o) / s for a, (s, o) in enumerate(self._bin_to_pixel())]
         lengths = self.bins[::-1]
         for position, length, sigma in zip(positions, lengths, self.sigmas, strict=True):
-            reach = (self.split + 1) / 2 if self.smoothing == "equal" else _REACH * sigma
+            reach = 0.5 if self.smoothing == "equal" else _REACH * sigma
             labelled = labelled & (position >= -reach) & (position <= length - 1 + reach)
         x, y = map(self._target, positions, lengths, self.sigmas)
         return AxisTarget(x=x, y=y, weight=labelled.float())
@@ -138,7 +142,7 @@ class SimccCodec(CodecDefaults):
             top - row.logsumexp(-1) - math.log(self._highest_target(sigma))
             for top, row, sigma in zip(highest, rows, self.sigmas, strict=True)
         )
-        return torch.maximum(x, y).exp().clamp(max=1)
+        return (torch.maximum if self.smoothing == "equal" else torch.minimum)(x, y).exp()
 
     def unflip(self, output: AxisLogits) -> AxisLogits:
         """Flip x, swap left and right, and shift as the pixel convention requires."""
@@ -152,9 +156,9 @@ class SimccCodec(CodecDefaults):
         return AxisLogits(x=x, y=output.y[:, index])
 
     def merge(self, first: AxisLogits, second: AxisLogits) -> AxisLogits:
-        """The mean of the probabilities, as logits; the mean of the logits with score "logit"."""
+        """The mean of the logits; with equal smoothing that of the probabilities, as logits."""
         pairs = zip(first, second, strict=True)
-        if self.score == "logit":
+        if self.smoothing != "equal" or self.score == "logit":
             return AxisLogits(*((a + b) / 2 for a, b in pairs))
         both = (torch.logaddexp(a.log_softmax(-1), b.log_softmax(-1)) for a, b in pairs)
         return AxisLogits(*(sum_ - math.log(2) for sum_ in both))
