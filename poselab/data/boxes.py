@@ -26,6 +26,10 @@ class Items(NamedTuple):
     scores: Floats
 
 
+CLIP_RULES = ("hrnet", "dark", "mmpose")
+"""How code of the field makes annotated boxes end in the image, see :func:`clipped`."""
+
+
 def labelled_instances(annotations: Annotations) -> Items:
     """Every person with a labelled keypoint and their annotated box, or the tightest box around
     their keypoints where the annotated one is empty.
@@ -45,6 +49,37 @@ def labelled_instances(annotations: Annotations) -> Items:
         annotations.keypoints[instances[empty]], annotations.visibility[instances[empty]] > 0
     )
     return Items(annotations.image_of()[instances], instances, boxes, np.ones(len(instances)))
+
+
+def clipped(items: Items, annotations: Annotations, rule: str) -> Items:
+    """Labelled instances whose boxes end in the image, without those that have no box left.
+
+    ``rule`` "hrnet": from the first to the last pixel, so that all boxes are a pixel narrower and
+    lower, and people without a segmented area are left out (SimpleBaseline, HRNet, UDP, SimCC, RLE,
+    ViTPose; lib/dataset/coco.py, clean_bbox); "dark": the same with that pixel added again
+    (DarkPose); "mmpose": what lies outside is cut (mmpose 1.x, base_coco_style_dataset.py,
+    parse_data_info). Boxes in images of unknown size are not cut.
+
+    Raises:
+        InputError: no box is left.
+    """
+    corner, sides = np.split(np.asarray(items.boxes, dtype=np.float64), 2, axis=1)
+    sizes = annotations.sizes[items.image][:, ::-1]
+    last = np.where(sizes > 0, sizes - 1.0, np.inf)
+    low = np.maximum(corner, 0)
+    if rule == "mmpose":
+        high = np.minimum(corner + sides, last)
+        keep = (high > low).all(axis=1)
+    else:
+        high = np.minimum(low + np.maximum(sides - 1, 0), last)
+        keep = (high >= low).all(axis=1) & (annotations.areas[items.person] > 0)
+    if not keep.any():
+        raise InputError(
+            f"expected boxes inside their images in {annotations.source}, found none that "
+            f"framing.clip={rule} keeps; correct the boxes or set framing.clip=null"
+        )
+    boxes = np.concatenate([low, high - low + (rule == "dark")], axis=1)
+    return Items(items.image[keep], items.person[keep], boxes[keep], items.scores[keep])
 
 
 def detected_instances(

@@ -13,7 +13,14 @@ import numpy as np
 
 from poselab import geometry
 from poselab.annotations.formats.detections import read_detections
-from poselab.data.boxes import Items, detected_instances, labelled_instances, whole_images
+from poselab.data.boxes import (
+    CLIP_RULES,
+    Items,
+    clipped,
+    detected_instances,
+    labelled_instances,
+    whole_images,
+)
 from poselab.ranges import check_positive, check_size
 from poselab.structures import InputError
 
@@ -107,20 +114,27 @@ class PersonCrop(_Framing):
     """One person fills the input: their box, grown to the input's aspect ratio and by ``padding``.
 
     ``boxes`` is a detections file for validation and prediction (None: annotated boxes), of which
-    boxes with a score below ``threshold`` are left out.
+    boxes with a score below ``threshold`` are left out. ``clip`` is the rule by which annotated
+    boxes are made to end in the image, a key of :data:`poselab.data.boxes.CLIP_RULES`; None: they
+    may reach outside.
 
     Raises:
-        InputError: ``size`` is not two whole numbers, or ``padding`` not above 0.
+        InputError: ``size`` is not two whole numbers, ``padding`` not above 0, or no such rule.
     """
 
     padding: float = 1.25
     boxes: str | None = None
     threshold: float = 0.0
+    clip: str | None = None
     max_instances: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_positive("framing.padding", self.padding)
+        if self.clip is not None and self.clip not in CLIP_RULES:
+            raise InputError(
+                f"expected framing.clip out of {[*CLIP_RULES]} or null, got {self.clip!r}"
+            )
 
     def items(self, annotations: Annotations, training: bool) -> Items:
         """Every labelled person, or every detected one.
@@ -139,11 +153,13 @@ class PersonCrop(_Framing):
                 "would show that point alone; annotate `bbox`, or use a method of whole images "
                 "(such as experiment=quickstart/bottom_up)"
             )
-        return items
+        return items if self.clip is None else clipped(items, annotations, self.clip)
 
     def comparability(self) -> dict[str, Any]:
         """See :class:`Framing`."""
         boxes: dict[str, Any] = {"kind": "labelled"}
+        if self.clip is not None:
+            boxes["clip"] = self.clip
         if self.boxes is not None:
             boxes = {"kind": "detected", "file": self.boxes, "threshold": float(self.threshold)}
         return super().comparability() | {"boxes": boxes, "padding": self.padding}

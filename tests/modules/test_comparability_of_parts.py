@@ -16,6 +16,7 @@ from poselab.experiments.config.compose import compose
 from poselab.synthetic import Settings, generate
 
 OKS = {"metric": "oks", "image_set": "a"}
+OKS_NMS = {"kind": "OKS", "threshold": 0.9, "area": "crop"}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def test_labelled_boxes_and_the_usual_rules(instances: Path) -> None:
     assert made["boxes"] == {"kind": "labelled"}
     assert (made["flip_test"], made["flip_shift"], made["pixels"]) == (True, 1, "hrnet")
     assert made["score"] == "box score · mean of keypoint scores above 0.2"
-    assert (made["nms"], made["input_size"]) == ({"kind": "OKS", "threshold": 0.9}, [64, 64])
+    assert (made["nms"], made["input_size"]) == (OKS_NMS, [64, 64])
     assert made["training"]["images"] == 6
     assert made["overlap"] == {"images": 0, "decided_by": "content of the files"}
 
@@ -50,6 +51,8 @@ def test_every_choice_is_recorded(instances: Path) -> None:
         "flip_test=false": "run.flip_test",
         "module=single_person": "run.score run.nms",
         "postprocess.nms=null": "run.nms",
+        "postprocess.nms_area=box": "run.nms",
+        "framing.clip=mmpose": "run.boxes",
         "framing.padding=1": "run.padding",
         "data.limit=3": "run.training",
     }.items():

@@ -97,7 +97,9 @@ RUN_FIELDS: dict[str, RecordField] = {
     "boxes": RecordField(
         "unequal",
         wording.boxes,
-        compared=lambda boxes: [boxes.get(key) for key in ("kind", "fingerprint", "threshold")],
+        compared=lambda boxes: [
+            boxes.get(key) for key in ("kind", "clip", "fingerprint", "threshold")
+        ],
     ),
     "flip_test": RecordField("unequal", wording.flip_test),
     "flip_shift": RecordField(
@@ -111,7 +113,8 @@ RUN_FIELDS: dict[str, RecordField] = {
         "unequal", both_values("boxes enlarged {} vs. {} times", "padding"), ("boxes",)
     ),
     "score": RecordField("unequal", both_values("score of a pose: {} vs. {}", "score")),
-    "nms": RecordField("unequal", wording.nms),
+    # Records that name no area are of runs that took the given box's.
+    "nms": RecordField("unequal", wording.nms, compared=lambda nms: nms and {"area": "box"} | nms),
     "training": RecordField(
         "unequal",
         wording.training,

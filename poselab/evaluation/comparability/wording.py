@@ -79,7 +79,8 @@ def boxes(a: Record, b: Record) -> str:
 
 def _describe_boxes(source: Record) -> str:
     if source["kind"] != "detected":
-        return {"labelled": "ground truth", "none": "none (whole images)"}[source["kind"]]
+        words = {"labelled": "ground truth", "none": "none (whole images)"}[source["kind"]]
+        return f"{words}, clipped by the rule {source['clip']}" if source.get("clip") else words
     words = str(source["file"])
     if source.get("person_AP") is not None:
         words += f" ({100 * source['person_AP']:.1f} AP)"
@@ -93,11 +94,14 @@ def flip_test(a: Record, b: Record) -> str:
 
 def nms(a: Record, b: Record) -> str:
     """The rules of non-maximum suppression."""
-    rules = (
-        "none" if record["nms"] is None else "{kind} {threshold:g}".format(**record["nms"])
-        for record in (a, b)
-    )
-    return "NMS: {} vs. {}".format(*rules)
+    return "NMS: {} vs. {}".format(*(_describe_nms(record["nms"]) for record in (a, b)))
+
+
+def _describe_nms(rule: Record | None) -> str:
+    if rule is None:
+        return "none"
+    area = " over the area of the crop" if rule.get("area") == "crop" else ""
+    return "{kind} {threshold:g}".format(**rule) + area
 
 
 def input_size(a: Record, b: Record) -> str:

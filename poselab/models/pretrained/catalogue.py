@@ -10,7 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from poselab.models.pretrained import keypoint_rcnn, mmpose, repositories, vitpose
+from poselab.models.pretrained import (
+    keypoint_rcnn,
+    mmpose,
+    mmpose_networks,
+    repositories,
+    vitpose,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +80,7 @@ def _dark() -> Iterator[PretrainedModel]:
     """DARK's code, with its own crops, and grids that share first and last pixel as UDP's do."""
     resnet, hrnet = repositories.POSE_RESNET, repositories.POSE_HRNET
     crop = ("framing._target_=poselab.data.dark_crop.DarkCrop", "framing.pixels=udp")
+    crop = (*crop, "framing.clip=dark")
     wide, narrow = ((_codec(name), *_UNBIASED, *crop) for name in ("DarkCodec", "NarrowDarkCodec"))
     yield PretrainedModel("dark_r50_128x96", "coco/dark_r50_128x96", resnet, (*narrow, *_BGR))
     yield PretrainedModel("dark_w32_128x96", "coco/dark_w32_128x96", hrnet, narrow)
@@ -177,6 +184,77 @@ def _mmpose() -> Iterator[PretrainedModel]:
     yield PretrainedModel(name, base, mmpose.HEATMAP_HRNET, offsets)
 
 
+_MMPOSE_CROP = ("framing.pixels=hrnet", "framing.clip=mmpose")
+
+
+def _mmpose_networks() -> Iterator[PretrainedModel]:
+    """Lite-HRNet, convolutional pose machines and the hourglass of mmpose 1.x."""
+    decoder = (_codec("MmposeCodec"), *_MMPOSE_CROP)
+    fusion = "backbone.authors_fusion=true"
+    for size in SIZES:
+        for modules in (18, 30):
+            base, keys = f"lite_hrnet_{modules}_{size}", mmpose_networks.LITE_HRNET
+            yield PretrainedModel(f"mmpose_{base}", f"coco/{base}", keys, (*decoder, fusion))
+        base, keys = f"cpm_{size}", mmpose_networks.CPM
+        yield PretrainedModel(f"mmpose_{base}", f"coco/{base}", keys, decoder)
+    base, keys = "coco/hrnet_w32_256x192", mmpose_networks.HOURGLASS
+    for side in (256, 384):
+        hourglass = ("backbone=hourglass52", f"framing.size=[{side},{side}]", *decoder)
+        yield PretrainedModel(f"mmpose_hourglass52_{side}x{side}", base, keys, hourglass)
+
+
+def _mmpose_integral() -> Iterator[PretrainedModel]:
+    """Integral regression, its debiased variant and DSNT of mmpose 1.x."""
+    head = "method.head._target_=poselab.methods.integral.reference_head.MmposeSoftArgmaxHead"
+    crop = (*_COORDINATES, "framing.clip=mmpose")
+    plain = (_codec("HrnetCoordinateCodec", "codecs.coordinate"), head, *crop)
+    debiased = ("+method.head.debias=true", "+method.head.temperature=0.1")
+    for name, changes in (
+        ("integral", ()),
+        ("integral_debiased", (*debiased, "method.head.normalise=softmax")),
+        ("dsnt", ()),
+    ):
+        base = f"{name}_r50_256x256"
+        yield PretrainedModel(f"mmpose_{base}", f"coco/{base}", mmpose.INTEGRAL, (*plain, *changes))
+
+
+def _mmpose_mpii() -> Iterator[PretrainedModel]:
+    """mmpose 1.x on MPII, whose boxes are not cut to the image."""
+    pixels = "framing.pixels=hrnet"
+    decoder = (_codec("MmposeCodec"), pixels)
+    dark = (_codec("MmposeDarkCodec"), *_UNBIASED, pixels)
+    coordinates = (_codec("HrnetCoordinateCodec", "codecs.coordinate"), *_COORDINATES)
+    for depth in (50, 101, 152):
+        name, base = f"mmpose_heatmap_r{depth}_mpii_256x256", f"mpii/heatmap_r{depth}_256x256"
+        yield PretrainedModel(name, base, mmpose.HEATMAP_RESNET, decoder)
+        name, base = f"mmpose_deeppose_r{depth}_mpii_256x256", "mpii/direct_r50_256x256"
+        changes = (f"backbone=resnet{depth}", *coordinates)
+        yield PretrainedModel(name, base, mmpose.DEEPPOSE, changes)
+    rle = (*coordinates, "method.head.normalise=false")
+    yield PretrainedModel("mmpose_rle_r50_mpii_256x256", "mpii/rle_r50_256x256", mmpose.RLE, rle)
+    for width in (32, 48):
+        base, keys = f"mpii/hrnet_w{width}_256x256", mmpose.HEATMAP_HRNET
+        yield PretrainedModel(f"mmpose_hrnet_w{width}_mpii_256x256", base, keys, decoder)
+        yield PretrainedModel(f"mmpose_dark_w{width}_mpii_256x256", base, keys, dark)
+    for modules in (18, 30):
+        base, keys = f"lite_hrnet_{modules}", mmpose_networks.LITE_HRNET
+        changes = (*decoder, "backbone.authors_fusion=true")
+        yield PretrainedModel(f"mmpose_{base}_mpii_256x256", f"mpii/{base}_256x256", keys, changes)
+    yield PretrainedModel(
+        "mmpose_cpm_mpii_368x368", "mpii/cpm_368x368", mmpose_networks.CPM, decoder
+    )
+    for side in (256, 384):
+        hourglass = ("backbone=hourglass52", f"framing.size=[{side},{side}]", *decoder)
+        name, base = f"mmpose_hourglass52_mpii_{side}x{side}", "mpii/hrnet_w32_256x256"
+        yield PretrainedModel(name, base, mmpose_networks.HOURGLASS, hourglass)
+    udp = ("backbone=cspnext_medium", "framing.pixels=udp", _codec("MmposeUdpCodec"), *_UDP)
+    base = "mpii/heatmap_r50_256x256"
+    yield PretrainedModel("mmpose_cspnext_m_mpii_256x256", base, mmpose.HEATMAP_CSPNEXT, udp)
+    rtmpose = ("backbone=cspnext_medium", "method=rtmcc", "method.codec.sigma=[5.66,5.66]", pixels)
+    simcc = (*rtmpose, _codec("MmposeSimccCodec", _SIMCC))
+    yield PretrainedModel("rtmpose_m_mpii_256x256", base, mmpose.RTMPOSE, simcc)
+
+
 def _rtmpose() -> Iterator[PretrainedModel]:
     """RTMPose, by mmpose's authors, and the heatmap networks that pretrain its backbones."""
     decoder = _codec("MmposeSimccCodec", _SIMCC)
@@ -223,6 +301,9 @@ _FAMILIES = (
     _simcc,
     _regression,
     _mmpose,
+    _mmpose_networks,
+    _mmpose_integral,
+    _mmpose_mpii,
     _rtmpose,
     _vitpose,
     _keypoint_rcnn,
