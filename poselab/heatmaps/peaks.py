@@ -53,13 +53,18 @@ def non_maximum_suppression(heatmaps: Tensor, window: int = 5) -> Tensor:
 def sliding_max(heatmaps: Tensor, window: int) -> Tensor:
     """The largest value (B, K, h, w) in the odd window·window square around every cell.
 
-    Shifted maxima along one axis, then the other: on CPUs ten times as fast as max pooling.
+    Shifted maxima along one axis, then the other, of twice the width each time: on CPUs ten times
+    as fast as max pooling.
     """
     half = window // 2
     for axis, pad in ((-1, (half, half)), (-2, (0, 0, half, half))):
-        padded = functional.pad(heatmaps, pad, value=-math.inf)
-        length = heatmaps.shape[axis]
-        heatmaps = padded.narrow(axis, 0, length)
-        for i in range(1, window):
-            heatmaps = torch.maximum(heatmaps, padded.narrow(axis, i, length))
+        largest, width = functional.pad(heatmaps, pad, value=-math.inf), 1
+        while width < window:
+            step = min(width, window - width)
+            length = largest.shape[axis] - step
+            largest = torch.maximum(
+                largest.narrow(axis, 0, length), largest.narrow(axis, step, length)
+            )
+            width += step
+        heatmaps = largest
     return heatmaps

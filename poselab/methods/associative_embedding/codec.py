@@ -16,12 +16,11 @@ from poselab.heatmaps import (
     max_gaussians,
     nearest_cell,
     quarter_offset,
+    row_peaks,
     values_at,
 )
 from poselab.outputs import TaggedHeatmaps, TagTarget
 from poselab.structures import InputError, Poses
-
-_REFINED_AT_ONCE = 64  # joints refined together, each with a heatmap of its own; bounds memory
 
 
 @dataclass(kw_only=True, eq=False)
@@ -124,11 +123,20 @@ def _place_missing(
     here = detected[:, None].to(joint_tags.dtype)
     mean = (joint_tags * here).sum(-1) / here.sum(-1).clamp(min=1)  # B T P
     scores, where = scores.clone(), where.clone()
-    missing = (detected.any(-1, keepdim=True) & ~detected).nonzero()
-    for b, p, k in (part.unbind(-1) for part in torch.split(missing, _REFINED_AT_ONCE)):
-        distance = (tags[b, :, k] - mean[b, :, p, None, None]).square().sum(1).sqrt()
-        value = heatmaps[b, k].flatten(-2)
-        index = (value - distance.round().flatten(-2)).argmax(-1)
-        where[b, p, k] = index
-        scores[b, p, k] = value.gather(-1, index[:, None])[:, 0].clamp(min=0)
+    missing = detected.any(-1, keepdim=True) & ~detected
+    for b, k in missing.any(1).nonzero().tolist():
+        people = missing[b, :, k].nonzero()[:, 0]
+        value = heatmaps[b, k].flatten()
+        index = _best_cells(value, tags[b, :, k].flatten(1), mean[b, :, people])
+        where[b, people, k] = index
+        scores[b, people, k] = value[index].clamp(min=0)
     return scores, where
+
+
+def _best_cells(value: Tensor, tags: Tensor, mean: Tensor) -> Tensor:
+    """The cell (N,) of the highest value (h·w) less its distance from tags (T, h·w) to mean tags
+    (T, N), rounded."""
+    difference = tags[:, None] - mean[..., None]
+    one_tag = len(tags) == 1
+    distance = difference[0].abs_() if one_tag else difference.square_().sum(0).sqrt_()
+    return row_peaks(torch.sub(value, distance.round_(), out=distance))[0]

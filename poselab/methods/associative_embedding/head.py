@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from poselab.models.blocks import bias
+from poselab.models.blocks import PreciseConv2d, bias
 from poselab.outputs import TaggedHeatmaps
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class TaggedHead(nn.Module):
     ) -> None:
         super().__init__()
         self.channels = channels
-        self.final_layer = nn.Conv2d(feature_info[-1].channels, (1 + tags) * channels, 1)
+        self.final_layer = PreciseConv2d(feature_info[-1].channels, (1 + tags) * channels, 1)
         nn.init.normal_(self.final_layer.weight[:channels], std=0.001)
         nn.init.zeros_(bias(self.final_layer))
 
