@@ -52,7 +52,8 @@ class Codec(Protocol[Output, Target]):
         """The target of keypoints (B, P, K, 2) input pixels, visibility (B, P, K) 0/1/2.
 
         loss_mask (B, H, W) or (B, 1, 1) is zero where the annotations are incomplete. The
-        coordinates of unlabelled keypoints are ignored and may be NaN.
+        coordinates of unlabelled keypoints are ignored and may be NaN. Labelled keypoints may lie
+        outside the input: each codec states how many of them have a weight.
 
         Raises:
             ValueError: P is not one, for a single-person codec.

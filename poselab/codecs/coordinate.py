@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from poselab.codecs.base import CodecDefaults
-from poselab.codecs.grid import flip_indices, single_person, single_pose
+from poselab.codecs.grid import flip_indices, inside_input, single_person, single_pose
 from poselab.outputs import Coordinates, CoordinateTarget
 
 if TYPE_CHECKING:
@@ -18,24 +18,41 @@ if TYPE_CHECKING:
 class CoordinateCodec(CodecDefaults):
     """Normalised, centred coordinates of one person: u = (x + 0.5)/W - 0.5.
 
+    learn_outside: whether labelled keypoints outside the input have a weight, too, as in the code
+    of RLE and of integral regression; those of mmpose, DSNT and Luvizon et al. leave them out.
     ``stride`` is accepted for the signature that codecs share and not used; ``loss_mask`` is
     ignored, as a labelled position is known whatever surrounds it.
     """
 
-    def __init__(self, *, skeleton: Skeleton, input_size: Size, stride: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        skeleton: Skeleton,
+        input_size: Size,
+        stride: int = 1,
+        learn_outside: bool = True,
+    ) -> None:
         self.skeleton = skeleton
         self.input_size = input_size
+        self.learn_outside = learn_outside
         self.channels = len(skeleton)
         self.resolution = 1e-5 * max(input_size)  # float32
 
     def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> CoordinateTarget:
         """See :class:`poselab.codecs.base.Codec`."""
-        points, labelled = single_person(keypoints, visibility)
+        points, weight = self._points(keypoints, visibility)
         height, width = self.input_size
         # An input covers [-0.5, W - 0.5]; measured from its middle, a flip only negates u.
         u = (points[..., 0] + 0.5) / width - 0.5
         v = (points[..., 1] + 0.5) / height - 0.5
-        return CoordinateTarget(xy=torch.stack([u, v], dim=-1), weight=labelled.float())
+        return CoordinateTarget(xy=torch.stack([u, v], dim=-1), weight=weight)
+
+    def _points(self, keypoints: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor]:
+        """Keypoints (B, K, 2) in input pixels and their weight (B, K)."""
+        points, labelled = single_person(keypoints, visibility)
+        if not self.learn_outside:
+            labelled = labelled & inside_input(points, self.input_size)
+        return points, labelled.float()
 
     def decode(self, output: Coordinates) -> Poses:
         """Poses whose scores are the output's confidence."""
@@ -64,9 +81,9 @@ class HrnetCoordinateCodec(CoordinateCodec):
 
     def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> CoordinateTarget:
         """See :class:`poselab.codecs.base.Codec`."""
-        points, labelled = single_person(keypoints, visibility)
+        points, weight = self._points(keypoints, visibility)
         lengths = points.new_tensor(self.input_size[::-1])
-        return CoordinateTarget(xy=points / lengths - 0.5, weight=labelled.float())
+        return CoordinateTarget(xy=points / lengths - 0.5, weight=weight)
 
     def decode(self, output: Coordinates) -> Poses:
         """Poses whose scores are the output's confidence."""

@@ -150,6 +150,12 @@ def single_person(keypoints: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor
     return keypoints[:, 0].float().where(labelled[..., None], 0.0), labelled
 
 
+def inside_input(points: Tensor, input_size: Size) -> Tensor:
+    """Which points (…, 2) in input pixels lie on the input (height, width): (…) bool."""
+    limits = points.new_tensor(input_size[::-1]) - 0.5
+    return ((points >= -0.5) & (points <= limits)).all(-1)
+
+
 def single_pose(points: Tensor, scores: Tensor) -> Poses:
     """Poses with P = 1, always valid, of points (B, K, 2) and scores (B, K)."""
     valid = torch.ones(len(points), 1, dtype=torch.bool, device=points.device)

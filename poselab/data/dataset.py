@@ -138,7 +138,8 @@ class PoseDataset(Dataset[Sample[Any]]):
         return boxes
 
     def _labels(self, rows: Ints, matrix: Floats, flipped: bool) -> tuple[Any, Any]:
-        """keypoints (P, K, 2) in input pixels and visibility (P, K), padded with zeros."""
+        """keypoints (P, K, 2) in input pixels, inside or not, and visibility (P, K), padded with
+        zeros."""
         table = self.split.annotations
         instances, count = self.framing.max_instances, len(table.skeleton)
         keypoints = np.zeros((instances, count, 2), dtype=np.float32)
@@ -149,10 +150,7 @@ class PoseDataset(Dataset[Sample[Any]]):
         if flipped:
             swap = list(table.skeleton.flip_index)
             moved, flags = moved[:, swap], flags[:, swap]
-        height, width = self.framing.size
-        # What lies outside of the input cannot be seen in it, and so is not learnt.
-        inside = ((moved >= -0.5) & (moved <= (width - 0.5, height - 0.5))).all(axis=-1)
-        keypoints[: len(rows)], visibility[: len(rows)] = moved, flags * inside
+        keypoints[: len(rows)], visibility[: len(rows)] = moved, flags
         return keypoints, visibility
 
     @cached_property

@@ -101,15 +101,17 @@ def test_flipped_samples_swap_left_and_right_by_name(split: Split) -> None:
     np.testing.assert_array_equal(flipped.image, plain.image[:, :, ::-1])
 
 
-def test_keypoints_outside_the_input_are_not_labelled(split: Split) -> None:
-    samples = PoseDataset(split, replace(CROP, padding=0.5))
+def test_keypoints_outside_the_input_keep_their_place_and_visibility(split: Split) -> None:
+    samples, table = PoseDataset(split, replace(CROP, padding=0.5)), split.annotations
     outside = 0
     for index in range(len(samples)):
-        sample = samples[index]
-        points, seen = sample.keypoints[0], sample.visibility[0] > 0
-        inside = ((points >= -0.5) & (points <= (95.5, 127.5))).all(axis=-1)
-        outside += int((~inside).sum())
-        assert not (seen & ~inside).any()
+        sample, person = samples[index], samples.items.person[index]
+        np.testing.assert_array_equal(sample.visibility[0], table.visibility[person])
+        seen = sample.visibility[0] > 0
+        back = geometry.apply(sample.frame.to_image.astype(float), sample.keypoints[0])
+        np.testing.assert_allclose(back[seen], table.keypoints[person][seen], atol=1e-3)
+        inside = ((sample.keypoints[0] >= -0.5) & (sample.keypoints[0] <= (95.5, 127.5))).all(-1)
+        outside += int((seen & ~inside).sum())
     assert outside > 20
 
 

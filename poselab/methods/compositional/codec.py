@@ -40,9 +40,17 @@ class BoneCodec(CoordinateCodec):
     """
 
     def __init__(
-        self, *, skeleton: Skeleton, input_size: Size, stride: int = 1, root: str | None = None
+        self,
+        *,
+        skeleton: Skeleton,
+        input_size: Size,
+        stride: int = 1,
+        learn_outside: bool = True,
+        root: str | None = None,
     ) -> None:
-        super().__init__(skeleton=skeleton, input_size=input_size, stride=stride)
+        super().__init__(
+            skeleton=skeleton, input_size=input_size, stride=stride, learn_outside=learn_outside
+        )
         if root is not None and root not in skeleton.keypoints:
             raise InputError(
                 f"expected a root among the keypoints of {skeleton.name}, got {root!r}; choose "

@@ -40,7 +40,7 @@ class IntegralLoss(nn.Module):
     """A loss on positions, a term on the heatmaps that they are means of, or both.
 
     position: makes the loss on positions (null: none). heatmaps: the term on heatmaps (null: none),
-    multiplied by ``factor`` and averaged over labelled keypoints:
+    multiplied by ``factor`` and averaged over the keypoints with a weight that lie on the heatmap:
 
     - "gaussian": half the mean squared difference from a Gaussian of height one (H1, I1 of Sun et
       al. 2018); "binary" and "categorical": cross entropy with a single cell, of a sigmoid in
@@ -85,7 +85,8 @@ class IntegralLoss(nn.Module):
             h, w = output.heatmaps.shape[-2:]
             cells = (target.xy + 0.5) * target.xy.new_tensor([w, h]) - 0.5
             cost = self.heatmap_term(output, cells, self.sigma)
-            parts["heatmaps"] = self.factor * _weighted_mean(cost, target.weight)
+            on_heatmap = (target.xy.abs() <= 0.5).all(-1)
+            parts["heatmaps"] = self.factor * _weighted_mean(cost, target.weight * on_heatmap)
         return parts
 
 
