@@ -17,6 +17,7 @@ from poselab.methods.part_affinity.codec import (
 from poselab.methods.part_affinity.fields import PartFields, draw_fields, limb_scores
 from poselab.methods.part_affinity.head import PartAffinityHead, StagedPartAffinityHead
 from poselab.methods.part_affinity.loss import PartAffinityLoss
+from poselab.methods.part_affinity.neck import NarrowingNeck
 from poselab.models.feature_info import FeatureInfo
 from poselab.outputs import Stages, stages
 from poselab.skeletons import COCO17, MPII16
@@ -228,6 +229,13 @@ def test_the_stages_of_2019_have_the_authors_widths() -> None:
     widths = [branch[0].layers[0][0].out_channels for branch in head.branches]  # type: ignore[index, union-attr]
     assert inputs == [128, 180, 180, 180, 180, 206]
     assert widths == [96, 128, 128, 128, 96, 128]
+
+
+def test_a_neck_narrows_the_last_feature() -> None:
+    neck = NarrowingNeck(feature_info=(FeatureInfo(4, 4), FeatureInfo(16, 8)), widths=(8, 6))
+    (found,) = neck([torch.rand(1, 4, 8, 8), torch.rand(1, 16, 4, 4)])
+    assert found.shape == (1, 6, 4, 4)
+    assert neck.feature_info == (FeatureInfo(6, 8),)
 
 
 def test_heads_and_losses_that_cannot_be() -> None:
