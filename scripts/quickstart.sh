@@ -7,7 +7,7 @@ if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then
 usage: bash scripts/quickstart.sh [key=value ...]
 
 Makes .venv with the locked packages (once), generates images of people, trains direct
-regression, integral regression, heatmaps (each top-down) and bottom-up associative embedding on
+regression, integral regression, heatmaps (each top-down) and bottom-up part affinity fields on
 the CPU, evaluates them on held-out images, prints one table and writes a page that compares them.
 About five minutes on two cores, after installation; on more cores all four train at once. Runs that
 are finished are not trained again.
