@@ -10,9 +10,17 @@ import torch
 from poselab.codecs.coordinate import CoordinateCodec
 from poselab.codecs.heatmap import HeatmapCodec
 from poselab.geometry import CONVENTIONS
+from poselab.grouping.limbs import LimbGrouping
 from poselab.grouping.tags import TagGrouping
 from poselab.methods.associative_embedding.codec import TagCodec
 from poselab.methods.compositional.codec import BoneCodec, BoneTarget
+from poselab.methods.higher_hrnet.codec import (
+    HigherHrnetCodec,
+    TwoResolutions,
+    TwoResolutionTarget,
+)
+from poselab.methods.part_affinity.codec import PartAffinityCodec
+from poselab.methods.part_affinity.fields import PartFields, PartFieldTarget
 from poselab.methods.simcc.codec import SimccCodec
 from poselab.methods.udp_offset.codec import UdpOffsetCodec
 from poselab.outputs import (
@@ -86,8 +94,13 @@ def codec_cases() -> list[CodecCase]:
     for smoothing, split in (("equal", 2.0), ("gaussian", 2.0), ("laplace", 3.0)):
         classes = partial(_simcc, smoothing=smoothing, split=split, sigma=2.0)
         cases.append(CodecCase(f"simcc {smoothing} k={split:g}", classes, 4.0))
-    tags = partial(TagCodec, grouping=TagGrouping(max_instances=2))
-    return [*cases, CodecCase("tags", tags, 2.0 * STRIDE)]
+    tags, limbs = TagGrouping(max_instances=2), LimbGrouping(long_limb=None, max_instances=2)
+    return [
+        *cases,
+        CodecCase("tags", partial(TagCodec, grouping=tags), 2.0 * STRIDE),
+        CodecCase("tags, two resolutions", partial(HigherHrnetCodec, grouping=tags), 3.0 * STRIDE),
+        CodecCase("limbs", partial(PartAffinityCodec, grouping=limbs), 2.0 * STRIDE),
+    ]
 
 
 def _without_convention(
@@ -153,6 +166,10 @@ def perfect_output(target: Any) -> Any:
         return Coordinates(target.xy - starts, target.weight)
     if isinstance(target, AxisTarget):
         return AxisLogits(*(axis.clamp(min=1e-30).log() for axis in (target.x, target.y)))
+    if isinstance(target, PartFieldTarget):
+        return PartFields(target.heatmaps, target.fields)
+    if isinstance(target, TwoResolutionTarget):
+        return TwoResolutions(perfect_output(target.low), target.high.heatmaps)
     if isinstance(target, TagTarget):
         return TaggedHeatmaps(target.heatmaps, torch.zeros_like(target.heatmaps)[:, None])
     return target.heatmaps

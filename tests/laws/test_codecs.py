@@ -17,23 +17,22 @@ import torch
 
 from poselab.codecs.coordinate import CoordinateCodec, HrnetCoordinateCodec
 from poselab.codecs.heatmap import HeatmapCodec
+from poselab.experiments.round_trip import perfect_output
 from poselab.grouping.limbs import LimbGrouping
 from poselab.grouping.tags import TagGrouping
 from poselab.losses.coordinates import CoordinateLoss
 from poselab.losses.heatmaps import HeatmapLoss
 from poselab.methods.associative_embedding.codec import TagCodec
 from poselab.methods.associative_embedding.loss import TagLoss
-from poselab.methods.compositional.codec import BoneCodec, bones
+from poselab.methods.compositional.codec import BoneCodec
 from poselab.methods.compositional.loss import CompositionalLoss
-from poselab.methods.higher_hrnet.codec import HigherHrnetCodec, TwoResolutions
+from poselab.methods.higher_hrnet.codec import HigherHrnetCodec
 from poselab.methods.higher_hrnet.loss import HigherHrnetLoss
 from poselab.methods.part_affinity.codec import PartAffinityCodec
-from poselab.methods.part_affinity.fields import PartFields
 from poselab.methods.part_affinity.loss import PartAffinityLoss
 from poselab.methods.simcc.codec import SimccCodec
 from poselab.methods.simcc.loss import AxisLoss
 from poselab.methods.udp_offset.codec import UdpOffsetCodec
-from poselab.outputs import AxisLogits, AxisTarget, Coordinates, TaggedHeatmaps
 from poselab.skeletons import COCO17, MPII16
 
 SIZES = ((64, 64), (128, 96), (256, 192), (132, 108))
@@ -127,23 +126,6 @@ def encode(codec: Any, keypoints: torch.Tensor, visibility: torch.Tensor | None 
     return codec.encode(keypoints, seen, torch.ones(len(keypoints), 1, 1, dtype=torch.uint8))
 
 
-def ideal(target: Any) -> Any:
-    """The output of a network that makes no mistake."""
-    if hasattr(target, "fields"):
-        return PartFields(target.heatmaps, target.fields)
-    if hasattr(target, "high"):
-        return TwoResolutions(ideal(target.low), target.high.heatmaps)
-    if hasattr(target, "cell"):
-        return TaggedHeatmaps(target.heatmaps, torch.zeros_like(target.heatmaps)[:, None])
-    if isinstance(target, AxisTarget):
-        return AxisLogits(*(axis.clamp(min=1e-30).log() for axis in target[:2]))
-    if hasattr(target, "parents"):
-        return Coordinates(bones(target.xy, target.parents), target.weight)
-    if hasattr(target, "xy"):
-        return Coordinates(target.xy, target.weight)
-    return target.heatmaps
-
-
 def flipped(codec: Any, keypoints: torch.Tensor) -> torch.Tensor:
     """The keypoints of the flipped input."""
     width = (codec.grid.input_size if hasattr(codec, "grid") else codec.input_size)[1]
@@ -167,7 +149,7 @@ def with_maps(output: Any, maps: torch.Tensor) -> Any:
 @family
 def test_decoding_an_encoding_gives_the_keypoints_back(case: Case) -> None:
     keypoints = keypoints_within(case.codec, case.border)
-    poses = case.codec.decode(ideal(encode(case.codec, keypoints)))
+    poses = case.codec.decode(perfect_output(encode(case.codec, keypoints)))
     assert poses.valid[:, 0].all()
     assert not poses.valid[:, 1:].any()
     error = (poses.keypoints[:, :1] - keypoints).abs().max().item()
@@ -178,7 +160,7 @@ def test_decoding_an_encoding_gives_the_keypoints_back(case: Case) -> None:
 def test_a_border_costs_at_most_a_cell(case: Case) -> None:
     """HRNet's convention has no cell for the last half stride, which costs it more there."""
     keypoints = keypoints_within(case.codec, 0.0, seed=1)
-    poses = case.codec.decode(ideal(encode(case.codec, keypoints)))
+    poses = case.codec.decode(perfect_output(encode(case.codec, keypoints)))
     if not hasattr(case.codec, "grid"):
         beyond = getattr(case.codec, "pixels", None) in ("hrnet", "udp")
         limit = case.codec.resolution + 0.5 * beyond
@@ -198,8 +180,8 @@ def test_unflipping_the_flip_image_gives_the_output(case: Case) -> None:
     """To float32 where the convention is symmetric; see the next test for HRNet's."""
     codec = case.codec
     keypoints = keypoints_within(codec, 0.0, seed=2)
-    straight = ideal(encode(codec, keypoints))
-    back = codec.unflip(ideal(encode(codec, flipped(codec, keypoints))))
+    straight = perfect_output(encode(codec, keypoints))
+    back = codec.unflip(perfect_output(encode(codec, flipped(codec, keypoints))))
     assert type(back) is type(straight)
     # a keypoint within float32 of a cell's or disc's edge may fall to either side
     difference = (maps_of(back) - maps_of(straight)).abs()
@@ -236,7 +218,7 @@ def test_unlabelled_keypoints_weigh_nothing(case: Case) -> None:
     elsewhere = torch.where(
         (visibility > 0)[..., None], keypoints, garbage[: keypoints.numel()].view_as(keypoints)
     )
-    output = noise_like(ideal(encode(codec, keypoints)))
+    output = noise_like(perfect_output(encode(codec, keypoints)))
     first = total_and_gradient(loss, output, encode(codec, keypoints, visibility))
     second = total_and_gradient(loss, output, encode(codec, elsewhere, visibility))
     torch.testing.assert_close(first, second, rtol=0, atol=0)
@@ -370,17 +352,17 @@ def total_and_gradient(loss: Any, output: Any, target: Any) -> tuple[torch.Tenso
 def test_a_perfect_output_costs_nothing_and_an_empty_target_is_finite(case: Case) -> None:
     keypoints = keypoints_within(case.codec, 0.0, seed=6)
     target = encode(case.codec, keypoints)
-    assert sum(case.loss(ideal(target), target).values()) < 1e-6
-    assert sum(case.loss(noise_like(ideal(target)), target).values()) > 1e-3
+    assert sum(case.loss(perfect_output(target), target).values()) < 1e-6
+    assert sum(case.loss(noise_like(perfect_output(target)), target).values()) > 1e-3
     nobody = encode(case.codec, keypoints, torch.zeros(keypoints.shape[:-1], dtype=torch.uint8))
-    total, gradient = total_and_gradient(case.loss, noise_like(ideal(target)), nobody)
+    total, gradient = total_and_gradient(case.loss, noise_like(perfect_output(target)), nobody)
     assert torch.isfinite(total)
     assert torch.isfinite(gradient).all()
 
 
 @family
 def test_merging_an_output_with_itself_decodes_the_same(case: Case) -> None:
-    output = ideal(encode(case.codec, keypoints_within(case.codec, case.border, seed=7)))
+    output = perfect_output(encode(case.codec, keypoints_within(case.codec, case.border, seed=7)))
     once = case.codec.decode(output)
     twice = case.codec.decode(case.codec.merge(output, output))
     torch.testing.assert_close(once.keypoints, twice.keypoints)
@@ -389,7 +371,7 @@ def test_merging_an_output_with_itself_decodes_the_same(case: Case) -> None:
 
 @family
 def test_channels_are_what_the_output_has(case: Case) -> None:
-    output = maps_of(ideal(encode(case.codec, keypoints_within(case.codec, 0.0))))
+    output = maps_of(perfect_output(encode(case.codec, keypoints_within(case.codec, 0.0))))
     assert output.shape[1] == case.codec.channels
 
 
