@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.accumulator import metrics_of
+from poselab.evaluation.accumulator import JointAccumulator, metrics_of
+from poselab.evaluation.metrics.average_precision import OksAccumulator
 from poselab.evaluation.metrics.hotcoco_streaming import MANY
 from poselab.evaluation.statistics.bootstrap import (
     LEVEL,
@@ -37,23 +38,24 @@ if TYPE_CHECKING:
 class Method:
     """A name for one run or several that differ by seed, scored; the first run is the one shown.
 
-    ``accumulators`` are what values and replicates of the runs come from.
+    ``first_run`` are its values without intervals; ``precision`` (T, 101) is that of COCO's metric
+    at each OKS threshold for people of all sizes, None for other metrics.
     """
 
     name: str
     runs: tuple[PredictionsFile, ...]
-    accumulators: tuple[Accumulator, ...]
+    first_run: Metrics
+    precision: Floats | None
     replicates: Replicates
 
     @property
     def comparability(self) -> dict[str, Any]:
         """What the values depend on: the evaluator's record and, if there is one, the run's."""
-        return {**self.accumulators[0].comparability, **self.runs[0].comparability}
+        return self.first_run.comparability
 
     def metrics(self, seed: int = 0) -> Metrics:
         """The values of the first run with the intervals that the replicates give."""
-        of_run = replace(metrics_of(self.accumulators[0]), comparability=self.comparability)
-        return with_intervals(of_run, self.replicates, seed)
+        return with_intervals(self.first_run, self.replicates, seed)
 
 
 class Pair(NamedTuple):
@@ -164,7 +166,7 @@ def compare_methods(
     accumulators = [tuple(next(flat) for _ in group) for group in runs]
     replicated = resample(accumulators, replicates, seed, progress)
     scored = [
-        Method(name, tuple(group), parts, sampled)
+        _method(name, group, parts[0], sampled)
         for name, group, parts, sampled in zip(methods, runs, accumulators, replicated, strict=True)
     ]
     place = replicated[0].keys.index(evaluator.primary_metric)
@@ -192,6 +194,17 @@ def _match_runs(
         in_background(partial(match, runs[half:]), worth_it=large) as others,
     ):
         return [*first(), *others()]
+
+
+def _method(
+    name: str, runs: Sequence[PredictionsFile], first: Accumulator, replicates: Replicates
+) -> Method:
+    """Keeps no accumulator: that of a large file takes tens of megabytes."""
+    metrics = metrics_of(first)
+    metrics = replace(metrics, comparability={**metrics.comparability, **runs[0].comparability})
+    oks = first.parts[0] if isinstance(first, JointAccumulator) else first
+    precision = oks.precision_of_all() if isinstance(oks, OksAccumulator) else None
+    return Method(name, tuple(runs), metrics, precision, replicates)
 
 
 def _pairs(methods: Sequence[Method], place: int) -> tuple[Pair, ...]:

@@ -23,6 +23,15 @@ _ALIGN = 64
 _THREADED = frozenset({"torch", "hotcoco"})
 """Libraries with threads that Python's ``threading`` does not count."""
 
+_working = 1
+"""Processes that share the cores: this one and those that work for it, or beside it for another."""
+
+
+def cores() -> int:
+    """How many cores this process has for its threads: its part while others work beside it."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (allowed or 1) // _working)
+
 
 @contextmanager
 def in_background(work: Callable[[], T], worth_it: bool = True) -> Iterator[Callable[[], T]]:
@@ -32,14 +41,17 @@ def in_background(work: Callable[[], T], worth_it: bool = True) -> Iterator[Call
     Where this process cannot be forked safely, or the fork fails, ``work`` runs here when its
     result is requested, so that its errors are raised here. It must have no side effects.
     """
+    global _working
     if not (worth_it and possible()):
         yield work
         return
     with os.fdopen(os.memfd_create("poselab"), "w+b") as result:
+        _working += 1
         process = _start(work, result)
         try:
             yield lambda: _read(result) if process and _ended_well(process) else work()
         finally:
+            _working -= 1
             if process:  # the block ended without requesting the result
                 with suppress(ProcessLookupError):
                     os.kill(process[0], signal.SIGKILL)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.accumulator import JointAccumulator
 from poselab.evaluation.diagnosis import diagnose, error_costs
 from poselab.evaluation.matching.instances import match_instances
 from poselab.evaluation.matching.pairs import scorable_pairs
@@ -104,7 +103,7 @@ def _analyse_method(method: Method, annotations: Annotations, with_breakdowns: b
     if evaluator is None:
         return analysis
     return analysis._replace(
-        precision=_precision(method.accumulators[0]),
+        precision=_precision(method.precision),
         costs=error_costs(predictions, annotations, analysis.diagnosis, evaluator, pairs=pairs),
         breakdowns=breakdowns(evaluator, predictions, annotations, pairs=pairs)
         if with_breakdowns
@@ -120,11 +119,10 @@ def _oks_evaluator(record: Mapping[str, Any]) -> OksEvaluator | None:
     return OksEvaluator(record["engine"], sigmas, record["max_detections"])
 
 
-def _precision(accumulator: Any) -> Floats:
-    """Precision (3, 101) at OKS 0.5, 0.75 and on average, for instances of all sizes."""
-    if isinstance(accumulator, JointAccumulator):  # COCO's metric is the first of several
-        accumulator = accumulator.parts[0]
-    precision = accumulator.precision_recall().precision[0, 0]
+def _precision(precision: Floats | None) -> Floats | None:
+    """Precision (3, 101) at OKS 0.5, 0.75 and on average, of that at all thresholds (T, 101)."""
+    if precision is None:
+        return None
     return np.stack([precision[0], precision[5], precision.mean(axis=0)])
 
 

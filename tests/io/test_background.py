@@ -87,6 +87,15 @@ def test_an_unused_copy_is_terminated(monkeypatch: pytest.MonkeyPatch) -> None:
         os.waitpid(copy, os.WNOHANG)
 
 
+def test_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(6)))
+    with in_background(background.cores) as one:
+        with in_background(background.cores) as other:
+            assert (background.cores(), other()) == (2, 2)
+        assert (background.cores(), one()) == (3, 3)
+    assert background.cores() == 6
+
+
 def test_small_work_is_done_in_this_process() -> None:
     with in_background(os.getpid, worth_it=False) as result:
         assert result() == HERE

@@ -200,8 +200,10 @@ def test_a_folder_without_these_images_raises(comparison: Comparison, tmp_path: 
 
 def test_incomparable_rows_are_marked(comparison: Comparison, tmp_path: Path) -> None:
     best, other = comparison.methods
-    run = other.runs[0]._replace(comparability={"fingerprint": "1"})
-    changed = dataclasses.replace(other, runs=(run,))
+    record = {**other.comparability, "fingerprint": "1"}
+    changed = dataclasses.replace(
+        other, first_run=dataclasses.replace(other.first_run, comparability=record)
+    )
     marked = dataclasses.replace(comparison, methods=(best, changed))
     text = write_page(marked, tmp_path / "page.html").read_text()
     assert 'class="differs"' in text

@@ -16,7 +16,7 @@ from poselab.evaluation.matching.pairs import slices_of_pairs
 from poselab.evaluation.matching.similarity import joint_similarity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from poselab.annotations.table import Annotations
     from poselab.evaluation.matching.pairs import Pairs
@@ -51,16 +51,13 @@ UNKNOWN = 255
 class KeypointDiagnosis(NamedTuple):
     """The prediction of every labelled keypoint; all arrays are (M, K).
 
-    status: uint8 codes; similarity: to its own ground truth, 0 where unknown; best_similarity: to
-    the most similar ground-truth keypoint of all; swapped_with: the row of the instance whose
-    keypoint a swap lies at, else -1; grouped_into: the row of the other pose that has this keypoint
-    (see :func:`grouped_into_other_pose`), else -1.
+    status: uint8 codes; best_similarity: to the most similar ground-truth keypoint of all, its own
+    or another; grouped_into: the row of the other pose that has this keypoint (see
+    :func:`grouped_into_other_pose`), else -1.
     """
 
     status: Ints
-    similarity: Floats
     best_similarity: Floats
-    swapped_with: Ints
     grouped_into: Ints
 
 
@@ -85,16 +82,15 @@ def diagnose_keypoints(
             keypoints[pose_of[rows]], annotations, rows, sigmas
         )
     instance_of = _inverse(pose_of, len(keypoints))
-    others, other = _similarity_to_others(keypoints, instance_of, pairs, annotations, sigmas)
+    others = _similarity_to_others(keypoints, instance_of, pairs, annotations, sigmas)
     status = _statuses(own, flipped, others)
     status[(annotations.visibility == 0) | (pose_of < 0)[:, None]] = UNKNOWN
-    np.maximum(flipped, others, out=others)
-    other[status != KeypointStatus.SWAP.code] = -1
+    best = np.maximum(own, others, out=others)
+    np.maximum(best, flipped, out=best)
+    del own, flipped  # large where people are many
     return KeypointDiagnosis(
         status=status,
-        similarity=own,
-        best_similarity=np.maximum(own, others, out=others),
-        swapped_with=other,
+        best_similarity=best,
         grouped_into=grouped_into_other_pose(
             keypoints, status, pose_of, pairs, annotations, sigmas
         ),
@@ -127,32 +123,19 @@ def _similarity_to_others(
     pairs: Pairs,
     annotations: Annotations,
     sigmas: Sequence[float],
-) -> tuple[Floats, Ints]:
+) -> Floats:
     """Greatest similarity (M, K) of each instance's pose to the same or the flipped keypoint of
-    another instance, and the row (M, K) of that instance."""
+    another instance, 0 without one."""
     matched_to = instance_of[pairs.pose]
     others = pairs.take((matched_to >= 0) & (matched_to != pairs.person))
-
-    def similarity(part: slice) -> Floats:
-        poses, instances = keypoints[others.pose[part]], others.person[part]
-        return np.maximum(*_own_and_flipped_similarity(poses, annotations, instances, sigmas))
-
-    shape = annotations.visibility.shape
-    return _row_maxima(similarity, instance_of[others.pose], others.person, shape)
-
-
-def _row_maxima(
-    similarity: Callable[[slice], Floats], rows: Ints, candidates: Ints, shape: tuple[int, ...]
-) -> tuple[Floats, Ints]:
-    """Maximum (M, K) over the similarities (Q, K) that belong to each of ``rows`` (Q,), and the
-    candidate (Q,) that has it: the last one of equals, -1 where all are 0."""
-    greatest, which = np.zeros(shape), np.full(shape, -1, np.int32)
-    for part in slices_of_pairs(len(rows), shape[1]):
-        similar, of = similarity(part), rows[part]
-        np.maximum.at(greatest, of, similar)
-        pair, keypoint = np.nonzero((similar > 0) & (similar == greatest[of]))
-        which[of[pair], keypoint] = candidates[part][pair]
-    return greatest, which
+    greatest = np.zeros(annotations.visibility.shape)
+    for part in slices_of_pairs(len(others.pose), len(sigmas)):
+        pose = others.pose[part]
+        similar = np.maximum(
+            *_own_and_flipped_similarity(keypoints[pose], annotations, others.person[part], sigmas)
+        )
+        np.maximum.at(greatest, instance_of[pose], similar)
+    return greatest
 
 
 def _statuses(own: Floats, flipped: Floats, others: Floats) -> Ints:
@@ -189,14 +172,16 @@ def grouped_into_other_pose(
     has_lost = np.asarray(lost.any(axis=1))
     candidates = pairs.take(has_lost[pairs.person] & is_other)
 
-    def similarity(part: slice) -> Floats:
+    greatest, other_pose = np.zeros(status.shape), np.full(status.shape, -1, np.int32)
+    for part in slices_of_pairs(len(candidates.pose), len(sigmas)):
         pose, instance = candidates.pose[part], candidates.person[part]
         similar = joint_similarity(keypoints[pose], annotations, instance, sigmas)
         near = similar >= DETECTED_SIMILARITY
         matched = instance_of[pose] >= 0
         duplicate = ~matched & (correct[instance] & near).any(axis=1)
         used = matched[:, None] & correct[instance_of[pose]]
-        grouping_error = near & lost[instance] & ~used & ~duplicate[:, None]
-        return np.where(grouping_error, similar, 0.0)
-
-    return _row_maxima(similarity, candidates.person, candidates.pose, status.shape)[1]
+        similar[~(near & lost[instance] & ~used & ~duplicate[:, None])] = 0.0
+        np.maximum.at(greatest, instance, similar)
+        pair, keypoint = np.nonzero((similar > 0) & (similar == greatest[instance]))
+        other_pose[instance[pair], keypoint] = pose[pair]
+    return other_pose

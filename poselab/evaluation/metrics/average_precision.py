@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from poselab.evaluation.matching.coco import AREAS
 from poselab.evaluation.metrics.precision_recall import AreaRange
+from poselab.io.background import cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,21 +66,26 @@ class OksAccumulator:
         """
         return np.concatenate([_summary(part, self.keys) for part in self._chunks(weights)])
 
-    def precision_recall(self) -> PrecisionRecall:
-        """Precision and recall of the set itself: R is 1."""
-        return self._precision_recall(np.ones((1, len(self.image_ids)), np.int64))
+    def precision_of_all(self) -> Floats:
+        """Precision (T, 101) of the set itself among people of all sizes."""
+        once = np.ones((1, len(self.image_ids)), np.int64)
+        precision: Floats = self._precision_recall(once).precision[0, ALL]
+        return precision
 
     def _chunks(self, weights: Ints) -> Iterator[PrecisionRecall]:
-        cores = len(os.sched_getaffinity(0))
+        threads = cores()
         at_once = max(
-            _FEWEST_SETS, min(_CELLS // max(self._num_poses, 1), -(-len(weights) // cores))
+            _FEWEST_SETS, min(_CELLS // max(self._num_poses, 1), -(-len(weights) // threads))
         )
         if len(weights) <= at_once:
             yield self._precision_recall(weights)
             return
         chunks = [weights[start : start + at_once] for start in range(0, len(weights), at_once)]
+        if threads == 1:  # what a thread leaves in its own heap serves no other
+            yield from map(self._precision_recall, chunks)
+            return
         # NumPy works on arrays of this size without Python's lock.
-        with ThreadPoolExecutor(cores) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             yield from pool.map(self._precision_recall, chunks)
 
     def _precision_recall(self, weights: Ints) -> PrecisionRecall:
