@@ -22,6 +22,11 @@ class Candidates(NamedTuple):
     where: Tensor
 
 
+def finite(output: Tensor) -> Tensor:
+    """An output in full precision, with zeros for NaN and infinity, which would spoil an image."""
+    return torch.nan_to_num(output.float(), nan=0.0, posinf=0.0, neginf=0.0)
+
+
 def candidates(heatmaps: Tensor, most: int) -> Candidates:
     """At most ``most`` local maxima of each of the heatmaps (B, K, h, w)."""
     maxima = non_maximum_suppression(heatmaps).flatten(-2)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from poselab.codecs.candidates import candidates, of_members, poses_at
+from poselab.codecs.candidates import candidates, finite, of_members, poses_at
 from poselab.codecs.grid import GridCodec, inside_input
 from poselab.grouping.tags import TagGrouping, group, joint_order
 from poselab.heatmaps import (
@@ -69,7 +69,7 @@ class TagCodec(GridCodec):
 
     def decode(self, output: TaggedHeatmaps) -> Poses:
         """Poses padded to ``grouping.max_instances``; scores are the heatmaps at the joints."""
-        heatmaps, tags = output.heatmaps.float(), output.tags.float()
+        heatmaps, tags = finite(output.heatmaps), finite(output.tags)
         depth = tags.shape[1]
         found = candidates(heatmaps, self.grouping.max_instances)
         candidate_tags = values_at(tags, found.where[:, None].expand(-1, depth, -1, -1))

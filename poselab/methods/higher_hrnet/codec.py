@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from poselab.codecs.candidates import finite
 from poselab.methods.associative_embedding.codec import TagCodec
 from poselab.outputs import HeatmapTarget, TaggedHeatmaps
 from poselab.structures import InputError
@@ -87,9 +88,9 @@ class HigherHrnetCodec(TagCodec):
 
     def aggregated(self, output: TwoResolutions) -> TaggedHeatmaps:
         """Heatmaps and tags at the resolution at which poses are decoded."""
-        heatmaps, tags = output.low.heatmaps.float(), output.low.tags.float()
+        heatmaps, tags = finite(output.low.heatmaps), finite(output.low.tags)
         finer, size = self.high.grid.size, self.whole.grid.size
-        mean = (self._enlarged(heatmaps, finer) + output.high.float()) / 2
+        mean = (self._enlarged(heatmaps, finer) + finite(output.high)) / 2
         # The authors enlarge twice, by two and to the input, which is not the same as once.
         depth = tags.shape[1]
         flat = self._enlarged(self._enlarged(tags.flatten(1, 2), finer), size)

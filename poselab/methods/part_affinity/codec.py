@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from poselab.codecs.candidates import candidates, of_members, poses_at
+from poselab.codecs.candidates import candidates, finite, of_members, poses_at
 from poselab.codecs.grid import GridCodec, inside_input
 from poselab.grouping.limbs import LimbGrouping, group_by_limbs
 from poselab.heatmaps import flip_heatmaps, index_to_cells, max_gaussians, quarter_offset
@@ -130,14 +130,14 @@ class PartAffinityCodec(GridCodec):
 
 
 def complete(output: PartFields) -> tuple[Tensor, Tensor]:
-    """Heatmaps and fields in full precision.
+    """Heatmaps and fields in full precision, finite.
 
     Raises:
         ValueError: one of them is missing.
     """
     if output.heatmaps is None or output.fields is None:
         raise ValueError("expected heatmaps and fields of the stage that is decoded, got one")
-    return output.heatmaps.float(), output.fields.float()
+    return finite(output.heatmaps), finite(output.fields)
 
 
 def flippable_limbs(skeleton: Skeleton) -> Limbs:
