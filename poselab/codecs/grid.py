@@ -88,6 +88,16 @@ class Grid:
         return (functional.avg_pool2d(mask, self.stride) > 0.5).float()
 
 
+@dataclass(frozen=True)
+class SquareGrid(Grid):
+    """Cells scaled about the middle, along both axes by the ratio of widths less one (DARK)."""
+
+    def _cell_to_pixel(self) -> list[tuple[float, float]]:
+        (h, w), (height, width) = self.size, self.input_size
+        scale = (width - 1) / (w - 1)
+        return [(scale, 0.0), (scale, (height - 1 - scale * (h - 1)) / 2)]
+
+
 def _scale_axes(points: Tensor, axes: list[tuple[float, float]]) -> Tensor:
     # No matrix product: autocast and TF32 would round the positions.
     scaled = [points[..., i] * scale + offset for i, (scale, offset) in enumerate(axes)]

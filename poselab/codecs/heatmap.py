@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, get_args
 
 import torch
 from torch import Tensor
 
-from poselab.codecs.grid import GridCodec, single_person, single_pose
+from poselab.codecs.decoding_rules import OURS, RULES, Code
+from poselab.codecs.grid import Grid, GridCodec, SquareGrid, single_person, single_pose
 from poselab.heatmaps import (
     blur_kernel_size,
     dark_refine,
@@ -25,6 +26,9 @@ from poselab.heatmaps import (
 )
 from poselab.outputs import HeatmapTarget
 from poselab.structures import InputError, Poses
+
+if TYPE_CHECKING:
+    from poselab.geometry import PixelConvention
 
 Encoding = Literal["biased", "unbiased", "one_hot"]
 Decoder = Literal["argmax", "quarter", "dark", "udp", "soft_argmax", "local_soft_argmax"]
@@ -55,6 +59,8 @@ class HeatmapCodec(GridCodec):
     cell. Training does not depend on it: :meth:`with_decoder` decodes a stored output again.
     blur: odd size in cells of the blur before "dark" and "udp"; None: by sigma, 3, 11 or 17 at a
     sigma of 1, 2 or 3, as in DARK's paper.
+    code: whose rules decoding follows at borders, in the blur's rescaling and in heatmaps without a
+    value above zero, a key of :data:`poselab.codecs.decoding_rules.RULES`; None: ours.
     activation: what turns the network's output into heatmaps: "identity"; "softmax" over all cells,
     scaled to the height of the targets; or "sigmoid".
 
@@ -76,6 +82,7 @@ class HeatmapCodec(GridCodec):
     encoding: Encoding = "biased"
     decoder: Decoder = "quarter"
     blur: int | None = None
+    code: Code | None = None
     activation: Activation = "identity"
     reach: float = 3.0
 
@@ -86,10 +93,17 @@ class HeatmapCodec(GridCodec):
             raise InputError(f"expected codec.reach of 0 sigma or more, got {self.reach}")
         if self.blur is not None and (self.blur < 1 or self.blur % 2 == 0):
             raise InputError(f"expected codec.blur as an odd number of cells, got {self.blur}")
+        if self.code is not None:
+            _check_choice("code", self.code, Code)
+        self.rules = OURS if self.code is None else RULES[self.code]
         super().__post_init__()
         _check_choice("encoding", self.encoding, Encoding)
         _check_choice("decoder", self.decoder, Decoder)
         _check_choice("activation", self.activation, Activation)
+
+    def _make_grid(self, pixels: PixelConvention) -> Grid:
+        grid = SquareGrid if self.rules.square_cells else Grid
+        return grid(self.input_size, self.stride, pixels)
 
     @property
     def resolution(self) -> float:
@@ -130,7 +144,10 @@ class HeatmapCodec(GridCodec):
         # Contiguous, because searching rows of a channels-last output jumps through memory.
         heatmaps = self._activate(output.float().contiguous())
         cells, scores = peaks(heatmaps)
-        points = self.grid.to_pixels(self._refine(heatmaps, cells))
+        found, empty = self._refine(heatmaps, cells), self.rules.empty_cell
+        if empty is not None:
+            found = torch.where(scores[..., None] > 0, found, empty)
+        points = self.grid.to_pixels(found)
         # A softmax that is narrower than its target peaks above the target's height of one.
         return single_pose(points, scores.clamp(max=1) if self.activation == "softmax" else scores)
 
@@ -151,11 +168,11 @@ class HeatmapCodec(GridCodec):
             case "argmax":
                 return cells
             case "quarter":
-                return quarter_offset(heatmaps, cells)
-            case "dark":
-                return dark_refine(heatmaps, cells, self.blur or blur_kernel_size(self.sigma))
-            case "udp":
-                return udp_refine(heatmaps, cells, self.blur or blur_kernel_size(self.sigma))
+                return quarter_offset(heatmaps, cells, self.rules.quarter_border)
+            case "dark" | "udp":
+                size = self.blur or blur_kernel_size(self.sigma)
+                refine = dark_refine if self.decoder == "dark" else udp_refine
+                return refine(heatmaps, cells, self.rules.blur._replace(size=size))
             case "soft_argmax":
                 return mean_position(heatmaps)
             case "local_soft_argmax":

@@ -4,7 +4,14 @@ Cells are (x, y) in heatmap cells, 0-based with integers at cell centres. All fu
 float32 or better, and avoid matrix products so that neither autocast nor TF32 rounds a position.
 """
 
-from poselab.heatmaps.blurring import blur_at, blur_kernel, blur_kernel_size, blur_same, blur_valid
+from poselab.heatmaps.blurring import (
+    Blur,
+    blur_at,
+    blur_kernel,
+    blur_kernel_size,
+    blur_same,
+    blur_valid,
+)
 from poselab.heatmaps.drawing import gaussians, max_gaussians, one_hot
 from poselab.heatmaps.flipping import flip_heatmaps
 from poselab.heatmaps.peaks import (
@@ -25,6 +32,7 @@ from poselab.heatmaps.soft_argmax import (
 )
 
 __all__ = [
+    "Blur",
     "blur_at",
     "blur_kernel",
     "blur_kernel_size",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,11 +15,29 @@ from poselab.heatmaps.windows import reflected, windows
 if TYPE_CHECKING:
     from typing import Literal
 
+    from poselab.heatmaps.windows import Border
+
 _SMALL_KERNELS = {  # OpenCV's fixed kernels for a size given without a sigma
     3: (0.25, 0.5, 0.25),
     5: (0.0625, 0.25, 0.375, 0.25, 0.0625),
     7: (0.03125, 0.109375, 0.21875, 0.28125, 0.21875, 0.109375, 0.03125),
 }
+
+
+class Blur(NamedTuple):
+    """The blur of heatmaps before they are decoded.
+
+    size: odd, in cells. border: what lies outside: "zero", as in DARK's code and mmpose 1.x;
+    "reflect", which moves peaks near a border by up to a cell and a half (UDP, ViTPose), or
+    "symmetric" (transformers). rescale: blurred heatmaps get their old "height" back (DARK,
+    mmpose), or the "range" from zero to it (UDP), or stay (None). sigma: None: as OpenCV derives it
+    from the size.
+    """
+
+    size: int = 11
+    border: Border = "zero"
+    rescale: Literal["height", "range"] | None = "height"
+    sigma: float | None = None
 
 
 def blur_kernel_size(sigma: float) -> int:

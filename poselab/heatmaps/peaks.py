@@ -26,12 +26,18 @@ def peaks(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
 def row_peaks(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Index (…) int64 of the first highest value of rows (…, n), and that value."""
     # On CPUs NumPy's argmax is ten times as fast, but it cannot be traced.
-    numpy_type = rows.device.type == "cpu" and rows.dtype in (torch.float32, torch.float64)
-    if numpy_type and not (torch.compiler.is_compiling() or torch.onnx.is_in_onnx_export()):
+    if eager_on_cpu(rows) and rows.dtype in (torch.float32, torch.float64):
         index = torch.as_tensor(rows.detach().numpy().argmax(-1))
         return index, rows.gather(-1, index[..., None])[..., 0]
     values, index = rows.max(dim=-1)
     return index, values
+
+
+def eager_on_cpu(tensor: Tensor) -> bool:
+    """Whether values may decide what is computed: not on devices, which would have to wait for
+    each other, and not where a graph is traced."""
+    traced = torch.compiler.is_compiling() or torch.onnx.is_in_onnx_export()
+    return tensor.device.type == "cpu" and not traced
 
 
 def index_to_cells(index: Tensor, width: int) -> Tensor:

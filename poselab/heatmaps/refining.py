@@ -2,48 +2,52 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from poselab.heatmaps.blurring import blur_kernel, blur_valid
+from poselab.heatmaps.blurring import Blur, blur_kernel, blur_same, blur_valid
+from poselab.heatmaps.peaks import eager_on_cpu
 from poselab.heatmaps.windows import inside, repeat_border, windows
 
 if TYPE_CHECKING:
-    from poselab.heatmaps.windows import Border
+    from typing import Literal
+
+    QuarterBorder = Literal["flip", "hrnet", "mmpose"]
 
 _EPSILON = 1e-10  # keeps logarithms finite; the value of DARK's and UDP's code
 _UDP_RANGE = (1e-3, 50.0)
 
 
-def quarter_offset(heatmaps: Tensor, cells: Tensor) -> Tensor:
+def quarter_offset(heatmaps: Tensor, cells: Tensor, border: QuarterBorder = "flip") -> Tensor:
     """Move whole cells (…, 2) a quarter towards the higher neighbour (Newell et al. 2016).
 
-    Cells on the border do not move along that axis. In the authors' code the second cell on one
-    side does not either, which would break flip symmetry.
+    border: which cells do not move. "flip": those on the border, along its axis. The authors leave
+    out a cell more to the left and on top, which breaks flip symmetry: "hrnet" does not move a
+    cell at all where it is near either border (SimpleBaseline, HRNet); "mmpose" looks at each axis,
+    and at whether the other coordinate is zero (mmpose 1.x, refine_keypoints).
     """
     window = windows(heatmaps, cells, 1, "edge")
     slope = torch.stack(
         [window[..., 1, 2] - window[..., 1, 0], window[..., 2, 1] - window[..., 0, 1]], dim=-1
     )
-    return cells + 0.25 * slope.sign() * inside(heatmaps, cells, 1, per_axis=True)
+    moves = inside(heatmaps, cells, 1, per_axis=True)
+    if border != "flip":
+        moves = moves & (cells >= 2)
+        moves = moves.all(-1, keepdim=True) if border == "hrnet" else moves & (cells.flip(-1) > 0)
+    return cells + 0.25 * slope.sign() * moves
 
 
-def dark_refine(heatmaps: Tensor, cells: Tensor, kernel_size: int = 11) -> Tensor:
-    """Sub-cell maxima near whole cells (…, 2): blur, logarithm, one Newton step.
+def dark_refine(heatmaps: Tensor, cells: Tensor, blur: Blur | None = None) -> Tensor:
+    """Sub-cell maxima near the highest cells (…, 2): blur, logarithm, one Newton step.
 
-    kernel_size: odd size of the blur kernel in cells (11 for sigma 2, 17 for sigma 3:
-    :func:`blur_kernel_size`). Cells within two of the border stay, as in the authors' code.
+    Cells within two of the border stay, as in the authors' code. blur: 11 cells by default, for a
+    sigma of 2 (17 for 3: :func:`blur_kernel_size`).
     Source: DARK, Zhang et al. 2020, equations 6 to 9 and section 3.2.3.
     """
-    raw = windows(heatmaps.float(), cells, 2 + kernel_size // 2, "zero")
-    window = blur_valid(raw, blur_kernel(kernel_size))
-    # The scale only shifts the logarithm; it matters where values are cut off at epsilon.
-    top = window.amax((-2, -1))
-    # Below zero all values are cut off alike, and the cell stays.
-    scale = torch.where(top > 0, raw.amax((-2, -1)) / top.clamp(min=_EPSILON), 1.0)
-    log = (window * scale[..., None, None]).clamp(min=_EPSILON).log()
+    log = _log_windows(heatmaps.float(), cells, 2, blur or Blur(), (_EPSILON, math.inf))
     slope = torch.stack([log[..., 2, 3] - log[..., 2, 1], log[..., 3, 2] - log[..., 1, 2]], -1) / 2
     # Second differences over two cells, as in the authors' code.
     xx = (log[..., 2, 4] - 2 * log[..., 2, 2] + log[..., 2, 0]) / 4
@@ -52,21 +56,14 @@ def dark_refine(heatmaps: Tensor, cells: Tensor, kernel_size: int = 11) -> Tenso
     return cells + _newton_step(slope, xx, yy, xy) * inside(heatmaps, cells, 2)
 
 
-def udp_refine(
-    heatmaps: Tensor, cells: Tensor, kernel_size: int = 11, border: Border = "zero"
-) -> Tensor:
+def udp_refine(heatmaps: Tensor, cells: Tensor, blur: Blur | None = None) -> Tensor:
     """Sub-cell maxima as in :func:`dark_refine` with the differences of UDP's code.
 
     Values are clipped to [1e-3, 50], differences are one cell wide and borders are repeated.
-    border: what the blur finds outside, zeros in mmpose 1.x. In UDP's code, whose blur is 7 cells
-    wide, and in ViTPose's, of 11 cells, borders are reflected, which moves a peak that is nearer
-    to one than half the blur by up to a cell and a half.
     Source: UDP, Huang et al. 2020, reference implementation; mmpose and ViTPose.
     """
-    low, high = _UDP_RANGE
-    window = windows(heatmaps.float(), cells, 1 + kernel_size // 2, border)
-    window = blur_valid(window, blur_kernel(kernel_size))
-    log = repeat_border(window.clamp(low, high).log(), heatmaps, cells)
+    log = _log_windows(heatmaps.float(), cells, 1, blur or Blur(), _UDP_RANGE)
+    log = repeat_border(log, heatmaps, cells)
     middle = log[..., 1, 1]
     slope = torch.stack([log[..., 1, 2] - log[..., 1, 0], log[..., 2, 1] - log[..., 0, 1]], -1) / 2
     xx = log[..., 1, 2] - 2 * middle + log[..., 1, 0]
@@ -76,6 +73,48 @@ def udp_refine(
     # UDP's code adds eps to the diagonal of the Hessian, so that flat heatmaps have an inverse.
     eps = torch.finfo(torch.float32).eps
     return cells + _newton_step(slope, xx + eps, yy + eps, (forward + backward) / 2)
+
+
+def _log_windows(
+    heatmaps: Tensor, cells: Tensor, radius: int, blur: Blur, limits: tuple[float, float]
+) -> Tensor:
+    """The logarithm (…, 2r + 1, 2r + 1) of blurred heatmaps, clipped to limits, around cells."""
+    kernel, margin = blur_kernel(blur.size, blur.sigma), radius + blur.size // 2
+    if blur.rescale == "range":
+        smooth = blur_same(heatmaps, kernel, "reflect")
+        low, high = smooth.amin((-2, -1), True), smooth.amax((-2, -1), True)
+        factor = heatmaps.amax((-2, -1), True) / (high - low).clamp(min=_EPSILON)
+        window = (windows(smooth, cells, radius, "edge") - low) * factor
+    else:
+        raw = windows(heatmaps, cells, margin, blur.border)
+        window = blur_valid(raw, kernel)
+        if blur.rescale == "height":
+            # Elsewhere the factor only shifts the logarithm. The peak is as high as any value.
+            clipped = window.amin((-2, -1)) < limits[0]
+            clipped |= raw[..., margin, margin] > limits[1]
+            window = _rescaled(window, heatmaps, kernel, clipped)
+    return window.clamp(*limits).log()
+
+
+def _rescaled(
+    window: Tensor, heatmaps: Tensor, kernel: tuple[float, ...], needed: Tensor
+) -> Tensor:
+    """Windows (…, n, n) of heatmaps (…, h, w) blurred with zeros outside, times what gives these
+    back their height, where ``needed`` (…)."""
+    if not eager_on_cpu(heatmaps):
+        return window * _height_factor(heatmaps, kernel)[..., None, None]
+    if not needed.any():
+        return window
+    factor = torch.ones_like(window[..., 0, 0])
+    factor[needed] = _height_factor(heatmaps[needed], kernel)
+    return window * factor[..., None, None]
+
+
+def _height_factor(heatmaps: Tensor, kernel: tuple[float, ...]) -> Tensor:
+    """The height of heatmaps over that of the blurred ones (…); one where these lie below zero."""
+    height = blur_same(heatmaps, kernel, "zero").amax((-2, -1))
+    positive = height > 0
+    return torch.where(positive, heatmaps.amax((-2, -1)) / torch.where(positive, height, 1.0), 1.0)
 
 
 def _newton_step(slope: Tensor, xx: Tensor, yy: Tensor, xy: Tensor) -> Tensor:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from poselab.heatmaps.peaks import values_at
 
 if TYPE_CHECKING:
-    from typing import Literal
-
     from torch import Tensor
 
-    Border = Literal["zero", "edge", "reflect"]
+Border = Literal["zero", "edge", "reflect", "symmetric"]
 
 
 def windows(heatmaps: Tensor, cells: Tensor, radius: int, border: Border) -> Tensor:
@@ -21,13 +19,18 @@ def windows(heatmaps: Tensor, cells: Tensor, radius: int, border: Border) -> Ten
 
     With one axis more, cells (…, N, 2) are N of each heatmap.
     border: what lies outside: "zero", the nearest cell ("edge"), or the heatmap reflected about
-    its outermost cells ("reflect").
+    its outermost cells ("reflect") or about their outer edges ("symmetric").
     """
     h, w = heatmaps.shape[-2:]
     reach = torch.arange(-radius, radius + 1, device=heatmaps.device)
     x, y = (cells[..., axis, None].long() + reach for axis in (0, 1))
     if border == "reflect":
         columns, rows = reflected(x, w), reflected(y, h)
+    elif border == "symmetric":
+        columns, rows = (
+            torch.where(i < 0, -1 - i, torch.where(i < n, i, 2 * n - 1 - i))
+            for i, n in ((x, w), (y, h))
+        )
     else:
         columns, rows = x.clamp(0, w - 1), y.clamp(0, h - 1)
     index = rows[..., :, None] * w + columns[..., None, :]

@@ -3,25 +3,23 @@
     python scripts/benchmarks/prediction.py [--rounds 5] [--batch-size 8] [--threads 1]
 
 SimpleBaseline ResNet-50 at 256×192 on the CPU, uint8 images in, poses in image pixels out, by
-DARK's decoder. The network alone gets images that are normalised already. They take turns;
-prints the ratio of the best times, without the flip test (limit 1.1) and with it (limit 2.2).
+DARK's decoder. The network alone gets images that are normalised already. They take turns; printed
+is the median of the rounds' ratios of CPU time with its lowest and highest tenth, without the flip
+test (limit 1.1) and with it (limit 2.2).
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
-from typing import Any
 
 import torch
+from interleaved import interleaved
 
 from poselab.experiments import build
 from poselab.experiments.config.compose import compose
 from poselab.skeletons import COCO17
 from poselab.structures import Frame, Sample
-
-LIMITS = {False: 1.1, True: 2.2}
 
 
 def main() -> int:
@@ -36,28 +34,21 @@ def main() -> int:
     module = build.module(config, COCO17).eval()
     batch = synthetic_batch(arguments.batch_size)
     ready = (batch.image.float() - module.mean) / module.std
-    times: dict[Any, float] = {}
-    with torch.inference_mode():
-        for _ in range(arguments.rounds):
-            keep_best_time(times, "bare", lambda: module.net(ready))
-            for flip in LIMITS:
-                module.flip_test = flip
-                keep_best_time(times, flip, lambda: module.predict_step(batch, 0))
     missed = False
-    print(f"bare network   {times['bare']:8.3f} s a batch of {arguments.batch_size}")
-    for flip, limit in LIMITS.items():
-        ratio = times[flip] / times["bare"]
-        missed |= ratio > limit
-        name = "with flip test" if flip else "predict"
-        print(f"{name:<15}{times[flip]:8.3f} s, {ratio:.3f} of it (limit {limit})")
+    print(f"{'':<16}{'ms':>10}{'bare ms':>10}{'ratio':>8}{'range':>16}{'limit':>7}")
+    with torch.inference_mode():
+        for name, flip, limit in (("predict", False, 1.1), ("with flip test", True, 2.2)):
+            module.flip_test = flip
+            found = interleaved(
+                lambda: module.net(ready), lambda: module.predict_step(batch, 0), arguments.rounds
+            )
+            missed |= found.median > limit
+            spread = f"{found.low:.3f} to {found.high:.3f}"
+            print(
+                f"{name:<16}{found.peer_ms:10.0f}{found.ours_ms:10.0f}{found.median:8.3f}"
+                f"{spread:>16}{limit:7g}"
+            )
     return int(missed)
-
-
-def keep_best_time(times: dict[Any, float], name: Any, work: Any) -> None:
-    """Keep the best time of some work."""
-    start = time.perf_counter()
-    work()
-    times[name] = min(times.get(name, float("inf")), time.perf_counter() - start)
 
 
 def synthetic_batch(size: int) -> Sample:

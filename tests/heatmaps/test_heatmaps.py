@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from poselab import heatmaps
+from poselab.heatmaps import refining
 
 E1, E2 = math.exp(-0.5), math.exp(-1.0)  # sigma 1, one cell straight and diagonally off
 
@@ -220,7 +221,7 @@ def uneven_heatmaps() -> torch.Tensor:
 @pytest.mark.parametrize("kernel", [11, 17])
 def test_dark_is_the_authors_formula(kernel: int) -> None:
     heatmap = uneven_heatmaps()
-    ours = heatmaps.dark_refine(heatmap, heatmaps.peaks(heatmap)[0], kernel)
+    ours = heatmaps.dark_refine(heatmap, heatmaps.peaks(heatmap)[0], heatmaps.Blur(kernel))
     theirs = [dark_by_loops(one.double().numpy(), kernel) for one in heatmap.flatten(0, 1)]
     np.testing.assert_allclose(ours.flatten(0, 1).numpy(), theirs, atol=2e-3)
 
@@ -230,14 +231,27 @@ def test_dark_leaves_a_peak_below_zero_alone() -> None:
     heatmap = -1 - torch.rand(1, 1, 12, 12, generator=torch.Generator().manual_seed(0))
     cells = torch.tensor([[[6.0, 5.0]]])
     for kernel in (1, 11):
-        assert torch.equal(heatmaps.dark_refine(heatmap, cells, kernel), cells)
+        assert torch.equal(heatmaps.dark_refine(heatmap, cells, heatmaps.Blur(kernel)), cells)
+
+
+@pytest.mark.parametrize("refine", [heatmaps.dark_refine, heatmaps.udp_refine])
+def test_heights_decide_only_where_values_are_clipped(
+    refine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blurring whole heatmaps for their height, as on other devices, changes nothing."""
+    heatmap = uneven_heatmaps() - torch.tensor([0.0, 0.2, 0.5, 0.01])[:, None, None, None]
+    cells = heatmaps.peaks(heatmap)[0]
+    found = refine(heatmap, cells)
+    monkeypatch.setattr(refining, "eager_on_cpu", lambda _: False)
+    torch.testing.assert_close(refine(heatmap, cells), found, atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("border", ["reflect", "zero"])
 @pytest.mark.parametrize("kernel", [3, 7, 11])
 def test_udp_refinement_is_the_authors_formula(kernel: int, border: Any) -> None:
     heatmap = uneven_heatmaps()
-    ours = heatmaps.udp_refine(heatmap, heatmaps.peaks(heatmap)[0], kernel, border)
+    blur = heatmaps.Blur(kernel, border, rescale=None)
+    ours = heatmaps.udp_refine(heatmap, heatmaps.peaks(heatmap)[0], blur)
     alone = [one.double().numpy() for one in heatmap.flatten(0, 1)]
     theirs = np.array([udp_by_loops(one, kernel, border) for one in alone])
     assert np.ptp(theirs - heatmaps.peaks(heatmap)[0].flatten(0, 1).numpy()) > 0.5

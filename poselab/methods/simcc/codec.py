@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Smoothing = Literal["equal", "gaussian", "laplace"]
 Score = Literal["probability", "logit"]
+Code = Literal["simcc", "mmpose"]
+_BINS_TO_THE_RIGHT: dict[Code, int] = {"simcc": -1, "mmpose": 0}
 _REACH = 3  # a keypoint counts up to this many sigma outside the bins
 
 
@@ -37,6 +39,11 @@ class SimccCodec(CodecDefaults):
     score: "probability", that of the highest bin relative to a perfect output's, with equal
     smoothing of the axis where it is higher, else of the one where it is lower; or "logit", the
     smaller of the two highest logits (RTMPose).
+    code: whose rules published weights are decoded by: "simcc", flipped bins move left by one and
+    probabilities are not relative to a perfect output's (leeyegy/SimCC); "mmpose", flipped bins
+    stay and keypoints of a score not above zero lie one bin before the first (mmpose 1.x,
+    simcc_label.py and models/utils/tta.py, with score "logit"); None: bins move as ``pixels``
+    requires.
     Source: SimCC, Li et al. 2022, section 3; sigma 6 and share 0.1 from its code and paper, scores
     and flip test from validate_simdr and validate_sa_simdr of its code (lib/core/function.py).
 
@@ -55,6 +62,7 @@ class SimccCodec(CodecDefaults):
     peak: float | None = None
     score: Score = "probability"
     pixels: str = "centre"
+    code: Code | None = None
 
     def __post_init__(self) -> None:
         sigma = self.sigma
@@ -82,6 +90,8 @@ class SimccCodec(CodecDefaults):
             )
         if self.score not in get_args(Score):
             raise InputError(f"expected score probability or logit, got {self.score!r}")
+        if self.code not in (None, *get_args(Code)):
+            raise InputError(f"expected codec.code simcc, mmpose or null, got {self.code!r}")
 
     @property
     def resolution(self) -> float:
@@ -132,22 +142,28 @@ class SimccCodec(CodecDefaults):
         (x, highest_x), (y, highest_y) = (row_peaks(row) for row in rows)
         (scale_x, first_x), (scale_y, first_y) = self._bin_to_pixel()
         points = torch.stack([x * scale_x + first_x, y * scale_y + first_y], dim=-1)
-        return single_pose(points, self._scores(rows, (highest_x, highest_y)))
+        scores = self._scores(rows, (highest_x, highest_y))
+        if self.code == "mmpose":
+            points = torch.where(scores[..., None] > 0, points, -1 / self.split)
+        return single_pose(points, scores)
 
     def _scores(self, rows: tuple[Tensor, Tensor], highest: tuple[Tensor, Tensor]) -> Tensor:
         """Scores (B, K) from logits (B, K, n) and the highest (B, K) of each axis."""
         if self.score == "logit":
             return torch.minimum(*highest)
         x, y = (
-            top - row.logsumexp(-1) - math.log(self._highest_target(sigma))
+            top - row.logsumexp(-1) - (0 if self.code else math.log(self._highest_target(sigma)))
             for top, row, sigma in zip(highest, rows, self.sigmas, strict=True)
         )
         return (torch.maximum if self.smoothing == "equal" else torch.minimum)(x, y).exp()
 
     def unflip(self, output: AxisLogits) -> AxisLogits:
-        """Flip x, swap left and right, and shift as the pixel convention requires."""
+        """Flip x, swap left and right, and shift as the pixel convention or ``code`` requires."""
         index = flip_indices(self.skeleton, output.x.device)
-        shift = round(self.convention.flip_shift(self.bins[1], self.input_size[1]))
+        if self.code is not None:
+            shift = _BINS_TO_THE_RIGHT[self.code]
+        else:
+            shift = round(self.convention.flip_shift(self.bins[1], self.input_size[1]))
         x = output.x[:, index].flip(-1)
         if shift < 0:  # "hrnet" pixels with several bins per pixel
             x = torch.cat([x[..., -shift:], x[..., -1:].expand(*x.shape[:-1], -shift)], dim=-1)

@@ -9,8 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from poselab.models.blocks import heatmap_layer
-from poselab.models.heads import full_precision
+from poselab.models.blocks import PreciseLinear, heatmap_layer
 from poselab.outputs import AxisLogits
 
 if TYPE_CHECKING:
@@ -34,11 +33,12 @@ class SimccHead(nn.Module):
     ) -> None:
         super().__init__()
         self.final_layer = heatmap_layer(feature_info[-1].channels, channels)
-        self.x = nn.Linear(cells[0] * cells[1], bins[1])
-        self.y = nn.Linear(cells[0] * cells[1], bins[0])
+        self.x = PreciseLinear(cells[0] * cells[1], bins[1])
+        self.y = PreciseLinear(cells[0] * cells[1], bins[0])
 
     def forward(self, features: list[Tensor]) -> AxisLogits:
-        return _axis_logits(self.x, self.y, self.final_layer(features[-1]).flatten(2))
+        flat = self.final_layer(features[-1]).flatten(2)
+        return AxisLogits(x=self.x(flat), y=self.y(flat))
 
 
 class RtmccHead(nn.Module):
@@ -63,21 +63,15 @@ class RtmccHead(nn.Module):
         self.norm = ScaleNorm(cells[0] * cells[1])
         self.tokens = nn.Linear(cells[0] * cells[1], hidden, bias=False)
         self.attention = GatedAttention(hidden, keys)
-        self.x = nn.Linear(hidden, bins[1], bias=False)
-        self.y = nn.Linear(hidden, bins[0], bias=False)
+        self.x = PreciseLinear(hidden, bins[1], bias=False)
+        self.y = PreciseLinear(hidden, bins[0], bias=False)
         for layer in (self.tokens, self.attention.split, self.attention.out, self.x, self.y):
             nn.init.normal_(layer.weight, std=0.01)
 
     def forward(self, features: list[Tensor]) -> AxisLogits:
         flat = self.final_layer(features[-1]).flatten(2)
         tokens = self.attention(self.tokens(self.norm(flat)))
-        return _axis_logits(self.x, self.y, tokens)
-
-
-def _axis_logits(x: nn.Linear, y: nn.Linear, tokens: Tensor) -> AxisLogits:
-    """Logits in full precision: in bfloat16 neighbouring bins tie, and the first of them wins."""
-    with full_precision(tokens.device.type):
-        return AxisLogits(x=x(tokens.float()), y=y(tokens.float()))
+        return AxisLogits(x=self.x(tokens), y=self.y(tokens))
 
 
 class ScaleNorm(nn.Module):

@@ -46,22 +46,27 @@ _RLE_INPUT = (
     "+backbone.input.mean=[0.406,0.457,0.48]",
     "+backbone.input.std=[1.0,1.0,1.0]",
 )
-_SIMCC = "methods.simcc.reference_codecs"
-_UDP_OFFSET = "methods.udp_offset.reference_codecs"
+_CODE = "method.codec.code={}"
+_MMPOSE_SIMCC = (_CODE.format("mmpose"), "method.codec.score=logit")
 _UNBIASED = ("method.codec.encoding=unbiased", "method.codec.decoder=dark")
 _UDP = ("method.codec.encoding=unbiased", "method.codec.decoder=udp")
+_HRNET_COORDINATES = "method.codec._target_=poselab.codecs.coordinate.HrnetCoordinateCodec"
 _COORDINATES = ("framing.pixels=hrnet",)
+_MMPOSE_BOXES = "framing.clip=mmpose"
+_MMPOSE_CROP = ("framing.pixels=hrnet", _MMPOSE_BOXES)
 _SMOOTHED = "method.codec.smoothing=gaussian"
 
 
-def _codec(name: str, module: str = "codecs.reference_heatmaps") -> str:
-    return f"method.codec._target_=poselab.{module}.{name}"
+def _heatmaps(code: str, blur: int | None = None) -> tuple[str, ...]:
+    """Heatmaps decoded by the rules of ``code``, blurred by a kernel of ``blur`` cells."""
+    rules = _CODE.format(code)
+    return (rules,) if blur is None else (rules, f"method.codec.blur={blur}")
 
 
 def _hrnet_code() -> Iterator[PretrainedModel]:
     """SimpleBaseline and HRNet."""
     decoder, resnet, hrnet = (
-        _codec("HrnetCodec"),
+        _heatmaps("hrnet"),
         repositories.POSE_RESNET,
         repositories.POSE_HRNET,
     )
@@ -70,18 +75,18 @@ def _hrnet_code() -> Iterator[PretrainedModel]:
         for size in sizes:
             for depth in (50, 101, 152):
                 name, base = f"simple_baseline_r{depth}_{of}{size}", f"heatmap_r{depth}_{size}"
-                yield PretrainedModel(name, f"{suite}/{base}", resnet, (decoder, *_BGR))
+                yield PretrainedModel(name, f"{suite}/{base}", resnet, (*decoder, *_BGR))
             for width in (32, 48):
                 base = f"{suite}/hrnet_w{width}_{size}"
-                yield PretrainedModel(f"hrnet_w{width}_{of}{size}", base, hrnet, (decoder,))
+                yield PretrainedModel(f"hrnet_w{width}_{of}{size}", base, hrnet, decoder)
 
 
 def _dark() -> Iterator[PretrainedModel]:
     """DARK's code, with its own crops, and grids that share first and last pixel as UDP's do."""
     resnet, hrnet = repositories.POSE_RESNET, repositories.POSE_HRNET
-    crop = ("framing._target_=poselab.data.dark_crop.DarkCrop", "framing.pixels=udp")
-    crop = (*crop, "framing.clip=dark")
-    wide, narrow = ((_codec(name), *_UNBIASED, *crop) for name in ("DarkCodec", "NarrowDarkCodec"))
+    dark_crop = "framing._target_=poselab.data.dark_crop.DarkCrop"
+    crop = (dark_crop, "framing.pixels=udp", "framing.clip=dark")
+    wide, narrow = ((*_heatmaps("dark", blur), *_UNBIASED, *crop) for blur in (11, 3))
     yield PretrainedModel("dark_r50_128x96", "coco/dark_r50_128x96", resnet, (*narrow, *_BGR))
     yield PretrainedModel("dark_w32_128x96", "coco/dark_w32_128x96", hrnet, narrow)
     yield PretrainedModel("dark_w48_128x96", "coco/dark_w48_128x96", hrnet, wide)
@@ -97,8 +102,8 @@ def _dark() -> Iterator[PretrainedModel]:
 
 def _udp() -> Iterator[PretrainedModel]:
     """UDP's discs and offsets, and its Gaussians; its code widens HRNet's last fusion for both."""
-    offsets = _codec("UdpPoseCodec", _UDP_OFFSET)
-    gaussian = (_codec("UdpPoseHeatmapCodec"), "framing.pixels=udp", *_UDP)
+    offsets = _CODE.format("udp")
+    gaussian = (*_heatmaps("udp", 7), "framing.pixels=udp", *_UDP)
     resnet, hrnet = repositories.POSE_RESNET, repositories.POSE_HRNET
     for size in SIZES:
         base = f"udp_offset_r50_{size}"
@@ -121,8 +126,8 @@ def _udp() -> Iterator[PretrainedModel]:
 
 def _simcc() -> Iterator[PretrainedModel]:
     equal, gaussian = (
-        _codec("SimdrCodec", _SIMCC),
-        (_codec("GaussianSimdrCodec", _SIMCC), _SMOOTHED, "method.keypoint_threshold=0.005"),
+        _CODE.format("simcc"),
+        (_CODE.format("simcc"), _SMOOTHED, "method.keypoint_threshold=0.005"),
     )
     resnet, hrnet = repositories.SIMCC_RESNET, repositories.SIMCC_HRNET
     for base in ("r50_256x192", "r101_256x192", "r50_384x288"):
@@ -142,12 +147,12 @@ def _simcc() -> Iterator[PretrainedModel]:
 def _regression() -> Iterator[PretrainedModel]:
     """RLE's code, and mmpose's RLE and DeepPose."""
     decoder, rle = (
-        (_codec("HrnetCoordinateCodec", "codecs.coordinate"), *_COORDINATES),
+        (_HRNET_COORDINATES, *_COORDINATES),
         "coco/rle_r50_256x192",
     )
     yield PretrainedModel("rle_r50_256x192", rle, repositories.RLE, (*decoder, *_RLE_INPUT))
     for depth in (50, 101, 152):
-        made = (f"backbone=resnet{depth}", *decoder)
+        made = (f"backbone=resnet{depth}", *decoder, _MMPOSE_BOXES)
         plain = (*made, "method.head.normalise=false")
         yield PretrainedModel(f"mmpose_rle_r{depth}_256x192", rle, mmpose.RLE, plain)
         base = "coco/direct_r50_256x192"
@@ -158,38 +163,39 @@ def _regression() -> Iterator[PretrainedModel]:
 
 def _mmpose() -> Iterator[PretrainedModel]:
     """Heatmaps, DARK, UDP and SimCC of mmpose 1.x."""
-    decoder = _codec("MmposeCodec")
-    usual, wide = ((_codec(f"{of}MmposeDarkCodec"), *_UNBIASED) for of in ("", "Wide"))
+    decoder = (*_heatmaps("mmpose"), _MMPOSE_BOXES)
+    usual, wide = ((*_heatmaps("mmpose", blur), *_UNBIASED, _MMPOSE_BOXES) for blur in (11, 17))
     for size in SIZES:
         for depth in (50, 101, 152):
             base, keys = f"coco/heatmap_r{depth}_{size}", mmpose.HEATMAP_RESNET
-            yield PretrainedModel(f"mmpose_heatmap_r{depth}_{size}", base, keys, (decoder,))
+            yield PretrainedModel(f"mmpose_heatmap_r{depth}_{size}", base, keys, decoder)
             dark = wide if (depth, size) == (152, "384x288") else usual
             yield PretrainedModel(f"mmpose_dark_r{depth}_{size}", base, keys, dark)
         for width in (32, 48):
             base, keys = f"coco/hrnet_w{width}_{size}", mmpose.HEATMAP_HRNET
-            yield PretrainedModel(f"mmpose_hrnet_w{width}_{size}", base, keys, (decoder,))
+            yield PretrainedModel(f"mmpose_hrnet_w{width}_{size}", base, keys, decoder)
             yield PretrainedModel(f"mmpose_dark_w{width}_{size}", base, keys, usual)
             base, name = f"coco/udp_w{width}_{size}", f"mmpose_udp_w{width}_{size}"
-            yield PretrainedModel(name, base, keys, (_codec("MmposeUdpCodec"),))
+            yield PretrainedModel(name, base, keys, (*_heatmaps("mmpose", 11), _MMPOSE_BOXES))
         base, name = f"coco/simcc_r50_{size}", f"mmpose_simcc_r50_{size}"
-        simcc = (_codec("MmposeSimccCodec", _SIMCC), _SMOOTHED, "method.keypoint_threshold=0.2")
+        simcc = (*_MMPOSE_SIMCC, _SMOOTHED, _MMPOSE_BOXES)
+        simcc = (*simcc, "method.keypoint_threshold=0.2")
         yield PretrainedModel(name, base, mmpose.SIMCC_RESNET, simcc)
     offsets = (
-        _codec("MmposeUdpOffsetCodec", _UDP_OFFSET),
+        _CODE.format("mmpose"),
+        "method.codec.disc_blur=23",
+        "method.codec.offset_blur=1",
         "method.codec.radius=3.5",
         "backbone=hrnet_w32",
+        _MMPOSE_BOXES,
     )
     base, name = "coco/udp_offset_w32_256x192", "mmpose_udp_offset_w32_256x192"
     yield PretrainedModel(name, base, mmpose.HEATMAP_HRNET, offsets)
 
 
-_MMPOSE_CROP = ("framing.pixels=hrnet", "framing.clip=mmpose")
-
-
 def _mmpose_networks() -> Iterator[PretrainedModel]:
     """Lite-HRNet, convolutional pose machines and the hourglass of mmpose 1.x."""
-    decoder = (_codec("MmposeCodec"), *_MMPOSE_CROP)
+    decoder = (*_heatmaps("mmpose"), *_MMPOSE_CROP)
     fusion = "backbone.authors_fusion=true"
     for size in SIZES:
         for modules in (18, 30):
@@ -206,24 +212,18 @@ def _mmpose_networks() -> Iterator[PretrainedModel]:
 def _mmpose_integral() -> Iterator[PretrainedModel]:
     """Integral regression, its debiased variant and DSNT of mmpose 1.x."""
     head = "method.head._target_=poselab.methods.integral.reference_head.MmposeSoftArgmaxHead"
-    crop = (*_COORDINATES, "framing.clip=mmpose")
-    plain = (_codec("HrnetCoordinateCodec", "codecs.coordinate"), head, *crop)
-    debiased = ("+method.head.debias=true", "+method.head.temperature=0.1")
-    for name, changes in (
-        ("integral", ()),
-        ("integral_debiased", (*debiased, "method.head.normalise=softmax")),
-        ("dsnt", ()),
-    ):
+    plain = (_HRNET_COORDINATES, head, *_MMPOSE_CROP)
+    for name in ("integral", "integral_debiased", "dsnt"):
         base = f"{name}_r50_256x256"
-        yield PretrainedModel(f"mmpose_{base}", f"coco/{base}", mmpose.INTEGRAL, (*plain, *changes))
+        yield PretrainedModel(f"mmpose_{base}", f"coco/{base}", mmpose.INTEGRAL, plain)
 
 
 def _mmpose_mpii() -> Iterator[PretrainedModel]:
     """mmpose 1.x on MPII, whose boxes are not cut to the image."""
     pixels = "framing.pixels=hrnet"
-    decoder = (_codec("MmposeCodec"), pixels)
-    dark = (_codec("MmposeDarkCodec"), *_UNBIASED, pixels)
-    coordinates = (_codec("HrnetCoordinateCodec", "codecs.coordinate"), *_COORDINATES)
+    decoder = (*_heatmaps("mmpose"), pixels)
+    dark = (*_heatmaps("mmpose", 11), *_UNBIASED, pixels)
+    coordinates = (_HRNET_COORDINATES, *_COORDINATES)
     for depth in (50, 101, 152):
         name, base = f"mmpose_heatmap_r{depth}_mpii_256x256", f"mpii/heatmap_r{depth}_256x256"
         yield PretrainedModel(name, base, mmpose.HEATMAP_RESNET, decoder)
@@ -247,22 +247,22 @@ def _mmpose_mpii() -> Iterator[PretrainedModel]:
         hourglass = ("backbone=hourglass52", f"framing.size=[{side},{side}]", *decoder)
         name, base = f"mmpose_hourglass52_mpii_{side}x{side}", "mpii/hrnet_w32_256x256"
         yield PretrainedModel(name, base, mmpose_networks.HOURGLASS, hourglass)
-    udp = ("backbone=cspnext_medium", "framing.pixels=udp", _codec("MmposeUdpCodec"), *_UDP)
+    udp = ("backbone=cspnext_medium", "framing.pixels=udp", *_heatmaps("mmpose", 11), *_UDP)
     base = "mpii/heatmap_r50_256x256"
     yield PretrainedModel("mmpose_cspnext_m_mpii_256x256", base, mmpose.HEATMAP_CSPNEXT, udp)
     rtmpose = ("backbone=cspnext_medium", "method=rtmcc", "method.codec.sigma=[5.66,5.66]", pixels)
-    simcc = (*rtmpose, _codec("MmposeSimccCodec", _SIMCC))
+    simcc = (*rtmpose, *_MMPOSE_SIMCC)
     yield PretrainedModel("rtmpose_m_mpii_256x256", base, mmpose.RTMPOSE, simcc)
 
 
 def _rtmpose() -> Iterator[PretrainedModel]:
     """RTMPose, by mmpose's authors, and the heatmap networks that pretrain its backbones."""
-    decoder = _codec("MmposeSimccCodec", _SIMCC)
-    heatmaps = ("method=heatmap", "framing.pixels=udp", _codec("MmposeUdpCodec"), *_UDP)
-    larger = (decoder, "framing.size=[384,288]", "method.codec.sigma=[6.0,6.93]")
+    decoder = _MMPOSE_SIMCC
+    heatmaps = ("method=heatmap", "framing.pixels=udp", *_heatmaps("mmpose", 11), *_UDP)
+    larger = (*decoder, "framing.size=[384,288]", "method.codec.sigma=[6.0,6.93]")
     for size in "tsml":
         base = f"coco/rtmpose_{size}_256x192"
-        yield PretrainedModel(f"rtmpose_{size}_256x192", base, mmpose.RTMPOSE, (decoder,))
+        yield PretrainedModel(f"rtmpose_{size}_256x192", base, mmpose.RTMPOSE, decoder)
         name = f"mmpose_cspnext_{size}_256x192"
         yield PretrainedModel(name, base, mmpose.HEATMAP_CSPNEXT, heatmaps)
         if size in "ml":
@@ -270,8 +270,8 @@ def _rtmpose() -> Iterator[PretrainedModel]:
 
 
 def _vitpose() -> Iterator[PretrainedModel]:
-    authors, in_mmpose = (_codec("VitposeCodec"),), (_codec("MmposeUdpCodec"),)
-    in_transformers = (_codec("TransformersVitposeCodec"),)
+    authors, in_transformers = (_heatmaps(code, 11) for code in ("vitpose", "transformers"))
+    in_mmpose = (*_heatmaps("mmpose", 11), _MMPOSE_BOXES)
     for size in VITS:
         base = f"coco/vitpose_{size}"
         for of, simple in (("", False), ("_simple", True)):
