@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 from torch.nn import functional
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from torch import Tensor
+
+
+class PreciseConv2d(nn.Conv2d):
+    """A convolution outside autocast, for outputs that keypoints are read from.
+
+    Rounded to the eight bits of bfloat16, a peak and its neighbours tie, which takes the quarter
+    offset away, and positions and tags move.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        with _no_autocast(x.device.type):
+            return super().forward(x.to(self.weight.dtype))
+
+
+class PreciseLinear(nn.Linear):
+    """A linear layer outside autocast, as :class:`PreciseConv2d`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with _no_autocast(x.device.type):
+            return super().forward(x.to(self.weight.dtype))
+
+
+def _no_autocast(device: str) -> AbstractContextManager[Any]:
+    """A context without autocast; empty on devices that have none, such as meta."""
+    if not torch.amp.is_autocast_available(device):
+        return nullcontext()
+    return torch.autocast(device, enabled=False)
 
 
 def conv_norm_relu(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -20,9 +51,9 @@ def conv_norm_relu(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 
     )
 
 
-def heatmap_layer(inputs: int, outputs: int, kernel: int = 1) -> nn.Conv2d:
+def heatmap_layer(inputs: int, outputs: int, kernel: int = 1) -> PreciseConv2d:
     """A convolution to heatmaps that start close to zero (Xiao et al. 2018, authors' code)."""
-    layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+    layer = PreciseConv2d(inputs, outputs, kernel, padding=kernel // 2)
     nn.init.normal_(layer.weight, std=0.001)
     nn.init.zeros_(bias(layer))
     return layer

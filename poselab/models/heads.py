@@ -5,29 +5,20 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from poselab.models.blocks import bias, heatmap_layer
+from poselab.models.blocks import PreciseLinear, bias, heatmap_layer
 from poselab.outputs import Coordinates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from contextlib import AbstractContextManager
 
     from torch import Tensor
 
     from poselab.models.feature_info import FeatureInfo
-
-
-def full_precision(device: str) -> AbstractContextManager[Any]:
-    """A context without autocast; empty on devices that have none, such as meta."""
-    if not torch.amp.is_autocast_available(device):
-        return nullcontext()
-    return torch.autocast(device, enabled=False)
 
 
 class HeatmapHead(nn.Module):
@@ -47,19 +38,17 @@ class HeatmapHead(nn.Module):
 class RegressionHead(nn.Module):
     """Global average pooling and one linear layer → coordinates of ``channels`` keypoints.
 
-    The confidence is always one, since nothing estimates it. The linear layer stays out of
-    autocast, whose eight bits of mantissa would round positions by up to half a pixel.
+    The confidence is always one, since nothing estimates it.
     Source: DeepPose, Toshev and Szegedy 2014, on a residual network (Li et al. 2021, table 1).
     """
 
     def __init__(self, *, feature_info: Sequence[FeatureInfo], channels: int) -> None:
         super().__init__()
-        self.coordinates = nn.Linear(feature_info[-1].channels, 2 * channels)
+        self.coordinates = PreciseLinear(feature_info[-1].channels, 2 * channels)
         nn.init.normal_(self.coordinates.weight, std=0.01)
         nn.init.zeros_(bias(self.coordinates))
 
     def forward(self, features: list[Tensor]) -> Coordinates:
         pooled = features[-1].float().mean(dim=(-2, -1))
-        with full_precision(pooled.device.type):
-            xy = self.coordinates(pooled).unflatten(-1, (-1, 2))
+        xy = self.coordinates(pooled).unflatten(-1, (-1, 2))
         return Coordinates(xy=xy, confidence=torch.ones_like(xy[..., 0]))

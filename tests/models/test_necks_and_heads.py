@@ -10,7 +10,6 @@ from torch import nn
 
 from poselab.methods.associative_embedding.head import TaggedHead
 from poselab.methods.integral.head import SoftArgmaxHead
-from poselab.methods.simcc.heads import RtmccHead, SimccHead
 from poselab.models.backbones import TinyResNet
 from poselab.models.feature_info import FeatureInfo
 from poselab.models.heads import HeatmapHead, RegressionHead
@@ -117,25 +116,6 @@ def test_regression_starts_at_the_centre_and_reads_the_mean() -> None:
     assert torch.equal(output.confidence, torch.ones(2, K))
     shuffled = features[-1].flatten(2)[..., torch.randperm(12)].view_as(features[-1])
     torch.testing.assert_close(head([shuffled]).xy, output.xy)
-
-
-@pytest.mark.parametrize("head", [RegressionHead, SoftArgmaxHead])
-def test_half_precision_does_not_round_positions(head: Callable[..., Any]) -> None:
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        output = head(feature_info=FEATURES, channels=K)(random_features(FEATURES))
-    assert output.xy.dtype == torch.float32
-    assert not torch.equal(output.xy, output.xy.bfloat16().float())
-
-
-@pytest.mark.parametrize("head", [SimccHead, RtmccHead])
-def test_half_precision_does_not_tie_bins(head: Callable[..., Any]) -> None:
-    """Neighbouring logits are as close as 2⁻⁸ of their value, where bfloat16 has no more digits."""
-    made = head(feature_info=FEATURES, channels=K, bins=(64, 48), cells=(4, 3))
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        output = made(random_features(FEATURES))
-    for logits in output:
-        assert logits.dtype == torch.float32
-        assert not torch.equal(logits, logits.bfloat16().float())
 
 
 def test_integral_reads_the_peak_and_how_sharp_it_is() -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from poselab.heatmaps import soft_argmax
-from poselab.models.blocks import conv_norm_relu
+from poselab.models.blocks import PreciseConv2d, conv_norm_relu
 from poselab.models.feature_info import FeatureInfo
 from poselab.outputs import Coordinates, Stages
 from poselab.structures import InputError
@@ -147,7 +147,7 @@ class PartContextHead(nn.Module):
         self.blocks = nn.ModuleList(ReceptionBlock(width, kernel) for _ in range(blocks))
         self.mix = nn.ModuleList(_relu_separable(width, width, kernel) for _ in range(blocks))
         self.heatmap_layers = nn.ModuleList(
-            nn.Sequential(nn.ReLU(), nn.Conv2d(width, heatmaps, 1, bias=False))
+            nn.Sequential(nn.ReLU(), PreciseConv2d(width, heatmaps, 1, bias=False))
             for _ in range(blocks)
         )
         self.back = nn.ModuleList(_relu_conv_norm(heatmaps, width) for _ in range(blocks - 1))

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from poselab.methods.integral.head import SoftArgmaxHead
-from poselab.models.heads import full_precision
+from poselab.models.blocks import PreciseLinear
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,17 +42,16 @@ class LikelihoodHead(nn.Module):
     ) -> None:
         super().__init__()
         self.normalise = normalise
-        self.coordinates = nn.Linear(feature_info[-1].channels, 2 * channels)
-        self.sigma = nn.Linear(feature_info[-1].channels, 2 * channels)
+        self.coordinates = PreciseLinear(feature_info[-1].channels, 2 * channels)
+        self.sigma = PreciseLinear(feature_info[-1].channels, 2 * channels)
         for layer in (self.coordinates, self.sigma):
             nn.init.xavier_uniform_(layer.weight, gain=0.01)
 
     def forward(self, features: list[Tensor]) -> UncertainCoordinates:
         pooled = features[-1].float().mean(dim=(-2, -1))
-        with full_precision(pooled.device.type):
-            direction = functional.normalize(pooled) if self.normalise else pooled
-            xy = self.coordinates(direction).unflatten(-1, (-1, 2))
-            sigma = self.sigma(pooled).sigmoid().unflatten(-1, (-1, 2))
+        direction = functional.normalize(pooled) if self.normalise else pooled
+        xy = self.coordinates(direction).unflatten(-1, (-1, 2))
+        sigma = self.sigma(pooled).sigmoid().unflatten(-1, (-1, 2))
         return UncertainCoordinates(xy=xy, confidence=1 - sigma.mean(-1), sigma=sigma)
 
 
@@ -79,12 +78,11 @@ class SoftArgmaxLikelihoodHead(nn.Module):
             normalise=normalise,
             temperature=temperature,
         )
-        self.sigma = nn.Linear(feature_info[-1].channels, 2 * channels)
+        self.sigma = PreciseLinear(feature_info[-1].channels, 2 * channels)
         nn.init.xavier_uniform_(self.sigma.weight, gain=0.01)
 
     def forward(self, features: list[Tensor]) -> UncertainCoordinates:
         position = self.position(features)
         pooled = features[-1].float().mean(dim=(-2, -1))
-        with full_precision(pooled.device.type):
-            sigma = self.sigma(pooled).sigmoid().unflatten(-1, (-1, 2))
+        sigma = self.sigma(pooled).sigmoid().unflatten(-1, (-1, 2))
         return UncertainCoordinates(position.xy, confidence=1 - sigma.mean(-1), sigma=sigma)
