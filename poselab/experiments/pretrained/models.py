@@ -38,7 +38,14 @@ MODELS = """\
   mmpose_{rle,deeppose}_r{50,101,152}_256x192 mmpose_rle_r152_384x288
   mmpose_vitpose_{small,base,large,huge}_256x192
   mmpose_vitpose_{small,base,large,huge}_simple_256x192
-  rtmpose_{t,s,m,l}_256x192 rtmpose_{m,l}_384x288 mmpose_cspnext_{t,s,m,l}_256x192
+  mmpose_lite_hrnet_{18,30}_{256x192,384x288,mpii_256x256}
+  mmpose_cpm_{256x192,384x288,mpii_368x368}
+  mmpose_hourglass52_{256x256,384x384,mpii_256x256,mpii_384x384}
+  mmpose_{integral,integral_debiased,dsnt}_r50_256x256
+  mmpose_{heatmap,deeppose}_r{50,101,152}_mpii_256x256 mmpose_rle_r50_mpii_256x256
+  mmpose_{hrnet,dark}_w{32,48}_mpii_256x256
+  rtmpose_{t,s,m,l}_256x192 rtmpose_{m,l}_384x288 rtmpose_m_mpii_256x256
+  mmpose_cspnext_{t,s,m,l}_256x192 mmpose_cspnext_m_mpii_256x256
       open-mmlab/mmpose 1.x
   keypoint_rcnn_r50 keypoint_rcnn_legacy_r50
       torchvision: COCO_V1; COCO_LEGACY, or weights that you trained with torchvision"""
@@ -53,16 +60,22 @@ _NAMES_OF_FILES = {
 }
 """Parts of the names that the authors give their files, and ours."""
 
-_MMPOSE_CONFIG = r"_\d+xb\d+_\d+e_coco_(\d+x\d+)(?:_.*)?"
+_MMPOSE_CONFIG = r"_\d+xb\d+_\d+e_(?:(?:aic_)?coco|mpii)_\d+x\d+(?:_.*)?"
+_PLAIN = r"(?:_fp16|_coarsedropout|_gridmask|_photometric)?"  # the same network, trained otherwise
 _NAMES_OF_MMPOSE = (
-    (r"td_hm_hrnet_(w\d+)", r"mmpose_hrnet_\1"),
+    (rf"td_hm_hrnet_(w\d+){_PLAIN}", r"mmpose_hrnet_\1"),
     (r"td_hm_hrnet_(w\d+)_(dark|udp)", r"mmpose_\2_\1"),
     (r"td_hm_hrnet_(w\d+)_udp_regress", r"mmpose_udp_offset_\1"),
-    (r"td_hm_res(\d+)", r"mmpose_heatmap_r\1"),
+    (rf"td_hm_res(\d+){_PLAIN}", r"mmpose_heatmap_r\1"),
     (r"td_hm_res(\d+)_dark", r"mmpose_dark_r\1"),
+    (r"td_hm_litehrnet_(\d+)", r"mmpose_lite_hrnet_\1"),
+    (r"td_hm_(cpm|hourglass52)", r"mmpose_\1"),
     (r"td_hm_(vitpose_[a-z]+(?:_simple)?)", r"mmpose_\1"),
     (r"td_reg_res(\d+)", r"mmpose_deeppose_r\1"),
-    (r"td_reg_res(\d+)_rle", r"mmpose_rle_r\1"),
+    (r"td_reg_res(\d+)_rle(?:_pretrained)?", r"mmpose_rle_r\1"),
+    (r"ipr_res(\d+)", r"mmpose_integral_r\1"),
+    (r"ipr_res(\d+)_debias", r"mmpose_integral_debiased_r\1"),
+    (r"ipr_res(\d+)_dsnt", r"mmpose_dsnt_r\1"),
     (r"simcc_res(\d+)", r"mmpose_simcc_r\1"),
     (r"rtmpose_(tiny|t|s|m|l)", r"rtmpose_\1"),
     (r"cspnext_(tiny|t|s|m|l)_udp", r"mmpose_cspnext_\1"),
@@ -82,7 +95,8 @@ def pretrained_model(name: str) -> PretrainedModel:
 
     given = name.lower().replace("-", "_").replace("+", "_plus")
     wanted = _ours(given)
-    for full in (given, f"{given}_256x192", wanted, f"{wanted}_256x192"):
+    of_mpii = wanted.replace("_256x256", "_mpii_256x256")  # SimpleBaseline and HRNet leave it out
+    for full in (given, f"{given}_256x192", wanted, f"{wanted}_256x192", of_mpii):
         if full in CATALOGUE:
             return CATALOGUE[full]
     for word, reason in UNSUPPORTED.items():
@@ -100,7 +114,9 @@ def _ours(name: str) -> str:
     """Our name for the authors' name of a file or of mmpose's config."""
     for pattern, ours in _NAMES_OF_MMPOSE:
         if found := re.fullmatch(pattern + _MMPOSE_CONFIG, name):
-            return f"{found.expand(ours)}_{found[found.lastindex or 0]}".replace("_tiny_", "_t_")
+            of, size = re.findall(r"_(coco|mpii)_(\d+x\d+)", name)[0]
+            of = "_mpii" if of == "mpii" else ""
+            return f"{found.expand(ours)}{of}_{size}".replace("_tiny_", "_t_")
     for theirs, ours in _NAMES_OF_FILES.items():
         name = name.replace(theirs, ours)
     return name

@@ -28,7 +28,8 @@ class LiteHRNet(nn.Module):
 
     modules: how many times the branches of each stage are fused; [2, 4, 2] is Lite-HRNet-18,
     [3, 8, 3] Lite-HRNet-30. Branch i has width·2^i channels. Fusions add each branch once, as in
-    the paper; the authors' code adds the finest one twice.
+    the paper. ``authors_fusion``, which published weights need: their code adds the finest branch
+    twice, uses the sum made of it for the others, and upsamples from corner to corner at the end.
 
     Raises:
         InputError: not three numbers of modules, or an input size that 32 does not divide.
@@ -36,7 +37,12 @@ class LiteHRNet(nn.Module):
     """
 
     def __init__(
-        self, *, input_size: Size, modules: Sequence[int] = (2, 4, 2), width: int = 40
+        self,
+        *,
+        input_size: Size,
+        modules: Sequence[int] = (2, 4, 2),
+        width: int = 40,
+        authors_fusion: bool = False,
     ) -> None:
         super().__init__()
         if any(side % 32 for side in input_size) or len(modules) != 3 or min(modules) < 1:
@@ -51,10 +57,10 @@ class LiteHRNet(nn.Module):
             _separable(a, b, stride=2) for a, b in pairwise([_STEM, *widths[1:]])
         )
         self.stages = nn.ModuleList(
-            nn.Sequential(*(_Module(widths[: stage + 2]) for _ in range(count)))
+            nn.Sequential(*(_Module(widths[: stage + 2], authors_fusion) for _ in range(count)))
             for stage, count in enumerate(modules)
         )
-        self.ascent = _Ascent(widths)
+        self.ascent = _Ascent(widths, align_corners=authors_fusion)
         self.feature_info = (FeatureInfo(width, 4),)
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -168,8 +174,9 @@ class _WeightingBlock(nn.Module):
 class _Module(nn.Module):
     """Two weighting blocks, then every branch becomes the sum of all."""
 
-    def __init__(self, widths: list[int]) -> None:
+    def __init__(self, widths: list[int], authors_fusion: bool) -> None:
         super().__init__()
+        self.authors_fusion = authors_fusion
         self.blocks = nn.Sequential(_WeightingBlock(widths), _WeightingBlock(widths))
         self.paths = nn.ModuleList(
             nn.ModuleList(_path(widths, source, goal) for source in range(len(widths)))
@@ -178,13 +185,16 @@ class _Module(nn.Module):
 
     def forward(self, branches: list[Tensor]) -> list[Tensor]:
         branches = self.blocks(branches)
-        sums = []
+        sums: list[Tensor] = []
         for branch, paths in zip(branches, self.paths, strict=True):
             assert isinstance(paths, nn.ModuleList)
-            parts = [path(x) for path, x in zip(paths, branches, strict=True)]
+            sources = [*sums[:1], *branches[1:]] if self.authors_fusion and sums else branches
+            parts = [path(x) for path, x in zip(paths, sources, strict=True)]
             resized = [functional.interpolate(part, size=branch.shape[-2:]) for part in parts]
-            sums.append(functional.relu(torch.stack(resized).sum(0)))
-        return sums
+            if self.authors_fusion:
+                resized.append(resized[0])
+            sums.append(torch.stack(resized).sum(0))
+        return [functional.relu(x) for x in sums]
 
 
 def _path(widths: list[int], source: int, goal: int) -> nn.Module:
@@ -201,8 +211,9 @@ def _path(widths: list[int], source: int, goal: int) -> nn.Module:
 class _Ascent(nn.Module):
     """Coarse to fine: convolve, upsample, add to the next finer branch; the finest is returned."""
 
-    def __init__(self, widths: list[int]) -> None:
+    def __init__(self, widths: list[int], align_corners: bool) -> None:
         super().__init__()
+        self.align_corners = align_corners
         goals = [widths[0], *widths[:-1]]
         self.layers = nn.ModuleList(_separable(a, b) for a, b in zip(widths, goals, strict=True))
 
@@ -211,7 +222,10 @@ class _Ascent(nn.Module):
         for level in range(len(branches) - 1, 0, -1):
             finer = branches[level - 1]
             up = functional.interpolate(
-                self.layers[level](x), size=finer.shape[-2:], mode="bilinear"
+                self.layers[level](x),
+                size=finer.shape[-2:],
+                mode="bilinear",
+                align_corners=self.align_corners,
             )
             x = finer + up
         result: Tensor = self.layers[0](x)

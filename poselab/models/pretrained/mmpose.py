@@ -29,6 +29,14 @@ HEATMAP_RESNET = KeyMap(
     _NORMALISER,
 )
 HEATMAP_HRNET = KeyMap(((rf"backbone\.{HRNET}", TRUNK), _FINAL_LAYER), _NORMALISER)
+INTEGRAL = KeyMap(
+    (
+        (rf"backbone\.{RESNET}", TRUNK),
+        *deconvolutions(r"head\.simplebaseline_head\.deconv_layers\.", 3),
+        (r"head\.simplebaseline_head\.final_layer\.(.+)", r"net.head.final_layer.\1"),
+    ),
+    (*_NORMALISER, r"head\.linspace_[xy]"),
+)
 SIMCC_RESNET = KeyMap(
     (
         (rf"backbone\.{RESNET}", TRUNK),
