@@ -83,14 +83,15 @@ def compare(
     metric: str | Evaluator = "oks",
     replicates: int = REPLICATES,
     seed: int = 0,
-    layout: str = "auto",
     progress: Callable[[int], Any] = int,
     array: ArrayOptions = AS_SUGGESTED,
 ) -> ComparisonReport:
     """Compare methods, by name, on the same images: values, intervals, paired differences.
 
     Arguments are those of :func:`poselab.evaluate`; several predictions of one name are seeds of
-    one method. ``progress`` is called with each number of new replicates.
+    one method. Annotations of another layout or of one category are opened before, by
+    :func:`poselab.annotations.open_annotations`. ``progress`` is called with each number of new
+    replicates.
 
     Example::
 
@@ -104,7 +105,7 @@ def compare(
     """
     check_replicates("replicates", replicates)
     check_seed(seed)
-    table = open_table(annotations, layout)
+    table = open_table(annotations)
     files = {
         name: [open_predictions(source, table, array) for source in _sources(given)]
         for name, given in methods.items()

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poselab.evaluation.matching.coco import THRESHOLDS
-
 if TYPE_CHECKING:
     from poselab.evaluation.matching.coco import Matching
     from poselab.structures import Floats, Ints, Mask
@@ -24,9 +22,12 @@ _BLOCK = 32  # rows that are summed one after another
 
 
 class _Threshold(NamedTuple):
-    """One threshold's E runs of true positives: sparse matrices (E, N) of the images of its true
-    positives by run, and of the poses (1 and -1) by which its poses differ from the range's; and
-    the places (E,) of its runs' ends among those of all thresholds."""
+    """One OKS threshold, with E runs of true positives.
+
+    Sparse matrices (E, N) say how many poses of each image belong to each run: ``found`` of true
+    positives, ``differing`` of poses that count here but not at the middle threshold, minus those
+    that count only there. ``place`` (E,) are its runs' ends among those of all thresholds.
+    """
 
     found: Any
     differing: Any
@@ -34,7 +35,7 @@ class _Threshold(NamedTuple):
 
 
 class AreaRange:
-    """One area range of a matching.
+    """Precision and recall in one area range, when called with how often images and people count.
 
     Which poses count differs little between thresholds, so running totals are taken once over those
     of the middle threshold and corrected for the other thresholds.
@@ -43,11 +44,9 @@ class AreaRange:
     def __init__(self, matching: Matching, area: int) -> None:
         counted = ~matching.ignored[area]  # T D
         hits = counted & (matching.person[area] >= 0)
-        usual = counted[len(THRESHOLDS) // 2]
+        usual = counted[len(counted) // 2]
         ends = [_run_ends(*one) for one in zip(counted, hits, strict=True)]
-        is_end = np.zeros(len(usual), dtype=bool)
-        is_end[np.concatenate(ends)] = True
-        all_ends = np.flatnonzero(is_end)
+        all_ends = np.flatnonzero(np.bincount(np.concatenate(ends)))
         self._poses = _by_run(usual, all_ends, matching)
         self._thresholds = [
             _Threshold(
@@ -68,13 +67,13 @@ class AreaRange:
         needed = _needed(instances).T
         shape = (len(instances), len(self._thresholds))
         precision, recall = np.zeros((*shape, len(RECALLS))), np.zeros(shape)
-        for t, (by_run, differing, place) in enumerate(self._thresholds):
-            if not len(place):
+        for t, runs in enumerate(self._thresholds):
+            if not len(runs.place):
                 continue
-            found = _running_totals(by_run @ weights)
-            poses = totals[place]
-            if differing.nnz:
-                poses += _running_totals(differing @ weights)
+            found = _running_totals(runs.found @ weights)
+            poses = totals[runs.place]
+            if runs.differing.nnz:
+                poses += _running_totals(runs.differing @ weights)
             # pycocotools' epsilon, which is in every published AP.
             precise = np.add(poses, np.spacing(1), dtype=np.float64)
             np.divide(found, precise, out=precise)

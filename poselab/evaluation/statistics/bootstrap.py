@@ -92,8 +92,8 @@ class Replicates:
         Percentiles of the samples; with several runs their distances from the value are widened by
         the variance between runs.
         """
-        low, high, *_ = _interval(self.values, self.samples, _known([self.spread]), level)
-        return low, high
+        found = _uncertainty(self.values, self.samples, _known([self.spread]), level)
+        return found.low, found.high
 
     def minus(self, other: Replicates, level: float = LEVEL) -> PairedDifference:
         """The paired difference from another method.
@@ -106,7 +106,7 @@ class Replicates:
         """
         samples, value = self.samples - other.samples, self.values - other.values
         spreads = _known([self.spread, other.spread])
-        low, high, error, freedom = _interval(value, samples, spreads, level)
+        low, high, error, freedom = _uncertainty(value, samples, spreads, level)
         if spreads:
             reach = np.where(value > 0, value - low, high - value)
             quantile = stdtrit(freedom, (1 + level) / 2)
@@ -220,9 +220,8 @@ def _check_same_images(methods: Sequence[Sequence[Accumulator]]) -> None:
 
 
 def _percentiles(samples: Floats, level: float) -> tuple[Floats, Floats]:
-    # Bias-corrected limits (BC, BCa) cover no better: in 800 simulated sets of 100 images, at AP
-    # .16, .72 and .95, percentiles cover .945, .943, .939 of values and .930, .944, .948 of paired
-    # differences, BC .944, .944, .938 and .911, .936, .931.
+    # Bias-corrected limits (BC, BCa) cover no better at low, middle or high AP: what was measured is
+    # in notebooks/intervals.ipynb.
     tails = [(1 - level) / 2, (1 + level) / 2]
     known = ~np.isnan(samples).all(axis=0)
     ends = np.full((2, samples.shape[1]), np.nan)
@@ -242,43 +241,71 @@ def _known(spreads: Sequence[RunSpread | None]) -> list[RunSpread]:
     return [spread for spread in spreads if spread is not None]
 
 
-def _interval(
-    values: Floats, samples: Floats, spreads: Sequence[RunSpread], level: float
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Ends, standard error and its degrees of freedom, each (F,).
+class _Uncertainty(NamedTuple):
+    """Ends of an interval, the standard error and its degrees of freedom, each (F,)."""
 
-    The images' variance has the bootstrap's freedom, which is large, that between runs S - 1; their
-    sum has that of Satterthwaite (1946, Biometrics Bulletin 2, equation 17).
-    """
+    low: Floats
+    high: Floats
+    error: Floats
+    freedom: Floats
+
+
+def _uncertainty(
+    values: Floats, samples: Floats, spreads: Sequence[RunSpread], level: float
+) -> _Uncertainty:
+    """That of values (F,) with samples (R, F), each method with several runs having a spread."""
     low, high = _percentiles(samples, level)
-    of_images = _variance(samples)
+    resampled = _variance(samples)
     if not spreads:
-        return low, high, np.sqrt(of_images), np.full(len(values), _NORMAL)
+        return _Uncertainty(low, high, np.sqrt(resampled), np.full(len(values), _NORMAL))
     of_runs = np.sum([spread.variance for spread in spreads], axis=0)
     # Where runs err on other images, samples of images show a part of the variance between runs.
-    shared = np.maximum(of_images - np.sum([spread.in_samples for spread in spreads], axis=0), 0)
-    few = np.sum([spread.variance**2 / spread.freedom for spread in spreads], axis=0)
-    freedom = np.full(len(values), _NORMAL)
-    np.divide((shared + of_runs) ** 2, few, out=freedom, where=few > 0)
-    freedom = np.minimum(freedom, _NORMAL)
-    share = np.divide(shared, of_images, out=np.zeros_like(shared), where=of_images > 0)
-    normal = ndtri((1 + level) / 2)
+    of_images = np.maximum(resampled - np.sum([s.in_samples for s in spreads], axis=0), 0)
+    freedom = _freedom(of_images + of_runs, spreads)
+    quantile = _quantile(of_images, of_runs, freedom, spreads, level)
+    # Samples may lean to one side, so that each end has its own variance over images.
+    share = np.divide(of_images, resampled, out=np.zeros_like(of_images), where=resampled > 0)
     below, above = (
-        np.square(np.maximum(half, 0) / normal) * share for half in (values - low, high - values)
+        share * np.square(np.maximum(distance, 0) / ndtri((1 + level) / 2))
+        for distance in (values - low, high - values)
     )
-    quantile = stdtrit(freedom, (1 + level) / 2)
-    if len(spreads) == 1:
-        # Satterthwaite's law alone covers .87 to .95 where one variance of two is estimated from
-        # two runs, Cochran's (1964, Biometrics 20, page 191) mean of both quantiles .94 to .98.
-        of_t = stdtrit(spreads[0].freedom, (1 + level) / 2)
-        total = shared + of_runs
-        quantile = np.full(len(values), of_t)
-        np.divide(shared * normal + of_runs * of_t, total, out=quantile, where=total > 0)
-    low, high = (
+    return _Uncertainty(
         values - quantile * np.sqrt(below + of_runs),
         values + quantile * np.sqrt(above + of_runs),
+        np.sqrt(of_images + of_runs),
+        freedom,
     )
-    return low, high, np.sqrt(shared + of_runs), freedom
+
+
+def _freedom(variance: Floats, spreads: Sequence[RunSpread]) -> Floats:
+    """Degrees of freedom (F,) of a sum of variances, that of images known as well as a normal law's
+    and those of S runs with S - 1 (Satterthwaite 1946, Biometrics Bulletin 2, equation 17)."""
+    few = np.sum([spread.variance**2 / spread.freedom for spread in spreads], axis=0)
+    freedom = np.full(len(variance), _NORMAL)
+    np.divide(variance**2, few, out=freedom, where=few > 0)
+    return np.minimum(freedom, _NORMAL)
+
+
+def _quantile(
+    of_images: Floats,
+    of_runs: Floats,
+    freedom: Floats,
+    spreads: Sequence[RunSpread],
+    level: float,
+) -> Floats:
+    """How many standard errors (F,) an interval reaches to either side.
+
+    Student's quantile for a difference. Of one method that alone covers .87 to .95 where one
+    variance of two is estimated from two runs; Cochran's (1964, Biometrics 20, page 191) mean of
+    the normal and Student's quantile, weighted by the variances, covers .94 to .98.
+    """
+    tail = (1 + level) / 2
+    if len(spreads) > 1:
+        return np.asarray(stdtrit(freedom, tail))
+    of_t, total = stdtrit(spreads[0].freedom, tail), of_images + of_runs
+    quantile = np.full(len(total), of_t)
+    np.divide(of_images * ndtri(tail) + of_runs * of_t, total, out=quantile, where=total > 0)
+    return quantile
 
 
 def holm(p: Floats) -> Floats:

@@ -108,26 +108,37 @@ def match_joints(
     Raises:
         InputError: the nearest joints do not tell the order.
     """
-    identity = np.arange(len(skeleton))
     if given == SAME or (given is None and not len(measured.person)):
         return _same(count, skeleton), ""
     distances = _medians(measured.distances)
     nearest = _mutually_nearest(distances)
-    if count == len(skeleton):
-        moved = (nearest != identity) & (nearest >= 0)
-        own, other = distances.diagonal()[moved], distances[nearest[moved], identity[moved]]
-        if given is None and (not moved.any() or other.mean() > BETTER * own.mean()):
-            return identity, ""
+    as_many, skeletons_order = count == len(skeleton), np.arange(len(skeleton))
+    if as_many and given is None and not _fits_better(nearest, distances):
+        return skeletons_order, ""
+    if as_many:
         nearest = _with_the_rest(nearest, np.isfinite(distances.min(axis=0)))
-    matched = int((nearest >= 0).sum())
-    unclear = matched < (count if count == len(skeleton) else min(count, len(skeleton)) // 2)
-    sides = np.where(nearest == identity, identity, np.array(skeleton.flip_index))
-    only_sides = given is None and count == len(skeleton) and bool((nearest == sides).all())
-    if known and count == len(skeleton) and (unclear or only_sides):
-        return identity, ""
-    if unclear or only_sides:
-        raise _ask(nearest, count, skeleton, _SIDES * only_sides)
-    return nearest, "its joints are the nearest ones, " + _described(nearest, count, skeleton)
+    fewest = count if as_many else min(count, len(skeleton)) // 2
+    unclear = np.count_nonzero(nearest >= 0) < fewest
+    only_sides = as_many and given is None and _differ_in_sides_alone(nearest, skeleton)
+    if not (unclear or only_sides):
+        return nearest, "its joints are the nearest ones, " + _described(nearest, count, skeleton)
+    if as_many and known:
+        return skeletons_order, ""
+    raise _ask(nearest, count, skeleton, _SIDES * only_sides)
+
+
+def _fits_better(nearest: Ints, distances: Floats) -> bool:
+    """Whether the nearest joints (K,) lie far nearer than those of the skeleton's order do."""
+    place = np.arange(len(nearest))
+    moved = np.flatnonzero((nearest != place) & (nearest >= 0))
+    own, other = distances[moved, moved], distances[nearest[moved], moved]
+    return len(moved) > 0 and bool(other.mean() <= BETTER * own.mean())
+
+
+def _differ_in_sides_alone(nearest: Ints, skeleton: Skeleton) -> bool:
+    """Whether every joint is the skeleton's or that of the other side."""
+    place, other_side = np.arange(len(nearest)), np.array(skeleton.flip_index)
+    return bool(((nearest == place) | (nearest == other_side)).all())
 
 
 def _same(count: int, skeleton: Skeleton) -> Ints:
