@@ -96,7 +96,8 @@ class PoseDataset(Dataset[Sample[Any]]):
 
     def _with_image(self, incomplete: _WithoutImage) -> Sample[Any]:
         path, matrix, size = incomplete.path, incomplete.matrix, self.framing.size
-        image = read_and_warp(path, matrix, size, incomplete.annotated)
+        reduced = self.framing.reduced_jpeg
+        image = read_and_warp(path, matrix, size, incomplete.annotated, reduced_jpeg=reduced)
         if self.augment is not None:
             image = self.augment.transform_pixels(image, incomplete.rng)
         return incomplete.sample._replace(image=to_planes(image))

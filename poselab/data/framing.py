@@ -5,7 +5,7 @@ Every framing makes one matrix from image pixels to input pixels, for image and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
@@ -53,9 +53,13 @@ class Framing(Protocol):
     def max_instances(self) -> int:
         """P of the samples: 1 for person crops."""
 
+    @property
+    def reduced_jpeg(self) -> bool:
+        """Whether JPEGs are decoded at a fraction of their size where inputs are smaller still."""
+
     def comparability(self) -> dict[str, Any]:
-        """``boxes`` (where they come from), ``pixels``, ``input_size`` and ``padding``, as plain
-        values for the comparability record."""
+        """``boxes`` (where they come from), ``pixels``, ``input_size``, ``padding`` and
+        ``reduced_jpeg``, as plain values for the comparability record."""
 
     def items(self, annotations: Annotations, training: bool) -> Items:
         """The inputs of an epoch."""
@@ -70,7 +74,8 @@ class Framing(Protocol):
 
 @dataclass(frozen=True)
 class _Framing:
-    """What all framings share: size (height, width) of the input, and the pixel convention.
+    """What all framings share: size (height, width) of the input, the pixel convention, and whether
+    JPEGs are decoded at 1/2, 1/4 or 1/8 of their size where an input is at least that much smaller.
 
     Raises:
         InputError: ``size`` is not two whole numbers.
@@ -78,6 +83,7 @@ class _Framing:
 
     size: Size
     pixels: str = "centre"
+    reduced_jpeg: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
         check_size("framing.size", self.size)
@@ -102,6 +108,7 @@ class _Framing:
             "pixels": self.pixels,
             "input_size": [int(length) for length in self.size],
             "padding": None,
+            "reduced_jpeg": self.reduced_jpeg,
         }
 
     @property

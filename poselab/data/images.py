@@ -18,15 +18,20 @@ if TYPE_CHECKING:
 
 
 def read_and_warp(
-    path: Path, matrix: Floats, size: Size, annotated: Size = UNKNOWN, border: int = 0
+    path: Path,
+    matrix: Floats,
+    size: Size,
+    annotated: Size = UNKNOWN,
+    border: int = 0,
+    reduced_jpeg: bool = True,
 ) -> Image:
     """The input (H, W, 3) of ``size`` that shows an image through ``matrix`` (2, 3), image → input
     pixels.
 
     The image is upright, or as its ``annotated`` (height, width) says (see
-    :func:`poselab.io.images.read_image`). A JPEG is decoded at half, quarter or eighth size where
-    the input is that much smaller. Pixels outside the image have the grey value ``border``: black,
-    as in SimpleBaseline's and HRNet's code.
+    :func:`poselab.io.images.read_image`). With ``reduced_jpeg`` a JPEG is decoded at half, quarter
+    or eighth size where the input is that much smaller. Pixels outside the image have the grey
+    value ``border``: black, as in SimpleBaseline's and HRNet's code.
 
     Raises:
         InputError: no such file, not an image, one of too many pixels, or one that is cut off.
@@ -35,7 +40,7 @@ def read_and_warp(
     orientation = header.orientation_for(annotated)
     if orientation != 1:  # turned by the one warp, which costs nothing
         matrix = geometry.compose(matrix, turn_matrix(orientation, header.size))
-    reduction = _reduction(matrix) if is_jpeg(content) else 1
+    reduction = _reduction(matrix) if reduced_jpeg and is_jpeg(content) else 1
     image = decode(path, content, reduction)
     if reduction > 1:
         unreduce = geometry.scale_translate((reduction,) * 2, ((reduction - 1) / 2,) * 2)

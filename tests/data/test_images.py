@@ -42,6 +42,15 @@ def test_an_image_is_warped_as_opencv_does_it(noise: Path, border: int) -> None:
     assert 0 < empty < 150, "images that are out of sight, and not only those, must be among them"
 
 
+def test_a_jpeg_is_decoded_whole_where_that_is_asked_for(tmp_path: Path) -> None:
+    file, matrix = tmp_path / "noise.jpg", geometry.scale_translate((0.25, 0.25), (0.0, 0.0))
+    cv2.imwrite(str(file), np.random.default_rng(0).integers(0, 256, (200, 160, 3), dtype=np.uint8))
+    expected = cv2.warpAffine(read_image(file), matrix, SIZE[::-1])
+    whole = read_and_warp(file, matrix, SIZE, reduced_jpeg=False)
+    np.testing.assert_array_equal(whole, expected)
+    assert np.abs(read_and_warp(file, matrix, SIZE).astype(int) - expected).max() > 50
+
+
 def test_planes_are_the_image_and_whole_in_memory() -> None:
     image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     apart = to_planes(image)

@@ -54,6 +54,7 @@ def test_every_choice_is_recorded(instances: Path) -> None:
         "postprocess.nms_area=box": "run.nms",
         "framing.clip=mmpose": "run.boxes",
         "framing.padding=1": "run.padding",
+        "framing.reduced_jpeg=false": "run.reduced_jpeg",
         "data.limit=3": "run.training",
     }.items():
         differences = differences_from(usual, OKS | {"run": record(instances, word)})

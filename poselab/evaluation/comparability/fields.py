@@ -112,6 +112,9 @@ RUN_FIELDS: dict[str, RecordField] = {
     "padding": RecordField(
         "unequal", both_values("boxes enlarged {} vs. {} times", "padding"), ("boxes",)
     ),
+    "reduced_jpeg": RecordField(
+        "unequal", both_values("JPEGs decoded at reduced size: {} vs. {}", "reduced_jpeg")
+    ),
     "score": RecordField("unequal", both_values("score of a pose: {} vs. {}", "score")),
     # Records that name no area are of runs that took the given box's.
     "nms": RecordField("unequal", wording.nms, compared=lambda nms: nms and {"area": "box"} | nms),

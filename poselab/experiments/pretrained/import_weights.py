@@ -61,7 +61,9 @@ def pretrained_config(
     The metric values that a paper reports for the experiment are left out: they belong to weights
     trained by its recipe.
     """
-    words = [f"experiment={pretrained.experiment}", *pretrained.overrides, *overrides]
+    recipe = (f"experiment={pretrained.experiment}", "++method.renormalise=null")
+    images = "framing.reduced_jpeg=false"  # the authors' code decodes whole images
+    words = [*recipe, images, *pretrained.overrides, *overrides]
     config, _ = compose("train", words)
     build.leave_out_pretrained(config)
     config.published = {}
