@@ -165,6 +165,43 @@ def test_intervals_of_several_runs_cover(runs: int, images: float, apart: float)
     assert 0.925 <= ((low <= 0) & (high >= 0)).mean() <= 0.985
 
 
+class Rankings:
+    """Many sets at once, each as a metric: the AP of N images with three people and poses each.
+
+    The easier an image, the likelier a pose is right and the higher it scores.
+    """
+
+    def __init__(self, rng: np.random.Generator, ease: float, images: int, sets: int) -> None:
+        easy = ease + rng.normal(size=(sets, images)).repeat(3, axis=1)
+        easy += rng.normal(size=easy.shape)
+        right = rng.random(easy.shape) < 1 / (1 + np.exp(-2 * easy))
+        best_first = np.argsort(-easy - rng.normal(size=easy.shape), axis=1)
+        self.right, self.image = np.take_along_axis(right, best_first, axis=1), best_first // 3
+        self.image_ids, self.comparability = np.arange(images), dict[str, object]()
+        self.keys = [str(n) for n in range(sets)]
+
+    def values(self, weights: np.ndarray) -> np.ndarray:
+        columns = []
+        for right, image in zip(self.right, self.image, strict=True):
+            poses = weights[:, image]
+            found = poses * right
+            precision = np.cumsum(found, axis=1) / np.maximum(np.cumsum(poses, axis=1), 1)
+            best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+            columns.append((found * best).sum(axis=1) / (3 * weights.sum(axis=1)))
+        return np.stack(columns, axis=1)
+
+
+@pytest.mark.parametrize(("ease", "about"), [(-1.8, 0.07), (0.0, 0.42), (2.0, 0.87)])
+def test_intervals_cover_low_middle_and_high_average_precision(ease: float, about: float) -> None:
+    """Of one method on 100 images; the true value is that of 30,000."""
+    rng = np.random.default_rng(0)
+    true = Rankings(rng, ease, 30_000, 1).values(np.ones((1, 30_000), np.int64))[0, 0]
+    assert true == pytest.approx(about, abs=0.03)
+    (replicates,) = resample([[Rankings(rng, ease, 100, 300)]], replicates=250)
+    low, high = replicates.interval()
+    assert ((low <= true) & (true <= high)).mean() == pytest.approx(0.95, abs=0.03)
+
+
 def test_minimum_detectable_difference_is_found_four_times_in_five() -> None:
     """For normal differences, and fewer where ten comparisons share the level."""
     rng, count = np.random.default_rng(0), 100

@@ -281,9 +281,9 @@ def _freedom(variance: Floats, spreads: Sequence[RunSpread]) -> Floats:
     """Degrees of freedom (F,) of a sum of variances, that of images known as well as a normal law's
     and those of S runs with S - 1 (Satterthwaite 1946, Biometrics Bulletin 2, equation 17)."""
     few = np.sum([spread.variance**2 / spread.freedom for spread in spreads], axis=0)
-    freedom = np.full(len(variance), _NORMAL)
+    freedom: Floats = np.full(len(variance), _NORMAL)
     np.divide(variance**2, few, out=freedom, where=few > 0)
-    return np.minimum(freedom, _NORMAL)
+    return freedom.clip(max=_NORMAL)
 
 
 def _quantile(
