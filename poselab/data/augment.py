@@ -5,66 +5,110 @@ Affine changes share one matrix for image and keypoints; changes of pixels are a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from poselab import geometry
 from poselab.data.framing import AffineParameters
 from poselab.ranges import check_number
+from poselab.structures import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from poselab.structures import Floats, Ints, Skeleton
 
+Distribution = Literal["clipped_normal", "uniform", "truncated_normal"]
+
 _RANGES = {
-    **dict.fromkeys(("flip", "rotate", "half_body"), (0.0, 1.0)),
-    **dict.fromkeys(("scale", "shift"), (0.0, 0.99)),
+    **dict.fromkeys(
+        ("flip", "rotate", "half_body", "half_body_upper", "shift_probability"), (0.0, 1.0)
+    ),
+    "shift": (0.0, 0.99),
     "degrees": (0.0, 360.0),
 }
+_FEWEST = 2  # joints that have an extent
+_STANDARD_NORMAL = NormalDist()
+_BELOW, _ABOVE = _STANDARD_NORMAL.cdf(-1.0), _STANDARD_NORMAL.cdf(1.0)
 
 
 @dataclass(frozen=True)
 class Augment:
     """Random flip, scale, rotation, shift and half body, then changes of pixels.
 
-    ``flip``, ``rotate`` and ``half_body`` are probabilities. Scale is normal about 1 with standard
-    deviation ``scale``, clipped at one deviation; rotation is normal with ``degrees``, clipped at
-    two: the distributions of SimpleBaseline's and HRNet's code (Xiao et al. 2018; Sun et al. 2019).
-    Shift is uniform up to a fraction ``shift`` of the framed area. Half body frames only the upper
-    or the lower body of a person with more than ``half_body_joints`` labelled joints (Li et al.
-    2019, MSPN). ``pixels`` are albumentations transforms that do not move pixels.
+    ``scale`` s enlarges the framed area by a factor from 1 - s to 1 + s, or in a range (low, high);
+    ``degrees`` rotates it with probability ``rotate``; ``shift`` moves it along each axis by up to
+    this fraction of its side, with probability ``shift_probability``; ``flip`` is a probability.
+
+    ``distribution`` is that of scale, rotation and shift around the middle of their ranges:
+
+    - "clipped_normal": normal, half the range as its deviation, values beyond moved to its ends, of
+      rotation to twice ``degrees`` (SimpleBaseline, HRNet, mmpose before 1.0);
+    - "uniform": RLE, associative embedding, HigherHRNet;
+    - "truncated_normal": normal, half the range as its deviation, no values beyond (mmpose 1.x).
+
+    With probability ``half_body`` a person with more than ``half_body_joints`` labelled joints is
+    framed by half of their body: the upper one with probability ``half_body_upper`` and more than
+    two labelled joints there, else the lower one if it has more than two, else the upper one
+    (MSPN, Li et al. 2019, as in HRNet's code). ``pixels`` are albumentations transforms that do not
+    move pixels.
 
     Raises:
-        InputError: a value is out of its range.
+        InputError: a value is out of its range, or the distribution unknown.
     """
 
     flip: float = 0.5
-    scale: float = 0.35
+    scale: float | Sequence[float] = 0.35
     degrees: float = 45.0
     rotate: float = 0.6
     shift: float = 0.0
+    shift_probability: float = 1.0
+    distribution: Distribution = "clipped_normal"
     half_body: float = 0.0
     half_body_joints: int = 8
+    half_body_upper: float = 0.69  # of a standard normal to lie below 0.5
     # No flips among them: those of albumentations do not swap left and right keypoints.
     pixels: Sequence[Any] = field(default_factory=tuple)
 
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():
             check_number(f"augment.{name}", getattr(self, name), low, high)
+        if self.distribution not in get_args(Distribution):
+            raise InputError(
+                f"expected augment.distribution out of {list(get_args(Distribution))}, got "
+                f"{self.distribution!r}"
+            )
+        if isinstance(self.scale, Sequence) and len(self.scale) == 2:
+            check_number("augment.scale[0]", self.scale[0], 0.01)
+            check_number("augment.scale[1]", self.scale[1], self.scale[0])
+        else:
+            check_number("augment.scale", self.scale, 0.0, 0.99)
 
     def sample_affine(self, rng: np.random.Generator) -> AffineParameters:
         """Draw one affine change."""
-        rotated = rng.random() < self.rotate
+        scale = self.scale
+        low, high = scale if isinstance(scale, Sequence) else (1.0 - scale, 1.0 + scale)
+        rotated, shifted = rng.random() < self.rotate, rng.random() < self.shift_probability
+        reach = self.shift if shifted else 0.0
         return AffineParameters(
-            scale=1.0 + _clipped_normal(rng, self.scale, self.scale),
-            degrees=_clipped_normal(rng, self.degrees, 2 * self.degrees) if rotated else 0.0,
-            shift=(rng.uniform(-self.shift, self.shift), rng.uniform(-self.shift, self.shift)),
+            scale=(low + high) / 2 + (high - low) / 2 * self._draw(rng),
+            degrees=self.degrees * self._draw(rng, clipped_at=2.0) if rotated else 0.0,
+            shift=(reach * self._draw(rng), reach * self._draw(rng)),
             flipped=bool(rng.random() < self.flip),
         )
+
+    def _draw(self, rng: np.random.Generator, clipped_at: float = 1.0) -> float:
+        """A random number from -1 to 1, of clipped normals from -``clipped_at`` to it."""
+        match self.distribution:
+            case "clipped_normal":
+                return min(max(rng.normal(), -clipped_at), clipped_at)
+            case "uniform":
+                return rng.uniform(-1.0, 1.0)
+            case "truncated_normal":
+                return _STANDARD_NORMAL.inv_cdf(rng.uniform(_BELOW, _ABOVE))
 
     def half_body_box(
         self, keypoints: Floats, visibility: Ints, skeleton: Skeleton, rng: np.random.Generator
@@ -73,14 +117,14 @@ class Augment:
 
         It is 1.5 times the extent of the half's joints, about their mean, as in HRNet's code.
         """
-        if rng.random() >= self.half_body:
-            return None
         labelled = visibility > 0
-        if labelled.sum() <= self.half_body_joints:
+        if labelled.sum() <= self.half_body_joints or rng.random() >= self.half_body:
             return None
-        upper = np.array(skeleton.is_upper)
-        chosen = labelled & (upper if rng.random() < 0.5 else ~upper)
-        if chosen.sum() < 2:
+        upper = labelled & np.array(skeleton.is_upper)
+        lower = labelled & ~upper
+        prefer_upper = rng.random() < self.half_body_upper and upper.sum() > _FEWEST
+        chosen = upper if prefer_upper or lower.sum() <= _FEWEST else lower
+        if chosen.sum() < _FEWEST:
             return None
         centre = keypoints[chosen].mean(axis=0)
         extent = 1.5 * geometry.boxes_of_keypoints(keypoints, chosen)[2:].clip(min=1.0)
@@ -101,7 +145,3 @@ class Augment:
         import albumentations
 
         return albumentations.Compose(list(self.pixels))
-
-
-def _clipped_normal(rng: np.random.Generator, deviation: float, limit: float) -> float:
-    return min(max(rng.normal(0.0, deviation), -limit), limit) if deviation else 0.0
