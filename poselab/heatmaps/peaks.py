@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -27,8 +28,12 @@ def row_peaks(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Index (…) int64 of the first highest value of rows (…, n), and that value."""
     # On CPUs NumPy's argmax is ten times as fast, but it cannot be traced.
     if eager_on_cpu(rows) and rows.dtype in (torch.float32, torch.float64):
-        index = torch.as_tensor(rows.detach().numpy().argmax(-1))
-        return index, rows.gather(-1, index[..., None])[..., 0]
+        found = torch.as_tensor(rows.detach().numpy().argmax(-1))
+        if rows.requires_grad:
+            return found, rows.gather(-1, found[..., None])[..., 0]
+        flat = rows.numpy().reshape(-1, rows.shape[-1])
+        highest = flat[np.arange(len(flat)), found.numpy().ravel()]
+        return found, torch.as_tensor(highest).view(found.shape)
     values, index = rows.max(dim=-1)
     return index, values
 

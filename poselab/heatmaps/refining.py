@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from poselab.heatmaps.blurring import Blur, blur_kernel, blur_same, blur_valid
-from poselab.heatmaps.peaks import eager_on_cpu
+from poselab.heatmaps.blurring import Blur, blur_kernel, blur_same, blurred_windows
+from poselab.heatmaps.peaks import eager_on_cpu, values_at
 from poselab.heatmaps.windows import inside, repeat_border, windows
 
 if TYPE_CHECKING:
@@ -79,19 +79,19 @@ def _log_windows(
     heatmaps: Tensor, cells: Tensor, radius: int, blur: Blur, limits: tuple[float, float]
 ) -> Tensor:
     """The logarithm (…, 2r + 1, 2r + 1) of blurred heatmaps, clipped to limits, around cells."""
-    kernel, margin = blur_kernel(blur.size, blur.sigma), radius + blur.size // 2
+    kernel = blur_kernel(blur.size, blur.sigma)
     if blur.rescale == "range":
         smooth = blur_same(heatmaps, kernel, "reflect")
         low, high = smooth.amin((-2, -1), True), smooth.amax((-2, -1), True)
         factor = heatmaps.amax((-2, -1), True) / (high - low).clamp(min=_EPSILON)
         window = (windows(smooth, cells, radius, "edge") - low) * factor
     else:
-        raw = windows(heatmaps, cells, margin, blur.border)
-        window = blur_valid(raw, kernel)
+        window = blurred_windows(heatmaps, cells, radius, kernel, blur.border)
         if blur.rescale == "height":
             # Elsewhere the factor only shifts the logarithm. The peak is as high as any value.
-            clipped = window.amin((-2, -1)) < limits[0]
-            clipped |= raw[..., margin, margin] > limits[1]
+            index = (cells[..., 1] * heatmaps.shape[-1] + cells[..., 0]).long()
+            peak = values_at(heatmaps, index[..., None])[..., 0]
+            clipped = (window.amin((-2, -1)) < limits[0]) | (peak > limits[1])
             window = _rescaled(window, heatmaps, kernel, clipped)
     return window.clamp(*limits).log()
 

@@ -24,21 +24,23 @@ def windows(heatmaps: Tensor, cells: Tensor, radius: int, border: Border) -> Ten
     h, w = heatmaps.shape[-2:]
     reach = torch.arange(-radius, radius + 1, device=heatmaps.device)
     x, y = (cells[..., axis, None].long() + reach for axis in (0, 1))
-    if border == "reflect":
-        columns, rows = reflected(x, w), reflected(y, h)
-    elif border == "symmetric":
-        columns, rows = (
-            torch.where(i < 0, -1 - i, torch.where(i < n, i, 2 * n - 1 - i))
-            for i, n in ((x, w), (y, h))
-        )
-    else:
-        columns, rows = x.clamp(0, w - 1), y.clamp(0, h - 1)
+    columns, rows = bordered(x, w, border), bordered(y, h, border)
     index = rows[..., :, None] * w + columns[..., None, :]
     window = values_at(heatmaps, index.flatten(heatmaps.ndim - 2)).reshape(index.shape)
     if border != "zero":
         return window
     known = ((y >= 0) & (y < h))[..., :, None] & ((x >= 0) & (x < w))[..., None, :]
     return torch.where(known, window, torch.zeros_like(window))
+
+
+def bordered(index: Tensor, length: int, border: Border) -> Tensor:
+    """The indices inside that those outside stand for; the nearest ones for "zero"."""
+    if border == "reflect":
+        return reflected(index, length)
+    if border == "symmetric":
+        index = torch.where(index < 0, -1 - index, index)
+        return torch.where(index < length, index, 2 * length - 1 - index)
+    return index.clamp(0, length - 1)
 
 
 def reflected(index: Tensor, length: int) -> Tensor:
