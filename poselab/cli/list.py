@@ -21,8 +21,11 @@ def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     arguments = Arguments(
         description="List experiments, methods, backbones and so on. Experiments come with their "
-        "paper, the published value in percent, input size, parameters and the data they need.",
-        epilog="example: poselab list experiments 'coco/*rle*'",
+        "paper, the published value in percent, input size, parameters and the data they need. "
+        "Settings are those that the authors of a published value trained and tested with, read in "
+        "their code, beside those of our recipe; where these differ on purpose, the reason.",
+        epilog="examples: poselab list experiments 'coco/*rle*'; "
+        "poselab list settings coco/hrnet_w32_256x192",
     )
     arguments.add_argument("kind", nargs="?", choices=KINDS, help="what to list")
     arguments.add_argument(
@@ -63,7 +66,7 @@ def _cell(key: str, value: Any) -> str:
     if key == "paper":
         authors_and_year = re.match(r".*?\d{4}", value)
         return authors_and_year[0] if authors_and_year else value
-    return str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _draw(names: Sequence[str], cells: Sequence[Sequence[str]]) -> None:

@@ -28,11 +28,16 @@ data.sources.train.images=FOLDER, and the same two of data.sources.val. data.cat
 one of several categories; data.outside_images=true uses images that annotations name absolutely or
 by `..`.
 
+A recipe of a published value trains as its authors did, in full precision; `poselab list settings
+NAME` shows their settings beside ours. batch=published accumulates batches to their total,
+trainer.precision=bf16-mixed is faster. A run that changes a setting of theirs says so.
+
 weights=RUN starts a new run from the best weights of another run, trained or imported;
 weights=FILE from those of a checkpoint file.
 
 A run can be resumed with more epochs (trainer.max_epochs) and with other devices, data.workers,
-logger.* and report.*; any other change needs a new run. `poselab report` writes only its report.
+logger.* and report.*; any other change needs a new run. data.outside_images=true has to be said
+again. `poselab report` writes only its report.
 
   --cfg job         print the config instead of training
   --config-dir DIR  also look for configs in a folder of your own

@@ -141,6 +141,7 @@ def _method_parts(config: DictConfig, skeleton: Skeleton, size: Size) -> _Method
         neck=neck,
         head=head,
         frozen_statistics=method.get("frozen_statistics", False),
+        renormalise=method.get("renormalise"),
     )
     if "net" in method:
         net = method["net"](net=net, keypoints=len(skeleton), input_size=size)

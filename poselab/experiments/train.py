@@ -16,6 +16,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from poselab.experiments import build, runs
 from poselab.experiments.comparability import run_comparability
+from poselab.experiments.config.authors import other_settings_warning
 from poselab.experiments.config.total_batch import total_batch_warning
 from poselab.experiments.data_warnings import data_warnings, orientation_notes, sides_note
 from poselab.experiments.fine_tuning import start_from_weights
@@ -94,7 +95,7 @@ def _train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     callbacks = _callbacks(config, data, folder, evaluation)
     trainer = build.trainer(_with_progress(config), folder, [*callbacks, run_time])
     if trainer.is_global_zero:
-        _tell_before_training(config, data, evaluation)
+        _tell_before_training(config, experiment, data, evaluation)
     manifest = start_run(config, experiment, folder, data, module, comparability)
 
     with wandb_files_in(folder):
@@ -116,12 +117,14 @@ def _train(config: DictConfig, folder: Path, experiment: str) -> dict[str, Any]:
     return write_report(config, data, folder, experiment, manifest).to_json()
 
 
-def _tell_before_training(config: DictConfig, data: PoseData, evaluation: PoseEvaluation) -> None:
+def _tell_before_training(
+    config: DictConfig, experiment: str, data: PoseData, evaluation: PoseEvaluation
+) -> None:
     """Say on stderr what is questionable, and which keypoints a flip swaps."""
     for note in filter(None, [sides_note(data.skeleton), *orientation_notes(data)]):
         print(note, file=sys.stderr)
-    warnings = data_warnings(config, data, evaluation.evaluator)
-    for warning in filter(None, [total_batch_warning(config), *warnings]):
+    recipe = (total_batch_warning(config), other_settings_warning(experiment, config))
+    for warning in filter(None, [*recipe, *data_warnings(config, data, evaluation.evaluator)]):
         print(f"warning: {warning}", file=sys.stderr)
 
 

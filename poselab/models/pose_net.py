@@ -24,7 +24,8 @@ class PoseNet(nn.Module):
 
     Weights and images are in channels-last format, which is faster on CPUs and tensor cores; values
     do not depend on it. ``frozen_statistics`` keeps the running statistics of batch normalisation
-    as they are, for batches of few images.
+    as they are, for batches of few images. ``renormalise`` gives the backbone other inputs than
+    RGB normalised with ImageNet's mean and standard deviation.
     """
 
     def __init__(
@@ -34,8 +35,10 @@ class PoseNet(nn.Module):
         neck: nn.Module,
         head: nn.Module,
         frozen_statistics: bool = False,
+        renormalise: nn.Module | None = None,
     ) -> None:
         super().__init__()
+        self.renormalise = renormalise
         self.backbone = backbone
         self.neck = neck
         self.head = head
@@ -44,6 +47,8 @@ class PoseNet(nn.Module):
         self.train(self.training)
 
     def forward(self, images: Tensor) -> Any:
+        if self.renormalise is not None:
+            images = self.renormalise(images)
         images = images.contiguous(memory_format=torch.channels_last)
         return self.head(self.neck(self.backbone(images)))
 

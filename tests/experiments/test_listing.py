@@ -37,7 +37,8 @@ def test_a_pattern_chooses(pattern: str, count: int) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_has_rows_of_equal_columns(kind: str) -> None:
     rows = listing(kind)
-    names = [next(iter(row.values())) for row in rows]
+    of_one_row = 2 if kind == "settings" else 1  # an experiment has many settings
+    names = [tuple(row.values())[:of_one_row] for row in rows]
     assert len(set(names)) == len(names) > 1
     assert len({tuple(row) for row in rows}) == 1
 
@@ -70,6 +71,20 @@ def test_configs_of_the_user_are_listed(tmp_path: Path) -> None:
     assert [row["input"] for row in rows] == [[1344, 1344], [64, 48], [96, 96]]
     assert [row["data"] for row in rows] == ["coco", "generated", "mpii"]
     assert {row["parameters"] for row in rows} == {None}
+
+
+def test_settings_of_the_authors_stand_beside_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = {r["setting"]: r for r in listing("settings", "coco/hrnet_w48_384x288")}
+    assert rows["total batch"]["theirs"] == 96
+    assert (rows["schedule.milestones"]["theirs"], rows["optimizer.lr"]["theirs"]) == (
+        [170, 200],
+        0.001,
+    )
+    assert "deep-high-resolution-net" in rows["code"]["theirs"]
+    assert cli.main(["list", "settings", "coco/cpn_r50_256x192"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["experiment", "setting", "theirs", "ours"]
+    assert ["optimizer.lr", "0.0005", "equal"] in [line.split()[1:] for line in lines]
 
 
 def test_no_match_is_an_error_that_helps() -> None:

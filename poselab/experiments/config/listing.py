@@ -8,6 +8,7 @@ from fnmatch import fnmatch
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from poselab.experiments.config.authors import authors_of_experiments
 from poselab.experiments.config.names import (
     conf_folder,
     config_names,
@@ -65,6 +66,24 @@ def _experiment(name: str, row: Row, folders: Sequence[Path]) -> Row:
         "parameters": parameter_counts().get(name),
         "data": row.get("data", "generated"),
     }
+
+
+def _settings(folders: Sequence[Path]) -> list[Row]:
+    """The settings of authors; ours are equal where no reason for a difference is declared."""
+    rows = []
+    for name, authors in sorted(authors_of_experiments().items()):
+        batch = {"total batch": (authors.batch, "batch=published")} if authors.batch else {}
+        settings = {
+            key: (value, authors.differs.get(key, "equal"))
+            for key, value in authors.settings.items()
+        }
+        also = {"also": (None, authors.also)} if authors.also else {}
+        table = {"code": (authors.source, None), **batch, **settings, **also}
+        rows += [
+            {"experiment": name, "setting": key, "theirs": theirs, "ours": ours}
+            for key, (theirs, ours) in table.items()
+        ]
+    return rows
 
 
 def _framing_size(row: Row, folders: Sequence[Path]) -> list[int] | None:
@@ -203,6 +222,7 @@ def _text(row: Row) -> str:
 
 KINDS: dict[str, Callable[[Sequence[Path]], list[Row]]] = {
     "experiments": _experiments,
+    "settings": _settings,
     "methods": _options("method"),
     "backbones": _options("backbone"),
     "suites": _suites,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from poselab.experiments.config.authors import authors_of_experiments, without_settings
 from poselab.experiments.config.names import conf_folder, read_table, rows_of_table
 
 METRICS = ("AP", "AR", "PCK")
@@ -13,14 +14,16 @@ METRICS = ("AP", "AR", "PCK")
 
 @cache
 def published_values() -> dict[str, dict[str, Any]]:
-    """Paper, metric values, total batch, precision, warm-up and differences by experiment.
+    """Paper, metric values, their source and the total batch by experiment.
 
     ``verified`` is False for rows without values, because none could be read in the source itself.
     """
     table = read_table(conf_folder() / "published.yaml")
     rows = {name: {"verified": True, **row} for name, row in rows_of_table(table, "published.yaml")}
     rows |= {name: {"verified": False, **row} for name, row in table["without_values"].items()}
-    return {name: _spelled_out(row, table) for name, row in rows.items()}
+    for name, authors in authors_of_experiments().items():
+        rows[name]["batch"] = authors.batch
+    return {name: _spelled_out(without_settings(row), table) for name, row in rows.items()}
 
 
 def _spelled_out(row: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ ALLOWED = {
     "method": (
         *("poselab.codecs.*", "poselab.losses.*", "poselab.grouping.*", "poselab.methods.*"),
         *("poselab.models.heads.*", "poselab.models.necks.*"),
+        "poselab.models.backbones.renormalise.Renormalise",
     ),
     "module": ("poselab.modules.*", "poselab.methods.*"),
     "postprocess": ("poselab.modules.*", "poselab.methods.*"),

@@ -36,7 +36,7 @@ class Renormalise(nn.Module):
     ) -> None:
         super().__init__()
         if order not in ("rgb", "bgr"):
-            raise InputError(f"expected backbone.input.order rgb or bgr, got {order!r}")
+            raise InputError(f"expected rgb or bgr as the order of channels, got {order!r}")
         self.channels = [0, 1, 2] if order == "rgb" else [2, 1, 0]
         old_mean, old_std = (torch.tensor(v)[self.channels] for v in (IMAGENET_MEAN, IMAGENET_STD))
         new_mean, new_std = torch.tensor(list(mean)), torch.tensor(list(std))
