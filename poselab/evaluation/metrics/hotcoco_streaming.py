@@ -1,8 +1,8 @@
 """COCO's ten values by hotcoco's own accumulation, without copying its matches to Python.
 
 Only for speed: on 100,000 detections it takes 0.2 s where matching and accumulating for resampling
-(:mod:`poselab.evaluation.metrics.average_precision`) takes 0.9 s, and ``poselab evaluate`` has to
-be 12 times as fast as pycocotools (``scripts/benchmarks/evaluate_oks.py``). Where intervals are
+(:mod:`poselab.evaluation.metrics.average_precision`) takes 0.9 s, and ``poselab evaluate`` aims at
+1.2 times what hotcoco takes alone (``scripts/benchmarks/evaluate_oks.py``). Where intervals are
 wanted, value and interval both come from that accumulation; tests hold the two to the same digits.
 """
 
