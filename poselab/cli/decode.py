@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from poselab.cli.annotation_words import add_outside_images
 from poselab.cli.arguments import Arguments, output_folder, path, seed, whole
 from poselab.evaluation.statistics import MOST_REPLICATES
 from poselab.experiments.device import add_device
@@ -36,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--precision", choices=["float32", "float16"], default="float32")
     arguments.add_argument("--batch-size", type=whole(1), default=32)
     add_device(arguments)
+    add_outside_images(arguments)
     arguments.add_argument(
         "--replicates",
         type=whole(1, MOST_REPLICATES),
@@ -51,7 +53,11 @@ def run(arguments: argparse.Namespace) -> int:
     from poselab.experiments.prediction.decoders import DecodingOptions, compare_decoders
 
     options = DecodingOptions(
-        arguments.boxes, arguments.precision, arguments.batch_size, arguments.device
+        arguments.boxes,
+        arguments.precision,
+        arguments.batch_size,
+        arguments.device,
+        arguments.outside_images,
     )
     with only_writer(arguments.out or arguments.run):
         compare_decoders(

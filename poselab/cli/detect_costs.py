@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from poselab.cli.annotation_words import add_outside_images
 from poselab.cli.arguments import Arguments, output_folder, path, whole
 from poselab.cli.box_rules import add_box_rules, box_rules
 from poselab.evaluation.statistics import MOST_REPLICATES
@@ -56,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument("--batch-size", type=whole(1), default=16)
     add_device(arguments)
+    add_outside_images(arguments)
     return arguments
 
 
@@ -82,7 +84,9 @@ def _write_costs(arguments: argparse.Namespace, out: Path, name: str) -> Path:
     from poselab.report.page import write_page
 
     device = usable_device(arguments.device)
-    top_down = load_top_down_run(arguments.run, arguments.batch_size, device)
+    top_down = load_top_down_run(
+        arguments.run, arguments.batch_size, device, arguments.outside_images
+    )
     names = list(dict.fromkeys([GROUND_TRUTH, *arguments.boxes]))
     # All boxes first: a detector that cannot be used fails before the long part.
     boxes = {name: _detect(name, top_down.split, arguments) for name in names}

@@ -16,6 +16,7 @@ without a report.
   poselab report runs/coco/hrnet data.sources.root=/data/coco
 
 Keys: report.replicates (bootstrap replicates; 0: neither intervals nor a page), data.sources.*,
+data.outside_images (true where annotations that you trust name images absolutely or by `..`),
 data.workers and trainer.accelerator.
 
 In Python: poselab.write_report(RUN, {"report.replicates": 2000})

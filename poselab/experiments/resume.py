@@ -35,7 +35,9 @@ RESUMABLE = (
 The data's folder is one of them, because a resumed run compares the annotations themselves.
 """
 
-REPORTABLE = ("report", "data.sources", "data.workers", "trainer.accelerator")
+REPORTABLE = (
+    *("report", "data.sources", "data.outside_images", "data.workers", "trainer.accelerator"),
+)
 """Those that a run can be reported with."""
 
 

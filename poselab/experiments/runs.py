@@ -177,7 +177,8 @@ def _defining_config(config: DictConfig) -> Mapping[str, Any]:
     ):  # runs made before this and some keys of data existed lack them
         plain.pop("weights", None)
     if isinstance(plain.get("data"), dict):
-        plain["data"] = {key: value for key, value in plain["data"].items() if value is not None}
+        data = {**plain["data"], "outside_images": None}  # a permission, which no run keeps
+        plain["data"] = {key: value for key, value in data.items() if value is not None}
     return {str(key): value for key, value in plain.items() if key not in _NOT_DEFINING}
 
 

@@ -102,7 +102,7 @@ def _row(config: DictConfig, folder: Path, name: str) -> Row:
         "epochs": _quantity(config.trainer.max_epochs, ".0f"),
         "parameters": Quantity(parameters, f"{parameters / 1e6:.2f} M"),
         "GMACs": _quantity(gmacs, ".3f"),
-        "images/s": _quantity(_measured_speed(folder, manifest), ".0f"),
+        "images/s": _quantity(_measured_speed(config, folder, manifest), ".0f"),
         "seconds": _quantity(seconds, ".0f"),
     }
 
@@ -111,10 +111,10 @@ def _quantity(value: float, form: str) -> Quantity:
     return Quantity(value, format(value, form))
 
 
-def _measured_speed(folder: Path, manifest: dict[str, Any]) -> float:
+def _measured_speed(config: DictConfig, folder: Path, manifest: dict[str, Any]) -> float:
     """Images per second that a finished run predicts, measured once and kept in its manifest."""
     if "images_per_second" not in manifest:
-        module, config, _ = build.load(runs.best_checkpoint(folder))
+        module, _, _ = build.load(runs.best_checkpoint(folder))
         batch = next(iter(build.data(config).val_dataloader()))
         on_gpu = torch.cuda.is_available() and config.trainer.accelerator != "cpu"
         speed = images_per_second(module, batch, "cuda" if on_gpu else "cpu")

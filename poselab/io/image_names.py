@@ -11,7 +11,7 @@ from poselab.structures import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-PERMISSION = "data.outside_images=true in training, --outside-images in other commands"
+PERMISSION = "data.outside_images=true in train and report, --outside-images in other commands"
 """How a user permits names of images that leave the folder of images."""
 
 

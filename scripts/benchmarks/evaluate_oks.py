@@ -1,4 +1,4 @@
-"""`poselab evaluate` on 100,000 detections beside pycocotools, hotcoco and vernier: whole processes.
+"""`poselab evaluate` on 100,000 detections beside pycocotools, hotcoco and vernier, as processes.
 
     python scripts/benchmarks/evaluate_oks.py person_keypoints_val2017.json[.gz] [--vernier PYTHON]
 

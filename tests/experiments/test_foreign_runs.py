@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import pickle
 import shutil
 from collections.abc import Callable, Iterator
@@ -355,3 +356,46 @@ def test_broken_states_of_training_are_one_sentence(
     last = place / "run" / "checkpoints" / "last.ckpt"
     torch.save(last_checkpoint(place) | broken, last)
     assert "last.ckpt" in refusal([*COMMANDS["resume"], "trainer.max_epochs=2"], capsys)
+
+
+PERMITTED = {
+    "decode": [*COMMANDS["decode"], "--replicates", "2", "--outside-images"],
+    "detect costs": [*COMMANDS["detect costs"], "--replicates", "2", "--outside-images"],
+    "resume": [*COMMANDS["resume"], "data.outside_images=true"],
+}
+
+
+@pytest.mark.parametrize("command", PERMITTED)
+def test_a_run_does_not_permit_images_outside_of_their_folder(
+    command: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody else's run says that its annotations may name any file; only the user may."""
+    people = Path(
+        yaml.safe_load((place / "run" / "config.yaml").read_text())["data"]["sources"]["root"]
+    )
+    shutil.copytree(people, place / "people")
+    for file in (place / "people" / "annotations").glob("*.json"):
+        content = json.loads(file.read_text())
+        for image in content["images"]:
+            image["file_name"] = "../" * 3 + f"{place.name}/photo.png"
+        file.write_text(json.dumps(content))
+
+    def permit(config: dict[str, Any]) -> None:
+        config["data"]["outside_images"] = True
+        config["data"]["sources"]["root"] = str(place / "people")
+
+    change(place, permit)
+    said = refusal(COMMANDS[command], capsys)
+    assert "which leaves it" in said
+    assert PERMITTED[command][-1] in said
+    assert cli.main(PERMITTED[command]) == 0
+
+
+def test_permission_does_not_make_it_another_run(place: Path) -> None:
+    """A suite goes on with its runs whether images outside of the folder are permitted or not."""
+    stored, _ = runs.load_run(place / "run")
+    change(place, lambda config: config["data"].update(outside_images=True))
+    for permitted in ("true", "false"):
+        words = [f"data.sources.root={stored.data.sources.root}"]
+        composed, _ = compose("train", [*TINY, *words, f"data.outside_images={permitted}"])
+        assert runs.finished_metrics(composed, place / "run") is None  # the same run, unfinished

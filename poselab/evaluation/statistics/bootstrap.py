@@ -220,8 +220,8 @@ def _check_same_images(methods: Sequence[Sequence[Accumulator]]) -> None:
 
 
 def _percentiles(samples: Floats, level: float) -> tuple[Floats, Floats]:
-    # Bias-corrected limits (BC, BCa) cover no better at low, middle or high AP: what was measured is
-    # in notebooks/intervals.ipynb.
+    # Bias-corrected limits (BC, BCa) cover no better at low, middle or high AP: what was measured
+    # is in notebooks/intervals.ipynb.
     tails = [(1 - level) / 2, (1 + level) / 2]
     known = ~np.isnan(samples).all(axis=0)
     ends = np.full((2, samples.shape[1]), np.nan)

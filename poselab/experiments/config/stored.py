@@ -42,6 +42,9 @@ _TYPES: dict[str, tuple[str, Any]] = {
 def stored_config(content: Any, source: Path | str) -> DictConfig:
     """The config of a run or a checkpoint, from the plain values that ``source`` holds.
 
+    Whether annotations may name images outside of their folder is not taken over: the run may be
+    somebody else's, so the user says it in each call.
+
     Raises:
         InputError: it is no config of PoseLab: a section is missing, a value is of another type or
             refers to others, or there are too many of them.
@@ -55,6 +58,8 @@ def stored_config(content: Any, source: Path | str) -> DictConfig:
         if not isinstance(value, types) or (isinstance(value, bool) and types is not bool):
             found = shortened(value) if key in config else "nothing"
             raise _error(source, f"`{key}` as {words}", found)
+    if "outside_images" in config["data"]:
+        config["data"] = {**config["data"], "outside_images": False}
     try:
         return OmegaConf.create(config)
     except OmegaConfBaseException as error:

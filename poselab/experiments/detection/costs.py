@@ -65,8 +65,12 @@ class TopDownRun:
         return read_predictions(file, self.split.annotations.categories)
 
 
-def load_top_down_run(path: Path, batch_size: int = 16, device: str = "cpu") -> TopDownRun:
+def load_top_down_run(
+    path: Path, batch_size: int = 16, device: str = "cpu", outside_images: bool = False
+) -> TopDownRun:
     """Load a run's folder or a checkpoint file.
+
+    ``outside_images`` permits annotations to name files outside of their folder of images.
 
     Raises:
         InputError: not a run, or not of a top-down method.
@@ -83,6 +87,8 @@ def load_top_down_run(path: Path, batch_size: int = 16, device: str = "cpu") -> 
             f"expected a run with module=top_down, got one of {type(module).__name__}, which "
             "takes no detected boxes; choose another run"
         )
+    if outside_images:
+        config.data.outside_images = True
     data = build.data(config)
     recorded = read_comparability(path).get(RUN) or run_comparability(data, module)
     framing = replace(framing, boxes=None)

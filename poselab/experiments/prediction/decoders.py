@@ -39,12 +39,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class DecodingOptions:
     """How the network is run: ``boxes`` replaces the run's detections file; ``precision`` is that
-    of the outputs on disk, "float32" or "float16"."""
+    of the outputs on disk, "float32" or "float16"; ``outside_images`` permits annotations to name
+    files outside of their folder of images."""
 
     boxes: str | None = None
     precision: str = "float32"
     batch_size: int = 32
     device: str = "auto"
+    outside_images: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,8 @@ def _run_once(
     """The outputs of the validation images: read from disk, or computed and written."""
     if options.boxes is not None:
         config.framing.boxes = options.boxes
+    if options.outside_images:
+        config.data.outside_images = True
     data, device = build.data(config), usable_device(options.device)
     settings = _output_settings(module, data, config) | {"precision": options.precision}
     folder = run / "raw" / outputs_key(checkpoint, settings)
