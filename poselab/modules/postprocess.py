@@ -29,10 +29,10 @@ class PostProcess:
 
     score_rule "product": the box's score times the mean score of the keypoints that score above
     ``keypoint_threshold`` (None: of all keypoints), as in SimpleBaseline's and HRNet's evaluation;
-    "sum": the box's score, the mean and the highest of all keypoint scores added up, as in RLE's and
-    mmpose's evaluation of RLE; "keypoints": that mean alone; "detected": the same, where keypoints
-    that grouping filled in count as zero, as in HigherHRNet's evaluation; "box": the box's score
-    alone.
+    "sum": the box's score, the mean and the highest of all keypoint scores added up, as in RLE's
+    code and mmpose's evaluation of RLE; "keypoints": that mean of "product" alone; "detected": the
+    same, where keypoints that grouping filled in count as zero, as in HigherHRNet's evaluation;
+    "box": the box's score alone.
 
     nms_kind is a key of :data:`poselab.grouping.pose_nms.NMS_RULES`, nms its threshold (None: no
     pose is suppressed). nms_area is the area over which OKS is taken: that of the given "box", or
