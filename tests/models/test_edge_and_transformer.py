@@ -191,8 +191,19 @@ def test_shuffling_takes_channels_in_turn() -> None:
     assert torch.equal(_shuffled(first, second), expected)
 
 
+def test_the_authors_fusion_counts_the_finest_branch_twice_and_passes_its_sum_on() -> None:
+    module = _Module([8, 16], authors_fusion=True).eval()
+    module.blocks = torch.nn.Identity()
+    fine, coarse = torch.rand(1, 8, 8, 8), torch.rand(1, 16, 4, 4)
+    down, up = module.paths[1][0], module.paths[0][1]
+    raised = up(coarse).repeat_interleave(2, -1).repeat_interleave(2, -2)
+    finest = 2 * fine + raised
+    expected = [finest.relu(), (coarse + 2 * down(finest)).relu()]
+    torch.testing.assert_close(module([fine, coarse]), expected)
+
+
 def test_a_fusion_adds_every_branch_once() -> None:
-    module = _Module([8, 16]).eval()
+    module = _Module([8, 16], authors_fusion=False).eval()
     module.blocks = torch.nn.Identity()
     fine, coarse = torch.rand(1, 8, 8, 8), torch.rand(1, 16, 4, 4)
     outputs = module([fine, coarse])

@@ -178,8 +178,7 @@ def _mmpose() -> Iterator[PretrainedModel]:
             base, name = f"coco/udp_w{width}_{size}", f"mmpose_udp_w{width}_{size}"
             yield PretrainedModel(name, base, keys, (*_heatmaps("mmpose", 11), _MMPOSE_BOXES))
         base, name = f"coco/simcc_r50_{size}", f"mmpose_simcc_r50_{size}"
-        simcc = (*_MMPOSE_SIMCC, _SMOOTHED, _MMPOSE_BOXES)
-        simcc = (*simcc, "method.keypoint_threshold=0.2")
+        simcc = (*_MMPOSE_SIMCC, _SMOOTHED, _MMPOSE_BOXES, "method.keypoint_threshold=0.2")
         yield PretrainedModel(name, base, mmpose.SIMCC_RESNET, simcc)
     offsets = (
         _CODE.format("mmpose"),
@@ -238,8 +237,8 @@ def _mmpose_mpii() -> Iterator[PretrainedModel]:
         yield PretrainedModel(f"mmpose_dark_w{width}_mpii_256x256", base, keys, dark)
     for modules in (18, 30):
         base, keys = f"lite_hrnet_{modules}", mmpose_networks.LITE_HRNET
-        changes = (*decoder, "backbone.authors_fusion=true")
-        yield PretrainedModel(f"mmpose_{base}_mpii_256x256", f"mpii/{base}_256x256", keys, changes)
+        theirs = (*decoder, "backbone.authors_fusion=true")
+        yield PretrainedModel(f"mmpose_{base}_mpii_256x256", f"mpii/{base}_256x256", keys, theirs)
     yield PretrainedModel(
         "mmpose_cpm_mpii_368x368", "mpii/cpm_368x368", mmpose_networks.CPM, decoder
     )
