@@ -27,8 +27,8 @@ class TagGrouping:
 
     detection_threshold: lowest score of a joint. tag_threshold: largest distance of its tag from
     the mean tag of a person. max_instances: the number of candidates per joint, and of people that
-    are kept, best score first: the mean over all joints, missing ones zero. adjust: quarter offset to the higher neighbour. refine: place
-    missing joints where heatmap and tag fit best.
+    are kept, best score first: the mean over all joints, missing ones zero. adjust: quarter offset
+    to the higher neighbour. refine: place missing joints where heatmap and tag fit best.
 
     Raises:
         InputError: max_instances below one, or a tag threshold not above zero.

@@ -389,3 +389,13 @@ def test_a_run_does_not_permit_images_outside_of_their_folder(
     assert "which leaves it" in said
     assert PERMITTED[command][-1] in said
     assert cli.main(PERMITTED[command]) == 0
+
+
+def test_permission_does_not_make_it_another_run(place: Path) -> None:
+    """A suite goes on with its runs whether images outside of the folder are permitted or not."""
+    stored, _ = runs.load_run(place / "run")
+    change(place, lambda config: config["data"].update(outside_images=True))
+    for permitted in ("true", "false"):
+        words = [f"data.sources.root={stored.data.sources.root}"]
+        composed, _ = compose("train", [*TINY, *words, f"data.outside_images={permitted}"])
+        assert runs.finished_metrics(composed, place / "run") is None  # the same run, unfinished

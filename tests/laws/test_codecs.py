@@ -232,11 +232,14 @@ def test_unlabelled_keypoints_weigh_nothing(case: Case) -> None:
 
 def stated_reach(codec: Any) -> list[tuple[float, float]]:
     """Along x and y, the pixels between which a labelled keypoint has a weight."""
-    if isinstance(codec, (TagCodec, PartAffinityCodec)):
+    if isinstance(codec, TagCodec):
         return [(-0.5, length - 0.5) for length in codec.input_size[::-1]]
     if isinstance(codec, SimccCodec):
         scales, lengths = codec._bin_to_pixel(), codec.bins[::-1]
         cells = 0.5 if codec.smoothing == "equal" else 3 * codec.sigma
+    elif isinstance(codec, PartAffinityCodec):
+        scales, lengths = codec.grid._cell_to_pixel(), codec.grid.size[::-1]
+        cells = 0.5 + math.ceil(3 * codec.sigma)
     elif isinstance(codec, HeatmapCodec):
         scales, lengths = codec.grid._cell_to_pixel(), codec.grid.size[::-1]
         cells = 0.5 + (1 if codec.encoding == "one_hot" else math.floor(codec.reach * codec.sigma))

@@ -125,7 +125,7 @@ def test_oks_is_taken_over_the_area_that_is_chosen(area: str, kept: int) -> None
     twins = Predictions(
         image_ids=np.array([1, 1]),
         annotation_ids=np.full(2, -1),
-        keypoints=np.stack([keypoints, keypoints + (apart, 0)]),
+        keypoints=np.stack([keypoints, keypoints + np.array([apart, 0])]),
         keypoint_scores=np.ones((2, 17)),
         scores=np.array([0.6, 0.7]),
         boxes=np.stack([box, box]),

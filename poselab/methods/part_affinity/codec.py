@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from poselab.codecs.candidates import candidates, finite, of_members, poses_at
-from poselab.codecs.grid import GridCodec, inside_input
+from poselab.codecs.grid import GridCodec
 from poselab.grouping.limbs import LimbGrouping, group_by_limbs
 from poselab.heatmaps import flip_heatmaps, index_to_cells, max_gaussians, quarter_offset
 from poselab.methods.part_affinity.fields import (
@@ -29,9 +29,9 @@ class PartAffinityCodec(GridCodec):
 
     sigma and limb_width, the largest distance from a limb at which its field is drawn, are in
     heatmap cells; ``grouping`` defines how decoding joins keypoints. Limbs are the skeleton's and
-    those that they become in a flipped image; one with an unlabelled end, or an end outside the
-    input, is not drawn. Poses are ordered best first; a missing keypoint has score zero and lies at
-    the mean of its person's.
+    those that they become in a flipped image; one with an unlabelled end is not drawn. Of keypoints
+    outside the input what reaches into it is drawn, as in the authors' code. Poses are ordered best
+    first; a missing keypoint has score zero and lies at the mean of its person's.
     Source: OpenPose, Cao et al. 2017, section 2.
 
     Raises:
@@ -66,7 +66,7 @@ class PartAffinityCodec(GridCodec):
 
     def encode(self, keypoints: Tensor, visibility: Tensor, loss_mask: Tensor) -> PartFieldTarget:
         """Heatmaps (B, K, h, w) and fields (B, L, 2, h, w) of all people of an input."""
-        present = (visibility > 0) & inside_input(keypoints, self.input_size)
+        present = visibility > 0
         cells = self.grid.to_cells(keypoints.float().where(present[..., None], 0.0))
         first, second = self._ends(cells.device)
         return PartFieldTarget(
