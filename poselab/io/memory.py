@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from poselab.structures import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 VARIABLE = "POSELAB_MAX_MEMORY"
 DEFAULT = "2G"
@@ -41,6 +47,27 @@ def check_memory(size: int, what: str) -> None:
             f"expected at most {in_words(limit)} in {what}, got {in_words(size)} or more; if you "
             f"trust the file, raise the limit with {VARIABLE}, for example {VARIABLE}=16G"
         )
+
+
+@contextmanager
+def bounded_memory(extra: int) -> Iterator[None]:
+    """Let this process take at most ``extra`` bytes more of address space inside the block, where
+    the system can tell and limit it; beyond, Python raises MemoryError."""
+    try:
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except (ImportError, OSError):
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = pages * resource.getpagesize() + extra
+    limits = [most, *(limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY)]
+    resource.setrlimit(resource.RLIMIT_AS, (min(limits), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def in_words(size: int) -> str:

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from poselab.io.files import read_bytes
 from poselab.io.json_text import shortened
-from poselab.io.memory import check_memory
+from poselab.io.memory import (
+    VARIABLE,
+    bounded_memory,
+    check_memory,
+    in_words,
+    max_memory,
+)
 from poselab.structures import InputError
 
 if TYPE_CHECKING:
@@ -36,10 +42,19 @@ def read_pickle(path: Path, what: str) -> Any:
     """
     content = read_bytes(path, what)
     check_memory(len(content), str(path))
+    if b"torch" in content:  # its libraries take more address space than the file may
+        importlib.import_module("torch")
     try:
-        return _Reader(io.BytesIO(content)).load()
+        # A pickle of 12 bytes can number its objects from 2**31, for which memory is then filled.
+        with bounded_memory(max_memory()):
+            return _Reader(io.BytesIO(content)).load()
     except InputError:
         raise
+    except MemoryError:
+        raise InputError(
+            f"expected at most {in_words(max_memory())} unpacked from {path}, got more; if you "
+            f"trust the file, raise the limit with {VARIABLE}, for example {VARIABLE}=16G"
+        ) from None
     except _OtherObjectError as error:
         raise InputError(
             f"expected {what} of arrays and plain values in {path}, got an object of {error}, "

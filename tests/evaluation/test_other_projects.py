@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import pickle
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,6 @@ from poselab.structures import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from poselab.annotations import Annotations
     from poselab.evaluation.predictions import Predictions
@@ -269,6 +269,20 @@ def test_a_tensor_in_a_pickle_cannot_hide_code(table: Annotations, tmp_path: Pat
     with pytest.raises(InputError, match="expected a pickle"):
         open_predictions(tmp_path / "dump.pkl", table)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="nothing tells the memory used")
+def test_a_pickle_that_numbers_its_objects_from_far_takes_no_memory(
+    table: Annotations, tmp_path: Path
+) -> None:
+    """Of 12 bytes; Python's unpickler in C would fill 34 GB."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    (tmp_path / "dump.pkl").write_bytes(b"\x80\x02Nr" + (2**31 - 2).to_bytes(4, "little") + b".")
+    with pytest.raises(InputError, match="expected at most 2 GiB unpacked"):
+        open_predictions(tmp_path / "dump.pkl", table)
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
 
 
 def test_damaged_dumps_end_in_a_sentence(table: Annotations, tmp_path: Path) -> None:
