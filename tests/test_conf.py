@@ -235,6 +235,7 @@ def test_sigma_follows_from_the_input_size(size: str, sigma: float) -> None:
 
 def test_recipe_backbone_and_size_are_three_choices() -> None:
     words = ["recipe=dark", "backbone=hrnet_w48", "framing.size=[256,192]", "data=coco"]
+    words.append("framing.reduced_jpeg=false")  # of the suite
     config, _ = compose("train", words)
     row, _ = compose("train", ["experiment=coco/dark_w32_256x192", "backbone=hrnet_w48"])
     for key in ("method", "backbone", "framing", "augment", "optimizer", "schedule", "data"):

@@ -28,6 +28,7 @@ RUN = {
     "pixels": "hrnet",
     "input_size": [256, 192],
     "padding": 1.25,
+    "reduced_jpeg": False,
     "score": "box score · mean of keypoint scores above 0.2",
     "nms": {"kind": "OKS", "threshold": 0.9},
     "training": {
@@ -155,6 +156,12 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         changed(input_size=[384, 288]),
     ),
     ("unequal", "run.padding", "boxes enlarged 1 vs. 1.25 times", changed(padding=1.0)),
+    (
+        "unequal",
+        "run.reduced_jpeg",
+        "JPEGs decoded at reduced size: yes vs. no",
+        changed(reduced_jpeg=True),
+    ),
     (
         "unequal",
         "run.score",

@@ -28,7 +28,7 @@ def test_experiments_come_with_what_is_known_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "count"), [("coco/*rle*", 6), ("rle_r1", 3), ("*_w48_384x288", 5), ("", 147)]
+    ("pattern", "count"), [("coco/*rle*", 6), ("rle_r1", 3), ("*_w48_384x288", 5), ("", 149)]
 )
 def test_a_pattern_chooses(pattern: str, count: int) -> None:
     assert len(listing("experiments", pattern)) == count
