@@ -37,11 +37,9 @@ def of_members(values: Tensor, members: Tensor) -> Tensor:
     """What the candidates ``members`` (B, P, K) have in values (B, K, M) or (B, K, M, n); that of
     the first one for -1."""
     chosen = members.clamp(min=0).mT
-    if values.ndim == 3:
-        return values.gather(2, chosen).mT
-    return values.gather(2, chosen[..., None].expand(*chosen.shape, values.shape[3])).transpose(
-        1, 2
-    )
+    if values.ndim == 4:
+        chosen = chosen[..., None].expand(-1, -1, -1, values.shape[3])
+    return values.gather(2, chosen).transpose(1, 2)
 
 
 def poses_at(grid: Grid, cells: Tensor, scores: Tensor, detected: Tensor) -> Poses:

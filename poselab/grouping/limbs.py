@@ -19,18 +19,20 @@ ASSEMBLIES = ("greedy", "bipartite", "tree")
 
 @dataclass(frozen=True)
 class LimbGrouping:
-    """The rules that group keypoints into people; the values are those of the authors' code.
+    """The rules that group keypoints into people; the values are Lightweight OpenPose's (Osokin
+    2018, modules/keypoints.py).
 
-    assembly: how the ends of a limb are matched among all people. "greedy" takes the best limbs
-    first, as the authors do; "bipartite" takes those with the highest sum (Hungarian method);
-    "tree" is greedy on limbs that connect each keypoint once, so that no limb is redundant
-    (Cao et al. 2019, section 3.3, keeps redundant ones).
+    assembly: how the ends of a limb are matched among all people. "greedy" takes the best pairs
+    first (Cao et al. 2017, section 2.4); "bipartite" takes those with the highest sum (Hungarian
+    method); "tree" is greedy on limbs that connect each keypoint once, so that none is redundant.
+    What is matched then joins into people, the best of all limbs first; those codes walk the limbs
+    in a fixed order.
     detection_threshold: lowest score of a keypoint. limb_threshold: a point along a limb counts
     where the field is above it. samples: the number of such points. long_limb: the share of the
     heatmap's height beyond which a limb scores less the longer it is (None: none does).
-    min_keypoints and
-    pose_threshold: people with fewer keypoints, or whose keypoints and limbs score less on average,
-    are dropped. max_instances: the number of candidates per keypoint, and of people that are kept.
+    min_keypoints and pose_threshold: people with fewer keypoints, or whose keypoints and limbs
+    score less on average, are dropped. max_instances: the number of candidates per keypoint, and of
+    people that are kept.
 
     Raises:
         InputError: an unknown assembly, or numbers below one.

@@ -34,9 +34,9 @@ class PartFieldTarget(NamedTuple):
 def draw_fields(start: Tensor, end: Tensor, drawn: Tensor, size: Size, width: float) -> Tensor:
     """Fields (B, L, 2, h, w) of limbs from cells (B, P, L, 2) to others, those ``drawn`` (B, P, L).
 
-    A limb covers the cells that lie at most ``width`` cells beside it, or beyond its ends as in the
-    authors' code. Where limbs of several people meet, the vectors are averaged.
-    Source: Cao et al. 2017, equations 8 and 9.
+    A limb covers the cells that lie at most ``width`` cells beside it or beyond its ends. Where
+    limbs of several people meet, the vectors are averaged.
+    Source: Cao et al. 2017, equations 8 and 9; cells beyond the ends as in the authors' putVecMaps.
     """
     h, w = size
     total = start.new_zeros(start.shape[0], start.shape[2], 2, h, w)
@@ -69,7 +69,8 @@ def limb_scores(fields: Tensor, start: Tensor, end: Tensor, rules: LimbGrouping)
     along the limb where that is above ``rules.limb_threshold``; less for limbs longer than
     ``rules.long_limb``; -infinity where no more than 0.8 of the points are above the threshold.
     Ends less than half a cell apart, which have no direction, score the threshold.
-    Source: Cao et al. 2017, equations 10 and 11; the other rules from the authors' code.
+    Source: Cao et al. 2017, equations 10 and 11; the share of 0.8 and long limbs from Lightweight
+    OpenPose (Osokin 2018, modules/keypoints.py), which leaves out pairs without a direction.
     """
     h, w = fields.shape[-2:]
     along = end[:, None] - start[:, :, None]  # L M N 2
